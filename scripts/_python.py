@@ -1,0 +1,39 @@
+"""Finds a Python that has the modules a script needs, for machines whose first python3 is not the system's."""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+
+APT_PACKAGES = {"matplotlib": "python3-matplotlib", "numpy": "python3-numpy", "torch": "python3-torch"}
+
+
+def _interpreters():
+    """Paths of Python interpreters: Debian's own first, then python3 and python3.* in the order of PATH."""
+    found = ["/usr/bin/python3"]
+    for folder in os.get_exec_path():
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError:
+            continue
+        found += [os.path.join(folder, name) for name in names if re.fullmatch(r"python3(\.\d+)?", name)]
+    return list(dict.fromkeys(path for path in found if os.access(path, os.X_OK)))
+
+
+def require(*modules, status=3):
+    """Returns if this interpreter has all `modules`. Otherwise runs the script again, from its start, with the first
+    interpreter that can import them; if there is none, says what to install and exits with `status`."""
+    missing = [module for module in modules if importlib.util.find_spec(module) is None]
+    if not missing:
+        return
+    for python in _interpreters():
+        command = [python, "-c", "import " + ", ".join(modules)]
+        if subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0:
+            sys.stdout.flush()
+            os.execv(python, [python, *sys.argv])
+    packages = " ".join(APT_PACKAGES.get(module, module) for module in missing)
+    setup = "scripts/setup.sh --tests" if "torch" in missing else "scripts/setup.sh"
+    print(f"{os.path.basename(sys.argv[0])}: no Python on this machine has {', '.join(missing)}; install with {setup}, "
+          f"or: apt install {packages}", file=sys.stderr)
+    sys.exit(status)

@@ -1,0 +1,572 @@
+#!/usr/bin/env python3
+"""Trains a config with bnlab and replays the same run in PyTorch: same initial weights, same batches, same arithmetic.
+
+    scripts/compare_pytorch.py CONFIG --steps 200
+
+Compares first-step gradients, the loss of every step, running statistics and test accuracy. Each row shows three
+distances: bnlab from PyTorch in float32, bnlab from PyTorch in float64, and PyTorch in float32 from itself in float64,
+the yardstick: how far rounding alone carries a run. Gradients are judged against float64, the better reference,
+everything else against float32.
+
+Convolutional networks have millions of values before a ReLU or a maximum. In most batches rounding moves one of them
+to the other side of its kink, which changes a gradient by about 1e-3, and training amplifies that from step to step.
+So their first-step gradients are judged in a run of their own with 4 images a batch, where this is rare (another seed
+is tried when it happens), and running statistics after 20 steps. A row that misses its tolerance where the yardstick
+misses it too, and that is not 10 times the yardstick, is "undecided": with this config rounding alone carries runs
+that far apart; choose a smaller learning rate.
+
+Exit status: 0 nothing failed; 1 something did, or bnlab failed; 2 usage; 77 PyTorch or the data is missing.
+"""
+
+import argparse
+import csv
+import gzip
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections import OrderedDict
+from pathlib import Path
+
+import _python
+
+_python.require("numpy", "torch", status=77)
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from torch import nn  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+FIRST = 20  # steps over which rounding has not grown far yet
+FEW = 4  # images of the batch on which a network with convolutions shows its gradients
+SEEDS = 4  # such batches that are tried
+GRADIENT_TOLERANCE = 1e-5  # max |difference| / max |reference|
+LOSS_TOLERANCE = 1e-4  # relative
+LOSS_TOLERANCE_CONV = 1e-2  # relative, over all steps of a network with convolutions
+STATISTICS_TOLERANCE = 1e-3  # max |difference| / max |reference|
+ACCURACY_TOLERANCE = 0.2  # percentage points
+
+
+# ---- data ------------------------------------------------------------------------------------------------------------
+
+def read_idx(path):
+    """The unsigned bytes of an IDX file, gzipped or not."""
+    content = path.read_bytes()
+    if content[:2] == b"\x1f\x8b":
+        content = gzip.decompress(content)
+    if content[:3] != b"\x00\x00\x08":
+        raise ValueError(f"{path}: not an IDX file of unsigned bytes")
+    shape = np.frombuffer(content, ">u4", content[3], 4).astype(int)
+    return np.frombuffer(content, np.uint8, int(shape.prod()), 4 + 4 * len(shape)).reshape(shape)
+
+
+def find_data(dataset):
+    """The four files of a dataset in IDX format, searched where bnlab searches, or None."""
+    names = [dataset["name"], dataset["name"].replace("_", "-")]
+    if dataset.get("path"):
+        folders = [Path(dataset["path"]) / name for name in names] + [Path(dataset["path"])]
+    else:
+        roots = [Path(root) for root in (os.environ.get("BNLAB_DATA"), "/usr/share/datasets", "data") if root]
+        folders = [folder for root in roots
+                   for folder in [root / names[0], root / names[1], root if root.name in names else None] if folder]
+    stems = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
+    for folder in folders:
+        files = [next((path for path in (folder / stem, folder / f"{stem}.gz") if path.exists()), None)
+                 for stem in stems]
+        if all(files):
+            return files
+    return None
+
+
+def load_data(dataset):
+    """(training images, labels, test images, labels) as the config scales and cuts them: images (N, 1, H, W) float32,
+    labels int64; None where the files are not found."""
+    files = find_data(dataset)
+    if files is None:
+        return None
+    train, train_labels, test, test_labels = (read_idx(path) for path in files)
+    count = (dataset.get("limit") or len(train)) - dataset.get("validation", 0)
+    train, train_labels = train[:count], train_labels[:count]
+    scaling = dataset.get("scaling", "unit")
+    mean = std = None
+    if scaling == "standardized":  # one channel
+        counts = np.bincount(train.ravel(), minlength=256) / train.size
+        values = np.arange(256) / 255
+        mean = float(counts @ values)
+        std = float(np.sqrt(counts @ (values - mean) ** 2))
+    table = np.arange(256, dtype=np.float64)
+    table = {"unit": lambda v: v / 255, "binary": lambda v: v >= 128, "raw": lambda v: v,
+             "standardized": lambda v: (v / 255 - mean) / std if std else 0 * v}[scaling](table).astype(np.float32)
+    arrays = table[train][:, None], train_labels.astype(np.int64), table[test][:, None], test_labels.astype(np.int64)
+    return tuple(torch.from_numpy(array) for array in arrays)
+
+
+# ---- network ---------------------------------------------------------------------------------------------------------
+
+class BiasedVariance:
+    """Mixed into BatchNorm: the running variance averages the biased batch variance, not PyTorch's unbiased one."""
+
+    def forward(self, x):
+        before = self.running_var.clone()
+        y = super().forward(x)
+        if self.training:
+            m = x.numel() // x.shape[1]
+            kept = (1 - self.momentum) * before
+            self.running_var.copy_(kept + (self.running_var - kept) * (m - 1) / m)
+        return y
+
+
+class BiasedBatchNorm1d(BiasedVariance, nn.BatchNorm1d):
+    pass
+
+
+class BiasedBatchNorm2d(BiasedVariance, nn.BatchNorm2d):
+    pass
+
+
+ACTIVATIONS = {"identity": nn.Identity, "relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
+
+
+def pair(extent):
+    """(height, width) of an extent, which JSON writes as one number or as two."""
+    if isinstance(extent, dict):
+        return extent["height"], extent["width"]
+    return (extent, extent) if isinstance(extent, int) else tuple(extent)
+
+
+def flat_layers(blocks, placement, default_activation):
+    """Network blocks without repeat and composites: a list of (kind, its options)."""
+    layers = []
+    for block in blocks:
+        (kind, options), = block.items()
+        options = options or {}
+        if kind == "repeat":
+            layers += flat_layers(options["layers"], placement, default_activation) * options.get("count", 1)
+        elif kind in ("dense_block", "conv_block"):
+            activation = ("activation", {"function": options.get("activation") or default_activation})
+            rest = [("normalization", {}), activation]
+            layers += [(kind[:-len("_block")], options)] + (rest if placement == "before_activation" else rest[::-1])
+        elif kind == "activation":
+            layers.append((kind, {"function": options.get("function") or default_activation}))
+        else:
+            layers.append((kind, options))
+    return layers
+
+
+def is_masked_in(mask, site, sites):
+    """Whether normalization site `site` (from 1, of `sites`) is normalized."""
+    if isinstance(mask, list):
+        return site in mask
+    if isinstance(mask, dict):
+        return site % mask["every"] == 0 if "every" in mask else site in mask["list"]
+    return {"all": True, "first": site == 1, "last": site == sites}[mask]
+
+
+def build_network(config, image_shape):
+    """The network of a resolved config as nn.Sequential; modules have bnlab's names (dense1, normalization1, ...)."""
+    normalization = config["normalization"]
+    network = config["network"]
+    layers = flat_layers(network["layers"], normalization["placement"], network.get("activation", "relu"))
+    sites = sum(kind == "normalization" for kind, _ in layers)
+    batch_norms = {("biased", 2): BiasedBatchNorm1d, ("biased", 4): BiasedBatchNorm2d,
+                   ("unbiased", 2): nn.BatchNorm1d, ("unbiased", 4): nn.BatchNorm2d}
+    counts, active = {}, []
+    for kind, _ in layers:
+        counts[kind] = counts.get(kind, 0) + 1
+        active.append(kind == "normalization" and normalization["type"] == "batch"
+                      and is_masked_in(normalization["mask"], counts[kind], sites))
+    counts = {}
+    modules = OrderedDict()
+    x = torch.zeros(1, *image_shape)
+
+    def add(name, module):
+        nonlocal x
+        modules[name] = module.eval()
+        with torch.no_grad():
+            x = module(x)
+
+    for index, (kind, options) in enumerate(layers):
+        counts[kind] = counts.get(kind, 0) + 1
+        name = f"{kind}{counts[kind]}"
+        bias = options.get("bias")
+        if bias is None:
+            bias = not (index + 1 < len(layers) and active[index + 1])
+        if kind == "dense":
+            if x.dim() > 2:
+                add(f"{name}_flatten", nn.Flatten())
+            add(name, nn.Linear(x.shape[1], options["units"], bias=bias))
+        elif kind == "conv":
+            kernel, padding = pair(options.get("kernel", 3)), options.get("padding", "same")
+            if padding == "same" or isinstance(padding, dict) and padding.get("same"):
+                padding = [size // 2 for size in kernel]
+            add(name, nn.Conv2d(x.shape[1], options["channels"], kernel, pair(options.get("stride", 1)), pair(padding),
+                                groups=options.get("groups", 1), bias=bias))
+        elif kind in ("max_pool", "avg_pool"):
+            kernel = pair(options.get("kernel", 2))
+            stride, padding = pair(options.get("stride") or kernel), pair(options.get("padding", 0))
+            add(name, nn.MaxPool2d(kernel, stride, padding) if kind == "max_pool"
+                else nn.AvgPool2d(kernel, stride, padding, count_include_pad=False))
+        elif kind == "global_avg_pool":
+            add(name, nn.AdaptiveAvgPool2d(1))
+        elif kind == "flatten":
+            add(name, nn.Flatten())
+        elif kind == "activation":
+            add(name, ACTIVATIONS[options["function"]]())
+        elif kind == "normalization":
+            if active[index]:
+                make = batch_norms[normalization["running_variance"], x.dim()]
+                add(name, make(x.shape[1], eps=normalization["epsilon"], affine=normalization["affine"],
+                               momentum=1 - normalization["running_average_decay"]))
+        else:
+            raise ValueError(f"network.layers: {kind} is not known to this script")
+    return nn.Sequential(modules)
+
+
+def named_tensors(network):
+    """{bnlab's name: tensor} of all parameters and running statistics."""
+    names = {"running_mean": "running_mean", "running_var": "running_variance", "bias": "bias", "weight": "weights"}
+    norm_names = {**names, "weight": "gamma", "bias": "beta"}
+    tensors = {}
+    for name, tensor in [*network.named_parameters(), *network.named_buffers()]:
+        layer, _, kind = name.partition(".")
+        if kind != "num_batches_tracked":
+            tensors[f"{layer}.{(norm_names if layer.startswith('normalization') else names)[kind]}"] = tensor
+    return tensors
+
+
+def load_weights(network, arrays):
+    """Copies recorded arrays into the network; ValueError where names or shapes differ."""
+    tensors = named_tensors(network)
+    if set(tensors) != set(arrays):
+        raise ValueError(f"names of weights differ: only in bnlab's file {sorted(set(arrays) - set(tensors))}, only in "
+                         f"the network rebuilt from config.json {sorted(set(tensors) - set(arrays))}")
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            if tuple(tensor.shape) != arrays[name].shape:
+                raise ValueError(f"{name}: bnlab's shape is {arrays[name].shape}, PyTorch's {tuple(tensor.shape)}")
+            tensor.copy_(torch.from_numpy(arrays[name]))
+
+
+# ---- replay ----------------------------------------------------------------------------------------------------------
+
+def make_optimizer(network, optimizer):
+    """torch.optim.SGD: v = momentum * v + g; w -= rate * v, with g += weight_decay * w for weights only, or for all."""
+    tensors = named_tensors(network)
+    parameters = {name: tensor for name, tensor in tensors.items() if isinstance(tensor, nn.Parameter)}
+    everything = optimizer["decay_normalization_and_biases"]
+    decayed = [tensor for name, tensor in parameters.items() if everything or name.endswith(".weights")]
+    others = [tensor for name, tensor in parameters.items() if not (everything or name.endswith(".weights"))]
+    groups = [{"params": decayed, "weight_decay": optimizer["weight_decay"]}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.SGD([group for group in groups if group["params"]], lr=optimizer["learning_rate"],
+                           momentum=optimizer["momentum"])
+
+
+def learning_rate(optimizer, step):
+    """The rate of `step`, from 1."""
+    schedule = optimizer["schedule"]
+    if schedule["type"] == "constant":
+        return optimizer["learning_rate"]
+    return optimizer["learning_rate"] * schedule["factor"] ** ((step - 1) // schedule["every"])
+
+
+def running_statistics(network):
+    return {name: tensor.detach().double().numpy().copy() for name, tensor in named_tensors(network).items()
+            if name.endswith((".running_mean", ".running_variance"))}
+
+
+def accuracy(network, images, labels, dtype):
+    """Fraction of images whose largest output is their class, with running statistics."""
+    network.eval()
+    correct = 0
+    with torch.no_grad():
+        for start in range(0, len(labels), 500):
+            chunk = slice(start, start + 500)
+            correct += int((network(images[chunk].to(dtype)).argmax(1) == labels[chunk]).sum())
+    return correct / len(labels)
+
+
+def replay(config, data, initial, batches, dtype, rate_factor=1.0):
+    """Trains in PyTorch on the recorded batches. Returns a dict: losses (float64, one for each step), gradients of the
+    first step, statistics after step FIRST (if there is one) and at the end, test accuracy."""
+    images, labels, test_images, test_labels = data
+    network = build_network(config, images.shape[1:]).to(dtype)
+    load_weights(network, initial)
+    optimizer = make_optimizer(network, config["optimizer"])
+    result = {"losses": np.empty(len(batches)), "first_statistics": {}}
+    network.train()
+    for step, batch in enumerate(batches, start=1):
+        batch = torch.from_numpy(batch.astype(np.int64))
+        for group in optimizer.param_groups:
+            group["lr"] = rate_factor * learning_rate(config["optimizer"], step)
+        optimizer.zero_grad(set_to_none=True)
+        loss = nn.functional.cross_entropy(network(images[batch].to(dtype)), labels[batch])
+        loss.backward()
+        result["losses"][step - 1] = loss.item()
+        if step == 1:
+            result["gradients"] = {name: tensor.grad.double().numpy().copy() for name, tensor
+                                   in named_tensors(network).items() if isinstance(tensor, nn.Parameter)}
+        optimizer.step()
+        if step == FIRST:
+            result["first_statistics"] = running_statistics(network)
+    result["statistics"] = running_statistics(network)
+    result["accuracy"] = accuracy(network, test_images, test_labels, dtype)
+    return result
+
+
+# ---- comparison ------------------------------------------------------------------------------------------------------
+
+def loss_distance(a, b):
+    return float(np.max(np.abs(a - b) / np.abs(b)))
+
+
+def tensor_distance(a, b, scale=None):
+    """max |a - b| / max |b|, or / `scale`."""
+    return float(np.max(np.abs(a - b)) / (np.max(np.abs(b)) if scale is None else scale))
+
+
+def gradient_distance(name, a, b):
+    """Distance of one gradient. A bias before a normalization has a gradient that is zero but for rounding; it is held
+    to the scale of its layer's weights."""
+    scale = np.max(np.abs(b[name]))
+    if name.endswith(".bias"):
+        weights = np.max(np.abs(b[name.replace(".bias", ".weights")]))
+        scale = weights if scale < 1e-5 * weights else scale
+    return tensor_distance(a[name], b[name], scale)
+
+
+def worst(a, b):
+    """Largest tensor_distance over all arrays of `b`."""
+    return max(tensor_distance(a[name], b[name]) for name in b)
+
+
+class Table:
+    """Rows of results. A distance is a function of two results; it is taken between bnlab, float32 and float64."""
+
+    def __init__(self):
+        self.counts = {"PASS": 0, "FAIL": 0, "undecided": 0, "reported": 0}
+        print(f"{'':42} {'':>9} {'bnlab':>9} {'bnlab':>9} {'f32':>9}")
+        print(f"{'':42} {'tolerance':>9} {'from f32':>9} {'from f64':>9} {'from f64':>9}")
+
+    def add(self, what, tolerance, distance, run, single, double, judged="float32"):
+        """`tolerance` None: reported only."""
+        from_single, from_double, yardstick = distance(run, single), distance(run, double), distance(single, double)
+        value = from_single if judged == "float32" else from_double
+        if tolerance is None:
+            verdict = "reported"
+        elif value <= tolerance:  # false for NaN
+            verdict = "PASS"
+        else:
+            verdict = "undecided" if yardstick > tolerance and value <= 10 * yardstick else "FAIL"
+        self.counts[verdict] += 1
+        limit = "" if tolerance is None else f"{tolerance:g}"
+        print(f"{what:42} {limit:>9} {from_single:9.1e} {from_double:9.1e} {yardstick:9.1e}  {verdict}", flush=True)
+
+
+def gradients_agree(run, double):
+    return all(gradient_distance(name, run["gradients"], double["gradients"]) <= GRADIENT_TOLERANCE
+               for name in double["gradients"])
+
+
+def compare_gradients(table, run, single, double, where):
+    for name in double["gradients"]:
+        table.add(f"gradient of {name}, {where}", GRADIENT_TOLERANCE,
+                  lambda a, b, name=name: gradient_distance(name, a["gradients"], b["gradients"]),
+                  run, single, double, judged="float64")
+
+
+def compare_losses(table, run, single, double, with_conv):
+    steps = len(run["losses"])
+    limits = {min(FIRST, steps): LOSS_TOLERANCE}
+    if steps > FIRST:
+        limits[steps] = LOSS_TOLERANCE_CONV if with_conv else LOSS_TOLERANCE
+    for count, tolerance in limits.items():
+        table.add(f"loss, steps 1 to {count}", tolerance,
+                  lambda a, b, count=count: loss_distance(a["losses"][:count], b["losses"][:count]),
+                  run, single, double)
+
+
+def compare_statistics(table, run, single, double, with_conv):
+    """Running statistics at the end, and of a network with convolutions after step FIRST."""
+    if not single["statistics"]:
+        return
+    if run["first_statistics"]:
+        table.add(f"running statistics after step {FIRST}", STATISTICS_TOLERANCE,
+                  lambda a, b: worst(a["first_statistics"], b["first_statistics"]), run, single, double)
+    steps = len(run["losses"])
+    table.add(f"running statistics after step {steps}",
+              None if with_conv and steps > FIRST else STATISTICS_TOLERANCE,
+              lambda a, b: worst(a["statistics"], b["statistics"]), run, single, double)
+
+
+def compare_accuracy(table, run, single, double):
+    def points(a, b):
+        return 100 * abs(a["accuracy"] - b["accuracy"])
+
+    in_pytorch = {"accuracy": run["accuracy_in_pytorch"]}
+    table.add("test accuracy of bnlab's weights, points", ACCURACY_TOLERANCE, points, run, in_pytorch, in_pytorch)
+    table.add("test accuracy, points", ACCURACY_TOLERANCE, points, run, single, double)
+
+
+# ---- bnlab -----------------------------------------------------------------------------------------------------------
+
+class BnlabError(Exception):
+    """bnlab failed, or did not write what this script needs."""
+
+    def __init__(self, text, status=1):
+        super().__init__(text)
+        self.status = status
+
+
+def train(bnlab, config, overrides, threads, out):
+    """Runs `bnlab train`; its results go to `out`."""
+    command = [str(bnlab), "train", str(config), "--threads", str(threads), "--force", "--out", str(out)]
+    for override in overrides:
+        command += ["--set", override]
+    try:
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    except OSError as error:
+        raise BnlabError(f"{bnlab}: {error.strerror}; build it first (cmake --preset release && cmake --build "
+                         "--preset release), or name it with --bnlab") from None
+    if done.returncode != 0:
+        raise BnlabError(f"{' '.join(command)}: exit status {done.returncode}\n{done.stderr.strip()}", done.returncode)
+    result = json.loads((out / "run.json").read_text())
+    if result["status"] != "completed":
+        raise BnlabError(f"{out}: the run {result['status']} at step {result['last_step']}; nothing to compare")
+    return result
+
+
+def read_npz(path):
+    if not path.exists():
+        raise BnlabError(f"{path}: missing; bnlab did not write it")
+    with np.load(path) as arrays:
+        return dict(arrays)
+
+
+def statistics_in(weights):
+    return {name: array.astype(np.float64) for name, array in weights.items()
+            if name.endswith((".running_mean", ".running_variance"))}
+
+
+def column(path, name, **wanted):
+    with path.open(newline="") as file:
+        return np.array([float(row[name]) for row in csv.DictReader(file)
+                         if all(row[key] == value for key, value in wanted.items())])
+
+
+def read_run(out):
+    """What bnlab recorded in a run directory."""
+    weights = read_npz(out / "weights.npz")
+    evaluations = column(out / "eval.csv", "accuracy", split="test", statistics="running")
+    if not len(evaluations):
+        raise BnlabError(f"{out / 'eval.csv'}: no row with split test and statistics running")
+    return {"config": json.loads((out / "config.json").read_text()), "initial": read_npz(out / "weights_initial.npz"),
+            "gradients": read_npz(out / "gradients_first.npz"), "batches": np.load(out / "batches.npy"),
+            "losses": column(out / "train.csv", "loss"), "weights": weights, "statistics": statistics_in(weights),
+            "first_statistics": {}, "accuracy": evaluations[-1]}
+
+
+def write_losses(path, losses, single, double):
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["step", "bnlab", "pytorch_f32", "pytorch_f64"])
+        writer.writerows([step, *(f"{value:.9g}" for value in row)]
+                         for step, row in enumerate(zip(losses, single, double), start=1))
+
+
+def replays(config, data, run, rate_factor=1.0):
+    """(float32, float64) results of `replay`."""
+    return [replay(config, data, run["initial"], run["batches"], dtype, rate_factor)
+            for dtype in (torch.float32, torch.float64)]
+
+
+def gradients_on_few_images(arguments, overrides, seed, data, out):
+    """Results (bnlab, float32, float64) of a first step on FEW images, and its seed; from the first of SEEDS seeds with
+    which all gradients agree, or from the last."""
+    for seed in range(seed, seed + SEEDS):
+        train(arguments.bnlab, arguments.config, [*overrides, "training.steps=1", f"training.batch_size={FEW}",
+                                                  f"training.seed={seed}"], 1, out)
+        run = read_run(out)
+        results = (run, *replays(run["config"], data, run))
+        if gradients_agree(run, results[-1]):
+            break
+    return results, seed
+
+
+def compare_run(arguments, out):
+    overrides = [*arguments.overrides, "training.log_every=1", "training.eval_every=0", "probes=[]",
+                 'evaluation.statistics=["running"]', "record.initial_weights=true", "record.batches=true",
+                 "record.final_weights=true"]
+    raw = json.loads(arguments.config.read_text())
+    if raw.get("training", {}).get("epochs") is not None:
+        overrides.append("training.epochs=null")
+    train(arguments.bnlab, arguments.config, [*overrides, f"training.steps={arguments.steps}"], 1, out / "run")
+    run = read_run(out / "run")
+    config = run["config"]
+    data = load_data(config["dataset"])
+    if data is None:
+        print(f"compare_pytorch.py: skipped: no IDX files of {config['dataset']['name']} found", file=sys.stderr)
+        return 77
+    counts = len(run["losses"]), len(run["batches"])
+    if counts != (arguments.steps, arguments.steps):
+        raise BnlabError(f"{out / 'run'}: {counts[0]} losses and {counts[1]} batches, expected {arguments.steps}")
+    print(f"{config['network']['name']}, normalization {config['normalization']['type']}, batch "
+          f"{config['training']['batch_size']}, {arguments.steps} steps, PyTorch {torch.__version__}\n", flush=True)
+
+    single, double = replays(config, data, run, arguments.perturb)
+    with_conv = any(name.startswith("conv") for name in run["weights"])
+    if with_conv and arguments.steps > FIRST:
+        train(arguments.bnlab, arguments.config, [*overrides, f"training.steps={FIRST}"], 1, out / "run_short")
+        run["first_statistics"] = statistics_in(read_npz(out / "run_short" / "weights.npz"))
+    network = build_network(config, data[0].shape[1:])
+    load_weights(network, run["weights"])
+    run["accuracy_in_pytorch"] = accuracy(network, data[2], data[3], torch.float32)
+    write_losses(out / "losses.csv", run["losses"], single["losses"], double["losses"])
+
+    table = Table()
+    if with_conv:
+        few = data[0], data[1], data[2][:FEW], data[3][:FEW]
+        results, seed = gradients_on_few_images(arguments, overrides, config["training"]["seed"], few, out / "run_few")
+        compare_gradients(table, *results, f"{FEW} images")
+    else:
+        compare_gradients(table, run, single, double, "step 1")
+    compare_losses(table, run, single, double, with_conv)
+    compare_statistics(table, run, single, double, with_conv)
+    compare_accuracy(table, run, single, double)
+    print(f"\ntest accuracy: bnlab {run['accuracy']:.4f}, PyTorch f32 {single['accuracy']:.4f}, "
+          f"f64 {double['accuracy']:.4f}" + (f"; gradients with seed {seed}" if with_conv else ""))
+    print(", ".join(f"{count} {verdict}" for verdict, count in table.counts.items() if count))
+    return 1 if table.counts["FAIL"] else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="compare_pytorch.py", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", type=Path, metavar="CONFIG")
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--bnlab", type=Path, default=ROOT / "build/release/bnlab", help="default: %(default)s")
+    parser.add_argument("--out", type=Path, help="keep the runs and losses.csv here; default: a temporary folder")
+    parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE",
+                        help="as bnlab's; may be given several times")
+    # For the test that the comparison can fail: the replay's learning rate is multiplied by this.
+    parser.add_argument("--perturb", type=float, default=1.0, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.steps < 1:
+        parser.error(f"--steps: must be at least 1, got {arguments.steps}")
+    torch.set_num_threads(os.cpu_count() or 1)
+    try:
+        if arguments.out:
+            arguments.out.mkdir(parents=True, exist_ok=True)
+            return compare_run(arguments, arguments.out)
+        with tempfile.TemporaryDirectory(prefix="bnlab_compare_") as folder:
+            return compare_run(arguments, Path(folder))
+    except BnlabError as error:
+        print(f"compare_pytorch.py: {error}", file=sys.stderr)
+        return {2: 2, 3: 77}.get(error.status, 1)
+    except (OSError, ValueError) as error:
+        print(f"compare_pytorch.py: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

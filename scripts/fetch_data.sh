@@ -1,0 +1,268 @@
+#!/usr/bin/env bash
+# Downloads a data set, checks it, and puts it where bnlab looks for it.
+set -euo pipefail
+
+usage() {
+  cat <<'EOF'
+usage: scripts/fetch_data.sh NAME [--to DIR]
+
+NAME is one of
+  mnist           DIR/mnist/*.gz                   12 MB
+  fashion_mnist   DIR/fashion_mnist/*.gz           31 MB
+  cifar10         DIR/cifar-10-batches-bin/*.bin  170 MB
+DIR is the checkout's data/ unless given. A file appears under its name only when its checksum is right; an interrupted
+download leaves NAME.part, and the next call continues it. What is there and right is not downloaded again.
+
+Environment, for sites without internet access and for private mirrors:
+  BNLAB_MIRROR      base addresses, separated by spaces, used in place of the public mirrors, in turn. A file is looked
+                    for at BASE/NAME/FILE, such as http://mirror.example/mnist/train-images-idx3-ubyte.gz
+  BNLAB_CHECKSUMS   a file of lines "SUM  NAME/FILE" as md5sum or sha256sum print them; it overrides the sums of the
+                    files it names, for a mirror that has compressed them anew
+
+Exit status: 0 there and right; 1 not to be had; 2 usage; 130 interrupted.
+EOF
+}
+
+say() { printf 'fetch_data.sh: %s\n' "$*"; }
+warn() { printf 'fetch_data.sh: %s\n' "$*" >&2; }
+die() { warn "$*"; exit 1; }
+misused() { usage >&2; warn "$*"; exit 2; }
+
+# The MD5 sums that torchvision checks, and the one on the CIFAR-10 page.
+checksums='
+f68b3c2dcbeaaa9fbdd348bbdeb94873  mnist/train-images-idx3-ubyte.gz
+d53e105ee54ea40749a09fcbcd1e9432  mnist/train-labels-idx1-ubyte.gz
+9fb629c4189551a2d022fa330f9573f3  mnist/t10k-images-idx3-ubyte.gz
+ec29112dd5afa0611ce80d1b7f02629c  mnist/t10k-labels-idx1-ubyte.gz
+8d4fb7e6c68d591d4c3dfef9ec88bf0d  fashion_mnist/train-images-idx3-ubyte.gz
+25c81989df183df01b3e8a0aad5dffbe  fashion_mnist/train-labels-idx1-ubyte.gz
+bef4ecab320f06d8554ea6380940ec79  fashion_mnist/t10k-images-idx3-ubyte.gz
+bb300cfdad3c16e7a12a480ee83cd310  fashion_mnist/t10k-labels-idx1-ubyte.gz
+c32a1d4ab5d03f1284b67883e8d87530  cifar10/cifar-10-binary.tar.gz
+'
+idx_files=(train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz)
+cifar_archive=cifar-10-binary.tar.gz
+cifar_folder=cifar-10-batches-bin
+cifar_files=(data_batch_{1,2,3,4,5}.bin test_batch.bin)
+cifar_sums=md5sums.txt # written when the archive is unpacked
+cifar_file_bytes=30730000
+
+name='' to=''
+while (($#)); do
+  case $1 in
+    --to) (($# > 1)) || misused "--to needs a folder"; to=$2; shift ;;
+    --to=*) to=${1#--to=} ;;
+    --help | -h) usage; exit 0 ;;
+    -*) misused "unknown option: $1" ;;
+    *) [[ -z $name ]] || misused "one NAME at a time, got $name and $1"; name=$1 ;;
+  esac
+  shift
+done
+case $name in
+  mnist) mirrors=(https://ossci-datasets.s3.amazonaws.com/mnist https://storage.googleapis.com/cvdf-datasets/mnist) ;;
+  fashion_mnist) mirrors=(http://fashion-mnist.s3-website.eu-central-1.amazonaws.com) ;;
+  cifar10) mirrors=(https://www.cs.toronto.edu/~kriz https://cave.cs.toronto.edu/kriz) ;;
+  '') misused "which data set?" ;;
+  *) misused "unknown data set: $name (known: mnist, fashion_mnist, cifar10)" ;;
+esac
+if [[ -n ${BNLAB_MIRROR:-} ]]; then
+  read -r -a mirrors <<<"$BNLAB_MIRROR"
+  mirrors=("${mirrors[@]%/}")
+  mirrors=("${mirrors[@]/%//$name}")
+fi
+if [[ -n ${BNLAB_CHECKSUMS:-} ]]; then
+  [[ -r $BNLAB_CHECKSUMS ]] || die "BNLAB_CHECKSUMS: cannot read $BNLAB_CHECKSUMS"
+  checksums=$(cat -- "$BNLAB_CHECKSUMS")$'\n'$checksums # the first match counts
+fi
+if [[ -z $to ]]; then
+  to=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)/data
+fi
+case $to in /*) ;; *) to=$PWD/$to ;; esac # no path begins with a dash
+
+if command -v curl >/dev/null; then
+  client=curl
+elif command -v wget >/dev/null; then
+  client=wget
+else
+  client=''
+fi
+
+scratch=$(mktemp -d)
+unpacked='' child=''
+clean_up() {
+  if [[ -n $child ]]; then
+    kill "$child" 2>/dev/null || true
+    wait "$child" 2>/dev/null || true
+  fi
+  rm -rf -- "$scratch" ${unpacked:+"$unpacked"}
+}
+trap clean_up EXIT
+trap 'warn "interrupted; the next call continues"; exit 130' INT
+trap 'warn "terminated; the next call continues"; exit 143' TERM HUP
+
+# A foreground child would hold a signal's trap back until it ends.
+run() {
+  "$@" &
+  child=$!
+  local status=0
+  wait "$child" || status=$?
+  child=''
+  return "$status"
+}
+
+expected_sum() { # NAME/FILE
+  local sum file
+  while read -r sum file; do
+    if [[ ${file#\*} == "$1" ]]; then
+      echo "${sum,,}"
+      return
+    fi
+  done <<<"$checksums"
+  die "no checksum known for $1"
+}
+
+sum_kind() { if ((${#1} == 64)); then echo sha256; else echo md5; fi; }
+
+sum_of() { # FILE EXPECTED: the sum of FILE, of the kind that EXPECTED is
+  local out
+  out=$("$(sum_kind "$2")sum" <"$1")
+  echo "${out%% *}"
+}
+
+size_of() { if [[ -e $1 ]]; then wc -c <"$1"; else echo 0; fi; }
+
+# One attempt to bring PART to its full length; continues what is there. Leaves the reason in $scratch/error.
+attempt() { # URL PART
+  local url=$1 part=$2 status=0 http
+  : >"$scratch/error"
+  if [[ $client == curl ]]; then
+    local look=(--silent --show-error --stderr "$scratch/error")
+    [[ -t 2 ]] && look=(--progress-bar)
+    run curl "${look[@]}" --fail --location --connect-timeout 20 --speed-limit 1 --speed-time 60 \
+      --write-out '%{http_code}' --continue-at - --output "$part" "$url" >"$scratch/http" || status=$?
+    http=$(cat "$scratch/http")
+    # 416: the server has no such range; 33: it knows no ranges. What is here cannot be continued: begin anew.
+    if [[ $status != 0 && -e $part ]] && [[ $http == 416 || $status == 33 ]]; then
+      rm -f -- "$part"
+      status=75
+    fi
+  else
+    local look=(--no-verbose --output-file="$scratch/error")
+    [[ -t 2 ]] && look=(--quiet --show-progress)
+    run wget "${look[@]}" --continue --tries=1 --connect-timeout=20 --read-timeout=60 \
+      --output-document="$part" "$url" || status=$?
+  fi
+  return "$status"
+}
+
+# Fetches from one mirror: goes on as long as each attempt brings something. The sum is not checked here.
+complete() { # URL PART
+  local url=$1 part=$2 before after status
+  local stalled=0
+  while ((stalled < 2)); do
+    before=$(size_of "$part") status=0
+    attempt "$url" "$part" || status=$?
+    ((status == 0)) && return
+    after=$(size_of "$part")
+    [[ $after == 0 ]] && rm -f -- "$part"
+    if ((after > before)); then stalled=0; else stalled=$((stalled + 1)); fi
+    # Refused by the server (404 and the like): asking again won't help.
+    [[ $client == curl && $status == 22 || $client == wget && $status == 8 ]] && break
+  done
+  local reason
+  reason=$(tail -n 1 "$scratch/error")
+  warn "$url: ${reason:-$client failed} ($client exit status $status)"
+  return 1
+}
+
+fetch_file() { # FILE TARGET
+  local file=$1 target=$2 part=$2.part expected found mirror url resumed
+  expected=$(expected_sum "$name/$file")
+  local kind
+  kind=$(sum_kind "$expected")
+  if [[ -e $target ]]; then
+    found=$(sum_of "$target" "$expected")
+    if [[ $found == "$expected" ]]; then
+      say "$target is there and right"
+      return
+    fi
+    say "$target is there, but its $kind sum is $found, not $expected: fetching it anew"
+  fi
+  mkdir -p -- "$(dirname -- "$target")"
+  if [[ -e $part && $(sum_of "$part" "$expected") == "$expected" ]]; then
+    mv -f -- "$part" "$target"
+    say "$target was complete"
+    return
+  fi
+  [[ -n $client ]] || die "neither curl nor wget is here: install one of them (scripts/setup.sh does)"
+  for mirror in "${mirrors[@]}"; do
+    url=$mirror/$file
+    resumed=false
+    [[ -s $part ]] && resumed=true
+    if $resumed; then say "continuing $url"; else say "fetching $url"; fi
+    complete "$url" "$part" || continue
+    found=$(sum_of "$part" "$expected")
+    if [[ $found != "$expected" ]] && $resumed; then
+      warn "$part: $kind sum $found, expected $expected: removed, fetching it anew"
+      rm -f -- "$part"
+      complete "$url" "$part" || continue
+      found=$(sum_of "$part" "$expected")
+    fi
+    if [[ $found == "$expected" ]]; then
+      mv -f -- "$part" "$target"
+      return
+    fi
+    warn "$url: wrong content: $kind sum $found, expected $expected"
+    rm -f -- "$part"
+  done
+  die "could not get $file, needed as $target, from: ${mirrors[*]}. BNLAB_MIRROR names another mirror; see --help"
+}
+
+cifar_complete() { # FOLDER
+  local file
+  for file in "${cifar_files[@]}"; do
+    [[ -f $1/$file ]] || return 1
+  done
+  if [[ -f $1/$cifar_sums ]]; then
+    (cd -- "$1" && md5sum --check --status --strict "$cifar_sums")
+  else # unpacked by somebody else
+    for file in "${cifar_files[@]}"; do
+      (($(size_of "$1/$file") == cifar_file_bytes)) || return 1
+    done
+  fi
+}
+
+fetch_cifar10() {
+  local folder=$to/$cifar_folder archive=$to/$cifar_archive
+  if cifar_complete "$folder"; then
+    say "$folder is there and right"
+    return
+  fi
+  [[ ! -e $folder ]] || say "$folder is there, but incomplete or damaged: fetching it anew"
+  fetch_file "$cifar_archive" "$archive"
+  unpacked=$(mktemp -d -- "$to/.unpacking.XXXXXX")
+  run tar --extract --gzip --no-same-owner --file "$archive" --directory "$unpacked"
+  (cd -- "$unpacked/$cifar_folder" && md5sum "${cifar_files[@]}" >"$cifar_sums")
+  chmod 755 "$unpacked/$cifar_folder"
+  [[ ! -e $folder ]] || mv -- "$folder" "$unpacked/old"
+  mv -- "$unpacked/$cifar_folder" "$folder"
+  rm -rf -- "$unpacked" "$archive"
+  unpacked=''
+}
+
+mkdir -p -- "$to"
+# One at a time on one folder; where the file system knows no locks, go on without.
+if command -v flock >/dev/null && exec 9<"$to"; then
+  locked=0
+  flock --nonblock --conflict-exit-code 75 9 2>/dev/null || locked=$?
+  ((locked != 75)) || die "another fetch_data.sh is at work in $to"
+fi
+
+if [[ $name == cifar10 ]]; then
+  fetch_cifar10
+else
+  for file in "${idx_files[@]}"; do
+    fetch_file "$file" "$to/$name/$file"
+  done
+fi
+say "$name is complete in $to"

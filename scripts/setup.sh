@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Installs what bnlab needs and this system lacks, from the distribution's own packages.
+set -euo pipefail
+
+usage() {
+  cat <<'EOF'
+usage: scripts/setup.sh [--tests] [--list]
+
+Installs the Debian or Ubuntu packages that bnlab needs and that are missing. Nothing missing: nothing is done, and
+neither root nor a network is needed.
+
+  --tests   also what the tests need: GoogleTest, and PyTorch for the comparison with it (large)
+  --list    print the names of the packages, install nothing
+  --help    this text
+EOF
+}
+
+required=(g++ cmake ninja-build pkg-config libdnnl-dev ocl-icd-opencl-dev libcli11-dev nlohmann-json3-dev
+          libspdlog-dev libfmt-dev zlib1g-dev libzip-dev libssl-dev librandom123-dev
+          python3 python3-numpy python3-pandas python3-matplotlib)
+optional=(dataset-fashion-mnist)
+test_required=(libgtest-dev)
+test_optional=(python3-torch)
+
+# What it means that an optional package is not there, and what to do without it.
+without() {
+  case $1 in
+    dataset-fashion-mnist) echo "scripts/fetch_data.sh fashion_mnist downloads the data instead." ;;
+    python3-torch) echo "The comparison with PyTorch is skipped; everything else works." ;;
+  esac
+}
+
+say() { printf 'setup.sh: %s\n' "$*"; }
+die() { printf 'setup.sh: %s\n' "$*" >&2; exit 1; }
+
+list=false
+for argument; do
+  case $argument in
+    --tests) required+=("${test_required[@]}") optional+=("${test_optional[@]}") ;;
+    --list) list=true ;;
+    --help | -h) usage; exit 0 ;;
+    *) usage >&2; printf 'setup.sh: unknown argument: %s\n' "$argument" >&2; exit 2 ;;
+  esac
+done
+
+if $list; then
+  printf '%s\n' "${required[@]}" "${optional[@]}"
+  exit 0
+fi
+if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+  say "this system has no apt. Install what these Debian packages hold, then run cmake --preset release:"
+  printf '  %s\n' "${required[@]}"
+  say "and, where they exist:"
+  for package in "${optional[@]}"; do
+    printf '  %-22s without it: %s\n' "$package" "$(without "$package")"
+  done
+  exit 1
+fi
+
+# For scripts/fetch_data.sh: either will do.
+command -v curl >/dev/null || command -v wget >/dev/null || required+=(curl ca-certificates)
+
+installed() { [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
+
+missing=() missing_optional=()
+for package in "${required[@]}"; do
+  installed "$package" || missing+=("$package")
+done
+for package in "${optional[@]}"; do
+  installed "$package" || missing_optional+=("$package")
+done
+if ((${#missing[@]} + ${#missing_optional[@]} == 0)); then
+  say "nothing is missing"
+  exit 0
+fi
+
+as_root=()
+if [[ $(id -u) != 0 ]]; then
+  command -v sudo >/dev/null ||
+    die "missing: ${missing[*]} ${missing_optional[*]}. Neither root nor sudo here: install them as root first."
+  as_root=(sudo)
+fi
+apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300)
+install=("${apt[@]}" install --yes --no-install-recommends)
+
+"${apt[@]}" update --quiet || say "apt-get update failed; trying with the package lists that are here"
+if ((${#missing[@]})); then
+  say "installing: ${missing[*]}"
+  "${install[@]}" "${missing[@]}" || die "apt-get could not install all of: ${missing[*]}"
+fi
+# One by one, so that a package the distribution does not offer takes nothing else with it.
+for package in "${missing_optional[@]}"; do
+  if ! apt-get install --simulate --no-install-recommends "$package" >/dev/null 2>&1; then
+    say "$package is not offered by this distribution. $(without "$package")"
+  else
+    say "installing: $package"
+    "${install[@]}" "$package" || say "$package could not be installed. $(without "$package")"
+  fi
+done
+say "done"

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Sets up, builds and tests everything.
+set -euo pipefail
+
+usage() {
+  cat <<'EOF'
+usage: scripts/test.sh [--quick]
+
+Installs what is missing (scripts/setup.sh --tests), builds the release and asan presets, runs the unit tests under the
+address and undefined-behaviour sanitizers, shellcheck over the scripts where it is installed, and all tests of the
+release build. Status 1 if anything failed.
+
+  --quick   without the sanitizers
+  --help    this text
+EOF
+}
+
+quick=false
+for argument; do
+  case $argument in
+    --quick) quick=true ;;
+    --help | -h) usage; exit 0 ;;
+    *) usage >&2; printf 'test.sh: unknown argument: %s\n' "$argument" >&2; exit 2 ;;
+  esac
+done
+
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+say() { printf 'test.sh: %s\n' "$*"; }
+failed=()
+
+build() { # PRESET
+  say "building $1"
+  cmake --preset "$1" -DBNLAB_TESTS=ON && cmake --build --preset "$1" --parallel "$(nproc)"
+}
+
+# The tests written in Python run bnlab itself, in the release build only; here are the unit tests alone.
+unit_tests() { # PRESET
+  local test folder name program_tests=''
+  for test in tests/*/*_test.py; do
+    folder=$(basename -- "$(dirname -- "$test")") name=$(basename -- "$test" .py)
+    program_tests+="|$folder\\.$name"
+  done
+  ctest --test-dir "build/$1" --output-on-failure --no-tests=error -j2 --exclude-regex "^(${program_tests#|})\$"
+}
+
+check_scripts() {
+  if command -v shellcheck >/dev/null; then
+    say "shellcheck"
+    shellcheck scripts/*.sh .ci/run
+  else
+    say "SKIPPED: shellcheck is not installed"
+  fi
+}
+
+scripts/setup.sh --tests
+build release || { say "FAILED: the release build"; exit 1; }
+check_scripts || failed+=("shellcheck")
+if $quick; then
+  say "SKIPPED: sanitizers (--quick)"
+else
+  # Also for the build, which starts the test program to list its tests.
+  checks=detect_stack_use_after_return=1:check_initialization_order=1:strict_string_checks=1
+  export ASAN_OPTIONS=${ASAN_OPTIONS:-$checks}
+  export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
+  if build asan; then
+    say "unit tests under the sanitizers"
+    unit_tests asan || failed+=("unit tests under the sanitizers")
+  else
+    failed+=("the asan build")
+  fi
+fi
+say "all tests, release build"
+ctest --test-dir build/release --output-on-failure --no-tests=error -j2 || failed+=("tests of the release build")
+
+for what in "${failed[@]}"; do
+  say "FAILED: $what"
+done
+((${#failed[@]} == 0))

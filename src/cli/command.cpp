@@ -1,0 +1,59 @@
+#include "cli/command.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "config/load.h"
+#include "network/network.h"
+#include "util/provenance.h"
+
+namespace bnlab::cli {
+
+std::string version_text() {
+  const BuildInfo build = build_info();
+  return fmt::format("bnlab {} (revision {}{})\noneDNN {} using {}\ncompiler {}, {} build\nCPU {}", build.version,
+                     build.git_revision.substr(0, 12), build.git_dirty ? ", with local changes" : "",
+                     network::onednn_version(), network::onednn_isa(), build.compiler, build.build_type, cpu_model());
+}
+
+void ConfigOptions::add_to(CLI::App& command) {
+  command.add_option("CONFIG", file, "a run's config, JSON (see configs/ and README)")->required();
+  command
+      .add_option("--set", overrides,
+                  "set a value of the config: a dotted path and a JSON value, such as optimizer.learning_rate=0.5")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  command.add_option("--seed", seed, "seed of the run, the same as --set training.seed=N")->type_name("N");
+  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  command.add_option("--threads", threads, "threads of the run (a run repeats bit for bit with equal threads)")
+      ->type_name("N")
+      ->check(CLI::Range(1, std::max(1024, cores)))
+      ->capture_default_str();
+}
+
+config::RunConfig ConfigOptions::load() const {
+  std::vector<std::string> all = overrides;
+  if (!seed.empty()) all.push_back("training.seed=" + seed);
+  return config::load(file, all);
+}
+
+std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t left) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i)
+      line += i < left ? fmt::format("{:<{}}  ", row[i], widths[i]) : fmt::format("{:>{}}  ", row[i], widths[i]);
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
+}  // namespace bnlab::cli

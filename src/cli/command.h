@@ -1,0 +1,53 @@
+#pragma once
+// What the subcommands share. Each subcommand is one file: it adds its options to the parser, and a callback that does the work.
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/run_config.h"
+#include "data/dataset.h"
+#include "util/logging.h"
+
+namespace bnlab::cli {
+
+/// The meaning of bnlab's exit statuses.
+enum ExitStatus { done = 0, failed = 1, usage_error = 2, data_error = 3, interrupted = 130 };
+
+/// The options of the whole program and what main knows.
+struct Context {
+  LogOptions log;
+  std::string command_line;
+  std::chrono::steady_clock::time_point started;
+  int exit_status = ExitStatus::done;  // set by the subcommand that runs
+};
+
+/// Adds one subcommand.
+void add_train(CLI::App& app, Context& context);
+void add_describe(CLI::App& app, Context& context);
+void add_validate(CLI::App& app, Context& context);
+void add_list(CLI::App& app, Context& context);
+void add_schema(CLI::App& app, Context& context);
+void add_gradcheck(CLI::App& app, Context& context);
+
+/// The text of `bnlab --version`.
+std::string version_text();
+
+/// CONFIG, --set, --seed and --threads, as every command that builds a network has them.
+struct ConfigOptions {
+  std::string file;
+  std::vector<std::string> overrides;
+  std::string seed;
+  int threads = 1;
+
+  void add_to(CLI::App& command);
+  /// Reads and checks the config; throws ConfigError.
+  config::RunConfig load() const;
+};
+
+/// Columns of equal width, two spaces between them; numbers (all but the first `left` columns) flush right.
+std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t left);
+
+}  // namespace bnlab::cli

@@ -1,0 +1,87 @@
+#include <fmt/format.h>
+
+#include <map>
+
+#include "cli/command.h"
+#include "network/network.h"
+#include "network/threads.h"
+
+namespace bnlab::cli {
+namespace {
+
+std::string count_text(double value) {
+  if (value >= 1e9) return fmt::format("{:.3g} G", value / 1e9);
+  if (value >= 1e6) return fmt::format("{:.3g} M", value / 1e6);
+  if (value >= 1e3) return fmt::format("{:.3g} k", value / 1e3);
+  return fmt::format("{:.0f}", value);
+}
+
+double flop_of(const onednn::Program& program, const std::string& layer) {
+  double flop = 0;
+  for (const auto& call : program.calls())
+    if (layer.empty() || call.layer == layer) flop += call.flop;
+  return flop;
+}
+
+std::string layer_table(network::Network& network) {
+  std::vector<std::vector<std::string>> rows{{"layer", "type", "output", "parameters", "FLOP per step"}};
+  for (const auto& layer : network.layers()) {
+    std::int64_t parameters = 0;
+    for (const auto& parameter : network.parameters().all())
+      if (parameter->name.rfind(layer->name() + ".", 0) == 0) parameters += parameter->count();
+    const double flop = flop_of(network.train().program(), layer->name());
+    rows.push_back({layer->name(), layer->type(), layers::shape_text(layer->dst_shape()),
+                    parameters > 0 ? std::to_string(parameters) : "", flop > 0 ? count_text(flop) : ""});
+  }
+  rows.push_back({"total", "", "", std::to_string(network.parameter_count()),
+                  count_text(flop_of(network.train().program(), ""))});
+  return table(rows, 3);
+}
+
+std::string parameter_table(const network::Network& network) {
+  std::vector<std::vector<std::string>> rows{{"parameter", "shape", "values"}};
+  for (const auto& parameter : network.parameters().all())
+    rows.push_back({parameter->name, fmt::format("({})", fmt::join(parameter->shape, ", ")),
+                    std::to_string(parameter->count())});
+  return table(rows, 2);
+}
+
+std::string call_table(const onednn::Program& program) {
+  std::vector<std::vector<std::string>> rows{{"layer", "call", "implementation"}};
+  for (const auto& call : program.calls()) rows.push_back({call.layer, call.operation, call.implementation});
+  return table(rows, 3);
+}
+
+void describe(const ConfigOptions& options) {
+  const config::RunConfig config = options.load();
+  network::set_threads(options.threads);
+  const std::int64_t batch = config.training.batch_size;
+  network::Network network(config, data::dataset_info(config.dataset.name), batch);
+  const auto evaluate = network.build(onednn::Pass::evaluate_population, config.evaluation.batch_size);
+  fmt::print("network {}, batch {}, {} thread(s), oneDNN {} ({})\n\n", config.network.name, batch, options.threads,
+             network::onednn_version(), network::onednn_isa());
+  fmt::print("Layers (FLOP: multiplications and additions of dense and convolution calls, forward and backward)\n{}\n",
+             layer_table(network));
+  fmt::print("Parameters, as weights.npz names them\n{}\n", parameter_table(network));
+  fmt::print("Calls of a training step ({:.1f} MB of buffers)\n{}\n",
+             static_cast<double>(network.train().program().arena_bytes()) / 1e6, call_table(network.train().program()));
+  fmt::print("Calls of an evaluation of {} images ({:.1f} MB of buffers)\n{}", config.evaluation.batch_size,
+             static_cast<double>(evaluate->program().arena_bytes()) / 1e6, call_table(evaluate->program()));
+}
+
+}  // namespace
+
+void add_describe(CLI::App& app, Context&) {
+  const auto options = std::make_shared<ConfigOptions>();
+  CLI::App* command = app.add_subcommand(
+      "describe", "show a network: layers, shapes, parameters, FLOP, and the oneDNN implementation of each call");
+  options->add_to(*command);
+  command->footer(
+      "Examples:\n"
+      "  bnlab describe configs/v6_batch_normalization.json\n"
+      "  bnlab describe configs/figure1_batch_normalization.json --set training.batch_size=8 --threads 2\n"
+      "\nNeeds no data.");
+  command->callback([options] { describe(*options); });
+}
+
+}  // namespace bnlab::cli

@@ -1,0 +1,76 @@
+#include <fmt/format.h>
+
+#include <numeric>
+
+#include "cli/command.h"
+#include "network/network.h"
+#include "network/threads.h"
+#include "training/gradient_check.h"
+#include "util/errors.h"
+
+namespace bnlab::cli {
+namespace {
+
+struct Options {
+  ConfigOptions config;
+  std::int64_t examples = 16;
+  training::GradientCheckOptions check;
+};
+
+void gradcheck(const Options& options, Context& context) {
+  const config::RunConfig config = options.config.load();
+  network::set_threads(options.config.threads);
+  network::check(config, data::dataset_info(config.dataset.name));
+  const data::Dataset dataset = data::load(config.dataset);
+  if (options.examples > dataset.train.size())
+    throw ConfigError(fmt::format("--examples: must be at most {}, the number of training images, got {}",
+                                  dataset.train.size(), options.examples));
+  network::Network network(config, dataset.info, options.examples, true);
+  std::vector<std::uint32_t> indices(static_cast<std::size_t>(options.examples));
+  std::iota(indices.begin(), indices.end(), 0u);
+  data::Scaler(dataset, config.dataset.scaling)
+      .gather(dataset.train, indices, network.train().images(), network.train().labels());
+
+  std::vector<std::vector<std::string>> rows{
+      {"result", "gradient of", "values", "norm", "error along directions", "error of single values"}};
+  bool passed = true;
+  for (const training::GradientCheckRow& row : training::check_gradients(network, options.check)) {
+    passed = passed && row.passed;
+    rows.push_back({row.passed ? "ok" : "WRONG", row.name, std::to_string(row.values),
+                    fmt::format("{:.4g}", row.gradient_norm), fmt::format("{:.2e}", row.direction_error),
+                    fmt::format("{:.2e}", row.element_error)});
+  }
+  fmt::print("{}\n{} at tolerance {:g} on {} examples\n", table(rows, 2),
+             passed ? "all gradients agree with central differences" : "gradients differ from central differences",
+             options.check.tolerance, options.examples);
+  if (!passed) context.exit_status = ExitStatus::failed;
+}
+
+}  // namespace
+
+void add_gradcheck(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("gradcheck", "compare every gradient of a network with central differences");
+  options->config.add_to(*command);
+  command->add_option("--examples", options->examples, "training images in the batch")
+      ->check(CLI::Range(std::int64_t{2}, std::int64_t{1000000}))
+      ->capture_default_str();
+  command->add_option("--directions", options->check.directions, "random directions for each parameter")
+      ->check(CLI::Range(0, 10000))
+      ->capture_default_str();
+  command->add_option("--elements", options->check.elements, "single values for each parameter, those with the largest gradients")
+      ->check(CLI::Range(0, 1000000))
+      ->capture_default_str();
+  command->add_option("--tolerance", options->check.tolerance, "largest relative error that passes")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->footer(
+      "Examples:\n"
+      "  bnlab gradcheck configs/figure1_batch_normalization.json\n"
+      "  bnlab gradcheck configs/v6_batch_normalization.json --examples 8 --elements 20\n"
+      "\nErrors are relative to the gradient's norm, or to its largest value. The differences are of a loss in 32-bit floats, so\n"
+      "errors of 1e-3 are rounding. Exit status 1 where a gradient differs.");
+  command->callback([options, &context] { gradcheck(*options, context); });
+}
+
+}  // namespace bnlab::cli

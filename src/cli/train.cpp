@@ -1,0 +1,145 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <filesystem>
+
+#include "cli/command.h"
+#include "training/trainer.h"
+#include "util/errors.h"
+
+namespace bnlab::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// A signal handler can reach nothing but a global.
+std::atomic<bool> stop_asked{false};
+extern "C" void ask_to_stop(int) { stop_asked = true; }
+
+void catch_signals() {
+  struct sigaction action {};
+  action.sa_handler = ask_to_stop;
+  // A second Ctrl-C ends the program at once.
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+std::string duration_text(double seconds) {
+  const auto total = static_cast<std::int64_t>(seconds);
+  if (total >= 3600) return fmt::format("{}:{:02}:{:02}", total / 3600, total / 60 % 60, total % 60);
+  return fmt::format("{}:{:02}", total / 60, total % 60);
+}
+
+/// A bar with rate, loss and time left: on a terminal ten times a second in one line; elsewhere, with --verbose, one log line
+/// every ten seconds.
+class Display : public training::RunDisplay {
+ public:
+  Display(std::shared_ptr<spdlog::logger> logger, const LogOptions& options)
+      : logger_(std::move(logger)),
+        terminal_(!options.quiet && isatty(STDERR_FILENO) == 1),
+        interval_(terminal_ ? 0.1 : 10.0) {}
+  ~Display() override { clear(); }
+
+  void message(const std::string& text) override {
+    clear();
+    logger_->info(text);
+  }
+
+  void step_done(std::int64_t step, std::int64_t steps, double loss) override {
+    if (first_step_ == 0) {
+      first_step_ = step;
+      first_time_ = last_time_ = Clock::now();
+      return;
+    }
+    const Clock::time_point now = Clock::now();
+    if (std::chrono::duration<double>(now - last_time_).count() < interval_) return;
+    last_time_ = now;
+    const double seconds = std::chrono::duration<double>(now - first_time_).count();
+    const double rate = static_cast<double>(step - first_step_) / seconds;
+    const std::string text = fmt::format("step {}/{}  {:.0f} steps/s  loss {:.4f}  {} left", step, steps, rate, loss,
+                                         duration_text(static_cast<double>(steps - step) / rate));
+    if (terminal_) {
+      constexpr std::int64_t width = 24;
+      const auto filled = static_cast<std::size_t>(width * step / steps);
+      fmt::print(stderr, "\r\033[K[{}{}] {}", std::string(filled, '#'), std::string(width - filled, '.'), text);
+      std::fflush(stderr);
+      shown_ = true;
+    } else {
+      logger_->debug(text);
+    }
+  }
+
+  void clear() {
+    if (shown_) fmt::print(stderr, "\r\033[K");
+    shown_ = false;
+  }
+
+ private:
+  std::shared_ptr<spdlog::logger> logger_;
+  bool terminal_;
+  double interval_;
+  bool shown_ = false;
+  std::int64_t first_step_ = 0;
+  Clock::time_point first_time_;
+  Clock::time_point last_time_;
+};
+
+struct TrainOptions {
+  ConfigOptions config;
+  std::string out;
+  bool resume = false;
+  bool force = false;
+};
+
+std::filesystem::path out_directory(const TrainOptions& options, const config::RunConfig& config) {
+  if (!options.out.empty()) return options.out;
+  const std::string stem = std::filesystem::path(options.config.file).stem().string();
+  return std::filesystem::path("results") / fmt::format("{}-seed{}", stem, config.training.seed);
+}
+
+void train(const TrainOptions& options, Context& context) {
+  const auto logger = make_logger(context.log);
+  const config::RunConfig config = options.config.load();
+  training::RunOptions run;
+  run.directory = out_directory(options, config);
+  run.existing = options.resume  ? training::Existing::resume
+                 : options.force ? training::Existing::replace
+                                 : training::Existing::refuse;
+  run.threads = options.config.threads;
+  run.command_line = context.command_line;
+  run.started = context.started;
+  catch_signals();
+  Display display(logger, context.log);
+  const training::RunResult result = training::run(config, run, display, stop_asked);
+  display.clear();
+  if (!context.log.quiet) fmt::print("{}: {}\n", run.directory.string(), result.summary);
+  if (result.status == training::RunStatus::interrupted) {
+    logger->warn("interrupted; continue with --resume --out {}", run.directory.string());
+    context.exit_status = ExitStatus::interrupted;
+  }
+}
+
+}  // namespace
+
+void add_train(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<TrainOptions>();
+  CLI::App* command = app.add_subcommand("train", "train one network and write its metrics to a directory");
+  options->config.add_to(*command);
+  command->add_option("--out", options->out, "directory of the run (default: results/CONFIG-seedN)")->type_name("DIR");
+  CLI::Option* resume = command->add_flag("--resume", options->resume, "continue an interrupted run in --out");
+  command->add_flag("--force", options->force, "replace the run that --out holds")->excludes(resume);
+  command->footer(
+      "Examples:\n"
+      "  bnlab train configs/first_experiment.json --out results/first\n"
+      "  bnlab train configs/first_experiment.json --set normalization.type=none --out results/first_none\n"
+      "  bnlab train configs/first_experiment.json --set optimizer.learning_rate=3 --seed 2 --threads 2\n"
+      "  bnlab train configs/figure1_batch_normalization.json --out results/bn --resume\n"
+      "\nA run that diverges is a result: status 0, and run.json says \"diverged\".\n"
+      "Exit status: 0 done, 1 failed, 2 usage or config error, 3 data missing or damaged, 130 interrupted.");
+  command->callback([options, &context] { train(*options, context); });
+}
+
+}  // namespace bnlab::cli

@@ -1,0 +1,47 @@
+#include <fmt/format.h>
+
+#include "cli/command.h"
+#include "config/load.h"
+#include "network/network.h"
+#include "util/errors.h"
+
+namespace bnlab::cli {
+namespace {
+
+void check_file(const std::string& file) {
+  if (config::is_network_file(file)) {
+    config::load_network(file);
+    return;
+  }
+  const config::RunConfig config = config::load(file, {});
+  network::check(config, data::dataset_info(config.dataset.name));
+}
+
+void validate(const std::vector<std::string>& files, Context& context) {
+  for (const std::string& file : files) {
+    try {
+      check_file(file);
+      fmt::print("{}: ok\n", file);
+    } catch (const ConfigError& error) {
+      fmt::print(stderr, "{}\n", error.what());
+      fmt::print("{}: wrong\n", file);
+      context.exit_status = ExitStatus::usage_error;
+    }
+  }
+}
+
+}  // namespace
+
+void add_validate(CLI::App& app, Context& context) {
+  const auto files = std::make_shared<std::vector<std::string>>();
+  CLI::App* command = app.add_subcommand("validate", "check configs and network files without running anything");
+  command->add_option("FILE", *files, "configs or network files")->required();
+  command->footer(
+      "Examples:\n"
+      "  bnlab validate configs/first_experiment.json\n"
+      "  bnlab validate configs/*.json configs/networks/*.json\n"
+      "\nExit status 2 where a file is wrong; every problem of a file is named, with its path and value.");
+  command->callback([files, &context] { validate(*files, context); });
+}
+
+}  // namespace bnlab::cli

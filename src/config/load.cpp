@@ -1,0 +1,210 @@
+#include "config/load.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <fstream>
+#include <optional>
+#include <system_error>
+
+#include "config/json.h"
+#include "config/overrides.h"
+#include "config/problems.h"
+#include "config/reader.h"
+#include "config/writer.h"
+#include "util/errors.h"
+#include "util/nearest.h"
+
+namespace bnlab::config {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t max_file_bytes = 16 << 20;
+constexpr std::int64_t max_blocks = 20'000;
+const char* const schema_key = "$schema";
+
+std::string read_text(const fs::path& file) {
+  std::error_code error;
+  if (!fs::exists(file, error)) throw ConfigError(file.string() + ": no such file");
+  if (fs::is_directory(file, error)) throw ConfigError(file.string() + ": is a folder, not a file");
+  std::ifstream stream(file, std::ios::binary);
+  std::string text;
+  std::array<char, 1 << 16> buffer;
+  while (stream && text.size() <= max_file_bytes) {
+    stream.read(buffer.data(), buffer.size());
+    text.append(buffer.data(), static_cast<std::size_t>(stream.gcount()));
+  }
+  if (text.size() > max_file_bytes)
+    throw ConfigError(file.string() + ": larger than " + std::to_string(max_file_bytes >> 20) +
+                      " MB, so hardly a config");
+  if (!stream.eof()) throw ConfigError(file.string() + ": can't be read");
+  return text;
+}
+
+Json parse_source(std::string_view text, int source, const std::string& label) {
+  ParsedJson parsed = parse_json(text, source);
+  if (parsed.error.empty()) return std::move(parsed.root);
+  throw ConfigError(label + ":" + std::to_string(parsed.line) + ":" + std::to_string(parsed.column) + ": " +
+                    parsed.error);
+}
+
+std::optional<fs::path> find_network(const std::string& name, const std::vector<fs::path>& folders) {
+  std::error_code error;
+  for (const fs::path& folder : folders)
+    if (const fs::path file = folder / "networks" / (name + ".json"); fs::is_regular_file(file, error)) return file;
+  return std::nullopt;
+}
+
+std::vector<std::string> network_names_in(const std::vector<fs::path>& folders) {
+  std::vector<std::string> names;
+  for (const fs::path& folder : folders) {
+    std::error_code error;
+    for (fs::directory_iterator entry(folder / "networks", error), end; !error && entry != end; entry.increment(error))
+      if (entry->path().extension() == ".json") names.push_back(entry->path().stem().string());
+  }
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
+std::string folder_list(const std::vector<fs::path>& folders) {
+  std::vector<std::string> names;
+  for (const fs::path& folder : folders) names.push_back(folder.string());
+  return join(names);
+}
+
+// A name inside a network file must not tell another story than the file's name.
+void check_name(const Json& network, const fs::path& file, Problems& problems) {
+  const Json* name = network.find("name");
+  if (!name || !name->is(Json::Kind::text) || name->text == file.stem().string()) return;
+  problems.add(name->origin, "name",
+               "must be the file's name, " + in_quotes(file.stem().string()) + ", got " + shown(*name));
+}
+
+// Reads the network file that `network` names and adds what it holds to it; the config's own values stay.
+void fill_in_network(Json& network, const std::vector<fs::path>& folders, Problems& problems) {
+  const Json* name = network.find("name");
+  if (!name || (name->is(Json::Kind::text) && name->text.empty())) {
+    problems.add(network.origin, "network", "needs a name or layers");
+    return;
+  }
+  if (!name->is(Json::Kind::text) || !is_plain_file_name(name->text)) return;  // the reader says so
+  const auto file = find_network(name->text, folders);
+  if (!file) {
+    const std::vector<std::string> known = network_names_in(folders);
+    std::string text = "no networks/" + name->text + ".json in " + folder_list(folders);
+    text += known.empty() ? "" : "; there are " + join(known);
+    problems.add(name->origin, "network.name", text + did_you_mean(name->text, known));
+    return;
+  }
+  const int source = problems.add_source({.label = file->string(), .section = "network"});
+  Json found = parse_source(read_text(*file), source, file->string());
+  if (!found.is(Json::Kind::object)) {
+    problems.add(found.origin, "", "must be an object, got " + shown(found));
+    return;
+  }
+  check_name(found, *file, problems);
+  if (!found.find("layers")) problems.add(found.origin, "network.layers", "is required");
+  for (JsonMember& member : found.members)
+    if (member.key != schema_key && !network.find(member.key)) network.set(member.key, std::move(member.value));
+}
+
+// Number of blocks once every repeat is written out; stops counting beyond the limit.
+std::int64_t count_blocks(const std::vector<Block>& layers) {
+  std::int64_t count = 0;
+  for (const Block& block : layers) {
+    const Repeat* repeat = std::get_if<Repeat>(&block.spec);
+    count += repeat ? repeat->count * count_blocks(repeat->layers) : 1;
+    count = std::min(count, max_blocks + 1);
+  }
+  return count;
+}
+
+void check_size(const NetworkConfig& network, const Origin& origin, const std::string& path, Problems& problems) {
+  if (count_blocks(network.layers) > max_blocks)
+    problems.add(origin, path, "more than " + std::to_string(max_blocks) + " blocks once every repeat is written out");
+}
+
+void apply_overrides(const std::vector<Override>& overrides, Json& root, const std::vector<fs::path>& folders,
+                     Problems& problems) {
+  // A new name replaces layers that are written out, as they are in a resolved config.
+  Json* network = root.find("network");
+  if (network && network->find("layers") &&
+      std::any_of(overrides.begin(), overrides.end(), [](const Override& change) { return change.names_network(); }))
+    network->members.clear();
+  for (const Override& change : overrides)
+    if (!change.inside_layers()) apply(change, root, problems);
+  network = root.find("network");
+  if (network && network->is(Json::Kind::object) && !network->find("layers"))
+    fill_in_network(*network, folders, problems);
+  for (const Override& change : overrides)
+    if (change.inside_layers()) apply(change, root, problems);
+}
+
+}  // namespace
+
+RunConfig load(const fs::path& file, const std::vector<std::string>& overrides) {
+  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+  return parse(read_text(file), overrides, folder, file.string());
+}
+
+RunConfig parse(std::string_view text, const std::vector<std::string>& overrides, const fs::path& folder,
+                const std::string& source) {
+  Problems problems;
+  Json root = parse_source(text, problems.add_source({.label = source}), source);
+  const std::vector<Override> changes = parse_overrides(overrides, problems);
+  if (root.is(Json::Kind::object)) apply_overrides(changes, root, config_folders(folder), problems);
+  RunConfig config;
+  Reader::read(root, "", config, problems, {schema_key});
+  if (problems.none())
+    check_size(config.network, root.find("network")->find("layers")->origin, "network.layers", problems);
+  problems.raise();
+  return config;
+}
+
+NetworkConfig load_network(const fs::path& file) {
+  Problems problems;
+  const Json root = parse_source(read_text(file), problems.add_source({.label = file.string()}), file.string());
+  NetworkConfig network;
+  Reader::read(root, "", network, problems, {schema_key});
+  if (root.is(Json::Kind::object)) {
+    check_name(root, file, problems);
+    if (!root.find("layers")) problems.add(root.origin, "layers", "is required");
+  }
+  if (problems.none()) check_size(network, root.find("layers")->origin, "layers", problems);
+  problems.raise();
+  network.name = file.stem().string();
+  return network;
+}
+
+bool is_network_file(const fs::path& file) {
+  const Json root = parse_source(read_text(file), 0, file.string());
+  return root.is(Json::Kind::object) && root.find("layers") && !root.find("dataset");
+}
+
+std::string to_json(const RunConfig& config) {
+  RunConfig copy = config;  // the table of fields takes what it may change
+  return format_json(Writer::write(copy));
+}
+
+std::vector<fs::path> config_folders(const fs::path& folder) {
+  std::vector<fs::path> folders{folder};
+  if (const char* variable = std::getenv("BNLAB_CONFIGS"); variable && *variable) folders.emplace_back(variable);
+  std::error_code error;
+  if (const fs::path program = fs::read_symlink("/proc/self/exe", error); !error) {
+    folders.push_back(program.parent_path() / "../../configs");
+    folders.push_back(program.parent_path() / "../share/bnlab/configs");
+  }
+  folders.emplace_back("configs");
+  std::vector<fs::path> distinct;
+  for (const fs::path& one : folders) {
+    const fs::path normal = one.lexically_normal();
+    if (std::find(distinct.begin(), distinct.end(), normal) == distinct.end()) distinct.push_back(normal);
+  }
+  return distinct;
+}
+
+std::vector<std::string> network_names() { return network_names_in(config_folders(".")); }
+
+}  // namespace bnlab::config

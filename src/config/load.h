@@ -1,0 +1,47 @@
+#pragma once
+// From JSON text to a checked RunConfig and back. The only door for JSON into the program.
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/run_config.h"
+
+namespace bnlab::config {
+
+/// Reads a config file, applies `overrides` ("optimizer.learning_rate=0.5", the value is JSON, a bare word is a string;
+/// a number in the path is an index into a list), fills in a network that is given by name, and checks everything.
+/// Throws ConfigError whose text has one line for each problem: "training.batch_size: must be at least 1, got -3",
+/// "optimizer.learning_rat: unknown key; did you mean \"learning_rate\"?". DataError where the file can't be read is a
+/// ConfigError here: a config that is missing is a usage error.
+RunConfig load(const std::filesystem::path& file, const std::vector<std::string>& overrides);
+
+/// The same from JSON text; `folder` is where `networks/NAME.json` is looked for first; `source` names the text in
+/// errors.
+RunConfig parse(std::string_view text, const std::vector<std::string>& overrides, const std::filesystem::path& folder,
+                const std::string& source);
+
+/// A network file alone (configs/networks/*.json), checked.
+NetworkConfig load_network(const std::filesystem::path& file);
+
+/// Whether a JSON file is a network file (has `layers` at the top and no `dataset`), for `bnlab validate`.
+bool is_network_file(const std::filesystem::path& file);
+
+/// The resolved config as JSON, every default in it, the network inline; parse() of it gives an equal config.
+std::string to_json(const RunConfig& config);
+
+/// JSON Schema (draft 2020-12) of a config file; what configs/schema.json holds.
+std::string json_schema();
+
+/// Markdown table of all fields: name, type and range, default, meaning. README holds it between two marks.
+std::string markdown_reference();
+
+/// Folders in which networks/NAME.json, then configs are looked for: `folder`, BNLAB_CONFIGS, beside the program
+/// (../../configs from build/<preset>/, ../share/bnlab/configs from bin/), ./configs.
+std::vector<std::filesystem::path> config_folders(const std::filesystem::path& folder);
+
+/// Names of all network files found in config_folders("."), sorted.
+std::vector<std::string> network_names();
+
+}  // namespace bnlab::config

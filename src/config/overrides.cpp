@@ -1,0 +1,108 @@
+#include "config/overrides.h"
+
+#include <charconv>
+#include <cstddef>
+#include <optional>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace bnlab::config {
+namespace {
+
+constexpr std::size_t most_parts = static_cast<std::size_t>(max_json_depth);
+
+std::optional<std::vector<std::string>> split(std::string_view path) {
+  std::vector<std::string> parts;
+  while (true) {
+    const std::size_t dot = path.find('.');
+    parts.emplace_back(path.substr(0, dot));
+    if (parts.back().empty() || parts.size() > most_parts) return std::nullopt;
+    if (dot == std::string_view::npos) return parts;
+    path.remove_prefix(dot + 1);
+  }
+}
+
+// Through the parser too, so that a text of invalid UTF-8 is refused.
+ParsedJson parse_word(std::string_view word, int source) {
+  std::string text = "\"";
+  for (const char c : word) {
+    if (c == '"' || c == '\\') text += '\\';
+    text += c;
+  }
+  return parse_json(text + '"', source);
+}
+
+ParsedJson parse_value(std::string_view text, int source) {
+  ParsedJson parsed = parse_json(text, source);
+  if (parsed.error.empty() || text.starts_with('{') || text.starts_with('[') || text.starts_with('"')) return parsed;
+  return parse_word(text, source);
+}
+
+std::optional<std::size_t> index(const std::string& part) {
+  std::size_t value = 0;
+  const auto result = std::from_chars(part.data(), part.data() + part.size(), value);
+  if (result.ec != std::errc() || result.ptr != part.data() + part.size()) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+std::vector<Override> parse_overrides(const std::vector<std::string>& texts, Problems& problems) {
+  std::vector<Override> overrides;
+  for (const std::string& text : texts) {
+    const std::string label = text.size() <= 100 ? text : text.substr(0, 100) + "...";
+    const int source = problems.add_source({.label = "--set " + label, .has_lines = false});
+    const Origin origin{.source = source};
+    const std::size_t equal = text.find('=');
+    const auto path = split(std::string_view(text).substr(0, equal));
+    if (equal == std::string::npos || !path) {
+      problems.add(origin, "", "must be key.path=value");
+      continue;
+    }
+    ParsedJson parsed = parse_value(std::string_view(text).substr(equal + 1), source);
+    if (!parsed.error.empty())
+      problems.add(origin, "", parsed.error + ", at character " + std::to_string(parsed.column) + " of the value");
+    else
+      overrides.push_back({*path, std::move(parsed.root)});
+  }
+  return overrides;
+}
+
+void apply(const Override& change, Json& root, Problems& problems) {
+  Json* at = &root;
+  std::string path;
+  for (std::size_t i = 0; i < change.path.size(); ++i) {
+    const std::string& part = change.path[i];
+    const Origin& origin = change.value.origin;
+    if (at->is(Json::Kind::list)) {
+      const auto position = index(part);
+      if (!position || *position >= at->items.size()) {
+        const std::string size = std::to_string(at->items.size());
+        problems.add(origin, joined(path, part),
+                     "no such entry; " + path + " is a list of " + size + ", counted from 0");
+        return;
+      }
+      at = &at->items[*position];
+    } else if (at->is(Json::Kind::object)) {
+      if (!at->find(part)) {
+        if (i + 1 < change.path.size() && index(change.path[i + 1])) {
+          const std::string whole = joined(path, part);
+          problems.add(origin, whole, "is no list here; set the whole list, as in " + whole + "=[...]");
+          return;
+        }
+        Json made = Json::object();
+        made.origin = origin;
+        at->set(part, std::move(made));
+      }
+      at = at->find(part);
+    } else {
+      problems.add(origin, path, "holds " + shown(*at) + ", which has no \"" + part + "\" inside");
+      return;
+    }
+    path = joined(path, part);
+  }
+  *at = change.value;
+}
+
+}  // namespace bnlab::config

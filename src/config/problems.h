@@ -1,0 +1,45 @@
+#pragma once
+// What is wrong with a config: collected while it is read, thrown as one ConfigError.
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/json.h"
+
+namespace bnlab::config {
+
+/// A text that values come from: a config file, a network file, one override.
+struct Source {
+  std::string label;         // opens each line of an error
+  bool has_lines = true;     // a file rather than an override
+  std::string section = {};  // the section of the config that the text fills; left out of paths
+};
+
+class Problems {
+ public:
+  /// Returns the index of the source, for Origin.
+  int add_source(Source source);
+  void add(const Origin& origin, std::string_view path, std::string_view text);
+  bool none() const { return problems_.empty(); }
+  bool is_override(const Origin& origin) const { return !source(origin).has_lines; }
+  /// Throws ConfigError when there are problems: a line for each, in the order of the sources and their values.
+  void raise() const;
+
+ private:
+  struct Problem {
+    Origin origin;
+    std::string line;
+  };
+  const Source& source(const Origin& origin) const { return sources_[static_cast<std::size_t>(origin.source)]; }
+
+  std::vector<Source> sources_;
+  std::vector<Problem> problems_;
+};
+
+/// "path.key", or "key" where the path is empty. A key that can't be shown as it is stands in quotes.
+std::string joined(std::string_view path, std::string_view key);
+std::string joined(std::string_view path, std::size_t index);
+
+}  // namespace bnlab::config

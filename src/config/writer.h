@@ -1,0 +1,71 @@
+#pragma once
+// Structs to JSON: the visitor of fields.h that writes every field that applies.
+
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "config/codecs.h"
+#include "config/fields.h"
+
+namespace bnlab::config {
+
+class Writer {
+ public:
+  /// The struct as a JSON object. `value` is only read.
+  template <class T>
+  static Json write(T& value) {
+    Writer writer;
+    fields(writer, value);
+    return std::move(writer.object_);
+  }
+
+  template <class T>
+  void field(std::string_view name, T& value, std::string_view, const Rule& rule = {}) {
+    if (!rule.applies) return;
+    Json json = Codec<T>::write(value);
+    if (!json.is(Json::Kind::null)) object_.set(name, std::move(json));
+  }
+
+  template <class T>
+  void section(std::string_view name, T& value, std::string_view, const Rule& rule = {}) {
+    if (rule.applies) object_.set(name, write(value));
+  }
+
+  template <class T>
+  void sections(std::string_view name, std::vector<T>& values, std::string_view, const Rule& rule = {}) {
+    if (!rule.applies) return;
+    Json list = Json::list();
+    for (T& value : values) list.items.push_back(write(value));
+    object_.set(name, std::move(list));
+  }
+
+  void blocks(std::string_view name, std::vector<Block>& values, std::string_view, const Rule& rule = {}) {
+    if (!rule.applies) return;
+    Json list = Json::list();
+    for (Block& block : values) {
+      Naming naming{block};
+      block_kinds(naming);
+      Json spec = std::visit([](auto& inner) { return write(inner); }, block.spec);
+      list.items.push_back(Json::object().set(naming.name, std::move(spec)));
+    }
+    object_.set(name, std::move(list));
+  }
+
+  void require(bool, std::string_view, std::string_view) {}
+
+ private:
+  struct Naming {
+    const Block& block;
+    std::string_view name = {};
+    template <class T>
+    void kind(std::string_view kind_name, std::string_view) {
+      if (std::holds_alternative<T>(block.spec)) name = kind_name;
+    }
+  };
+
+  Json object_ = Json::object();
+};
+
+}  // namespace bnlab::config

@@ -1,0 +1,97 @@
+#include "layers/dense.h"
+
+#include <fmt/format.h>
+
+#include "util/errors.h"
+
+namespace bnlab::layers {
+namespace {
+
+namespace compat = onednn::compat;
+using onednn::Desc;
+
+class DenseLayer : public Layer {
+ public:
+  DenseLayer(const LayerContext& context, std::int64_t units, bool bias)
+      : Layer(context.name, "dense", context.src_shape, {1, units}), parameters_(context.parameters) {
+    const std::int64_t inputs = context.src_shape[1];
+    weights_ = &parameters_.declare({.name = context.name + ".weights",
+                                     .kind = ParameterKind::weights,
+                                     .shape = {units, inputs},
+                                     .fan_in = inputs,
+                                     .fan_out = units});
+    if (bias) bias_ = &parameters_.declare({.name = context.name + ".bias", .kind = ParameterKind::bias, .shape = {units}});
+  }
+
+  Forward build(Builder& builder, const Tensor& src) override {
+    const Dims dst_shape = batched_dst_shape(src);
+    const Desc bias_desc = onednn::plain_desc({dst_shape[1]});
+    const auto pd = compat::inner_product_forward(
+        builder.engine(), builder.prop_kind(), onednn::any_desc(src.shape), weights_->layout(weights_->shape), bias_ ? &bias_desc : nullptr, onednn::any_desc(dst_shape), builder.attributes());
+    parameters_.lay_out(*weights_, pd.weights_desc());
+    if (bias_) parameters_.lay_out(*bias_, bias_desc);
+
+    const dnnl::memory input = builder.adapt(src.memory, pd.src_desc());
+    const Tensor dst{builder.allocate(pd.dst_desc()), dst_shape, true};
+    builder.add("forward", pd, dnnl::inner_product_forward(pd),
+                {{DNNL_ARG_SRC, input},
+                 {DNNL_ARG_WEIGHTS, weights_->value},
+                 {DNNL_ARG_BIAS, bias_ ? bias_->value : dnnl::memory()},
+                 {DNNL_ARG_DST, dst.memory}},
+                flop(src));
+    if (!builder.has_backward()) return {dst, {}};
+    return {dst, [this, pd, src, input](Builder& b, const Tensor& diff_dst) {
+              backward_weights(b, pd, src, input, diff_dst);
+              return src.needs_diff ? backward_data(b, pd, src, diff_dst) : Tensor{};
+            }};
+  }
+
+ private:
+  double flop(const Tensor& src) const { return 2.0 * static_cast<double>(src.shape[0] * weights_->count()); }
+
+  void backward_weights(Builder& builder, const dnnl::inner_product_forward::primitive_desc& hint, const Tensor& src,
+                        const dnnl::memory& input, const Tensor& diff_dst) {
+    const Desc bias_desc = onednn::plain_desc({diff_dst.shape[1]});
+    const auto pd = compat::inner_product_backward_weights(
+        builder.engine(), input.get_desc(), onednn::any_desc(weights_->shape),
+        bias_ ? &bias_desc : nullptr, onednn::any_desc(diff_dst.shape), hint, builder.attributes());
+    const bool same_layout = pd.diff_weights_desc() == weights_->diff.get_desc();
+    const dnnl::memory diff_weights = same_layout ? weights_->diff : builder.allocate(pd.diff_weights_desc());
+    builder.add("backward_weights", pd, dnnl::inner_product_backward_weights(pd),
+                {{DNNL_ARG_SRC, input},
+                 {DNNL_ARG_DIFF_DST, builder.adapt(diff_dst.memory, pd.diff_dst_desc())},
+                 {DNNL_ARG_DIFF_WEIGHTS, diff_weights},
+                 {DNNL_ARG_DIFF_BIAS, bias_ ? bias_->diff : dnnl::memory()}},
+                flop(src));
+    if (!same_layout) builder.copy(diff_weights, weights_->diff);
+  }
+
+  Tensor backward_data(Builder& builder, const dnnl::inner_product_forward::primitive_desc& hint, const Tensor& src,
+                       const Tensor& diff_dst) {
+    const auto pd = compat::inner_product_backward_data(
+        builder.engine(), onednn::any_desc(src.shape), onednn::any_desc(weights_->shape), onednn::any_desc(diff_dst.shape), hint,
+        builder.attributes());
+    const Tensor diff_src{builder.allocate(pd.diff_src_desc()), src.shape, true};
+    builder.add("backward_data", pd, dnnl::inner_product_backward_data(pd),
+                {{DNNL_ARG_WEIGHTS, builder.adapt(weights_->value, pd.weights_desc())},
+                 {DNNL_ARG_DIFF_DST, builder.adapt(diff_dst.memory, pd.diff_dst_desc())},
+                 {DNNL_ARG_DIFF_SRC, diff_src.memory}},
+                flop(src));
+    return diff_src;
+  }
+
+  Parameters& parameters_;
+  Parameter* weights_;
+  Parameter* bias_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<Layer> make_dense(const LayerContext& context, const config::Dense& spec, bool bias) {
+  if (context.src_shape.size() != 2)
+    throw ConfigError(fmt::format("network: {}: dense needs a vector, got {}; put a flatten or global_avg_pool before it",
+                                  context.name, shape_text(context.src_shape)));
+  return std::make_unique<DenseLayer>(context, spec.units, bias);
+}
+
+}  // namespace bnlab::layers

@@ -1,0 +1,75 @@
+#pragma once
+// What a layer is: a shape rule, parameters that it declared when it was made, and a recipe that adds its calls to a program.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "layers/parameter.h"
+#include "onednn/builder.h"
+
+namespace bnlab::layers {
+
+using onednn::Builder;
+using onednn::Dims;
+using onednn::Tensor;
+
+/// Adds the layer's backward calls: takes d loss / d dst, fills the diffs of the layer's parameters, and returns
+/// d loss / d src, an empty tensor where `src.needs_diff` was false.
+using Backward = std::function<Tensor(Builder&, const Tensor& diff_dst)>;
+
+/// The result of adding a layer's forward calls. `backward` is empty for programs without a backward pass and for layers
+/// before the first parameter.
+struct Forward {
+  Tensor dst;
+  Backward backward;
+};
+
+class Layer {
+ public:
+  /// Shapes are those of a batch of one: (1, C) or (1, C, H, W).
+  Layer(std::string name, std::string type, Dims src_shape, Dims dst_shape)
+      : name_(std::move(name)), type_(std::move(type)), src_shape_(std::move(src_shape)), dst_shape_(std::move(dst_shape)) {}
+  virtual ~Layer() = default;
+  Layer(const Layer&) = delete;
+  Layer& operator=(const Layer&) = delete;
+
+  /// Adds the forward calls. The layer outlives the program.
+  virtual Forward build(Builder& builder, const Tensor& src) = 0;
+
+  const std::string& name() const { return name_; }
+  const std::string& type() const { return type_; }
+  const Dims& src_shape() const { return src_shape_; }
+  const Dims& dst_shape() const { return dst_shape_; }
+
+ protected:
+  /// dst_shape() for the batch of `src`.
+  Dims batched_dst_shape(const Tensor& src) const {
+    Dims shape = dst_shape_;
+    shape[0] = src.shape[0];
+    return shape;
+  }
+
+ private:
+  std::string name_;
+  std::string type_;
+  Dims src_shape_;
+  Dims dst_shape_;
+};
+
+/// Where a layer stands when it is made.
+struct LayerContext {
+  std::string name;    // unique in the network: "dense2"
+  Dims src_shape;      // (1, ...)
+  Parameters& parameters;
+};
+
+/// "(128, 7, 7)", without the batch.
+std::string shape_text(const Dims& shape);
+
+/// A square block of 4-D descriptors of equal rank: throws ConfigError "conv2: needs an image (C, H, W), got (100)" unless
+/// `shape` is (1, C, H, W).
+void require_image(const LayerContext& context, const char* type);
+
+}  // namespace bnlab::layers

@@ -1,0 +1,81 @@
+#include "layers/parameter.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <new>
+#include <numeric>
+#include <stdexcept>
+
+namespace bnlab::layers {
+namespace {
+
+constexpr std::size_t floats_per_line = 16;
+
+float* allocate_zeros(std::size_t floats) {
+  const std::size_t bytes = (floats * sizeof(float) + 4095) / 4096 * 4096;
+  void* block = std::aligned_alloc(4096, std::max<std::size_t>(bytes, 4096));
+  if (!block) throw std::bad_alloc();
+  std::memset(block, 0, std::max<std::size_t>(bytes, 4096));
+  return static_cast<float*>(block);
+}
+
+void reorder(dnnl::memory src, dnnl::memory dst) {
+  dnnl::stream stream(src.get_engine());
+  dnnl::reorder(src, dst).execute(stream, src, dst);
+  stream.wait();
+}
+
+}  // namespace
+
+std::int64_t Parameter::count() const {
+  return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+}
+
+std::vector<float> Parameter::plain(const float* laid_out_values) const {
+  std::vector<float> values(static_cast<std::size_t>(count()));
+  const dnnl::engine engine = value.get_engine();
+  const onednn::Desc desc = value.get_desc();
+  const onednn::Desc plain_order = onednn::plain_desc(onednn::compat::dims_of(desc));
+  // The source is read only.
+  reorder(dnnl::memory(desc, engine, const_cast<float*>(laid_out_values)), dnnl::memory(plain_order, engine, values.data()));
+  return values;
+}
+
+void Parameter::set_plain(float* laid_out_values, std::span<const float> values) const {
+  if (static_cast<std::int64_t>(values.size()) != count()) throw std::logic_error(name + ": wrong number of values");
+  const dnnl::engine engine = value.get_engine();
+  const onednn::Desc desc = value.get_desc();
+  const onednn::Desc plain_order = onednn::plain_desc(onednn::compat::dims_of(desc));
+  reorder(dnnl::memory(plain_order, engine, const_cast<float*>(values.data())), dnnl::memory(desc, engine, laid_out_values));
+}
+
+Parameter& Parameters::declare(Parameter parameter) {
+  for (const auto& other : parameters_)
+    if (other->name == parameter.name) throw std::logic_error("parameter " + parameter.name + " is declared twice");
+  parameters_.push_back(std::make_unique<Parameter>(std::move(parameter)));
+  return *parameters_.back();
+}
+
+void Parameters::lay_out(Parameter& parameter, const onednn::Desc& desc) {
+  if (parameter.laid_out()) return;
+  parameter.value = dnnl::memory(desc, engine_, DNNL_MEMORY_NONE);
+  parameter.diff = dnnl::memory(desc, engine_, DNNL_MEMORY_NONE);
+}
+
+void Parameters::allocate() {
+  for (const auto& parameter : parameters_) {
+    const std::size_t length = (parameter->value.get_desc().get_size() / sizeof(float) + floats_per_line - 1) /
+                               floats_per_line * floats_per_line;
+    segments_.push_back({parameter.get(), floats_, length});
+    floats_ += length;
+  }
+  values_.reset(allocate_zeros(floats_));
+  diffs_.reset(allocate_zeros(floats_));
+  for (std::size_t i = 0; i < segments_.size(); ++i) {
+    parameters_[i]->value.set_data_handle(values_.get() + segments_[i].offset);
+    parameters_[i]->diff.set_data_handle(diffs_.get() + segments_[i].offset);
+  }
+}
+
+}  // namespace bnlab::layers

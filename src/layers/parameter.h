@@ -1,0 +1,80 @@
+#pragma once
+// Trainable parameters: names, shapes, and one contiguous block of memory each for values and gradients.
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "onednn/builder.h"
+
+namespace bnlab::layers {
+
+enum class ParameterKind { weights, bias, gamma, beta };
+
+/// One trainable array. Values are f32 in the layout that oneDNN chose for the forward call of the training program; the
+/// gradient has the same layout. Padding in that layout is zero and stays zero.
+struct Parameter {
+  std::string name;            // "conv1.weights"
+  ParameterKind kind = ParameterKind::weights;
+  onednn::Dims shape;          // as it is written to files: (O, I), (O, I/groups, kh, kw), (C)
+  std::int64_t fan_in = 1;     // inputs of one unit, for the initialization of weights
+  std::int64_t fan_out = 1;    // outputs that one input reaches
+  double initial_value = 0;    // of a bias, gamma or beta
+  dnnl::memory value{};        // set by Parameters::lay_out
+  dnnl::memory diff{};         // d loss / d value
+
+  std::int64_t count() const;
+  bool laid_out() const { return static_cast<bool>(value); }
+  /// The layout to ask oneDNN for: the one that is fixed already, else any, with dimensions `dims`.
+  onednn::Desc layout(const onednn::Dims& dims) const { return laid_out() ? value.get_desc() : onednn::any_desc(dims); }
+  /// The parameter's values, or its gradient, in C order of `shape`.
+  std::vector<float> plain_value() const { return plain(static_cast<const float*>(value.get_data_handle())); }
+  std::vector<float> plain_diff() const { return plain(static_cast<const float*>(diff.get_data_handle())); }
+  /// Requires values.size() == count().
+  void set_plain_value(std::span<const float> values) {
+    set_plain(static_cast<float*>(value.get_data_handle()), values);
+  }
+  /// The same for any array that lies as the parameter does, such as an optimizer's velocity.
+  std::vector<float> plain(const float* laid_out_values) const;
+  void set_plain(float* laid_out_values, std::span<const float> values) const;
+};
+
+/// One piece of the contiguous block, for the optimizer.
+struct Segment {
+  const Parameter* parameter;
+  std::size_t offset;  // floats from the start of the block
+  std::size_t length;  // floats, layout padding included
+};
+
+/// All parameters of a network, in network order. Owns their memory.
+class Parameters {
+ public:
+  explicit Parameters(const dnnl::engine& engine) : engine_(engine) {}
+
+  /// A reference that stays valid. Throws std::logic_error for a name that was declared before.
+  Parameter& declare(Parameter parameter);
+  /// Fixes the layout; does nothing when it is fixed already.
+  void lay_out(Parameter& parameter, const onednn::Desc& desc);
+  /// Gives all laid-out parameters their memory, zeros. Call once, after the training program is built.
+  void allocate();
+
+  std::span<const std::unique_ptr<Parameter>> all() const { return parameters_; }
+  std::span<float> values() { return {values_.get(), floats_}; }
+  std::span<float> diffs() { return {diffs_.get(), floats_}; }
+  const std::vector<Segment>& segments() const { return segments_; }
+
+ private:
+  struct Free {
+    void operator()(float* p) const { std::free(p); }
+  };
+  dnnl::engine engine_;
+  std::vector<std::unique_ptr<Parameter>> parameters_;
+  std::vector<Segment> segments_;
+  std::unique_ptr<float, Free> values_;
+  std::unique_ptr<float, Free> diffs_;
+  std::size_t floats_ = 0;
+};
+
+}  // namespace bnlab::layers

@@ -1,0 +1,193 @@
+#include "network/network.h"
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <numeric>
+
+#include "network/initialization.h"
+#include "util/errors.h"
+
+namespace bnlab::network {
+namespace {
+
+using layers::Backward;
+using layers::Dims;
+using layers::Forward;
+using onednn::Builder;
+using onednn::Pass;
+using onednn::Tensor;
+
+Dims image_shape(const data::DatasetInfo& dataset) { return {1, dataset.channels, dataset.height, dataset.width}; }
+
+NpyArray array_of(Dims shape, std::vector<float> values) { return {std::move(shape), std::move(values)}; }
+
+const std::vector<float>& floats(const NpzArrays& arrays, const std::string& name, const Dims& shape) {
+  const auto found = arrays.find(name);
+  if (found == arrays.end()) throw DataError("weights: the array \"" + name + "\" is missing");
+  const auto* values = std::get_if<std::vector<float>>(&found->second.values);
+  if (!values || found->second.shape != shape)
+    throw DataError(fmt::format("weights: the array \"{}\" must hold 32-bit floats of shape ({}), got shape ({})", name,
+                                fmt::join(shape, ", "), fmt::join(found->second.shape, ", ")));
+  return *values;
+}
+
+}  // namespace
+
+Network::Network(const config::RunConfig& config, const data::DatasetInfo& dataset, std::int64_t batch_size,
+                 bool diff_input)
+    : engine_(dnnl::engine::kind::cpu, 0),
+      normalization_(config.normalization),
+      input_shape_(image_shape(dataset)),
+      parameters_(engine_),
+      layers_(assemble(config.network, config.normalization, input_shape_, dataset.classes, parameters_, states_)) {
+  // The training program decides the layout of the parameters; only then can they get their memory.
+  train_ = build(Pass::train, batch_size, diff_input);
+  parameters_.allocate();
+  for (const auto& parameter : parameters_.all())
+    parameter->set_plain_value(initial_value(*parameter, config.initialization, config.training.seed));
+  for (const auto& state : states_)
+    precise_.push_back({std::vector<double>(state->running_mean.size()), std::vector<double>(state->running_mean.size())});
+}
+
+std::unique_ptr<Executable> Network::build(Pass pass, std::int64_t batch_size, bool diff_input) {
+  std::unique_ptr<Executable> executable(new Executable(engine_, batch_size));
+  Builder builder(engine_, pass);
+  Dims shape = input_shape_;
+  shape[0] = batch_size;
+  executable->input_ = builder.allocate_kept(onednn::plain_desc(shape));
+
+  std::vector<std::pair<std::string, Backward>> tape;
+  Tensor value{executable->input_, shape, diff_input};
+  for (const auto& layer : layers_) {
+    builder.enter(layer->name());
+    Forward forward = layer->build(builder, value);
+    value = forward.dst;
+    tape.emplace_back(layer->name(), std::move(forward.backward));
+  }
+  tape.emplace_back("loss", build_cross_entropy(builder, value, *executable->loss_).backward);
+  builder.begin_backward();
+
+  Tensor diff;
+  for (auto entry = tape.rbegin(); entry != tape.rend() && entry->second; ++entry) {
+    builder.enter(entry->first);
+    diff = entry->second(builder, diff);
+  }
+  if (diff_input && builder.has_backward()) {
+    executable->diff_input_ = builder.plain(diff);
+    builder.keep(executable->diff_input_);
+  }
+  executable->observations_ = builder.observations();
+  executable->program_ = builder.finish();
+  return executable;
+}
+
+void Network::update_running_statistics() {
+  const double decay = normalization_.running_average_decay;
+  for (const auto& state : states_) {
+    if (state->frozen) continue;
+    const bool unbiased = normalization_.running_variance == config::RunningVariance::unbiased;
+    const std::int64_t m = train_->batch_size() * state->values_per_image;
+    const double factor = unbiased ? normalization::unbiased_factor(m) : 1.0;
+    const auto keep = static_cast<float>(decay);
+    const auto take = static_cast<float>(1.0 - decay);
+    const auto take_variance = static_cast<float>((1.0 - decay) * factor);
+    for (std::size_t c = 0; c < state->running_mean.size(); ++c) {
+      state->running_mean[c] = keep * state->running_mean[c] + take * state->batch_mean[c];
+      state->running_variance[c] = keep * state->running_variance[c] + take_variance * state->batch_variance[c];
+    }
+  }
+}
+
+void Network::use_running_statistics() {
+  for (const auto& state : states_) {
+    state->population_mean = state->running_mean;
+    state->population_variance = state->running_variance;
+  }
+}
+
+void Network::reset_precise_statistics() {
+  precise_batches_ = 0;
+  for (PreciseSums& sums : precise_) {
+    std::fill(sums.mean.begin(), sums.mean.end(), 0.0);
+    std::fill(sums.variance.begin(), sums.variance.end(), 0.0);
+  }
+}
+
+void Network::accumulate_precise_statistics(std::int64_t batch_size) {
+  ++precise_batches_;
+  for (std::size_t i = 0; i < states_.size(); ++i) {
+    const auto& state = *states_[i];
+    const bool unbiased = normalization_.running_variance == config::RunningVariance::unbiased;
+    const double factor = unbiased ? normalization::unbiased_factor(batch_size * state.values_per_image) : 1.0;
+    for (std::size_t c = 0; c < state.evaluated_mean.size(); ++c) {
+      precise_[i].mean[c] += static_cast<double>(state.evaluated_mean[c]);
+      precise_[i].variance[c] += factor * static_cast<double>(state.evaluated_variance[c]);
+    }
+  }
+}
+
+void Network::use_precise_statistics() {
+  if (precise_batches_ == 0) throw std::logic_error("precise statistics of no batch");
+  const auto batches = static_cast<double>(precise_batches_);
+  for (std::size_t i = 0; i < states_.size(); ++i) {
+    auto& state = *states_[i];
+    if (state.frozen) {
+      state.population_mean = state.running_mean;
+      state.population_variance = state.running_variance;
+      continue;
+    }
+    for (std::size_t c = 0; c < state.population_mean.size(); ++c) {
+      state.population_mean[c] = static_cast<float>(precise_[i].mean[c] / batches);
+      state.population_variance[c] = static_cast<float>(precise_[i].variance[c] / batches);
+    }
+  }
+}
+
+std::int64_t Network::parameter_count() const {
+  std::int64_t count = 0;
+  for (const auto& parameter : parameters_.all()) count += parameter->count();
+  return count;
+}
+
+NpzArrays Network::weights() const {
+  NpzArrays arrays;
+  for (const auto& parameter : parameters_.all())
+    arrays[parameter->name] = array_of(parameter->shape, parameter->plain_value());
+  for (const auto& state : states_) {
+    arrays[state->name + ".running_mean"] = array_of({state->channels()}, state->running_mean);
+    arrays[state->name + ".running_variance"] = array_of({state->channels()}, state->running_variance);
+  }
+  return arrays;
+}
+
+NpzArrays Network::gradients() const {
+  NpzArrays arrays;
+  for (const auto& parameter : parameters_.all())
+    arrays[parameter->name] = array_of(parameter->shape, parameter->plain_diff());
+  return arrays;
+}
+
+void Network::set_weights(const NpzArrays& arrays) {
+  const std::size_t expected = parameters_.all().size() + 2 * states_.size();
+  for (const auto& parameter : parameters_.all())
+    parameter->set_plain_value(floats(arrays, parameter->name, parameter->shape));
+  for (const auto& state : states_) {
+    state->running_mean = floats(arrays, state->name + ".running_mean", {state->channels()});
+    state->running_variance = floats(arrays, state->name + ".running_variance", {state->channels()});
+  }
+  if (arrays.size() != expected)
+    throw DataError(fmt::format("weights: the network has {} arrays, got {}", expected, arrays.size()));
+}
+
+std::string onednn_version() { return onednn::compat::version(); }
+
+std::string onednn_isa() { return onednn::compat::cpu_isa(); }
+
+void check(const config::RunConfig& config, const data::DatasetInfo& dataset) {
+  layers::Parameters parameters{dnnl::engine(dnnl::engine::kind::cpu, 0)};
+  normalization::NormalizationStates states;
+  assemble(config.network, config.normalization, image_shape(dataset), dataset.classes, parameters, states);
+}
+
+}  // namespace bnlab::network

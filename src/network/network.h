@@ -1,0 +1,116 @@
+#pragma once
+// A network with its parameters and states, and the programs that run it.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/run_config.h"
+#include "data/dataset.h"
+#include "layers/loss.h"
+#include "network/assemble.h"
+#include "util/npz.h"
+
+namespace bnlab::network {
+
+/// A frozen program for one batch size, with its input and output. Lives no longer than its network.
+class Executable {
+ public:
+  /// Where a batch goes: images (N, C, H, W) in f32 and labels (N).
+  float* images() { return static_cast<float*>(input_.get_data_handle()); }
+  std::int32_t* labels() { return loss_->labels.data(); }
+  std::int64_t batch_size() const { return batch_size_; }
+  /// N * C * H * W.
+  std::int64_t image_values() const { return static_cast<std::int64_t>(input_.get_desc().get_size() / sizeof(float)); }
+
+  /// Forward pass and loss on the batch. Changes no parameter and no running statistic.
+  void forward() { program_.run_forward(stream_); }
+  /// Gradients of every parameter, for the batch of the last forward(). Needs a program with a backward pass.
+  void backward() { program_.run_backward(stream_); }
+
+  double mean_loss() const { return loss_->mean_loss; }
+  std::int64_t correct() const { return loss_->correct; }
+  const onednn::Program& program() const { return program_; }
+  /// Tensors that probes read; only with Pass::observe.
+  const std::vector<onednn::Observation>& observations() const { return observations_; }
+  /// d loss / d input, (N, C, H, W) in C order; only where it was asked for, else null.
+  const float* diff_images() const {
+    return diff_input_ ? static_cast<const float*>(diff_input_.get_data_handle()) : nullptr;
+  }
+
+ private:
+  friend class Network;
+  Executable(const dnnl::engine& engine, std::int64_t batch_size) : stream_(engine), batch_size_(batch_size) {}
+
+  dnnl::stream stream_;
+  std::int64_t batch_size_;
+  dnnl::memory input_;
+  dnnl::memory diff_input_;
+  std::unique_ptr<layers::LossBuffers> loss_ = std::make_unique<layers::LossBuffers>();
+  onednn::Program program_;
+  std::vector<onednn::Observation> observations_;
+};
+
+class Network {
+ public:
+  /// Builds the layers, the training program for `batch_size`, and the initial parameters. `diff_input`: the training program
+  /// also computes the gradient of the input. Throws ConfigError where the network doesn't fit the data.
+  Network(const config::RunConfig& config, const data::DatasetInfo& dataset, std::int64_t batch_size,
+          bool diff_input = false);
+
+  Executable& train() { return *train_; }
+  /// A further program on the same parameters and states.
+  std::unique_ptr<Executable> build(onednn::Pass pass, std::int64_t batch_size, bool diff_input = false);
+
+  /// Takes the batch statistics of the last train().forward() into the running statistics:
+  /// running = d * running + (1 - d) * batch, the variance times m / (m - 1) where it is to be unbiased.
+  void update_running_statistics();
+
+  /// Copies the running statistics to where programs with population statistics read them.
+  void use_running_statistics();
+  /// Averages over batches (Ioffe & Szegedy 2015, algorithm 2): call reset, then accumulate after each forward() of a program
+  /// with Pass::evaluate_batch of that batch size, then use.
+  void reset_precise_statistics();
+  void accumulate_precise_statistics(std::int64_t batch_size);
+  void use_precise_statistics();
+
+  const LayerList& layers() const { return layers_; }
+  layers::Parameters& parameters() { return parameters_; }
+  const layers::Parameters& parameters() const { return parameters_; }
+  const normalization::NormalizationStates& states() const { return states_; }
+  bool has_normalization() const { return !states_.empty(); }
+  std::int64_t parameter_count() const;
+
+  /// Parameters and running statistics by name ("dense1.weights", "normalization1.running_mean"), in plain order.
+  NpzArrays weights() const;
+  /// Gradients by parameter name.
+  NpzArrays gradients() const;
+  /// The reverse of weights(). Throws DataError naming the array that is missing, unknown or of another shape.
+  void set_weights(const NpzArrays& arrays);
+
+ private:
+  struct PreciseSums {
+    std::vector<double> mean;      // (C)
+    std::vector<double> variance;  // (C)
+  };
+
+  dnnl::engine engine_;
+  config::NormalizationConfig normalization_;
+  layers::Dims input_shape_;  // (1, C, H, W)
+  layers::Parameters parameters_;
+  normalization::NormalizationStates states_;
+  LayerList layers_;
+  std::unique_ptr<Executable> train_;
+  std::vector<PreciseSums> precise_;
+  std::int64_t precise_batches_ = 0;
+};
+
+/// "2.6.3", and the instruction set that oneDNN uses here, such as "avx512_core".
+std::string onednn_version();
+std::string onednn_isa();
+
+/// Throws ConfigError where the network doesn't fit the dataset; builds no program and needs no data.
+void check(const config::RunConfig& config, const data::DatasetInfo& dataset);
+
+}  // namespace bnlab::network

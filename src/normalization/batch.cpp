@@ -1,0 +1,187 @@
+#include "normalization/batch.h"
+
+#include <string_view>
+
+namespace bnlab::normalization {
+namespace {
+
+namespace compat = onednn::compat;
+using dnnl::normalization_flags;
+using layers::Backward;
+using layers::Builder;
+using layers::Dims;
+using layers::Forward;
+using layers::Tensor;
+using onednn::Desc;
+using onednn::Pass;
+
+// How good an implementation is, by oneDNN's name for it.
+int rank_of(std::string_view implementation) {
+  if (implementation.find("jit") == std::string_view::npos) return 0;
+  if (implementation.find("avx512") != std::string_view::npos) return 3;
+  return implementation.find("avx2") != std::string_view::npos ? 2 : 1;
+}
+
+class BatchNormalizationLayer : public layers::Layer {
+ public:
+  BatchNormalizationLayer(const NormalizationContext& context, BatchStatistics statistics, NormalizationState& state)
+      : Layer(context.layer.name, config::NormalizationType::batch == context.config.type ? "batch" : "frozen",
+              context.layer.src_shape, context.layer.src_shape),
+        parameters_(context.layer.parameters),
+        epsilon_(static_cast<float>(context.config.epsilon)),
+        frozen_(statistics == BatchStatistics::frozen),
+        relu_follows_(context.relu_follows),
+        state_(state) {
+    if (!context.config.affine) return;
+    const Dims channels{context.layer.src_shape[1]};
+    gamma_ = &parameters_.declare({.name = name() + ".gamma",
+                                   .kind = layers::ParameterKind::gamma,
+                                   .shape = channels,
+                                   .initial_value = context.config.initial_gamma});
+    beta_ = &parameters_.declare({.name = name() + ".beta",
+                                  .kind = layers::ParameterKind::beta,
+                                  .shape = channels,
+                                  .initial_value = context.config.initial_beta});
+    state_.gamma = gamma_;
+    state_.beta = beta_;
+  }
+
+  Forward build(Builder& builder, const Tensor& src) override {
+    if (gamma_) parameters_.lay_out(*gamma_, onednn::plain_desc(gamma_->shape));
+    if (beta_) parameters_.lay_out(*beta_, onednn::plain_desc(beta_->shape));
+    const normalization_flags flags = flags_for(builder);
+    const Desc data = choose_layout(builder, src, flags);
+    const auto pd = compat::batch_normalization_forward(builder.engine(), prop_kind(builder), data, epsilon_, flags,
+                                                        builder.attributes());
+    const auto [mean, variance] = statistics_for(builder);
+    const bool fused = has(flags, normalization_flags::fuse_norm_relu);
+    const dnnl::memory workspace =
+        fused && builder.has_backward() ? builder.allocate(pd.workspace_desc()) : dnnl::memory();
+    const dnnl::memory input = builder.adapt(src.memory, data);
+    const Tensor dst{builder.allocate(data), src.shape, src.needs_diff || gamma_};
+    builder.add("forward", pd, dnnl::batch_normalization_forward(pd),
+                {{DNNL_ARG_SRC, input},
+                 {DNNL_ARG_MEAN, mean},
+                 {DNNL_ARG_VARIANCE, variance},
+                 {DNNL_ARG_SCALE, gamma_ ? gamma_->value : dnnl::memory()},
+                 {DNNL_ARG_SHIFT, beta_ ? beta_->value : dnnl::memory()},
+                 {DNNL_ARG_WORKSPACE, workspace},
+                 {DNNL_ARG_DST, dst.memory}});
+    if (!builder.has_backward() || !dst.needs_diff) return {dst, {}};
+    return {dst, [=, this](Builder& b, const Tensor& diff_dst) {
+              const auto back = compat::batch_normalization_backward(b.engine(), data, data, epsilon_, flags, pd,
+                                                                     b.attributes());
+              const Tensor diff_src{b.allocate(data), src.shape, true};
+              b.add("backward", back, dnnl::batch_normalization_backward(back),
+                    {{DNNL_ARG_SRC, input},
+                     {DNNL_ARG_MEAN, mean},
+                     {DNNL_ARG_VARIANCE, variance},
+                     {DNNL_ARG_SCALE, gamma_ ? gamma_->value : dnnl::memory()},
+                     {DNNL_ARG_SHIFT, beta_ ? beta_->value : dnnl::memory()},  // 2.6 asks for it, later ones ignore it
+                     {DNNL_ARG_WORKSPACE, workspace},
+                     {DNNL_ARG_DIFF_DST, b.adapt(diff_dst.memory, data)},
+                     {DNNL_ARG_DIFF_SRC, diff_src.memory},
+                     {DNNL_ARG_DIFF_SCALE, gamma_ ? gamma_->diff : dnnl::memory()},
+                     {DNNL_ARG_DIFF_SHIFT, beta_ ? beta_->diff : dnnl::memory()}});
+              return diff_src;
+            }};
+  }
+
+ private:
+  static bool has(normalization_flags flags, normalization_flags flag) {
+    return (static_cast<unsigned>(flags) & static_cast<unsigned>(flag)) != 0;
+  }
+
+  bool given_statistics(const Builder& builder) const {
+    return builder.pass() == Pass::evaluate_population || (frozen_ && builder.pass() != Pass::evaluate_batch);
+  }
+
+  // Batch statistics are an output in training only; a program that evaluates with them wants to see them too.
+  dnnl::prop_kind prop_kind(const Builder& builder) const {
+    return builder.pass() == Pass::evaluate_population ? dnnl::prop_kind::forward_inference
+                                                       : dnnl::prop_kind::forward_training;
+  }
+
+  normalization_flags flags_for(const Builder& builder) const {
+    auto flags = normalization_flags::none;
+    if (gamma_) flags = flags | normalization_flags::use_scale | normalization_flags::use_shift;
+    if (given_statistics(builder)) flags = flags | normalization_flags::use_global_stats;
+    if (relu_follows_ && builder.may_fuse()) flags = flags | normalization_flags::fuse_norm_relu;
+    return flags;
+  }
+
+  std::pair<dnnl::memory, dnnl::memory> statistics_for(Builder& builder) {
+    const Desc desc = onednn::plain_desc({state_.channels()});
+    const auto wrap = [&](std::vector<float>& values) { return dnnl::memory(desc, builder.engine(), values.data()); };
+    if (builder.pass() == Pass::evaluate_population) return {wrap(state_.population_mean), wrap(state_.population_variance)};
+    if (given_statistics(builder)) return {wrap(state_.running_mean), wrap(state_.running_variance)};
+    if (builder.pass() == Pass::train) return {wrap(state_.batch_mean), wrap(state_.batch_variance)};
+    if (builder.pass() == Pass::evaluate_batch) return {wrap(state_.evaluated_mean), wrap(state_.evaluated_variance)};
+    return {builder.allocate(desc), builder.allocate(desc)};
+  }
+
+  // The layout with the best implementation; among equals the one nearest to the source, so with the fewest reorders.
+  Desc choose_layout(Builder& builder, const Tensor& src, normalization_flags flags) const {
+    using Tag = dnnl::memory::format_tag;
+    Dims image = src.shape;
+    image.resize(4, 1);
+    const auto tagged = [&](Tag tag) { return Desc(image, dnnl::memory::data_type::f32, tag); };
+    std::vector<Desc> candidates;
+    if (src.memory.get_desc() != onednn::plain_desc(src.shape) && compat::dims_of(src.memory.get_desc()) == image)
+      candidates.push_back(src.memory.get_desc());
+    if (src.shape.size() == 2) candidates.push_back(tagged(Tag::nhwc));
+    candidates.insert(candidates.end(), {tagged(Tag::nChw16c), tagged(Tag::nChw8c), tagged(Tag::nhwc), tagged(Tag::nchw)});
+    Desc best = candidates.back();
+    int best_rank = -1;
+    for (const Desc& candidate : candidates) {
+      const int rank = rank_of(implementation(builder, candidate, flags));
+      if (rank <= best_rank) continue;
+      best = candidate;
+      best_rank = rank;
+    }
+    return best;
+  }
+
+  std::string implementation(Builder& builder, const Desc& data, normalization_flags flags) const {
+    try {
+      return compat::batch_normalization_forward(builder.engine(), prop_kind(builder), data, epsilon_, flags,
+                                                 builder.attributes())
+          .impl_info_str();
+    } catch (const dnnl::error&) {
+      return "none";
+    }
+  }
+
+  layers::Parameters& parameters_;
+  float epsilon_;
+  bool frozen_;
+  bool relu_follows_;
+  NormalizationState& state_;
+  layers::Parameter* gamma_ = nullptr;
+  layers::Parameter* beta_ = nullptr;
+};
+
+NormalizationState& add_state(const NormalizationContext& context, bool frozen) {
+  auto state = std::make_unique<NormalizationState>();
+  const Dims& shape = context.layer.src_shape;
+  const auto channels = static_cast<std::size_t>(shape[1]);
+  state->name = context.layer.name;
+  for (auto* zeros : {&state->running_mean, &state->population_mean, &state->batch_mean, &state->evaluated_mean})
+    zeros->assign(channels, 0.0f);
+  for (auto* ones :
+       {&state->running_variance, &state->population_variance, &state->batch_variance, &state->evaluated_variance})
+    ones->assign(channels, 1.0f);
+  state->values_per_image = shape.size() == 4 ? shape[2] * shape[3] : 1;
+  state->frozen = frozen;
+  context.states.push_back(std::move(state));
+  return *context.states.back();
+}
+
+}  // namespace
+
+std::unique_ptr<layers::Layer> make_batch(const NormalizationContext& context, BatchStatistics statistics) {
+  NormalizationState& state = add_state(context, statistics == BatchStatistics::frozen);
+  return std::make_unique<BatchNormalizationLayer>(context, statistics, state);
+}
+
+}  // namespace bnlab::normalization

@@ -1,0 +1,201 @@
+#include "onednn/builder.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <stdexcept>
+
+namespace bnlab::onednn {
+namespace {
+
+constexpr std::uint64_t alignment = 64;
+
+std::uint64_t rounded_up(std::uint64_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
+
+[[noreturn]] void throw_failed(const CallInfo& call, dnnl_status_t status) {
+  throw std::runtime_error(call.layer + ": oneDNN could not run " + call.operation + " (" + call.implementation +
+                           "), status " + std::to_string(status));
+}
+
+dnnl::memory without_handle(const Desc& desc, const dnnl::engine& engine) {
+  return dnnl::memory(desc, engine, DNNL_MEMORY_NONE);
+}
+
+}  // namespace
+
+Desc plain_desc(const Dims& dims) {
+  Dims strides(dims.size());
+  dnnl::memory::dim stride = 1;
+  for (std::size_t i = dims.size(); i-- > 0;) {
+    strides[i] = stride;
+    stride *= dims[i];
+  }
+  return Desc(dims, dnnl::memory::data_type::f32, strides);
+}
+
+Desc any_desc(const Dims& dims) { return Desc(dims, dnnl::memory::data_type::f32, dnnl::memory::format_tag::any); }
+
+bool is_padded(const Desc& desc) { return compat::dims_of(desc) != compat::padded_dims_of(desc); }
+
+Builder::Builder(const dnnl::engine& engine, Pass pass) : engine_(engine), pass_(pass) {
+  attributes_.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+}
+
+dnnl::memory Builder::allocate(const Desc& desc) {
+  dnnl::memory memory = without_handle(desc, engine_);
+  Buffer buffer;
+  buffer.bytes = std::max<std::uint64_t>(desc.get_size(), 1);
+  buffer.memories.push_back(memory);
+  buffer_of_[memory.get()] = buffers_.size();
+  buffers_.push_back(std::move(buffer));
+  return memory;
+}
+
+dnnl::memory Builder::allocate_kept(const Desc& desc) {
+  dnnl::memory memory = allocate(desc);
+  keep(memory);
+  return memory;
+}
+
+void Builder::keep(const dnnl::memory& memory) {
+  if (const auto found = buffer_of_.find(memory.get()); found != buffer_of_.end()) buffers_[found->second].kept = true;
+}
+
+dnnl::memory Builder::view(const dnnl::memory& memory, const Desc& desc) {
+  if (memory.get_desc() == desc) return memory;
+  if (memory.get_desc().get_size() != desc.get_size()) throw std::logic_error("a view must keep the size");
+  const auto found = buffer_of_.find(memory.get());
+  if (found == buffer_of_.end()) return dnnl::memory(desc, engine_, memory.get_data_handle());
+  dnnl::memory other = without_handle(desc, engine_);
+  buffer_of_[other.get()] = found->second;
+  buffers_[found->second].memories.push_back(other);
+  return other;
+}
+
+dnnl::memory Builder::adapt(const dnnl::memory& memory, const Desc& desc) {
+  if (memory.get_desc() == desc) return memory;
+  const Dims from = compat::dims_of(memory.get_desc());
+  const Dims to = compat::dims_of(desc);
+  if (from != to) return adapt(view(adapt(memory, plain_desc(from)), plain_desc(to)), desc);
+  dnnl::memory dst = allocate(desc);
+  copy(memory, dst);
+  return dst;
+}
+
+void Builder::copy(const dnnl::memory& src, const dnnl::memory& dst) {
+  const dnnl::reorder::primitive_desc pd(engine_, src.get_desc(), engine_, dst.get_desc(), attributes_);
+  add("reorder", pd, dnnl::reorder(pd), {{DNNL_ARG_FROM, src}, {DNNL_ARG_TO, dst}});
+}
+
+dnnl::memory Builder::plain(const Tensor& tensor) {
+  return adapt(tensor.memory, plain_desc(tensor.shape));
+}
+
+void Builder::touch(const dnnl::memory& memory) {
+  const auto found = buffer_of_.find(memory.get());
+  if (found == buffer_of_.end()) return;  // a parameter or another memory that the program does not own
+  Buffer& buffer = buffers_[found->second];
+  const std::size_t now = program_.calls_.size();
+  if (!buffer.used) buffer.first = now;
+  buffer.used = true;
+  buffer.last = now;
+}
+
+void Builder::add_call(const char* operation, const char* implementation, const dnnl::primitive& primitive,
+                       Arguments arguments, const Desc& scratchpad, double flop) {
+  Program::Call call;
+  call.primitive = primitive.get();
+  for (const auto& [index, memory] : arguments) {
+    if (!memory) continue;
+    touch(memory);
+    call.arguments.push_back({index, memory.get()});
+    program_.memories_.push_back(memory);
+  }
+  if (const std::uint64_t bytes = scratchpad.get_size(); bytes > 0) {
+    const dnnl::memory memory = without_handle(scratchpad, engine_);
+    scratchpads_.push_back(program_.memories_.size());
+    scratchpad_bytes_ = std::max(scratchpad_bytes_, bytes);
+    call.arguments.push_back({DNNL_ARG_SCRATCHPAD, memory.get()});
+    program_.memories_.push_back(memory);
+  }
+  program_.primitives_.push_back(primitive);
+  program_.calls_.push_back(std::move(call));
+  program_.info_.push_back({layer_, operation, implementation, flop});
+}
+
+void Builder::add(const char* operation, std::unique_ptr<Kernel> kernel, const std::vector<dnnl::memory>& uses) {
+  for (const auto& memory : uses) touch(memory);
+  Program::Call call;
+  call.kernel = kernel.get();
+  program_.kernels_.push_back(std::move(kernel));
+  program_.calls_.push_back(std::move(call));
+  program_.info_.push_back({layer_, operation, "bnlab", 0});
+}
+
+void Builder::observe(const char* tensor, const Tensor& value) {
+  if (pass_ != Pass::observe) return;
+  const dnnl::memory memory = plain(value);
+  keep(memory);
+  observations_.push_back({layer_, tensor, value.shape, memory});
+}
+
+// Greedy by size: the largest buffer first, each at the lowest place that no buffer alive at the same time occupies.
+void Builder::place_buffers() {
+  std::vector<Buffer*> order;
+  for (Buffer& buffer : buffers_) {
+    if (buffer.kept) {
+      buffer.first = 0;
+      buffer.last = program_.calls_.size();
+    }
+    order.push_back(&buffer);
+  }
+  std::stable_sort(order.begin(), order.end(), [](const Buffer* a, const Buffer* b) { return a->bytes > b->bytes; });
+  std::vector<const Buffer*> placed;  // sorted by offset
+  std::uint64_t end = rounded_up(scratchpad_bytes_);
+  for (Buffer* buffer : order) {
+    std::uint64_t offset = rounded_up(scratchpad_bytes_);
+    for (const Buffer* other : placed) {
+      if (other->last < buffer->first || buffer->last < other->first) continue;
+      if (offset + buffer->bytes <= other->offset) break;
+      offset = std::max(offset, rounded_up(other->offset + other->bytes));
+    }
+    buffer->offset = offset;
+    end = std::max(end, offset + rounded_up(buffer->bytes));
+    placed.insert(std::upper_bound(placed.begin(), placed.end(), buffer,
+                                   [](const Buffer* a, const Buffer* b) { return a->offset < b->offset; }),
+                  buffer);
+  }
+  program_.arena_bytes_ = std::max(end, alignment);
+}
+
+Program Builder::finish() {
+  place_buffers();
+  program_.arena_.reset(std::aligned_alloc(4096, (program_.arena_bytes_ + 4095) / 4096 * 4096));
+  if (!program_.arena_) throw std::bad_alloc();
+  auto* base = static_cast<std::uint8_t*>(program_.arena_.get());
+  std::memset(base, 0, program_.arena_bytes_);
+  for (const Buffer& buffer : buffers_)
+    for (dnnl::memory memory : buffer.memories) {
+      memory.set_data_handle(base + buffer.offset);
+      program_.memories_.push_back(memory);
+    }
+  for (const std::size_t i : scratchpads_) program_.memories_[i].set_data_handle(base);
+  return std::move(program_);
+}
+
+void Program::run(const dnnl::stream& stream, std::size_t first, std::size_t last) const {
+  dnnl_stream_t handle = stream.get();
+  for (std::size_t i = first; i < last; ++i) {
+    const Call& call = calls_[i];
+    if (call.kernel) {
+      call.kernel->run();
+      continue;
+    }
+    const dnnl_status_t status = dnnl_primitive_execute(call.primitive, handle, static_cast<int>(call.arguments.size()),
+                                                        call.arguments.data());
+    if (status != dnnl_success) throw_failed(info_[i], status);
+  }
+}
+
+}  // namespace bnlab::onednn

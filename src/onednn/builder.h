@@ -1,0 +1,128 @@
+#pragma once
+// The Builder puts a Program together: it allocates buffers, changes layouts where two calls disagree, and prepares calls.
+
+#include <initializer_list>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "onednn/program.h"
+
+namespace bnlab::onednn {
+
+/// A value on its way through the network. `shape` is what the network means: (N, C) or (N, C, H, W). The memory's
+/// dimensions may have more parts than `shape` after a flatten, which moves no data.
+struct Tensor {
+  dnnl::memory memory;
+  Dims shape;
+  bool needs_diff = false;  // whether a parameter lies before it, so that a gradient is wanted
+};
+
+/// What a program is for.
+enum class Pass {
+  train,                 // batch statistics, forward and backward
+  observe,               // as train, but every tensor that a probe may read is kept and nothing is fused
+  evaluate_population,   // population statistics, forward only
+  evaluate_batch,        // batch statistics, forward only
+};
+
+/// A tensor that a probe may read from a program with Pass::observe, in plain order.
+struct Observation {
+  std::string layer;
+  std::string tensor;  // "input" or "output"
+  Dims shape;          // (N, C) or (N, C, H, W)
+  dnnl::memory memory;
+
+  const float* data() const { return static_cast<const float*>(memory.get_data_handle()); }
+};
+
+class Builder {
+ public:
+  Builder(const dnnl::engine& engine, Pass pass);
+  Builder(const Builder&) = delete;
+  Builder& operator=(const Builder&) = delete;
+
+  const dnnl::engine& engine() const { return engine_; }
+  Pass pass() const { return pass_; }
+  bool has_backward() const { return pass_ == Pass::train || pass_ == Pass::observe; }
+  /// Whether neighbouring layers may be merged into one call.
+  bool may_fuse() const { return pass_ == Pass::train || pass_ == Pass::evaluate_population; }
+  dnnl::prop_kind prop_kind() const {
+    return has_backward() ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
+  }
+  /// Attributes that every primitive is made with: the scratchpad is ours.
+  const dnnl::primitive_attr& attributes() const { return attributes_; }
+
+  /// Names the layer that the next calls belong to.
+  void enter(std::string layer) { layer_ = std::move(layer); }
+  void begin_backward() { program_.forward_end_ = program_.calls_.size(); }
+
+  /// A buffer of the program; its bytes may be shared with buffers that live at other times.
+  dnnl::memory allocate(const Desc& desc);
+  /// A buffer whose content stays until the next run (input, outputs that are read from outside, statistics).
+  dnnl::memory allocate_kept(const Desc& desc);
+  /// Never share the buffer behind `memory`.
+  void keep(const dnnl::memory& memory);
+  /// The same bytes under another descriptor of equal size.
+  dnnl::memory view(const dnnl::memory& memory, const Desc& desc);
+
+  /// `memory` itself when it has the descriptor already, else a new buffer and a reorder to it. Where the dimensions differ,
+  /// as after a flatten, the values keep their C order; the numbers of values must be equal.
+  dnnl::memory adapt(const dnnl::memory& memory, const Desc& desc);
+  /// Adds a reorder from `src` into `dst` when their descriptors differ; requires them to be different buffers.
+  void copy(const dnnl::memory& src, const dnnl::memory& dst);
+  /// The tensor's memory in plain (N, C, ...) order with exactly the dimensions of its shape.
+  dnnl::memory plain(const Tensor& tensor);
+
+  using Arguments = std::initializer_list<std::pair<int, dnnl::memory>>;
+  /// Adds a primitive. Memories that are left out of a call (a bias that isn't there) are passed as empty and skipped.
+  template <class PrimitiveDesc>
+  void add(const char* operation, const PrimitiveDesc& pd, const dnnl::primitive& primitive, Arguments arguments,
+           double flop = 0) {
+    add_call(operation, pd.impl_info_str(), primitive, arguments, pd.scratchpad_desc(), flop);
+  }
+  /// Adds a kernel that reads and writes `uses`.
+  void add(const char* operation, std::unique_ptr<Kernel> kernel, const std::vector<dnnl::memory>& uses);
+
+  /// Lets probes read `value` (only with Pass::observe; elsewhere it does nothing).
+  void observe(const char* tensor, const Tensor& value);
+  const std::vector<Observation>& observations() const { return observations_; }
+
+  /// Gives every buffer its place and returns the program. Call once, last. Throws std::bad_alloc when memory is short.
+  Program finish();
+
+ private:
+  struct Buffer {
+    std::uint64_t bytes = 0;
+    std::size_t first = 0;  // calls between which the content is needed
+    std::size_t last = 0;
+    bool used = false;
+    bool kept = false;
+    std::uint64_t offset = 0;
+    std::vector<dnnl::memory> memories;
+  };
+  void add_call(const char* operation, const char* implementation, const dnnl::primitive& primitive, Arguments arguments,
+                const Desc& scratchpad, double flop);
+  void touch(const dnnl::memory& memory);
+  void place_buffers();
+
+  dnnl::engine engine_;
+  Pass pass_;
+  dnnl::primitive_attr attributes_;
+  std::string layer_;
+  Program program_;
+  std::vector<Buffer> buffers_;
+  std::unordered_map<const void*, std::size_t> buffer_of_;  // dnnl_memory_t -> index into buffers_
+  std::vector<std::size_t> scratchpads_;  // indices into the program's memories
+  std::uint64_t scratchpad_bytes_ = 0;
+  std::vector<Observation> observations_;
+};
+
+/// Plain row-major f32 descriptor of 1 to 5 dimensions.
+Desc plain_desc(const Dims& dims);
+/// f32 descriptor whose layout oneDNN chooses.
+Desc any_desc(const Dims& dims);
+/// Whether the padded dimensions are larger than the dimensions.
+bool is_padded(const Desc& desc);
+
+}  // namespace bnlab::onednn

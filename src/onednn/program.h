@@ -1,0 +1,71 @@
+#pragma once
+// A Program is a flat list of prepared calls: oneDNN primitives with their argument arrays, and kernels of our own. It is
+// put together once by a Builder; running it allocates nothing, makes no primitive and looks no string up.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "onednn/compat.h"
+
+namespace bnlab::onednn {
+
+using Dims = compat::Dims;
+using Desc = compat::Desc;
+
+/// A kernel of our own between oneDNN's. `run` reads its memories' handles anew each time and must not allocate.
+class Kernel {
+ public:
+  virtual ~Kernel() = default;
+  virtual void run() = 0;
+};
+
+/// What `bnlab describe` and the profiler show of one call.
+struct CallInfo {
+  std::string layer;           // "conv1"
+  std::string operation;       // "forward", "backward_data", "reorder", ...
+  std::string implementation;  // oneDNN's name for it, or "bnlab"
+  double flop = 0;             // multiplications and additions of dense and convolution calls, else 0
+};
+
+class Program {
+ public:
+  Program() = default;
+  Program(Program&&) = default;
+  Program& operator=(Program&&) = default;
+
+  /// Runs the calls added before `Builder::begin_backward`.
+  void run_forward(const dnnl::stream& stream) const { run(stream, 0, forward_end_); }
+  /// Runs the rest. Requires run_forward on the same data before.
+  void run_backward(const dnnl::stream& stream) const { run(stream, forward_end_, calls_.size()); }
+
+  const std::vector<CallInfo>& calls() const { return info_; }
+  /// Bytes of the buffers that the calls share.
+  std::uint64_t arena_bytes() const { return arena_bytes_; }
+
+ private:
+  friend class Builder;
+  struct Call {
+    dnnl_primitive_t primitive = nullptr;  // null: `kernel`
+    std::vector<dnnl_exec_arg_t> arguments;
+    Kernel* kernel = nullptr;
+  };
+  struct Free {
+    void operator()(void* p) const { std::free(p); }
+  };
+  void run(const dnnl::stream& stream, std::size_t first, std::size_t last) const;
+
+  std::vector<Call> calls_;
+  std::vector<CallInfo> info_;
+  std::size_t forward_end_ = 0;
+  // What the calls point to; the program owns it.
+  std::vector<dnnl::primitive> primitives_;
+  std::vector<std::unique_ptr<Kernel>> kernels_;
+  std::vector<dnnl::memory> memories_;
+  std::unique_ptr<void, Free> arena_;
+  std::uint64_t arena_bytes_ = 0;
+};
+
+}  // namespace bnlab::onednn

@@ -1,0 +1,42 @@
+#include "probes/gradient_norm.h"
+
+#include <cmath>
+#include <limits>
+#include <span>
+
+namespace bnlab::probes {
+namespace {
+
+double l2_norm(std::span<const float> values) {
+  double sum = 0;
+  for (const float value : values) sum += static_cast<double>(value) * static_cast<double>(value);
+  return std::sqrt(sum);
+}
+
+class GradientNorm : public Probe {
+ public:
+  explicit GradientNorm(const ProbeContext& context)
+      : parameters_(context.network.parameters()),
+        csv_(context.directory.open_csv("gradient_norm", {"step", "parameter", "gradient_norm", "value_norm", "ratio"})) {}
+
+  Moment moment() const override { return Moment::gradients_ready; }
+
+  void measure(std::int64_t step) override {
+    for (const layers::Segment& segment : parameters_.segments()) {
+      const double gradient = l2_norm(parameters_.diffs().subspan(segment.offset, segment.length));
+      const double value = l2_norm(parameters_.values().subspan(segment.offset, segment.length));
+      const double ratio = value > 0 ? gradient / value : std::numeric_limits<double>::quiet_NaN();
+      csv_.add(step).add(segment.parameter->name).add(gradient).add(value).add(ratio).end_row();
+    }
+  }
+
+ private:
+  layers::Parameters& parameters_;
+  CsvWriter& csv_;
+};
+
+}  // namespace
+
+std::unique_ptr<Probe> make_gradient_norm(const ProbeContext& context) { return std::make_unique<GradientNorm>(context); }
+
+}  // namespace bnlab::probes

@@ -1,0 +1,39 @@
+#pragma once
+// A probe measures a run from outside: it reads, writes a CSV file of its own, and changes nothing.
+
+#include <cstdint>
+#include <memory>
+
+#include "config/run_config.h"
+#include "data/dataset.h"
+#include "network/network.h"
+#include "training/run_directory.h"
+
+namespace bnlab::probes {
+
+/// Where in a step a probe looks.
+enum class Moment {
+  gradients_ready,  // after the backward pass of a step, before its update
+  step_done         // after the update; also once before the first step, as step 0
+};
+
+class Probe {
+ public:
+  virtual ~Probe() = default;
+  virtual Moment moment() const = 0;
+  virtual void measure(std::int64_t step) = 0;
+};
+
+/// What a probe may look at; everything outlives it.
+struct ProbeContext {
+  network::Network& network;
+  const data::Dataset& dataset;
+  const data::Scaler& scaler;
+  const config::RunConfig& run;
+  training::RunDirectory& directory;
+};
+
+/// The factory. `path` is the probe's place in the config, for errors ("probes.0"). Throws ConfigError.
+std::unique_ptr<Probe> make_probe(const config::ProbeConfig& config, const std::string& path, const ProbeContext& context);
+
+}  // namespace bnlab::probes

@@ -1,0 +1,139 @@
+#include "training/checkpoint.h"
+
+#include <fmt/format.h>
+
+#include "util/errors.h"
+
+namespace bnlab::training {
+namespace {
+
+// Names in the file: network arrays as they are, the rest below these.
+const std::string optimizer_prefix = "optimizer.";
+const std::string progress_prefix = "progress.";
+const std::string csv_prefix = "csv_bytes.";
+const std::string evaluation_prefix = "evaluations.";
+
+template <class T>
+NpyArray vector_of(std::vector<T> values) {
+  return {{static_cast<std::int64_t>(values.size())}, std::move(values)};
+}
+
+bool starts_with(const std::string& text, const std::string& prefix) { return text.rfind(prefix, 0) == 0; }
+
+NpzArrays take(NpzArrays& arrays, const std::string& prefix) {
+  NpzArrays taken;
+  for (auto entry = arrays.begin(); entry != arrays.end();) {
+    if (starts_with(entry->first, prefix)) {
+      taken[entry->first.substr(prefix.size())] = std::move(entry->second);
+      entry = arrays.erase(entry);
+    } else {
+      ++entry;
+    }
+  }
+  return taken;
+}
+
+template <class T>
+const std::vector<T>& values_of(const NpzArrays& arrays, const std::string& name) {
+  const auto found = arrays.find(name);
+  const auto* values = found == arrays.end() ? nullptr : std::get_if<std::vector<T>>(&found->second.values);
+  if (!values) throw DataError(fmt::format("the array \"{}\" is missing or of another type", name));
+  return *values;
+}
+
+template <class T>
+T value_of(const NpzArrays& arrays, const std::string& name) {
+  const auto& values = values_of<T>(arrays, name);
+  if (values.size() != 1) throw DataError(fmt::format("the array \"{}\" must hold one value", name));
+  return values[0];
+}
+
+const std::vector<std::string> splits{"train", "validation", "test"};
+const std::vector<std::string> statistics{"running", "precise", "batch"};
+
+std::int32_t index_in(const std::vector<std::string>& names, const std::string& name) {
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (names[i] == name) return static_cast<std::int32_t>(i);
+  throw std::logic_error("no index for " + name);
+}
+
+const std::string& name_at(const std::vector<std::string>& names, std::int32_t index) {
+  if (index < 0 || static_cast<std::size_t>(index) >= names.size()) throw DataError("an evaluation of an unknown kind");
+  return names[static_cast<std::size_t>(index)];
+}
+
+void put_evaluations(NpzArrays& arrays, const std::vector<EvaluationRow>& rows) {
+  std::vector<std::int64_t> step;
+  std::vector<std::int32_t> split, kind;
+  std::vector<double> loss, accuracy;
+  for (const EvaluationRow& row : rows) {
+    step.push_back(row.step);
+    split.push_back(index_in(splits, row.split));
+    kind.push_back(index_in(statistics, row.statistics));
+    loss.push_back(row.loss);
+    accuracy.push_back(row.accuracy);
+  }
+  arrays[evaluation_prefix + "step"] = vector_of(std::move(step));
+  arrays[evaluation_prefix + "split"] = vector_of(std::move(split));
+  arrays[evaluation_prefix + "statistics"] = vector_of(std::move(kind));
+  arrays[evaluation_prefix + "loss"] = vector_of(std::move(loss));
+  arrays[evaluation_prefix + "accuracy"] = vector_of(std::move(accuracy));
+}
+
+std::vector<EvaluationRow> take_evaluations(NpzArrays& all) {
+  const NpzArrays arrays = take(all, evaluation_prefix);
+  const auto& step = values_of<std::int64_t>(arrays, "step");
+  const auto& split = values_of<std::int32_t>(arrays, "split");
+  const auto& kind = values_of<std::int32_t>(arrays, "statistics");
+  const auto& loss = values_of<double>(arrays, "loss");
+  const auto& accuracy = values_of<double>(arrays, "accuracy");
+  const std::size_t count = step.size();
+  if (split.size() != count || kind.size() != count || loss.size() != count || accuracy.size() != count)
+    throw DataError("the evaluations have different lengths");
+  std::vector<EvaluationRow> rows;
+  for (std::size_t i = 0; i < count; ++i)
+    rows.push_back({step[i], name_at(splits, split[i]), name_at(statistics, kind[i]), loss[i], accuracy[i]});
+  return rows;
+}
+
+}  // namespace
+
+void save_checkpoint(const std::filesystem::path& path, const network::Network& network, const Optimizer& optimizer,
+                     const Progress& progress) {
+  NpzArrays arrays = network.weights();
+  for (auto& [name, array] : optimizer.state()) arrays[optimizer_prefix + name] = array;
+  arrays[progress_prefix + "step"] = vector_of(std::vector{progress.step});
+  arrays[progress_prefix + "timed_steps"] = vector_of(std::vector{progress.timed_steps});
+  arrays[progress_prefix + "seconds"] = vector_of(std::vector{progress.seconds});
+  arrays[progress_prefix + "training_seconds"] = vector_of(std::vector{progress.training_seconds});
+  arrays[progress_prefix + "last_loss"] = vector_of(std::vector{progress.last_loss});
+  arrays[progress_prefix + "last_accuracy"] = vector_of(std::vector{progress.last_accuracy});
+  for (const auto& [name, bytes] : progress.csv_bytes)
+    arrays[csv_prefix + name] = vector_of(std::vector<std::uint64_t>{bytes});
+  put_evaluations(arrays, progress.evaluations);
+  write_npz(path, arrays);
+}
+
+Progress load_checkpoint(const std::filesystem::path& path, network::Network& network, Optimizer& optimizer) {
+  NpzArrays arrays = read_npz(path);
+  try {
+    Progress progress;
+    const NpzArrays values = take(arrays, progress_prefix);
+    progress.step = value_of<std::int64_t>(values, "step");
+    progress.timed_steps = value_of<std::int64_t>(values, "timed_steps");
+    progress.seconds = value_of<double>(values, "seconds");
+    progress.training_seconds = value_of<double>(values, "training_seconds");
+    progress.last_loss = value_of<double>(values, "last_loss");
+    progress.last_accuracy = value_of<double>(values, "last_accuracy");
+    const NpzArrays csv = take(arrays, csv_prefix);
+    for (const auto& [name, array] : csv) progress.csv_bytes[name] = value_of<std::uint64_t>(csv, name);
+    progress.evaluations = take_evaluations(arrays);
+    optimizer.set_state(take(arrays, optimizer_prefix));
+    network.set_weights(arrays);
+    return progress;
+  } catch (const DataError& error) {
+    throw DataError(fmt::format("{}: {}", path.string(), error.what()));
+  }
+}
+
+}  // namespace bnlab::training

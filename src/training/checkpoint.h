@@ -1,0 +1,32 @@
+#pragma once
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "network/network.h"
+#include "training/evaluation.h"
+#include "training/optimizer.h"
+
+namespace bnlab::training {
+
+/// Where a run stands beside its parameters and its optimizer: all else follows from the config and the step.
+struct Progress {
+  std::int64_t step = 0;         // steps done
+  double seconds = 0;            // of wall time, over all attempts
+  double training_seconds = 0;   // of it, in steps that count for steps per second
+  std::int64_t timed_steps = 0;
+  double last_loss = 0;
+  double last_accuracy = 0;
+  std::vector<EvaluationRow> evaluations;
+  std::map<std::string, std::uint64_t> csv_bytes;  // length of each CSV file
+};
+
+/// Writes parameters, running statistics, optimizer state and progress to one .npz, atomically. Throws RunError.
+void save_checkpoint(const std::filesystem::path& path, const network::Network& network, const Optimizer& optimizer,
+                     const Progress& progress);
+
+/// The reverse. Throws DataError naming the file and what is wrong with it.
+Progress load_checkpoint(const std::filesystem::path& path, network::Network& network, Optimizer& optimizer);
+
+}  // namespace bnlab::training

@@ -1,0 +1,111 @@
+#include "training/evaluation.h"
+
+#include <algorithm>
+#include <numeric>
+#include <span>
+
+#include "config/names.h"
+#include "util/random.h"
+
+namespace bnlab::training {
+namespace {
+
+using config::Statistics;
+using onednn::Pass;
+
+Pass pass_of(Statistics statistics) {
+  return statistics == Statistics::batch ? Pass::evaluate_batch : Pass::evaluate_population;
+}
+
+}  // namespace
+
+Evaluator::Evaluator(network::Network& network, const data::Dataset& dataset, const data::Scaler& scaler,
+                     const config::RunConfig& config)
+    : network_(network), dataset_(dataset), scaler_(scaler), config_(config) {
+  const bool precise = config.normalization.population == config::Population::precise;
+  for (Statistics wanted : config.evaluation.statistics) {
+    if (wanted == Statistics::population) wanted = precise ? Statistics::precise : Statistics::running;
+    if (std::find(statistics_.begin(), statistics_.end(), wanted) == statistics_.end()) statistics_.push_back(wanted);
+  }
+  std::int64_t largest = 0;
+  for (const auto& [name, split] : splits()) {
+    largest = std::max(largest, split->size());
+    for (const Statistics statistics : statistics_) {
+      const std::int64_t batch = batch_size(statistics, *split);
+      executable(pass_of(statistics), batch);
+      if (const std::int64_t rest = split->size() % batch; rest != 0) executable(pass_of(statistics), rest);
+    }
+  }
+  const bool measures = std::find(statistics_.begin(), statistics_.end(), Statistics::precise) != statistics_.end();
+  if (measures && network.has_normalization()) executable(Pass::evaluate_batch, config.training.batch_size);
+  indices_.resize(static_cast<std::size_t>(largest));
+  std::iota(indices_.begin(), indices_.end(), 0u);
+}
+
+std::vector<std::pair<std::string, const data::Split*>> Evaluator::splits() const {
+  std::vector<std::pair<std::string, const data::Split*>> splits;
+  if (config_.evaluation.train_split) splits.emplace_back("train", &dataset_.train);
+  if (dataset_.validation.size() > 0) splits.emplace_back("validation", &dataset_.validation);
+  splits.emplace_back("test", &dataset_.test);
+  return splits;
+}
+
+std::int64_t Evaluator::batch_size(Statistics statistics, const data::Split& split) const {
+  const std::int64_t wanted =
+      statistics == Statistics::batch ? config_.training.batch_size : config_.evaluation.batch_size;
+  return std::min(wanted, split.size());
+}
+
+network::Executable& Evaluator::executable(Pass pass, std::int64_t batch_size) {
+  auto& place = executables_[{pass, batch_size}];
+  if (!place) place = network_.build(pass, batch_size);
+  return *place;
+}
+
+std::vector<EvaluationRow> Evaluator::evaluate(std::int64_t step) {
+  std::vector<EvaluationRow> rows;
+  for (const Statistics statistics : statistics_) {
+    if (statistics == Statistics::running) network_.use_running_statistics();
+    if (statistics == Statistics::precise) measure_precise_statistics();
+    for (const auto& [name, split] : splits()) {
+      rows.push_back(evaluate(*split, name, statistics));
+      rows.back().step = step;
+    }
+  }
+  return rows;
+}
+
+EvaluationRow Evaluator::evaluate(const data::Split& split, const std::string& name, Statistics statistics) {
+  const std::int64_t batch = batch_size(statistics, split);
+  double loss = 0;
+  std::int64_t correct = 0;
+  for (std::int64_t first = 0; first < split.size(); first += batch) {
+    const std::int64_t count = std::min(batch, split.size() - first);
+    network::Executable& program = executable(pass_of(statistics), count);
+    const auto indices = std::span<const std::uint32_t>(indices_).subspan(static_cast<std::size_t>(first),
+                                                                          static_cast<std::size_t>(count));
+    scaler_.gather(split, indices, program.images(), program.labels());
+    program.forward();
+    loss += program.mean_loss() * static_cast<double>(count);
+    correct += program.correct();
+  }
+  const auto size = static_cast<double>(split.size());
+  return {0, name, config::name_of(statistics), loss / size, static_cast<double>(correct) / size};
+}
+
+// The same training batches at every evaluation, drawn apart from the order in which training visits them.
+void Evaluator::measure_precise_statistics() {
+  if (!network_.has_normalization()) return;
+  const std::int64_t batch = config_.training.batch_size;
+  data::BatchOrder order(config_.training.seed, dataset_.train.size(), batch, RandomPurpose::precise_statistics);
+  network::Executable& program = executable(Pass::evaluate_batch, batch);
+  network_.reset_precise_statistics();
+  for (std::int64_t i = 0; i < config_.normalization.precise_batches; ++i) {
+    scaler_.gather(dataset_.train, order.batch(i), program.images(), program.labels());
+    program.forward();
+    network_.accumulate_precise_statistics(batch);
+  }
+  network_.use_precise_statistics();
+}
+
+}  // namespace bnlab::training

@@ -1,0 +1,51 @@
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "config/run_config.h"
+#include "data/batch_order.h"
+#include "data/dataset.h"
+#include "network/network.h"
+
+namespace bnlab::training {
+
+/// One row of eval.csv.
+struct EvaluationRow {
+  std::int64_t step = 0;
+  std::string split;       // train, validation or test
+  std::string statistics;  // running, precise or batch
+  double loss = 0;         // mean over the split
+  double accuracy = 0;     // fraction
+};
+
+/// Evaluates a network on whole splits. Changes no parameter and no running statistic. Population statistics: any batch size gives the same
+/// result up to rounding. Batch statistics: batches of training.batch_size in file order, the last one short.
+class Evaluator {
+ public:
+  /// Builds the programs it needs. All arguments outlive the evaluator.
+  Evaluator(network::Network& network, const data::Dataset& dataset, const data::Scaler& scaler,
+            const config::RunConfig& config);
+
+  /// One row for each split and statistics that the config asks for.
+  std::vector<EvaluationRow> evaluate(std::int64_t step);
+
+ private:
+  EvaluationRow evaluate(const data::Split& split, const std::string& name, config::Statistics statistics);
+  network::Executable& executable(onednn::Pass pass, std::int64_t batch_size);
+  void measure_precise_statistics();
+  std::vector<std::pair<std::string, const data::Split*>> splits() const;
+  std::int64_t batch_size(config::Statistics statistics, const data::Split& split) const;
+
+  network::Network& network_;
+  const data::Dataset& dataset_;
+  const data::Scaler& scaler_;
+  const config::RunConfig& config_;
+  std::vector<config::Statistics> statistics_;  // population resolved, no doubles
+  std::map<std::pair<onednn::Pass, std::int64_t>, std::unique_ptr<network::Executable>> executables_;
+  std::vector<std::uint32_t> indices_;
+};
+
+}  // namespace bnlab::training

@@ -1,0 +1,79 @@
+#include "training/run_directory.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "config/names.h"
+#include "util/errors.h"
+
+namespace bnlab::training {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> files_of_a_run() {
+  std::vector<std::string> files{"config.json",  "run.json",             "train.csv",           "eval.csv",   "checkpoint.npz",
+                                 "weights.npz",  "weights_initial.npz",  "gradients_first.npz", "batches.npy"};
+  for (const std::string& probe : config::names_of<config::ProbeType>()) files.push_back(probe + ".csv");
+  return files;
+}
+
+}  // namespace
+
+RunDirectory::RunDirectory(fs::path path, Existing existing) : path_(std::move(path)) {
+  std::error_code error;
+  fs::create_directories(path_, error);
+  if (error || !fs::is_directory(path_))
+    throw ConfigError(fmt::format("--out: can't make the directory {}: {}", path_.string(),
+                                  error ? error.message() : "a file of that name exists"));
+  if (::access(path_.c_str(), W_OK | X_OK) != 0)
+    throw ConfigError(fmt::format("--out: can't write into {}: {}", path_.string(), std::generic_category().message(errno)));
+  lock_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  // A file system without locks leaves the check to the user.
+  if (lock_ >= 0 && ::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    ::close(lock_);
+    throw ConfigError(fmt::format("--out: another run writes into {}", path_.string()));
+  }
+  const bool empty = fs::is_empty(path_, error);
+  if (existing == Existing::refuse && !empty) {
+    if (lock_ >= 0) ::close(lock_);
+    throw ConfigError(fmt::format("--out: {} is not empty; nothing was changed. Choose another directory, continue the run "
+                                  "in it with --resume, or replace it with --force",
+                                  path_.string()));
+  }
+  if (existing == Existing::replace) clear();
+}
+
+RunDirectory::~RunDirectory() {
+  if (lock_ >= 0) ::close(lock_);
+}
+
+void RunDirectory::clear() {
+  for (const std::string& name : files_of_a_run()) {
+    std::error_code error;
+    fs::remove(file(name), error);
+    if (error) throw RunError(fmt::format("can't remove {}: {}", file(name).string(), error.message()));
+  }
+}
+
+CsvWriter& RunDirectory::open_csv(const std::string& name, const std::vector<std::string>& columns) {
+  auto& place = csv_[name];
+  if (place) throw ConfigError(fmt::format("probes: {} is there twice; one probe of each type writes {}.csv", name, name));
+  const auto bytes = continue_at_.find(name);
+  place = bytes == continue_at_.end() ? std::make_unique<CsvWriter>(file(name + ".csv"), columns)
+                                      : std::make_unique<CsvWriter>(file(name + ".csv"), columns, bytes->second);
+  return *place;
+}
+
+std::map<std::string, std::uint64_t> RunDirectory::csv_bytes() const {
+  std::map<std::string, std::uint64_t> bytes;
+  for (const auto& [name, writer] : csv_) bytes[name] = writer->bytes();
+  return bytes;
+}
+
+}  // namespace bnlab::training

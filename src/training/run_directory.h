@@ -1,0 +1,51 @@
+#pragma once
+// One directory for each run: who may write into it, its CSV files, and what it says at the end.
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "util/csv.h"
+
+namespace bnlab::training {
+
+/// How a run treats a directory that holds something already.
+enum class Existing {
+  refuse,   // an error unless the directory is empty or missing
+  replace,  // files of an earlier run are removed; others are left alone
+  resume    // an earlier run goes on
+};
+
+/// The directory of a run, locked against a second writer while this object lives.
+class RunDirectory {
+ public:
+  /// Makes the directory (and its parents). Throws ConfigError where it isn't empty and `existing` says refuse, where another
+  /// process writes into it, or where it can't be made or written to; the text names it and says what to do.
+  RunDirectory(std::filesystem::path path, Existing existing);
+  ~RunDirectory();
+  RunDirectory(const RunDirectory&) = delete;
+  RunDirectory& operator=(const RunDirectory&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path file(const std::string& name) const { return path_ / name; }
+
+  /// Removes what a run writes, so that it can start anew.
+  void clear();
+  /// CSV files opened from now on continue after these many bytes, by file name.
+  void continue_at(std::map<std::string, std::uint64_t> bytes) { continue_at_ = std::move(bytes); }
+  /// Opens NAME.csv; the writer lives as long as the directory. Throws ConfigError when it is open already (two probes of one type).
+  CsvWriter& open_csv(const std::string& name, const std::vector<std::string>& columns);
+  /// Bytes of each open CSV file, for a checkpoint.
+  std::map<std::string, std::uint64_t> csv_bytes() const;
+
+ private:
+  std::filesystem::path path_;
+  int lock_ = -1;
+  std::map<std::string, std::uint64_t> continue_at_;
+  std::map<std::string, std::unique_ptr<CsvWriter>> csv_;
+};
+
+}  // namespace bnlab::training

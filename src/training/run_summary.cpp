@@ -1,0 +1,95 @@
+#include "training/run_summary.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "network/network.h"
+#include "util/provenance.h"
+
+namespace bnlab::training {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+double steps_per_second(const Progress& progress) {
+  return progress.training_seconds > 0 ? static_cast<double>(progress.timed_steps) / progress.training_seconds : 0.0;
+}
+
+// The last and the best evaluation of each split and statistics: {"test": {"running": {...}}}.
+Json final_metrics(const Progress& progress) {
+  Json metrics = Json::object();
+  if (progress.step > 0) metrics["batch"] = {{"loss", progress.last_loss}, {"accuracy", progress.last_accuracy}};
+  for (const EvaluationRow& row : progress.evaluations)
+    metrics[row.split][row.statistics] = {{"step", row.step}, {"loss", row.loss}, {"accuracy", row.accuracy}};
+  return metrics;
+}
+
+Json best_metrics(const Progress& progress) {
+  Json metrics = Json::object();
+  for (const EvaluationRow& row : progress.evaluations) {
+    Json& best = metrics[row.split][row.statistics];
+    if (best.is_null()) best = {{"accuracy", row.accuracy}, {"accuracy_step", row.step}, {"loss", row.loss}, {"loss_step", row.step}};
+    if (row.accuracy > best["accuracy"].get<double>()) {
+      best["accuracy"] = row.accuracy;
+      best["accuracy_step"] = row.step;
+    }
+    if (row.loss < best["loss"].get<double>()) {
+      best["loss"] = row.loss;
+      best["loss_step"] = row.step;
+    }
+  }
+  return metrics;
+}
+
+Json provenance(const RunSummary& summary, const RunOptions& options) {
+  const BuildInfo build = build_info();
+  return {{"bnlab", build.version},
+          {"git_revision", build.git_revision},
+          {"git_dirty", build.git_dirty},
+          {"compiler", build.compiler},
+          {"build_type", build.build_type},
+          {"onednn", network::onednn_version()},
+          {"cpu", cpu_model()},
+          {"isa", network::onednn_isa()},
+          {"threads", options.threads},
+          {"host", host_name()},
+          {"dataset", summary.dataset},
+          {"dataset_sha256", summary.dataset_sha256},
+          {"train_examples", summary.train_examples},
+          {"command_line", options.command_line},
+          {"start_time", summary.start_time}};
+}
+
+}  // namespace
+
+std::string run_json(const RunSummary& summary, const RunOptions& options) {
+  Json json;
+  json["status"] = summary.status;
+  if (!summary.error.empty()) json["error"] = summary.error;
+  json["last_step"] = summary.progress.step;
+  json["steps"] = summary.steps;
+  json["parameters"] = summary.parameters;
+  json["wall_seconds"] = summary.progress.seconds;
+  json["steps_per_second"] = steps_per_second(summary.progress);
+  json["seconds_to_first_step"] = summary.seconds_to_first_step;
+  json["peak_memory_bytes"] = peak_memory_bytes();
+  json["final"] = final_metrics(summary.progress);
+  json["best"] = best_metrics(summary.progress);
+  json["provenance"] = provenance(summary, options);
+  // Text from outside (a command line, a path) may not be UTF-8.
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string summary_line(const RunSummary& summary) {
+  std::string line = fmt::format("{} after {} of {} steps, {:.1f} s, {:.1f} steps/s", summary.status,
+                                 summary.progress.step, summary.steps, summary.progress.seconds,
+                                 steps_per_second(summary.progress));
+  for (auto row = summary.progress.evaluations.rbegin(); row != summary.progress.evaluations.rend(); ++row)
+    if (row->split == "test")
+      return line + fmt::format("; test accuracy {:.4f}, loss {:.4f} at step {} ({} statistics)", row->accuracy, row->loss,
+                                row->step, row->statistics);
+  return line;
+}
+
+}  // namespace bnlab::training

@@ -1,0 +1,293 @@
+#include "training/trainer.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "config/load.h"
+#include "data/batch_order.h"
+#include "data/dataset.h"
+#include "network/network.h"
+#include "network/threads.h"
+#include "probes/probe.h"
+#include "training/checkpoint.h"
+#include "training/evaluation.h"
+#include "training/optimizer.h"
+#include "training/run_summary.h"
+#include "training/schedule.h"
+#include "util/errors.h"
+#include "util/file.h"
+#include "util/provenance.h"
+
+namespace bnlab::training {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::int64_t warm_up_steps = 10;             // left out of steps per second
+constexpr std::int64_t largest_batch_record = 1 << 29;  // indices in batches.npy, 2 GiB
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+bool is_due(std::int64_t step, std::int64_t every) { return every > 0 && step % every == 0; }
+
+/// Fills in what depends on the data: epochs become steps.
+void resolve(config::RunConfig& config, const data::Dataset& dataset) {
+  auto& training = config.training;
+  const std::int64_t examples = dataset.train.size();
+  if (training.batch_size > examples)
+    throw ConfigError(fmt::format("training.batch_size: must be at most {}, the number of training images, got {}",
+                                  examples, training.batch_size));
+  if (training.epochs) {
+    const auto per_epoch = static_cast<double>(examples / training.batch_size);
+    training.steps = std::max<std::int64_t>(1, std::llround(*training.epochs * per_epoch));
+    training.epochs.reset();
+  }
+  if (config.record.batches && training.steps > largest_batch_record / training.batch_size)
+    throw ConfigError(fmt::format("record.batches: steps x batch_size must be at most {}, got {} x {}",
+                                  largest_batch_record, training.steps, training.batch_size));
+}
+
+struct ScheduledProbe {
+  std::int64_t every;
+  std::unique_ptr<probes::Probe> probe;
+};
+
+class Trainer {
+ public:
+  Trainer(const config::RunConfig& config, const data::Dataset& dataset, const RunOptions& options,
+          RunDirectory& directory)
+      : config_(config),
+        options_(options),
+        dataset_(dataset),
+        directory_(directory),
+        scaler_(dataset, config.dataset.scaling),
+        network_(config, dataset.info, config.training.batch_size),
+        optimizer_(make_optimizer(config.optimizer, network_.parameters(), options.threads)),
+        evaluator_(network_, dataset, scaler_, config),
+        order_(config.training.seed, dataset.train.size(), config.training.batch_size) {}
+
+  /// Takes up a checkpoint; call before open_files.
+  void resume() {
+    progress_ = load_checkpoint(directory_.file("checkpoint.npz"), network_, *optimizer_);
+    directory_.continue_at(progress_.csv_bytes);
+  }
+
+  void open_files() {
+    train_csv_ = &directory_.open_csv("train", {"step", "epoch", "examples", "learning_rate", "loss", "accuracy",
+                                                "gradient_norm", "weight_norm", "seconds"});
+    eval_csv_ = &directory_.open_csv("eval", {"step", "epoch", "split", "statistics", "loss", "accuracy"});
+    const probes::ProbeContext context{network_, dataset_, scaler_, config_, directory_};
+    for (std::size_t i = 0; i < config_.probes.size(); ++i)
+      probes_.push_back({config_.probes[i].every, make_probe(config_.probes[i], fmt::format("probes.{}", i), context)});
+  }
+
+  RunStatus run(RunDisplay& display, const std::atomic<bool>& stop) {
+    const Clock::time_point start = Clock::now();
+    const double seconds_before = progress_.seconds;
+    const std::int64_t steps = config_.training.steps;
+    if (progress_.step == 0) begin();
+    const std::int64_t first = progress_.step + 1;
+    RunStatus status = RunStatus::completed;
+    for (std::int64_t step = first; step <= steps; ++step) {
+      if (stop) {
+        status = RunStatus::interrupted;
+        break;
+      }
+      const StepOutcome outcome = train_step(step, step - first >= std::min(warm_up_steps, steps / 2));
+      if (step == first) seconds_to_first_step_ = seconds_since(options_.started);
+      progress_.seconds = seconds_before + seconds_since(start);
+      const bool diverged = !std::isfinite(outcome.loss) || !std::isfinite(outcome.norms.gradient);
+      if (diverged || step == 1 || step == steps || is_due(step, config_.training.log_every)) log(step, outcome);
+      display.step_done(step, steps, outcome.loss);
+      if (diverged) {
+        status = RunStatus::diverged;
+        break;
+      }
+      run_probes(probes::Moment::step_done, step);
+      if (step == steps || is_due(step, config_.training.eval_every)) evaluate(step);
+      if (step < steps && is_due(step, config_.training.checkpoint_every)) save();
+    }
+    progress_.seconds = seconds_before + seconds_since(start);
+    finish(status);
+    return status;
+  }
+
+  const Progress& progress() const { return progress_; }
+  std::int64_t parameter_count() const { return network_.parameter_count(); }
+  double seconds_to_first_step() const { return seconds_to_first_step_; }
+
+ private:
+  struct StepOutcome {
+    double loss = 0;
+    double accuracy = 0;
+    double learning_rate = 0;
+    StepNorms norms;
+  };
+
+  void begin() {
+    if (config_.record.initial_weights) write_npz(directory_.file("weights_initial.npz"), network_.weights());
+    if (config_.training.eval_every > 0) evaluate(0);
+    run_probes(probes::Moment::step_done, 0);
+  }
+
+  StepOutcome train_step(std::int64_t step, bool timed) {
+    Clock::time_point start = Clock::now();
+    network::Executable& program = network_.train();
+    scaler_.gather(dataset_.train, order_.batch(step - 1), program.images(), program.labels());
+    program.forward();
+    program.backward();
+    double seconds = seconds_since(start);
+    StepOutcome outcome{.loss = program.mean_loss(),
+                        .accuracy = static_cast<double>(program.correct()) / static_cast<double>(program.batch_size()),
+                        .learning_rate = learning_rate(config_.optimizer, step),
+                        .norms = {}};
+    if (step == 1 && config_.record.initial_weights)
+      write_npz(directory_.file("gradients_first.npz"), network_.gradients());
+    run_probes(probes::Moment::gradients_ready, step);
+    start = Clock::now();
+    outcome.norms = optimizer_->step(outcome.learning_rate);
+    network_.update_running_statistics();
+    seconds += seconds_since(start);
+    progress_.step = step;
+    progress_.last_loss = outcome.loss;
+    progress_.last_accuracy = outcome.accuracy;
+    if (timed) {
+      progress_.training_seconds += seconds;
+      ++progress_.timed_steps;
+    }
+    return outcome;
+  }
+
+  double epoch(std::int64_t step) const {
+    return static_cast<double>(step) / static_cast<double>(order_.steps_per_epoch());
+  }
+
+  void log(std::int64_t step, const StepOutcome& outcome) {
+    train_csv_->add(step).add(epoch(step)).add(step * config_.training.batch_size).add(outcome.learning_rate);
+    train_csv_->add(outcome.loss).add(outcome.accuracy).add(outcome.norms.gradient).add(outcome.norms.weights);
+    train_csv_->add(progress_.seconds).end_row();
+  }
+
+  void evaluate(std::int64_t step) {
+    for (EvaluationRow& row : evaluator_.evaluate(step)) {
+      eval_csv_->add(step).add(epoch(step)).add(row.split).add(row.statistics).add(row.loss).add(row.accuracy).end_row();
+      progress_.evaluations.push_back(std::move(row));
+    }
+  }
+
+  void run_probes(probes::Moment moment, std::int64_t step) {
+    for (const ScheduledProbe& scheduled : probes_)
+      if (scheduled.probe->moment() == moment && (is_due(step, scheduled.every) || step == 1))
+        scheduled.probe->measure(step);
+  }
+
+  void save() {
+    progress_.csv_bytes = directory_.csv_bytes();
+    save_checkpoint(directory_.file("checkpoint.npz"), network_, *optimizer_, progress_);
+  }
+
+  void finish(RunStatus status) {
+    if (status == RunStatus::interrupted) return save();
+    if (config_.record.batches) write_batches();
+    if (config_.record.final_weights) write_npz(directory_.file("weights.npz"), network_.weights());
+    if (config_.training.checkpoint_every > 0) save();
+  }
+
+  // The order depends on the seed alone, so it can be written at the end of a run that was interrupted and resumed.
+  void write_batches() {
+    std::vector<std::int32_t> indices;
+    indices.reserve(static_cast<std::size_t>(progress_.step * config_.training.batch_size));
+    for (std::int64_t step = 0; step < progress_.step; ++step)
+      for (const std::uint32_t index : order_.batch(step)) indices.push_back(static_cast<std::int32_t>(index));
+    write_file_atomically(directory_.file("batches.npy"),
+                          npy_bytes({{progress_.step, config_.training.batch_size}, std::move(indices)}));
+  }
+
+  const config::RunConfig& config_;
+  const RunOptions& options_;
+  const data::Dataset& dataset_;
+  RunDirectory& directory_;
+  data::Scaler scaler_;
+  network::Network network_;
+  std::unique_ptr<Optimizer> optimizer_;
+  Evaluator evaluator_;
+  data::BatchOrder order_;
+  std::vector<ScheduledProbe> probes_;
+  CsvWriter* train_csv_ = nullptr;
+  CsvWriter* eval_csv_ = nullptr;
+  Progress progress_;
+  double seconds_to_first_step_ = 0;
+};
+
+/// Whether the directory holds a checkpoint of this very config. Throws ConfigError where it holds another run.
+bool can_continue(const RunDirectory& directory, const std::string& config_text) {
+  const auto file = directory.file("config.json");
+  if (!std::filesystem::exists(file)) return false;
+  const auto bytes = read_file(file, std::uint64_t{1} << 28);
+  if (std::string(bytes.begin(), bytes.end()) != config_text)
+    throw ConfigError(fmt::format("--resume: {} is of another config; resume with the same config and options, or replace "
+                                  "the run with --force",
+                                  file.string()));
+  return std::filesystem::exists(directory.file("checkpoint.npz"));
+}
+
+}  // namespace
+
+std::string name_of(RunStatus status) {
+  switch (status) {
+    case RunStatus::completed: return "completed";
+    case RunStatus::diverged: return "diverged";
+    case RunStatus::interrupted: break;
+  }
+  return "interrupted";
+}
+
+RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& display, const std::atomic<bool>& stop) {
+  network::set_threads(options.threads);
+  network::check(config, data::dataset_info(config.dataset.name));
+  const data::Dataset dataset = data::load(config.dataset);
+  resolve(config, dataset);
+
+  RunDirectory directory(options.directory, options.existing);
+  const std::string config_text = config::to_json(config);
+  const bool continues = options.existing == Existing::resume && can_continue(directory, config_text);
+  if (options.existing == Existing::resume && !continues) directory.clear();
+  write_file_atomically(directory.file("config.json"), config_text);
+
+  RunSummary summary{.status = "failed",
+                     .error = "",
+                     .progress = {},
+                     .steps = config.training.steps,
+                     .parameters = 0,
+                     .seconds_to_first_step = 0,
+                     .start_time = utc_time(),
+                     .dataset = dataset.info.name,
+                     .dataset_sha256 = dataset.sha256,
+                     .train_examples = dataset.train.size()};
+  const auto write_summary = [&] {
+    write_file_atomically(directory.file("run.json"), run_json(summary, options));
+  };
+  try {
+    Trainer trainer(config, dataset, options, directory);
+    if (continues) trainer.resume();
+    trainer.open_files();
+    summary.parameters = trainer.parameter_count();
+    if (continues) display.message(fmt::format("continuing after step {}", trainer.progress().step));
+    const RunStatus status = trainer.run(display, stop);
+    summary.status = name_of(status);
+    summary.progress = trainer.progress();
+    summary.seconds_to_first_step = trainer.seconds_to_first_step();
+    write_summary();
+    return {status, summary.progress.step, summary_line(summary)};
+  } catch (const std::exception& error) {
+    summary.error = error.what();
+    try {
+      write_summary();
+    } catch (const RunError&) {  // the reason is most likely the same, and the first error says more
+    }
+    throw;
+  }
+}
+
+}  // namespace bnlab::training

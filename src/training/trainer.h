@@ -1,0 +1,48 @@
+#pragma once
+// One run, from a checked config to a finished directory.
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "config/run_config.h"
+#include "training/run_directory.h"
+
+namespace bnlab::training {
+
+struct RunOptions {
+  std::filesystem::path directory;
+  Existing existing = Existing::refuse;
+  int threads = 1;
+  std::string command_line;  // for run.json
+  std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();  // of the program
+};
+
+/// What a user sees while a run goes on.
+class RunDisplay {
+ public:
+  virtual ~RunDisplay() = default;
+  virtual void message(const std::string& text) = 0;
+  /// Called after each step; has to be cheap.
+  virtual void step_done(std::int64_t step, std::int64_t steps, double loss) = 0;
+};
+
+enum class RunStatus { completed, diverged, interrupted };
+
+/// "completed", as in run.json.
+std::string name_of(RunStatus status);
+
+struct RunResult {
+  RunStatus status = RunStatus::completed;
+  std::int64_t last_step = 0;
+  std::string summary;  // one line for people
+};
+
+/// Trains and writes the files of a run (README: "What a run writes"). `stop` may be set from a signal handler: the run then writes a checkpoint after
+/// the step at hand and ends as interrupted. Sets the number of OpenMP threads of the process. Throws ConfigError, DataError, RunError; a failure after
+/// the start leaves run.json with the status "failed" where it can be written.
+RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& display, const std::atomic<bool>& stop);
+
+}  // namespace bnlab::training

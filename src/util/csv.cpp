@@ -1,0 +1,123 @@
+#include "util/csv.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <stdexcept>
+#include <utility>
+
+#include "util/errors.h"
+
+namespace bnlab {
+namespace {
+
+void append_text(std::string& row, std::string_view text) {
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
+    row += text;
+    return;
+  }
+  row += '"';
+  for (const char c : text) {
+    if (c == '"') row += '"';
+    row += c;
+  }
+  row += '"';
+}
+
+std::string header_of(const std::vector<std::string>& columns) {
+  if (columns.empty()) throw std::logic_error("CsvWriter: a file needs at least one column");
+  std::string header;
+  for (const std::string& column : columns) {
+    if (!header.empty()) header += ',';
+    append_text(header, column);
+  }
+  return header + '\n';
+}
+
+}  // namespace
+
+CsvWriter::CsvWriter(std::filesystem::path path, std::vector<std::string> columns)
+    : path_(std::move(path)), columns_(columns.size()) {
+  const std::string header = header_of(columns);
+  file_ = posix::open(path_, O_WRONLY | O_CREAT | O_TRUNC);
+  if (!file_.valid()) throw RunError(posix::failure(path_, "write", errno));
+  write_out(header);
+}
+
+CsvWriter::CsvWriter(std::filesystem::path path, std::vector<std::string> columns, std::uint64_t bytes)
+    : path_(std::move(path)), columns_(columns.size()), bytes_(bytes) {
+  const std::string header = header_of(columns);
+  file_ = posix::open(path_, O_RDWR);
+  struct stat status {};
+  if (!file_.valid() || fstat(file_.get(), &status) != 0) throw RunError(posix::failure(path_, "continue", errno));
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  if (bytes < header.size() || size < bytes)
+    throw RunError(fmt::format("{}: cannot continue: expected at least {} bytes, found {}", path_.string(),
+                               std::max<std::uint64_t>(bytes, header.size()), size));
+  std::string found(header.size(), '\0');
+  const ssize_t got = posix::read(file_, found.data(), found.size());
+  if (got < 0) throw RunError(posix::failure(path_, "read", errno));
+  if (found != header)
+    throw RunError(fmt::format("{}: cannot continue: expected the header '{}', found '{}'", path_.string(),
+                               header.substr(0, header.size() - 1), found.substr(0, found.find('\n'))));
+  if (ftruncate(file_.get(), static_cast<off_t>(bytes)) != 0 || lseek(file_.get(), 0, SEEK_END) < 0)
+    throw RunError(posix::failure(path_, "continue", errno));
+}
+
+CsvWriter& CsvWriter::add(std::string_view text) {
+  separate();
+  append_text(row_, text);
+  return *this;
+}
+
+CsvWriter& CsvWriter::add(double value) {
+  separate();
+  if (std::isnan(value)) {
+    row_ += "nan";  // without the sign that a nan may carry
+    return *this;
+  }
+  char text[32];
+  const auto result = std::to_chars(text, text + sizeof text, value, std::chars_format::general, 9);
+  row_.append(text, result.ptr);
+  return *this;
+}
+
+CsvWriter& CsvWriter::add(std::int64_t value) {
+  separate();
+  char text[24];
+  const auto result = std::to_chars(text, text + sizeof text, value);
+  row_.append(text, result.ptr);
+  return *this;
+}
+
+void CsvWriter::end_row() {
+  if (in_row_ != columns_)
+    throw std::logic_error(fmt::format("{}: a row of {} values for {} columns", path_.string(), in_row_, columns_));
+  row_ += '\n';
+  write_out(row_);
+  row_.clear();
+  in_row_ = 0;
+}
+
+void CsvWriter::separate() {
+  if (in_row_++ > 0) row_ += ',';
+}
+
+void CsvWriter::write_out(std::string_view text) {
+  if (!posix::write_all(file_, text)) {
+    const int error = errno;
+    // A full disk may have taken half a row; what stays must be whole rows. Where this fails too, the first error
+    // tells.
+    if (ftruncate(file_.get(), static_cast<off_t>(bytes_)) == 0) lseek(file_.get(), 0, SEEK_END);
+    throw RunError(posix::failure(path_, "write", error));
+  }
+  bytes_ += text.size();
+}
+
+}  // namespace bnlab

@@ -1,0 +1,49 @@
+#pragma once
+// CSV files with one header and one writer.
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "util/posix.h"
+
+namespace bnlab {
+
+/// Appends rows to one CSV file (RFC 4180, "\n" line ends). Numbers are written with %.9g, non-finite ones as nan, inf,
+/// -inf. Each finished row is handed to the system at once, so a killed run keeps it. Owns the file handle.
+class CsvWriter {
+ public:
+  /// Creates the file (an existing one is replaced) and writes the header. Throws RunError.
+  CsvWriter(std::filesystem::path path, std::vector<std::string> columns);
+  /// Continues an existing file: checks that its header equals `columns` and cuts everything after `bytes`. Throws
+  /// RunError when the header differs or the file is shorter than `bytes`.
+  CsvWriter(std::filesystem::path path, std::vector<std::string> columns, std::uint64_t bytes);
+  CsvWriter(const CsvWriter&) = delete;
+  CsvWriter& operator=(const CsvWriter&) = delete;
+
+  CsvWriter& add(std::string_view text);  // quoted where it needs to be
+  CsvWriter& add(double value);
+  CsvWriter& add(std::int64_t value);
+  /// Ends the row and writes it out. Throws RunError with the path when it can't be written, and std::logic_error when
+  /// the number of values is not the number of columns.
+  void end_row();
+
+  /// Bytes written so far, for a checkpoint.
+  std::uint64_t bytes() const { return bytes_; }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  void write_out(std::string_view text);
+  void separate();
+
+  std::filesystem::path path_;
+  std::size_t columns_;  // how many
+  std::size_t in_row_ = 0;
+  std::string row_;
+  std::uint64_t bytes_ = 0;
+  posix::Descriptor file_;
+};
+
+}  // namespace bnlab

@@ -1,0 +1,241 @@
+#include "util/file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "util/errors.h"
+#include "util/posix.h"
+
+namespace bnlab {
+
+// ---- reading
+// ---------------------------------------------------------------------------------------------------------
+
+struct FileReader::State {
+  explicit State(std::filesystem::path file_path) : path(std::move(file_path)), buffer(std::size_t{1} << 18) {}
+  ~State() {
+    if (gzip) inflateEnd(&stream);
+  }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  void open(Gzip mode);
+  std::size_t read_system(std::span<std::uint8_t> dst);
+  void fill_at_least(std::size_t count);
+  bool at_member() const { return available() >= 2 && buffer[begin] == 0x1f && buffer[begin + 1] == 0x8b; }
+  bool start_next_member();
+  std::size_t read_plain(std::span<std::uint8_t> dst);
+  std::size_t read_gzip(std::span<std::uint8_t> dst);
+  std::size_t available() const { return end - begin; }
+
+  std::filesystem::path path;
+  posix::Descriptor file;
+  std::vector<std::uint8_t> buffer;
+  std::size_t begin = 0;  // unread bytes of the file: buffer[begin, end)
+  std::size_t end = 0;
+  bool gzip = false;
+  bool member_ended = false;
+  z_stream stream{};
+};
+
+void FileReader::State::open(Gzip mode) {
+  file = posix::open(path, O_RDONLY);
+  if (!file.valid()) throw DataError(posix::failure(path, "open", errno));
+  if (mode == Gzip::keep) return;
+  fill_at_least(2);
+  if (!at_member()) return;
+  if (inflateInit2(&stream, MAX_WBITS + 16) != Z_OK) throw RunError("cannot start zlib: out of memory");
+  gzip = true;
+}
+
+std::size_t FileReader::State::read_system(std::span<std::uint8_t> dst) {
+  const ssize_t count = posix::read(file, dst.data(), dst.size());
+  if (count < 0) throw DataError(posix::failure(path, "read", errno));
+  return static_cast<std::size_t>(count);
+}
+
+/// Afterwards less than `count` bytes are available only at the end of the file.
+void FileReader::State::fill_at_least(std::size_t count) {
+  if (available() >= count) return;
+  std::memmove(buffer.data(), buffer.data() + begin, available());
+  end = available();
+  begin = 0;
+  while (end < count) {
+    const std::size_t got = read_system(std::span(buffer).subspan(end));
+    if (got == 0) return;
+    end += got;
+  }
+}
+
+/// False at the end of the file.
+bool FileReader::State::start_next_member() {
+  fill_at_least(2);
+  if (available() == 0) return false;
+  if (!at_member())
+    throw DataError(
+        fmt::format("{}: damaged: expected the end of the file after the gzip data, found other bytes", path.string()));
+  inflateReset(&stream);
+  member_ended = false;
+  return true;
+}
+
+std::size_t FileReader::State::read_plain(std::span<std::uint8_t> dst) {
+  std::size_t filled = std::min(dst.size(), available());
+  std::copy_n(buffer.data() + begin, filled, dst.data());
+  begin += filled;
+  while (filled < dst.size()) {
+    const std::size_t got = read_system(dst.subspan(filled));
+    if (got == 0) break;
+    filled += got;
+  }
+  return filled;
+}
+
+std::size_t FileReader::State::read_gzip(std::span<std::uint8_t> dst) {
+  constexpr std::size_t largest_piece = std::size_t{1} << 30;  // zlib counts in 32 bits
+  std::size_t filled = 0;
+  while (filled < dst.size()) {
+    if (member_ended && !start_next_member()) break;
+    fill_at_least(1);
+    if (available() == 0)
+      throw DataError(fmt::format("{}: cut off: the file ends inside its gzip data", path.string()));
+    const std::size_t room = std::min(dst.size() - filled, largest_piece);
+    stream.next_in = buffer.data() + begin;
+    stream.avail_in = static_cast<uInt>(available());
+    stream.next_out = dst.data() + filled;
+    stream.avail_out = static_cast<uInt>(room);
+    const int status = inflate(&stream, Z_NO_FLUSH);
+    begin = end - stream.avail_in;
+    filled += room - stream.avail_out;
+    if (status == Z_STREAM_END)
+      member_ended = true;
+    else if (status != Z_OK && status != Z_BUF_ERROR)
+      throw DataError(fmt::format("{}: damaged gzip data: {}", path.string(),
+                                  stream.msg != nullptr ? stream.msg : "zlib cannot unpack it"));
+  }
+  return filled;
+}
+
+FileReader::FileReader(const std::filesystem::path& path, Gzip gzip) : state_(std::make_unique<State>(path)) {
+  state_->open(gzip);
+}
+
+FileReader::~FileReader() = default;
+
+std::size_t FileReader::read(std::span<std::uint8_t> dst) {
+  return state_->gzip ? state_->read_gzip(dst) : state_->read_plain(dst);
+}
+
+std::uint64_t FileReader::size_hint() const {
+  struct stat status {};
+  if (fstat(state_->file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return 0;
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  return state_->gzip ? size * 4 : size;
+}
+
+namespace {
+
+std::vector<std::uint8_t> read_all(const std::filesystem::path& path, FileReader::Gzip gzip, std::uint64_t max_bytes) {
+  FileReader reader(path, gzip);
+  constexpr std::uint64_t smallest = 1 << 12;
+  std::vector<std::uint8_t> bytes(std::min(max_bytes, std::max(reader.size_hint() + 1, smallest)));
+  std::size_t filled = 0;
+  for (;;) {
+    filled += reader.read(std::span(bytes).subspan(filled));
+    if (filled < bytes.size()) break;
+    std::uint8_t next;
+    if (reader.read({&next, 1}) == 0) break;
+    if (filled >= max_bytes)
+      throw DataError(fmt::format("{}: too large: expected at most {} bytes", path.string(), max_bytes));
+    bytes.resize(std::min<std::uint64_t>(max_bytes, bytes.size() * 2));
+    bytes[filled++] = next;
+  }
+  bytes.resize(filled);
+  return bytes;
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
+  return read_all(path, FileReader::Gzip::keep, max_bytes);
+}
+
+std::vector<std::uint8_t> read_maybe_gzip(const std::filesystem::path& path, std::uint64_t max_bytes) {
+  return read_all(path, FileReader::Gzip::unpack, max_bytes);
+}
+
+// ---- writing
+// ---------------------------------------------------------------------------------------------------------
+
+namespace {
+
+/// False on failure, with errno set.
+bool write_and_sync(const std::filesystem::path& path, std::string_view bytes) {
+  posix::Descriptor file = posix::open(path, O_WRONLY | O_CREAT | O_TRUNC);
+  return file.valid() && posix::write_all(file, bytes) && fsync(file.get()) == 0 && file.close();
+}
+
+/// Makes a rename in `folder` last through a power cut.
+void sync_folder(const std::filesystem::path& folder) {
+  const posix::Descriptor handle = posix::open(folder, O_RDONLY | O_DIRECTORY);
+  const bool synced = handle.valid() && fsync(handle.get()) == 0;
+  if (!synced && errno != EINVAL && errno != EACCES)  // not every file system or folder lets itself be synced
+    throw RunError(posix::failure(folder, "sync", errno));
+}
+
+}  // namespace
+
+void write_file_atomically(const std::filesystem::path& path, std::string_view bytes) {
+  std::filesystem::path temporary = path;
+  temporary += ".tmp";
+  if (!write_and_sync(temporary, bytes) || std::rename(temporary.c_str(), path.c_str()) != 0) {
+    const int error = errno;
+    ::unlink(temporary.c_str());
+    throw RunError(posix::failure(path, "write", error));
+  }
+  sync_folder(path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
+}
+
+// ---- SHA-256
+// ---------------------------------------------------------------------------------------------------------
+
+namespace {
+
+EVP_MD_CTX* digest(void* context) { return static_cast<EVP_MD_CTX*>(context); }
+
+}  // namespace
+
+Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
+  if (context_ == nullptr || EVP_DigestInit_ex(digest(context_), EVP_sha256(), nullptr) != 1) {
+    EVP_MD_CTX_free(digest(context_));
+    throw RunError("cannot start SHA-256: OpenSSL refused");
+  }
+}
+
+Sha256::~Sha256() { EVP_MD_CTX_free(digest(context_)); }
+
+void Sha256::update(std::span<const std::uint8_t> bytes) {
+  if (EVP_DigestUpdate(digest(context_), bytes.data(), bytes.size()) != 1)
+    throw RunError("cannot compute SHA-256: OpenSSL refused");
+}
+
+std::string Sha256::hex() {
+  std::uint8_t sum[32];
+  if (EVP_DigestFinal_ex(digest(context_), sum, nullptr) != 1)
+    throw RunError("cannot compute SHA-256: OpenSSL refused");
+  std::string text;
+  for (const std::uint8_t byte : sum) text += fmt::format("{:02x}", byte);
+  return text;
+}
+
+}  // namespace bnlab

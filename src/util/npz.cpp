@@ -1,0 +1,392 @@
+#include "util/npz.h"
+
+#include <fmt/format.h>
+#include <zip.h>
+
+#include <array>
+#include <bit>
+#include <charconv>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+#include "util/errors.h"
+#include "util/file.h"
+#include "util/join.h"
+
+namespace bnlab {
+namespace {
+
+static_assert(std::endian::native == std::endian::little,
+              "arrays are copied to and from little-endian files as they are");
+
+constexpr std::string_view npy_magic{"\x93NUMPY\x01\x00", 8};
+constexpr std::size_t npy_prefix = 10;  // magic, version, two bytes with the length of the header text
+
+template <class T>
+constexpr std::string_view descr_of();
+template <>
+constexpr std::string_view descr_of<float>() {
+  return "<f4";
+}
+template <>
+constexpr std::string_view descr_of<double>() {
+  return "<f8";
+}
+template <>
+constexpr std::string_view descr_of<std::int32_t>() {
+  return "<i4";
+}
+template <>
+constexpr std::string_view descr_of<std::int64_t>() {
+  return "<i8";
+}
+template <>
+constexpr std::string_view descr_of<std::uint64_t>() {
+  return "<u8";
+}
+
+/// The number of elements, or nothing where a dimension is negative or the product of the others than 0 overflows.
+bool count_elements(const std::vector<std::int64_t>& shape, std::uint64_t& count) {
+  std::int64_t product = 1;
+  bool empty = false;
+  for (const std::int64_t extent : shape) {
+    if (extent < 0) return false;
+    if (extent == 0)
+      empty = true;
+    else if (__builtin_mul_overflow(product, extent, &product))
+      return false;
+  }
+  count = empty ? 0 : static_cast<std::uint64_t>(product);
+  return true;
+}
+
+// ---- reading one .npy
+// ------------------------------------------------------------------------------------------------
+
+struct NpyHeader {
+  std::string descr;
+  bool fortran_order = false;
+  std::vector<std::int64_t> shape;
+};
+
+/// Reads the Python literal of an .npy header: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }.
+class HeaderParser {
+ public:
+  /// `where` begins the text of an error.
+  HeaderParser(std::string_view text, const std::string& where) : rest_(text), where_(where) {}
+
+  NpyHeader parse() {
+    NpyHeader header;
+    std::array<bool, 3> seen{};
+    expect('{');
+    while (!accept('}')) {
+      read_entry(header, seen);
+      if (!accept(',')) {
+        expect('}');
+        break;
+      }
+    }
+    skip_spaces();
+    if (!rest_.empty()) fail("text after the dictionary");
+    for (const bool key_seen : seen)
+      if (!key_seen) fail("one of 'descr', 'fortran_order', 'shape' is missing");
+    return header;
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& what) const {
+    throw DataError(where_ + "the .npy header is damaged: " + what);
+  }
+
+  void skip_spaces() {
+    while (!rest_.empty() && (rest_.front() == ' ' || rest_.front() == '\n')) rest_.remove_prefix(1);
+  }
+
+  bool accept(char c) {
+    skip_spaces();
+    if (rest_.empty() || rest_.front() != c) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+
+  void expect(char c) {
+    if (!accept(c)) fail(fmt::format("expected '{}'", c));
+  }
+
+  bool accept_word(std::string_view word) {
+    skip_spaces();
+    if (!rest_.starts_with(word)) return false;
+    rest_.remove_prefix(word.size());
+    return true;
+  }
+
+  std::string read_string() {
+    expect('\'');
+    const std::size_t end = rest_.find('\'');
+    if (end == std::string_view::npos) fail("a string does not end");
+    std::string text(rest_.substr(0, end));
+    rest_.remove_prefix(end + 1);
+    return text;
+  }
+
+  bool read_bool() {
+    if (accept_word("True")) return true;
+    if (accept_word("False")) return false;
+    fail("expected True or False");
+  }
+
+  std::int64_t read_extent() {
+    skip_spaces();
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), value);
+    if (error != std::errc{} || value < 0) fail("expected a dimension that is not negative and fits 63 bits");
+    rest_.remove_prefix(static_cast<std::size_t>(end - rest_.data()));
+    return value;
+  }
+
+  std::vector<std::int64_t> read_shape() {
+    constexpr std::size_t most_dimensions = 32;  // NumPy's own limit
+    std::vector<std::int64_t> shape;
+    expect('(');
+    while (!accept(')')) {
+      if (shape.size() == most_dimensions) fail("more than 32 dimensions");
+      shape.push_back(read_extent());
+      if (!accept(',')) {
+        expect(')');
+        break;
+      }
+    }
+    return shape;
+  }
+
+  void read_entry(NpyHeader& header, std::array<bool, 3>& seen) {
+    const std::string key = read_string();
+    expect(':');
+    std::size_t index;
+    if (key == "descr") {
+      index = 0;
+      header.descr = read_string();
+    } else if (key == "fortran_order") {
+      index = 1;
+      header.fortran_order = read_bool();
+    } else if (key == "shape") {
+      index = 2;
+      header.shape = read_shape();
+    } else {
+      fail("a key other than 'descr', 'fortran_order', 'shape'");
+    }
+    if (std::exchange(seen[index], true)) fail(fmt::format("'{}' stands twice", key));
+  }
+
+  std::string_view rest_;
+  const std::string& where_;
+};
+
+template <class T>
+std::vector<T> values_from(std::string_view data, std::uint64_t count, const std::string& where) {
+  if (data.size() % sizeof(T) != 0 || data.size() / sizeof(T) != count)
+    throw DataError(fmt::format("{}expected {} values of {} bytes, as its shape says, found {} bytes", where, count,
+                                sizeof(T), data.size()));
+  std::vector<T> values(count);
+  if (count > 0) std::memcpy(values.data(), data.data(), data.size());
+  return values;
+}
+
+NpyArray parse_npy(std::string_view bytes, const std::string& where) {
+  if (!bytes.starts_with(npy_magic) || bytes.size() < npy_prefix)
+    throw DataError(where + "not an .npy file of version 1.0 (wrong magic number)");
+  const std::size_t length =
+      static_cast<unsigned char>(bytes[8]) | static_cast<std::size_t>(static_cast<unsigned char>(bytes[9])) << 8;
+  if (bytes.size() - npy_prefix < length) throw DataError(where + "cut off inside the .npy header");
+  NpyHeader header = HeaderParser(bytes.substr(npy_prefix, length), where).parse();
+  if (header.fortran_order) throw DataError(where + "Fortran order is not supported, save it in C order");
+  std::uint64_t count = 0;
+  if (!count_elements(header.shape, count)) throw DataError(where + "the shape has too many elements");
+
+  const std::string_view data = bytes.substr(npy_prefix + length);
+  NpyArray array{std::move(header.shape), {}};
+  const auto read_as = [&]<class T>(std::type_identity<T>) {
+    if (header.descr != descr_of<T>()) return false;
+    array.values = values_from<T>(data, count, where);
+    return true;
+  };
+  if (!read_as(std::type_identity<float>{}) && !read_as(std::type_identity<double>{}) &&
+      !read_as(std::type_identity<std::int32_t>{}) && !read_as(std::type_identity<std::int64_t>{}) &&
+      !read_as(std::type_identity<std::uint64_t>{}))
+    throw DataError(fmt::format("{}type \"{}\" is not supported, only <f4, <f8, <i4, <i8, <u8", where, header.descr));
+  return array;
+}
+
+// ---- the archive
+// -----------------------------------------------------------------------------------------------------
+
+/// A libzip error value that is cleaned up.
+struct ZipError {
+  ZipError() { zip_error_init(&value); }
+  ~ZipError() { zip_error_fini(&value); }
+  ZipError(const ZipError&) = delete;
+  ZipError& operator=(const ZipError&) = delete;
+  std::string text() { return zip_error_strerror(&value); }
+  zip_error_t value;
+};
+
+struct DiscardArchive {
+  void operator()(zip_t* archive) const { zip_discard(archive); }
+};
+struct FreeSource {
+  void operator()(zip_source_t* source) const { zip_source_free(source); }
+};
+struct CloseEntry {
+  void operator()(zip_file_t* file) const { zip_fclose(file); }
+};
+using Archive = std::unique_ptr<zip_t, DiscardArchive>;
+using Source = std::unique_ptr<zip_source_t, FreeSource>;
+
+/// A source over `bytes`, which must outlive it.
+Source source_over(std::span<const std::uint8_t> bytes) {
+  ZipError error;
+  Source source(zip_source_buffer_create(bytes.data(), bytes.size(), 0, &error.value));
+  if (!source) throw RunError("cannot make a zip source: " + error.text());
+  return source;
+}
+
+/// The archive holds a reference of its own to `source`.
+Archive open_archive(zip_source_t* source, int flags, ZipError& error) {
+  zip_source_keep(source);
+  Archive archive(zip_open_from_source(source, flags, &error.value));
+  if (!archive) zip_source_free(source);
+  return archive;
+}
+
+void add_entry(zip_t* archive, const std::string& name, std::string_view bytes) {
+  constexpr zip_uint16_t first_day = 1 << 5 | 1;  // 1 January 1980, the earliest that zip knows
+  zip_source_t* source = zip_source_buffer(archive, bytes.data(), bytes.size(), 0);
+  const zip_int64_t added = source == nullptr ? -1 : zip_file_add(archive, name.c_str(), source, 0);
+  if (added < 0) {
+    zip_source_free(source);
+    throw RunError(fmt::format("cannot add {} to an .npz: {}", name, zip_strerror(archive)));
+  }
+  const auto index = static_cast<zip_uint64_t>(added);
+  if (zip_set_file_compression(archive, index, ZIP_CM_STORE, 0) != 0 ||
+      zip_file_set_dostime(archive, index, 0, first_day, 0) != 0)
+    throw RunError(fmt::format("cannot add {} to an .npz: {}", name, zip_strerror(archive)));
+}
+
+std::string bytes_of(zip_source_t* source) {
+  const auto failed = [&] {
+    return RunError(fmt::format("cannot make an .npz: {}", zip_error_strerror(zip_source_error(source))));
+  };
+  zip_stat_t status;
+  zip_stat_init(&status);
+  if (zip_source_stat(source, &status) != 0 || zip_source_open(source) != 0) throw failed();
+  std::string bytes(status.size, '\0');
+  const zip_int64_t got = zip_source_read(source, bytes.data(), bytes.size());
+  zip_source_close(source);
+  if (got < 0 || static_cast<zip_uint64_t>(got) != status.size) throw failed();
+  return bytes;
+}
+
+std::string npz_bytes(const NpzArrays& arrays) {
+  // libzip deletes an archive without entries instead of writing one: an end record alone.
+  if (arrays.empty()) return std::string("PK\x05\x06") + std::string(18, '\0');
+  std::vector<std::string> entries;  // libzip reads them when it closes the archive
+  entries.reserve(arrays.size());
+  const Source buffer = source_over({});
+  ZipError error;
+  Archive archive = open_archive(buffer.get(), ZIP_TRUNCATE, error);
+  if (!archive) throw RunError("cannot make an .npz: " + error.text());
+  for (const auto& [name, array] : arrays) {
+    entries.push_back(npy_bytes(array));
+    add_entry(archive.get(), name + ".npy", entries.back());
+  }
+  if (zip_close(archive.get()) != 0)
+    throw RunError(fmt::format("cannot make an .npz: {}", zip_strerror(archive.get())));
+  static_cast<void>(archive.release());  // zip_close freed it
+  return bytes_of(buffer.get());
+}
+
+/// The unpacked bytes of one entry. `limit` is the size of the whole file, which a stored entry can't exceed.
+std::string read_entry(zip_t* archive, const zip_stat_t& status, std::uint64_t limit, const std::string& where) {
+  constexpr zip_uint64_t needed = ZIP_STAT_SIZE | ZIP_STAT_COMP_METHOD;
+  if ((status.valid & needed) != needed || status.comp_method != ZIP_CM_STORE)
+    throw DataError(where + "compressed entries are not supported, save with numpy.savez");
+  if (status.size > limit) throw DataError(where + "its size is larger than the file");
+  const std::unique_ptr<zip_file_t, CloseEntry> file(zip_fopen_index(archive, status.index, 0));
+  if (!file) throw DataError(where + zip_strerror(archive));
+  std::string bytes(status.size, '\0');
+  const zip_int64_t got = zip_fread(file.get(), bytes.data(), bytes.size());
+  char beyond;
+  // Only the read at the end of an entry makes libzip check its CRC.
+  const zip_int64_t after = got < 0 ? -1 : zip_fread(file.get(), &beyond, 1);
+  if (after < 0) throw DataError(where + zip_error_strerror(zip_file_get_error(file.get())));
+  if (static_cast<zip_uint64_t>(got) != status.size || after != 0)
+    throw DataError(fmt::format("{}expected {} bytes, found {}", where, status.size, after != 0 ? "more" : "less"));
+  return bytes;
+}
+
+void read_array(zip_t* archive, zip_uint64_t index, std::uint64_t limit, const std::string& file, NpzArrays& arrays) {
+  constexpr std::string_view extension = ".npy";
+  zip_stat_t status;
+  if (zip_stat_index(archive, index, 0, &status) != 0 || (status.valid & ZIP_STAT_NAME) == 0)
+    throw DataError(fmt::format("{}: entry {}: {}", file, index, zip_strerror(archive)));
+  std::string name = status.name;
+  const std::string where = fmt::format("{}: entry \"{}\": ", file, name);
+  if (!name.ends_with(extension)) throw DataError(where + "expected a name that ends with .npy");
+  name.resize(name.size() - extension.size());
+  NpyArray array = parse_npy(read_entry(archive, status, limit, where), where);
+  if (!arrays.emplace(std::move(name), std::move(array)).second) throw DataError(where + "stands twice");
+}
+
+}  // namespace
+
+std::string npy_bytes(const NpyArray& array) {
+  return std::visit(
+      [&]<class T>(const std::vector<T>& values) {
+        std::uint64_t count = 0;
+        if (!count_elements(array.shape, count) || count != values.size())
+          throw std::logic_error(
+              fmt::format("an array of shape ({}) with {} values", join(array.shape, ", "), values.size()));
+        std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", descr_of<T>(),
+                                         join(array.shape, ", "), array.shape.size() == 1 ? "," : "");
+        constexpr std::size_t alignment = 64;  // of the values in the file, as NumPy has it
+        const std::size_t unpadded = npy_prefix + header.size() + 1;
+        header.append((alignment - unpadded % alignment) % alignment, ' ');
+        header += '\n';
+
+        std::string bytes(npy_magic);
+        bytes.reserve(npy_prefix + header.size() + values.size() * sizeof(T));
+        bytes += static_cast<char>(header.size() & 0xff);
+        bytes += static_cast<char>(header.size() >> 8);
+        bytes += header;
+        bytes.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
+        return bytes;
+      },
+      array.values);
+}
+
+void write_npz(const std::filesystem::path& path, const NpzArrays& arrays) {
+  write_file_atomically(path, npz_bytes(arrays));
+}
+
+NpzArrays read_npz(const std::filesystem::path& path) {
+  constexpr std::uint64_t largest = std::uint64_t{16} << 30;
+  const std::vector<std::uint8_t> bytes = read_file(path, largest);
+  const std::string file = path.string();
+  if (bytes.empty()) throw DataError(file + ": expected an .npz, found an empty file");
+  const Source source = source_over(bytes);
+  ZipError error;
+  const Archive archive = open_archive(source.get(), ZIP_RDONLY | ZIP_CHECKCONS, error);
+  if (!archive) throw DataError(fmt::format("{}: not a whole .npz: {}", file, error.text()));
+  NpzArrays arrays;
+  const zip_int64_t entries = zip_get_num_entries(archive.get(), 0);
+  for (zip_int64_t i = 0; i < entries; ++i)
+    read_array(archive.get(), static_cast<zip_uint64_t>(i), bytes.size(), file, arrays);
+  return arrays;
+}
+
+}  // namespace bnlab

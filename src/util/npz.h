@@ -1,0 +1,34 @@
+#pragma once
+// NumPy's .npy and .npz, as numpy.load reads them: C order, little-endian, entries stored (not compressed).
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace bnlab {
+
+/// One array: its shape and its values in C order.
+struct NpyArray {
+  std::vector<std::int64_t> shape;
+  std::variant<std::vector<float>, std::vector<double>, std::vector<std::int32_t>, std::vector<std::int64_t>,
+               std::vector<std::uint64_t>>
+      values;
+};
+
+using NpzArrays = std::map<std::string, NpyArray>;
+
+/// The bytes of an .npy file (version 1.0).
+std::string npy_bytes(const NpyArray& array);
+
+/// Writes an .npz; deterministic (fixed time stamps, sorted names), atomic (see write_file_atomically). Throws
+/// RunError.
+void write_npz(const std::filesystem::path& path, const NpzArrays& arrays);
+
+/// Reads an .npz written by write_npz or numpy.savez. Throws DataError with the path and what is wrong for anything
+/// that is damaged, cut off, of another type, or whose shape does not match its bytes.
+NpzArrays read_npz(const std::filesystem::path& path);
+
+}  // namespace bnlab

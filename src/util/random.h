@@ -1,0 +1,50 @@
+#pragma once
+// Counter-based random numbers: Philox4x32-10 (Salmon et al. 2011) from Random123. A stream is a pure function of
+// (seed, purpose, substream), so a new consumer can't shift the draws of another.
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace bnlab {
+
+/// What the numbers are for; each purpose has draws of its own.
+enum class RandomPurpose : std::uint32_t {
+  weights = 1,
+  batch_order = 2,
+  dropout = 3,
+  noise = 4,
+  probe = 5,
+  precise_statistics = 6
+};
+
+class RandomStream {
+ public:
+  /// `substream` separates draws of one purpose: an epoch, or `substream_of(name)` for a parameter.
+  RandomStream(std::uint64_t seed, RandomPurpose purpose, std::uint32_t substream);
+
+  std::uint32_t next_u32();
+  /// Uniform in [0, 1), 53 random bits.
+  double uniform();
+  /// Standard normal (Box-Muller, both values used).
+  double normal();
+  /// Uniform in [0, bound), without bias. Requires bound > 0.
+  std::uint64_t below(std::uint64_t bound);
+  /// Fisher-Yates.
+  void shuffle(std::span<std::uint32_t> values);
+
+  /// FNV-1a of a name, as a substream.
+  static std::uint32_t substream_of(std::string_view name);
+
+ private:
+  std::uint64_t seed_;
+  std::uint32_t purpose_;
+  std::uint32_t substream_;
+  std::uint64_t block_ = 0;       // next Philox counter
+  std::uint32_t buffer_[4] = {};  // the current Philox output
+  int used_ = 4;                  // how many of buffer_ are used
+  double spare_normal_ = 0;
+  bool has_spare_ = false;
+};
+
+}  // namespace bnlab

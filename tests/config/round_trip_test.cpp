@@ -1,0 +1,243 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "config/config_testing.h"
+#include "config/json.h"
+
+namespace bnlab::config {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string text_of(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+std::vector<fs::path> json_files(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.path().extension() == ".json" && !entry.path().string().ends_with("schema.json"))
+      files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+// Every field away from its default.
+RunConfig everything() {
+  RunConfig config;
+  config.description = "ä \"quoted\"\n";
+  config.dataset = {.name = "d", .path = "/p", .scaling = Scaling::raw, .limit = 100, .validation = 99};
+  const Padding padding{.same = false, .extent = {0, 2}};
+  const Conv conv{.channels = 8, .kernel = {2, 5}, .stride = {2, 1}, .padding = padding, .groups = 4, .bias = false};
+  const Pool pool{.kernel = {3, 4}, .stride = Extent{1, 2}, .padding = {1, 1}};
+  const Dense dense{.units = 7, .bias = true};
+  config.network = {.name = "n", .description = "nd", .activation = Activation::tanh, .layers = {}};
+  config.network.layers = {Block{conv},
+                           Block{ConvBlock{conv, Activation::identity}},
+                           Block{MaxPool{pool}},
+                           Block{AvgPool{pool}},
+                           Block{GlobalAvgPool{}},
+                           Block{Flatten{}},
+                           Block{Normalization{}},
+                           Block{ActivationBlock{Activation::sigmoid}},
+                           Block{Repeat{.count = 3, .layers = {Block{DenseBlock{dense, Activation::relu}}}}},
+                           Block{dense}};
+  config.normalization = {.type = NormalizationType::batch,
+                          .placement = Placement::after_activation,
+                          .mask = {.kind = LayerMask::Kind::list, .list = {3, 1}},
+                          .epsilon = 1.0 / 3,
+                          .affine = false,
+                          .initial_gamma = 0.1,
+                          .initial_beta = -0.1,
+                          .running_average_decay = 0.99,
+                          .running_variance = RunningVariance::biased,
+                          .population = Population::precise,
+                          .precise_batches = 7};
+  config.initialization.scheme = InitializationScheme::xavier;
+  config.initialization.distribution = Distribution::uniform;
+  config.initialization.gain = 2.5;
+  config.optimizer = {.type = OptimizerType::sgd,
+                      .learning_rate = 1e-7,
+                      .momentum = 0.9,
+                      .weight_decay = 5e-4,
+                      .decay_normalization_and_biases = true,
+                      .schedule = {.type = ScheduleType::step, .every = 17, .factor = 0.25}};
+  config.training = {.batch_size = 17,
+                     .steps = 123456789012,
+                     .epochs = {},
+                     .seed = 9223372036854775807u,
+                     .eval_every = 3,
+                     .log_every = 1,
+                     .checkpoint_every = 5};
+  config.evaluation = {.batch_size = 1, .statistics = {Statistics::batch, Statistics::running}, .train_split = true};
+  config.probes = {{.type = ProbeType::activation_distribution, .every = 7, .examples = 64, .units = {3, 0}},
+                   {.type = ProbeType::normalization_state, .every = 9, .examples = 0, .units = {}}};
+  config.record = {.initial_weights = true, .batches = true, .final_weights = false};
+  return config;
+}
+
+RunConfig there_and_back(const RunConfig& config) { return parse(to_json(config), {}, "/nowhere", "resolved"); }
+
+// Every leaf of a tree with its path.
+void collect_leaves(const Json& json, const std::string& path, std::map<std::string, std::string>& leaves) {
+  if (!json.is(Json::Kind::object)) leaves[path] = format_json(json);
+  for (const JsonMember& member : json.members) collect_leaves(member.value, path + "." + member.key, leaves);
+}
+
+std::map<std::string, std::string> leaves_of(const RunConfig& config) {
+  std::map<std::string, std::string> leaves;
+  collect_leaves(parse_json(to_json(config), 0).root, "", leaves);
+  return leaves;
+}
+
+TEST(RoundTrip, EveryFieldAwayFromItsDefault) {
+  const RunConfig config = everything();
+  EXPECT_EQ(there_and_back(config), config);
+  // Holds this test to what it says: a new field must be set in everything().
+  const auto leaves = leaves_of(config);
+  for (const auto& [path, value] : leaves_of(RunConfig{})) {
+    if (path == ".optimizer.type") continue;  // one value only
+    EXPECT_TRUE(leaves.contains(path) && leaves.at(path) != value) << path;
+  }
+}
+
+TEST(RoundTrip, EveryChoice) {
+  const auto check = [](const auto& change) {
+    RunConfig config = everything();
+    change(config);
+    EXPECT_EQ(there_and_back(config), config) << to_json(config);
+  };
+  check([](RunConfig& c) { c.initialization = {.scheme = InitializationScheme::gaussian, .std = 3}; });
+  check([](RunConfig& c) { c.initialization = {.scheme = InitializationScheme::uniform, .bound = 3}; });
+  check([](RunConfig& c) {
+    c.initialization = {.scheme = InitializationScheme::he, .distribution = Distribution::uniform};
+  });
+  check([](RunConfig& c) { c.training = {.epochs = 0.1}; });
+  check([](RunConfig& c) { c.normalization.type = NormalizationType::none; });
+  check([](RunConfig& c) { c.normalization.mask = {.kind = LayerMask::Kind::first, .list = {}}; });
+  check([](RunConfig& c) { c.normalization.mask = {.kind = LayerMask::Kind::last, .list = {}}; });
+  check([](RunConfig& c) { c.normalization.mask = {.kind = LayerMask::Kind::all, .list = {}}; });
+  check([](RunConfig& c) { c.normalization.mask = {.kind = LayerMask::Kind::every, .list = {}, .every = 2}; });
+  check([](RunConfig& c) { c.network.layers = {Block{ConvBlock{{.channels = 3}, {}}}, Block{MaxPool{}}}; });
+  check([](RunConfig& c) { c.network.name.clear(); });
+  check([](RunConfig& c) { c.probes.clear(); });
+}
+
+TEST(Shipped, ConfigsAreRightAndComeBackEqual) {
+  ASSERT_GE(json_files(configs_folder).size(), 4u);
+  for (const fs::path& file : json_files(configs_folder)) {
+    const RunConfig config = load(file, {});
+    EXPECT_FALSE(config.description.empty()) << file;
+    EXPECT_EQ(there_and_back(config), config) << file;
+    EXPECT_EQ(to_json(there_and_back(config)), to_json(config)) << file;
+    EXPECT_TRUE(text_of(file).starts_with("{\n  \"$schema\": \"schema.json\",\n  \"description\": ")) << file;
+    EXPECT_FALSE(is_network_file(file)) << file;
+  }
+}
+
+TEST(Shipped, NetworksAreRight) {
+  ASSERT_GE(json_files(configs_folder / "networks").size(), 3u);
+  for (const fs::path& file : json_files(configs_folder / "networks")) {
+    EXPECT_EQ(load_network(file).name, file.stem().string());
+    EXPECT_TRUE(is_network_file(file)) << file;
+    EXPECT_TRUE(text_of(file).starts_with("{\n  \"$schema\": \"../network.schema.json\",\n")) << file;
+  }
+}
+
+TEST(Shipped, TheArmsOfFigure1DifferInTheNormalizationOnly) {
+  RunConfig without = load(configs_folder / "figure1_without_normalization.json", {});
+  RunConfig with = load(configs_folder / "figure1_batch_normalization.json", {});
+  EXPECT_EQ(without.normalization.type, NormalizationType::none);
+  EXPECT_EQ(with.normalization.type, NormalizationType::batch);
+  without.normalization.type = with.normalization.type;
+  without.description = with.description;
+  EXPECT_EQ(without, with);
+}
+
+TEST(Shipped, SchemaIsUpToDate) { EXPECT_EQ(text_of(configs_folder / "schema.json"), json_schema()); }
+
+TEST(Reference, NamesEveryField) {
+  const std::string reference = markdown_reference();
+  for (const auto& [path, value] : leaves_of(RunConfig{})) {
+    const std::string key = path.substr(path.rfind('.') + 1);
+    EXPECT_NE(reference.find("| `" + key + "` |"), std::string::npos) << path;
+  }
+  EXPECT_NE(reference.find("| `momentum` | number >= 0, < 1 | `0.0` |"), std::string::npos);
+  EXPECT_EQ(reference.back(), '\n');
+}
+
+// ---- every value of a config damaged in turn ------------------------------------------------------------------------
+
+// Calls `damage` with each value of a tree and its path; the value is put back afterwards.
+template <class F>
+void for_each_value(Json& json, const std::string& path, const F& damage) {
+  if (!path.empty()) {
+    const Json saved = json;
+    damage(json, path);
+    json = saved;
+  }
+  for (std::size_t i = 0; i < json.items.size(); ++i)
+    for_each_value(json.items[i], path + "." + std::to_string(i), damage);
+  for (JsonMember& member : json.members)
+    if (member.key != "$schema")
+      for_each_value(member.value, path.empty() ? member.key : path + "." + member.key, damage);
+}
+
+template <class F>
+void for_each_key(Json& json, const std::string& path, const F& damage) {
+  for (JsonMember& member : json.members) {
+    const std::string inner = path.empty() ? member.key : path + "." + member.key;
+    if (member.key != "$schema") damage(member.key, inner);
+    for_each_key(member.value, inner, damage);
+  }
+  for (std::size_t i = 0; i < json.items.size(); ++i)
+    for_each_key(json.items[i], path + "." + std::to_string(i), damage);
+}
+
+std::vector<std::string> texts_to_damage() {
+  RunConfig every_second = everything();
+  every_second.normalization.mask = {.kind = LayerMask::Kind::every, .list = {}, .every = 2};
+  std::vector<std::string> texts{to_json(everything()), to_json(every_second)};
+  for (const fs::path& file : json_files(configs_folder)) {
+    texts.push_back(text_of(file));
+    texts.push_back(to_json(load(file, {})));
+  }
+  return texts;
+}
+
+TEST(Damaged, AWrongTypeIsNamedWithItsPath) {
+  for (const std::string& text : texts_to_damage()) {
+    Json root = parse_json(text, 0).root;
+    for_each_value(root, "", [&](Json& value, const std::string& path) {
+      const bool nested = value.is(Json::Kind::object) || value.is(Json::Kind::list);
+      // A mask and an extent may be several kinds of value, but never this one.
+      value = nested ? Json(true) : Json::object();
+      const Lines lines = problems_of(format_json(root));
+      EXPECT_TRUE(any_contains(lines, ": " + path + ": ")) << path << " in " << text;
+    });
+  }
+}
+
+TEST(Damaged, AMisspeltKeyIsNamedWithItsPath) {
+  for (const std::string& text : texts_to_damage()) {
+    Json root = parse_json(text, 0).root;
+    for_each_key(root, "", [&](std::string& key, const std::string& path) {
+      const std::string saved = key;
+      key += "z";
+      const Lines lines = problems_of(format_json(root));
+      EXPECT_TRUE(any_contains(lines, ": " + path + "z: unknown ")) << path;
+      EXPECT_TRUE(any_contains(lines, "did you mean \"" + saved + "\"?")) << path;
+      key = saved;
+    });
+  }
+}
+
+}  // namespace
+}  // namespace bnlab::config

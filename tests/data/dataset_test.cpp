@@ -1,0 +1,433 @@
+#include "data/dataset.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <limits>
+#include <numeric>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "data/idx_files.h"
+#include "util/errors.h"
+#include "util/file.h"
+#include "util/test_files.h"
+
+namespace bnlab::data {
+namespace {
+
+namespace fs = std::filesystem;
+using test::error_text;
+using test::expect_contains;
+using test::read_text;
+using test::TemporaryFolder;
+using test::write_mnist;
+using test::write_text;
+
+const fs::path debian_fashion_mnist = "/usr/share/datasets/fashion-mnist";
+
+Dataset load_from(const fs::path& folder, const std::string& name = "mnist", std::int64_t limit = 0,
+                  std::int64_t validation = 0) {
+  config::DatasetConfig config;
+  config.name = name;
+  config.path = folder.string();
+  config.limit = limit;
+  config.validation = validation;
+  return load(config);
+}
+
+/// Searches for the files.
+Dataset load_named(const std::string& name) { return load_from({}, name); }
+
+std::string refusal_of(const fs::path& folder) {
+  return error_text<DataError>([&] { load_from(folder); });
+}
+
+/// Nothing but the Debian packages to be found: an empty working folder, no BNLAB_DATA.
+struct EmptySurroundings {
+  TemporaryFolder folder;
+  test::EnvironmentGuard environment{"BNLAB_DATA", nullptr};
+  test::WorkingFolderGuard working_folder{folder.path()};
+};
+
+// ---- the table
+// -------------------------------------------------------------------------------------------------------
+
+TEST(DatasetTable, KnowsItsDatasets) {
+  EXPECT_EQ(dataset_names(), (std::vector<std::string>{"mnist", "fashion_mnist"}));
+  for (const std::string& name : dataset_names()) {
+    const DatasetInfo info = dataset_info(name);
+    EXPECT_EQ(info.name, name);
+    EXPECT_EQ(info.channels * info.height * info.width, 784);
+    EXPECT_EQ(info.classes, 10);
+  }
+}
+
+TEST(DatasetTable, NamesTheValidNames) {
+  const std::string text = error_text<ConfigError>([] { dataset_info("mnits"); });
+  EXPECT_EQ(text, "dataset.name: must be one of mnist, fashion_mnist, got \"mnits\"");
+  EXPECT_THROW(load_named("mnits"), ConfigError);
+}
+
+// ---- reading
+// ---------------------------------------------------------------------------------------------------------
+
+TEST(Dataset, ReadsTheFourFiles) {
+  const TemporaryFolder folder;
+  write_mnist(folder.path(), 12, 3);
+  const Dataset dataset = load_from(folder.path());
+  EXPECT_EQ(dataset.info.name, "mnist");
+  EXPECT_EQ(dataset.image_size(), 784);
+  ASSERT_EQ(dataset.train.size(), 12);
+  EXPECT_EQ(dataset.validation.size(), 0);
+  ASSERT_EQ(dataset.test.size(), 3);
+  ASSERT_EQ(dataset.train.images.size(), 12u * 784);
+  ASSERT_EQ(dataset.test.images.size(), 3u * 784);
+  for (std::size_t i = 0; i < dataset.train.images.size(); ++i) ASSERT_EQ(dataset.train.images[i], i / 784);
+  for (std::size_t i = 0; i < dataset.test.images.size(); ++i) ASSERT_EQ(dataset.test.images[i], 100 + i / 784);
+  EXPECT_EQ(dataset.train.labels, (std::vector<std::uint8_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1}));
+  EXPECT_EQ(dataset.test.labels, (std::vector<std::uint8_t>{0, 1, 2}));
+}
+
+TEST(Dataset, SumsTheUnpackedFilesInOrder) {
+  const TemporaryFolder folder;
+  write_mnist(folder.path(), 12, 3);
+  Sha256 expected;
+  for (const char* name :
+       {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"})
+    expected.update(read_file(folder / name, 1 << 20));
+  const std::string sum = expected.hex();
+  EXPECT_EQ(load_from(folder.path()).sha256, sum);
+  // Packed or not, whole or limited: the same data.
+  write_text(folder / "train-images-idx3-ubyte.gz", test::gzip_bytes(read_text(folder / "train-images-idx3-ubyte")));
+  fs::remove(folder / "train-images-idx3-ubyte");
+  EXPECT_EQ(load_from(folder.path(), "mnist", 5, 2).sha256, sum);
+}
+
+TEST(Dataset, NamesTheDamagedFile) {
+  const struct {
+    const char* file;
+    std::string bytes;
+    const char* expected;
+  } damages[] = {
+      {"train-images-idx3-ubyte", test::flat_images(12, 0) + "x", "too long"},
+      {"train-images-idx3-ubyte", test::counting_labels(12), "wrong magic number"},
+      {"train-images-idx3-ubyte", test::idx_bytes({12, 27, 28}, std::string(12 * 27 * 28, 'x')),
+       "expected images of 28 x 28, found 27 x 28"},
+      {"train-images-idx3-ubyte", test::idx_bytes({0, 28, 28}, ""), "expected images, found none"},
+      {"train-labels-idx1-ubyte", test::counting_labels(11),
+       "expected 12 labels, one for each image of train-images-idx3-ubyte, found 11"},
+      {"train-labels-idx1-ubyte", test::idx_bytes({12}, "\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x01\x02"),
+       "expected labels from 0 to 9, found 10 at index 9"},
+      {"t10k-images-idx3-ubyte", test::flat_images(3, 0).substr(0, 1000), "cut off"},
+      {"t10k-images-idx3-ubyte", "\x1f\x8bgarbage that looks like gzip", "damaged gzip data"},
+      {"t10k-labels-idx1-ubyte", test::counting_labels(4), "expected 3 labels"},
+      {"t10k-labels-idx1-ubyte", "", "cut off"},
+  };
+  for (const auto& damage : damages) {
+    const TemporaryFolder folder;
+    write_mnist(folder.path(), 12, 3);
+    write_text(folder / damage.file, damage.bytes);
+    const std::string text = refusal_of(folder.path());
+    expect_contains(text, (folder / damage.file).string() + ": ");
+    expect_contains(text, damage.expected);
+  }
+}
+
+TEST(Dataset, NamesAMissingFile) {
+  const TemporaryFolder folder;
+  write_mnist(folder.path(), 12, 3);
+  fs::remove(folder / "t10k-labels-idx1-ubyte");
+  const std::string text = refusal_of(folder.path());
+  expect_contains(text, (folder / "t10k-labels-idx1-ubyte").string() + ": not found");
+  expect_contains(text, "scripts/fetch_data.sh mnist");
+}
+
+// ---- limit and validation
+// --------------------------------------------------------------------------------------------
+
+TEST(Dataset, AppliesLimitAndValidation) {
+  const TemporaryFolder folder;
+  write_mnist(folder.path(), 12, 3);
+  const struct {
+    std::int64_t limit, validation, train;
+  } cases[] = {{0, 0, 12}, {12, 0, 12}, {7, 0, 7}, {0, 4, 8}, {7, 4, 3}, {1, 0, 1}, {0, 11, 1}};
+  for (const auto& [limit, validation, train] : cases) {
+    const Dataset dataset = load_from(folder.path(), "mnist", limit, validation);
+    ASSERT_EQ(dataset.train.size(), train);
+    ASSERT_EQ(dataset.validation.size(), validation);
+    EXPECT_EQ(dataset.test.size(), 3);
+    ASSERT_EQ(dataset.train.images.size(), static_cast<std::size_t>(train) * 784);
+    ASSERT_EQ(dataset.validation.images.size(), static_cast<std::size_t>(validation) * 784);
+    EXPECT_EQ(dataset.train.images.back(), train - 1);
+    if (validation > 0) {
+      EXPECT_EQ(dataset.validation.images.front(), train);
+      EXPECT_EQ(dataset.validation.images.back(), train + validation - 1);
+      EXPECT_EQ(dataset.validation.labels.front(), train % 10);
+    }
+  }
+}
+
+TEST(Dataset, RefusesCountsThatDoNotFit) {
+  const TemporaryFolder folder;
+  write_mnist(folder.path(), 12, 3);
+  const auto refusal = [&](std::int64_t limit, std::int64_t validation) {
+    return error_text<ConfigError>([&] { load_from(folder.path(), "mnist", limit, validation); });
+  };
+  EXPECT_EQ(refusal(13, 0), "dataset.limit: must be from 0 to 12, the training images of mnist, got 13");
+  expect_contains(refusal(-1, 0), "dataset.limit: ");
+  EXPECT_EQ(refusal(0, 12),
+            "dataset.validation: must be at least 0 and less than 12, the training images in use, got 12");
+  expect_contains(refusal(5, 5), "less than 5");
+  expect_contains(refusal(0, -1), "got -1");
+}
+
+// ---- the search
+// ------------------------------------------------------------------------------------------------------
+
+TEST(DatasetSearch, TakesThePathItselfOrTheNameBelowIt) {
+  for (const char* below : {"", "fashion_mnist", "fashion-mnist"}) {
+    const TemporaryFolder folder;
+    write_mnist(folder / below, 12, 3);
+    EXPECT_EQ(load_from(folder.path(), "fashion_mnist").train.size(), 12) << below;
+  }
+}
+
+TEST(DatasetSearch, DoesNotFallBackFromAPath) {
+  EmptySurroundings empty;
+  write_mnist("data/mnist", 12, 3);
+  const fs::path wrong = empty.folder / "elsewhere";
+  const std::string text = refusal_of(wrong);
+  expect_contains(text, "mnist: no files of this dataset in ");
+  expect_contains(text, (wrong / "mnist").string());
+  expect_contains(text, "scripts/fetch_data.sh mnist");
+  EXPECT_EQ(text.find("data/mnist"), std::string::npos) << text;
+}
+
+TEST(DatasetSearch, PrefersTheEnvironment) {
+  EmptySurroundings empty;
+  write_mnist("data/mnist", 12, 3);
+  write_mnist("environment/mnist", 11, 3);
+  EXPECT_EQ(load_named("mnist").train.size(), 12);
+  {
+    const test::EnvironmentGuard guard("BNLAB_DATA", "environment");
+    EXPECT_EQ(load_named("mnist").train.size(), 11);
+  }
+  {
+    const test::EnvironmentGuard guard("BNLAB_DATA", "not there");
+    EXPECT_EQ(load_named("mnist").train.size(), 12);
+  }
+  {
+    const test::EnvironmentGuard guard("BNLAB_DATA", "");
+    EXPECT_EQ(load_named("mnist").train.size(), 12);
+  }
+}
+
+TEST(DatasetSearch, TakesARootOnlyByItsName) {
+  EmptySurroundings empty;
+  write_mnist("mnist", 12, 3);
+  write_mnist("fashion-mnist", 11, 3);
+  for (const char* slash : {"", "/"}) {
+    const std::string mnist = std::string("mnist") + slash;
+    const std::string fashion = std::string("fashion-mnist") + slash;
+    {
+      const test::EnvironmentGuard guard("BNLAB_DATA", mnist.c_str());
+      EXPECT_EQ(load_named("mnist").train.size(), 12);
+    }
+    const test::EnvironmentGuard guard("BNLAB_DATA", fashion.c_str());
+    EXPECT_EQ(load_named("fashion_mnist").train.size(), 11);
+  }
+}
+
+TEST(DatasetSearch, NeverTakesMnistForFashionMnist) {
+  EmptySurroundings empty;
+  write_mnist("data/mnist", 12, 3);
+  write_mnist("data", 12, 3);
+  const test::EnvironmentGuard guard("BNLAB_DATA", "data/mnist");
+  if (fs::exists(debian_fashion_mnist)) {
+    EXPECT_NE(load_named("fashion_mnist").train.size(), 12);
+  } else {
+    EXPECT_THROW(load_named("fashion_mnist"), DataError);
+  }
+}
+
+TEST(DatasetSearch, NamesTheFoldersSearched) {
+  if (fs::exists("/usr/share/datasets/mnist")) GTEST_SKIP() << "MNIST is installed: it can't be missing";
+  EmptySurroundings empty;
+  const test::EnvironmentGuard guard("BNLAB_DATA", "/no/such/folder");
+  const std::string text = error_text<DataError>([] { load_named("mnist"); });
+  EXPECT_EQ(text,
+            "mnist: no files of this dataset in /no/such/folder/mnist, /usr/share/datasets/mnist, data/mnist; get them "
+            "with: scripts/fetch_data.sh mnist, or name their folder in dataset.path or BNLAB_DATA");
+}
+
+// ---- scaling
+// ---------------------------------------------------------------------------------------------------------
+
+/// Images of `channels` x `height` x `width` with pixels that depend on everything.
+Dataset small_dataset(std::int64_t channels, std::int64_t height, std::int64_t width, std::int64_t images) {
+  Dataset dataset;
+  dataset.info = {.name = "small", .channels = channels, .height = height, .width = width, .classes = 10};
+  for (std::int64_t i = 0; i < images * dataset.image_size(); ++i)
+    dataset.train.images.push_back(static_cast<std::uint8_t>((i * i * 7 + i / 3) % 256));
+  for (std::int64_t n = 0; n < images; ++n) dataset.train.labels.push_back(static_cast<std::uint8_t>((n * 3) % 10));
+  return dataset;
+}
+
+std::vector<float> gathered(const Dataset& dataset, config::Scaling scaling,
+                            const std::vector<std::uint32_t>& indices) {
+  std::vector<float> dst(indices.size() * static_cast<std::size_t>(dataset.image_size()), -1e9f);
+  std::vector<std::int32_t> labels(indices.size(), -1);
+  Scaler(dataset, scaling).gather(dataset.train, indices, dst.data(), labels.data());
+  for (std::size_t n = 0; n < indices.size(); ++n) EXPECT_EQ(labels[n], dataset.train.labels[indices[n]]);
+  return dst;
+}
+
+/// Mean and biased standard deviation of channel `c`, of value / 255, in two passes.
+std::pair<double, double> channel_moments(const Dataset& dataset, std::int64_t c) {
+  const std::int64_t plane = dataset.info.height * dataset.info.width;
+  std::vector<double> values;
+  for (std::size_t i = 0; i < dataset.train.images.size(); ++i)
+    if (static_cast<std::int64_t>(i) / plane % dataset.info.channels == c)
+      values.push_back(dataset.train.images[i] / 255.0);
+  const auto count = static_cast<double>(values.size());
+  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
+  double squares = 0;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  return {mean, std::sqrt(squares / count)};
+}
+
+TEST(Scaler, FollowsItsFormulas) {
+  const std::vector<std::uint32_t> indices = {4, 0, 4, 3, 1, 2, 0};
+  for (const std::int64_t channels : {1, 3, 17}) {
+    for (const std::int64_t width : {1, 28, 33}) {
+      const Dataset dataset = small_dataset(channels, 3, width, 5);
+      const std::int64_t plane = 3 * width;
+      const std::vector<float> raw = gathered(dataset, config::Scaling::raw, indices);
+      const std::vector<float> unit = gathered(dataset, config::Scaling::unit, indices);
+      const std::vector<float> binary = gathered(dataset, config::Scaling::binary, indices);
+      const std::vector<float> standardized = gathered(dataset, config::Scaling::standardized, indices);
+      for (std::size_t i = 0; i < raw.size(); ++i) {
+        const auto at = static_cast<std::int64_t>(i);
+        const std::int64_t image = dataset.image_size();
+        const auto source = static_cast<std::size_t>(indices[i / static_cast<std::size_t>(image)] * image + at % image);
+        const std::uint8_t byte = dataset.train.images[source];
+        ASSERT_EQ(raw[i], static_cast<float>(byte));
+        ASSERT_EQ(binary[i], byte >= 128 ? 1.0f : 0.0f);
+        ASSERT_NEAR(unit[i], byte / 255.0, std::numeric_limits<float>::epsilon());
+        const auto [mean, std] = channel_moments(dataset, at / plane % channels);
+        // The offset is rounded once and the product once, each at the scale of mean / std.
+        ASSERT_NEAR(standardized[i], (byte / 255.0 - mean) / std,
+                    2 * std::numeric_limits<float>::epsilon() * (1 + 1 / std));
+      }
+    }
+  }
+}
+
+TEST(Scaler, MapsTheEndsOfTheRangeExactly) {
+  Dataset dataset = small_dataset(1, 1, 256, 1);
+  std::iota(dataset.train.images.begin(), dataset.train.images.end(), std::uint8_t{0});
+  const std::vector<float> unit = gathered(dataset, config::Scaling::unit, {0});
+  EXPECT_EQ(unit.front(), 0.0f);
+  EXPECT_EQ(unit.back(), 1.0f);
+  const std::vector<float> binary = gathered(dataset, config::Scaling::binary, {0});
+  EXPECT_EQ(binary[127], 0.0f);
+  EXPECT_EQ(binary[128], 1.0f);
+}
+
+TEST(Scaler, MakesAConstantChannelZero) {
+  for (const int value : {0, 1, 77, 255}) {
+    Dataset dataset = small_dataset(2, 3, 3, 7);
+    for (std::size_t i = 0; i < dataset.train.images.size(); ++i)
+      if (i / 9 % 2 == 1) dataset.train.images[i] = static_cast<std::uint8_t>(value);
+    const std::vector<float> scaled = gathered(dataset, config::Scaling::standardized, {6, 2});
+    for (std::size_t i = 0; i < scaled.size(); ++i) {
+      if (i / 9 % 2 == 1) {
+        ASSERT_EQ(scaled[i], 0.0f) << value;
+      }
+    }
+    EXPECT_NE(scaled[0], 0.0f);
+  }
+}
+
+TEST(Scaler, TakesItsMomentsFromTheTrainingSplit) {
+  Dataset dataset = small_dataset(1, 4, 4, 6);
+  const std::vector<float> before = gathered(dataset, config::Scaling::standardized, {0});
+  dataset.test.images.assign(16, 255);
+  dataset.test.labels = {7};
+  dataset.validation = dataset.test;
+  EXPECT_EQ(gathered(dataset, config::Scaling::standardized, {0}), before);
+  std::vector<float> dst(16);
+  std::int32_t label = -1;
+  const std::vector<std::uint32_t> first = {0};
+  Scaler(dataset, config::Scaling::standardized).gather(dataset.test, first, dst.data(), &label);
+  const auto [mean, std] = channel_moments(dataset, 0);
+  EXPECT_NEAR(dst[0], (1 - mean) / std, 1e-6);
+  EXPECT_EQ(label, 7);
+}
+
+TEST(Scaler, StandardizesLargePlanes) {
+  const Dataset dataset = small_dataset(1, 700, 701, 2);  // more than one piece of the 32-bit sums
+  const std::vector<float> scaled = gathered(dataset, config::Scaling::standardized, {0, 1});
+  double sum = 0;
+  double squares = 0;
+  for (const float value : scaled) {
+    sum += value;
+    squares += static_cast<double>(value) * value;
+  }
+  const auto count = static_cast<double>(scaled.size());
+  EXPECT_NEAR(sum / count, 0, 1e-6);
+  EXPECT_NEAR(squares / count, 1, 1e-6);
+}
+
+TEST(Scaler, RefusesAnImageThatIsNotThere) {
+  const Dataset dataset = small_dataset(1, 2, 2, 3);
+  std::vector<float> dst(4);
+  std::int32_t label = 0;
+  const std::vector<std::uint32_t> indices = {3};
+  EXPECT_THROW(Scaler(dataset, config::Scaling::unit).gather(dataset.train, indices, dst.data(), &label),
+               std::out_of_range);
+}
+
+// ---- the real files
+// --------------------------------------------------------------------------------------------------
+
+void expect_whole(const Dataset& dataset) {
+  EXPECT_EQ(dataset.train.size(), 60000);
+  EXPECT_EQ(dataset.test.size(), 10000);
+  EXPECT_EQ(dataset.train.images.size(), 60000u * 784);
+  EXPECT_EQ(dataset.test.images.size(), 10000u * 784);
+}
+
+TEST(RealData, FashionMnistIsWhole) {
+  if (!fs::exists(debian_fashion_mnist)) GTEST_SKIP() << "Fashion-MNIST (dataset-fashion-mnist) is not installed";
+  const Dataset dataset = load_from(debian_fashion_mnist, "fashion_mnist");
+  expect_whole(dataset);
+  std::vector<int> counts(10);
+  for (const std::uint8_t label : dataset.train.labels) ++counts[label];
+  EXPECT_EQ(counts, std::vector<int>(10, 6000));
+  const auto [mean, std] = channel_moments(dataset, 0);
+  EXPECT_NEAR(mean, 0.2860, 5e-5);  // the constants that training scripts pass to torchvision's Normalize
+  EXPECT_NEAR(std, 0.3530, 5e-5);
+}
+
+TEST(RealData, MnistIsWhole) {
+  Dataset dataset;
+  try {
+    dataset = load_named("mnist");
+  } catch (const DataError& error) {
+    const std::string text = error.what();
+    if (text.find("no files of this dataset") == std::string::npos) throw;  // there, but damaged
+    GTEST_SKIP() << text;
+  }
+  expect_whole(dataset);
+  const auto [mean, std] = channel_moments(dataset, 0);
+  EXPECT_NEAR(mean, 0.1307, 5e-5);
+  EXPECT_NEAR(std, 0.3081, 5e-5);
+}
+
+}  // namespace
+}  // namespace bnlab::data

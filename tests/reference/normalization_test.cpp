@@ -1,0 +1,170 @@
+// The batch normalization references: central differences, known values, and what the gradient must satisfy.
+
+#include "reference/normalization.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "reference/array.h"
+#include "reference/finite_differences.h"
+
+namespace bnlab::reference {
+namespace {
+
+constexpr double kTolerance = 1e-7;
+constexpr double kRounding = 1e-11;  // of central differences of sums of about 100 at h = 1e-3
+constexpr double kEpsilon = 1e-3;
+
+/// Sums per channel of a * b.
+Array channel_dot(const Array& a, const Array& b) {
+  Array sums = zeros({a.dim(1)});
+  for_each_in_channel(a.shape, [&](std::int64_t c, std::int64_t i) { sums.values[c] += a.values[i] * b.values[i]; });
+  return sums;
+}
+
+class ReferenceNormalization : public testing::TestWithParam<Shape> {
+ protected:
+  std::mt19937_64 generator{11};
+  Array src = random_uniform(GetParam(), generator, -1, 3);
+  Array gamma = random_uniform({GetParam()[1]}, generator, 0.5, 2);
+  Array beta = random_uniform({GetParam()[1]}, generator, -1, 1);
+  const Array diff_dst = random_uniform(GetParam(), generator, -1, 1);
+  const Statistics frozen{random_uniform({GetParam()[1]}, generator, -1, 1),
+                          random_uniform({GetParam()[1]}, generator, 0.1, 2), 0};
+
+  /// A gradient that is zero, as with one value a channel, has differences that are nothing but rounding.
+  static void expect_close(const Array& analytic, const Array& numeric) {
+    const bool zero = max_abs(numeric) < kRounding;
+    EXPECT_LE(max_relative_error(analytic, zero ? zeros(numeric.shape) : numeric), zero ? kRounding : kTolerance);
+  }
+
+  /// Expects the gradients of dot(forward(), diff_dst) with respect to src, gamma and beta.
+  template <typename Forward>
+  void expect_gradients(const Forward& forward, const NormalizationGradients& gradients) {
+    const auto objective = [&] { return dot(forward(), diff_dst); };
+    expect_close(gradients.diff_src, numeric_gradient(objective, src));
+    expect_close(gradients.diff_gamma, numeric_gradient(objective, gamma));
+    expect_close(gradients.diff_beta, numeric_gradient(objective, beta));
+  }
+};
+
+TEST_P(ReferenceNormalization, FrozenGradients) {
+  expect_gradients([&] { return batch_norm_frozen_forward(src, frozen, &gamma, &beta, kEpsilon).dst; },
+                   batch_norm_frozen_backward(src, diff_dst, frozen, &gamma, kEpsilon));
+}
+
+TEST_P(ReferenceNormalization, TrainingGradients) {
+  expect_gradients([&] { return batch_norm_forward(src, &gamma, &beta, kEpsilon).dst; },
+                   batch_norm_backward(src, diff_dst, &gamma, kEpsilon));
+}
+
+TEST_P(ReferenceNormalization, TrainingGradientsWithoutAffine) {
+  const auto objective = [&] { return dot(batch_norm_forward(src, nullptr, nullptr, kEpsilon).dst, diff_dst); };
+  const NormalizationGradients gradients = batch_norm_backward(src, diff_dst, nullptr, kEpsilon);
+  expect_close(gradients.diff_src, numeric_gradient(objective, src));
+  const Array ones = full({src.dim(1)}, 1.0);
+  EXPECT_EQ(gradients.diff_src.values, batch_norm_backward(src, diff_dst, &ones, kEpsilon).diff_src.values);
+}
+
+TEST_P(ReferenceNormalization, OutputHasTheMomentsAskedFor) {
+  const Normalized result = batch_norm_forward(src, &gamma, &beta, kEpsilon);
+  const Statistics statistics = batch_statistics(result.dst);
+  for (std::int64_t c = 0; c < src.dim(1); ++c) {
+    const double variance = result.statistics.variance.values[c];
+    EXPECT_NEAR(statistics.mean.values[c], beta.values[c], 1e-12);
+    EXPECT_NEAR(statistics.variance.values[c], gamma.values[c] * gamma.values[c] * variance / (variance + kEpsilon),
+                1e-12);
+  }
+}
+
+// Adding a constant to a channel changes nothing; scaling it about its mean changes nothing where epsilon is 0, as it
+// may be unless the variance is 0 too.
+TEST_P(ReferenceNormalization, TrainingGradientIsOrthogonalToShiftAndScale) {
+  const double epsilon = src.size() > src.dim(1) ? 0.0 : kEpsilon;
+  const Array diff_src = batch_norm_backward(src, diff_dst, &gamma, epsilon).diff_src;
+  const Array x_hat = batch_norm_forward(src, &gamma, &beta, epsilon).x_hat;
+  const double scale = std::max(1.0, max_abs(diff_src)) * static_cast<double>(src.size());
+  EXPECT_LE(max_abs(channel_dot(diff_src, full(src.shape, 1.0))), 1e-13 * scale);
+  EXPECT_LE(max_abs(channel_dot(diff_src, x_hat)), 1e-13 * scale);
+  const Array frozen_diff_src = batch_norm_frozen_backward(src, diff_dst, frozen, &gamma, epsilon).diff_src;
+  EXPECT_GE(max_abs(channel_dot(frozen_diff_src, full(src.shape, 1.0))), 1e-3) << "frozen statistics have no such sum";
+}
+
+TEST_P(ReferenceNormalization, FrozenForwardWithTheBatchStatisticsIsTheTrainingForward) {
+  EXPECT_EQ(batch_norm_frozen_forward(src, batch_statistics(src), &gamma, &beta, kEpsilon).dst.values,
+            batch_norm_forward(src, &gamma, &beta, kEpsilon).dst.values);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, ReferenceNormalization,
+                         testing::Values(Shape{1, 1}, Shape{5, 1}, Shape{2, 3}, Shape{1, 17}, Shape{4, 17},
+                                         Shape{3, 100}, Shape{1, 1, 1, 1}, Shape{1, 3, 1, 1}, Shape{1, 2, 3, 2},
+                                         Shape{3, 17, 1, 1}, Shape{2, 3, 4, 5}, Shape{1, 100, 2, 2}),
+                         [](const auto& instance) {
+                           std::string name;
+                           for (const std::int64_t extent : instance.param)
+                             name += (name.empty() ? "" : "x") + std::to_string(extent);
+                           return name;
+                         });
+
+TEST(ReferenceNormalizationKnown, VarianceIsBiasedAndEpsilonIsInsideTheRoot) {
+  const Array src{{2, 2}, {1, 10, 5, 10}}, gamma{{2}, {3, 2}}, beta{{2}, {0.5, -1}};
+  const Normalized result = batch_norm_forward(src, &gamma, &beta, 5.0);
+  EXPECT_EQ(result.statistics.mean.values, (std::vector<double>{3, 10}));
+  EXPECT_EQ(result.statistics.variance.values, (std::vector<double>{4, 0}));
+  EXPECT_EQ(result.statistics.values, 2);
+  const double x_hat = 2.0 / 3.0;  // (5 - 3) / sqrt(4 + 5)
+  EXPECT_DOUBLE_EQ(result.x_hat.values[2], x_hat);
+  EXPECT_DOUBLE_EQ(result.dst.values[0], -1.5);
+  EXPECT_DOUBLE_EQ(result.dst.values[1], -1.0);
+  EXPECT_DOUBLE_EQ(result.dst.values[2], 2.5);
+  const NormalizationGradients gradients =
+      batch_norm_frozen_backward(src, {{2, 2}, {1, 1, 2, 3}}, result.statistics, &gamma, 5.0);
+  EXPECT_DOUBLE_EQ(gradients.diff_src.values[2], 2.0);
+  EXPECT_DOUBLE_EQ(gradients.diff_gamma.values[0], x_hat);
+  EXPECT_EQ(gradients.diff_beta.values, (std::vector<double>{3, 4}));
+}
+
+TEST(ReferenceNormalizationKnown, ChannelsOfImagesPoolOverPixels) {
+  const Array src{{2, 2, 1, 2}, {1, 2, 10, 20, 3, 6, 30, 60}};
+  const Statistics statistics = batch_statistics(src);
+  EXPECT_EQ(statistics.mean.values, (std::vector<double>{3, 30}));
+  EXPECT_DOUBLE_EQ(statistics.variance.values[0], 3.5);
+  EXPECT_DOUBLE_EQ(statistics.variance.values[1], 350.0);
+  EXPECT_EQ(statistics.values, 4);
+}
+
+TEST(ReferenceNormalizationKnown, OneValueAChannelGivesBetaAndNoGradient) {
+  const Array src{{1, 2}, {7, -3}}, gamma{{2}, {2, 3}}, beta{{2}, {0.25, -1}};
+  EXPECT_EQ(batch_norm_forward(src, &gamma, &beta, 1e-5).dst.values, beta.values);
+  const NormalizationGradients gradients = batch_norm_backward(src, {{1, 2}, {1, 2}}, &gamma, 1e-5);
+  EXPECT_EQ(max_abs(gradients.diff_src), 0.0);
+  EXPECT_EQ(gradients.diff_beta.values, (std::vector<double>{1, 2}));
+}
+
+TEST(ReferenceRunningStatistics, DecayBiasAndCorrection) {
+  const Statistics batch{{{2}, {1, 2}}, {{2}, {3, 6}}, 4};
+  Array mean{{2}, {0, 10}}, variance{{2}, {1, 1}};
+  update_running_statistics(mean, variance, batch, 0.75, false);
+  EXPECT_EQ(mean.values, (std::vector<double>{0.25, 8}));
+  EXPECT_EQ(variance.values, (std::vector<double>{1.5, 2.25}));
+  update_running_statistics(mean, variance, batch, 0.5, true);  // 3 * 4/3 = 4, 6 * 4/3 = 8
+  EXPECT_EQ(mean.values, (std::vector<double>{0.625, 5}));
+  EXPECT_DOUBLE_EQ(variance.values[0], 2.75);
+  EXPECT_DOUBLE_EQ(variance.values[1], 5.125);
+}
+
+TEST(ReferenceRunningStatistics, OneValueHasNoCorrection) {
+  const Statistics batch{{{1}, {5}}, {{1}, {0}}, 1};
+  EXPECT_EQ(unbiased_variance(batch).values, batch.variance.values);
+  Array mean = zeros({1}), variance = full({1}, 1.0);
+  update_running_statistics(mean, variance, batch, 0.5, true);
+  EXPECT_EQ(variance.values[0], 0.5);
+}
+
+}  // namespace
+}  // namespace bnlab::reference

@@ -1,0 +1,208 @@
+#include "util/random.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <map>
+#include <numeric>
+#include <set>
+#include <stdexcept>
+#include <vector>
+
+namespace bnlab {
+namespace {
+
+using Words = std::array<std::uint32_t, 4>;
+
+/// Philox4x32-10 as Salmon et al. 2011 write it down.
+Words naive_philox(Words counter, std::array<std::uint32_t, 2> key) {
+  for (int round = 0; round < 10; ++round) {
+    const std::uint64_t a = 0xD2511F53ull * counter[0];
+    const std::uint64_t b = 0xCD9E8D57ull * counter[2];
+    const auto high = [](std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); };
+    const auto low = [](std::uint64_t x) { return static_cast<std::uint32_t>(x); };
+    counter = {high(b) ^ counter[1] ^ key[0], low(b), high(a) ^ counter[3] ^ key[1], low(a)};
+    key[0] += 0x9E3779B9u;
+    key[1] += 0xBB67AE85u;
+  }
+  return counter;
+}
+
+Words next_block(RandomStream& stream) {
+  Words words{};
+  for (std::uint32_t& word : words) word = stream.next_u32();
+  return words;
+}
+
+TEST(Random, ReferenceGivesRandom123sKnownAnswers) {
+  EXPECT_EQ(naive_philox({0, 0, 0, 0}, {0, 0}), (Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+  EXPECT_EQ(naive_philox({~0u, ~0u, ~0u, ~0u}, {~0u, ~0u}), (Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
+  EXPECT_EQ(naive_philox({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}),
+            (Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
+}
+
+TEST(Random, StreamStartsWithTheKnownAnswerForZero) {
+  RandomStream stream(0, static_cast<RandomPurpose>(0), 0);
+  EXPECT_EQ(next_block(stream), (Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+}
+
+TEST(Random, StreamIsPhiloxOfBlockSubstreamAndPurposeUnderTheSeed) {
+  RandomStream stream(0x299f31d0a4093822ull, RandomPurpose::noise, 0x13198a2e);
+  for (std::uint32_t block = 0; block < 1000; ++block)
+    ASSERT_EQ(next_block(stream), naive_philox({block, 0, 0x13198a2e, 4}, {0xa4093822, 0x299f31d0})) << block;
+}
+
+TEST(Random, StreamsOfAnotherSeedPurposeOrSubstreamShareNoDraws) {
+  std::vector<RandomStream> streams;
+  for (const std::uint64_t seed : {1ull, 2ull, 1ull << 32})
+    for (const RandomPurpose purpose : {RandomPurpose::weights, RandomPurpose::batch_order})
+      for (const std::uint32_t substream : {0u, 1u, 0x80000000u}) streams.emplace_back(seed, purpose, substream);
+  std::set<Words> blocks;
+  for (RandomStream& stream : streams)
+    for (int i = 0; i < 100; ++i) blocks.insert(next_block(stream));
+  EXPECT_EQ(blocks.size(), streams.size() * 100);
+}
+
+TEST(Random, NeighbouringSubstreamsAreUncorrelated) {
+  constexpr int draws = 100000;
+  RandomStream a(1, RandomPurpose::weights, 0);
+  RandomStream b(1, RandomPurpose::weights, 1);
+  double sum = 0;
+  for (int i = 0; i < draws; ++i) sum += a.normal() * b.normal();
+  EXPECT_LT(std::abs(sum / draws), 5 / std::sqrt(draws));  // five standard errors of a correlation of 0
+}
+
+TEST(Random, UniformHasTheMomentsOfItsDistribution) {
+  constexpr int draws = 1000000;
+  RandomStream stream(7, RandomPurpose::noise, 0);
+  double sum = 0;
+  double squares = 0;
+  for (int i = 0; i < draws; ++i) {
+    const double value = stream.uniform();
+    ASSERT_GE(value, 0.0);
+    ASSERT_LT(value, 1.0);
+    sum += value;
+    squares += value * value;
+  }
+  EXPECT_NEAR(sum / draws, 1.0 / 2, 5 * std::sqrt(1.0 / 12 / draws));
+  EXPECT_NEAR(squares / draws, 1.0 / 3, 5 * std::sqrt(4.0 / 45 / draws));
+}
+
+TEST(Random, UniformUses53Bits) {
+  RandomStream stream(7, RandomPurpose::noise, 0);
+  RandomStream words(7, RandomPurpose::noise, 0);
+  for (int i = 0; i < 100; ++i) {
+    const double high = words.next_u32();
+    const double low = words.next_u32() >> 11;
+    ASSERT_EQ(stream.uniform(), std::ldexp(high, -32) + std::ldexp(low, -53));
+  }
+}
+
+TEST(Random, NormalHasTheMomentsOfItsDistribution) {
+  constexpr int draws = 1000000;
+  RandomStream stream(7, RandomPurpose::weights, RandomStream::substream_of("dense1.weights"));
+  std::array<double, 5> moments{};
+  int beyond_two = 0;
+  for (int i = 0; i < draws; ++i) {
+    const double value = stream.normal();
+    for (int power = 1; power <= 4; ++power) moments[static_cast<std::size_t>(power)] += std::pow(value, power) / draws;
+    beyond_two += std::abs(value) > 2;
+  }
+  const double root = std::sqrt(draws);
+  EXPECT_NEAR(moments[1], 0, 5 * 1 / root);
+  EXPECT_NEAR(moments[2], 1, 5 * std::sqrt(2.0) / root);
+  EXPECT_NEAR(moments[3], 0, 5 * std::sqrt(15.0) / root);
+  EXPECT_NEAR(moments[4], 3, 5 * std::sqrt(96.0) / root);
+  const double expected = std::erfc(std::sqrt(2.0));
+  EXPECT_NEAR(static_cast<double>(beyond_two) / draws, expected, 5 * std::sqrt(expected) / root);
+}
+
+TEST(Random, ConsecutiveNormalsAreUncorrelated) {
+  constexpr int draws = 100000;
+  RandomStream stream(3, RandomPurpose::weights, 0);
+  double last = stream.normal();
+  double sum = 0;
+  double squares = 0;  // the two values of one Box-Muller draw share their radius when one is forgotten
+  for (int i = 0; i < draws; ++i) {
+    const double value = stream.normal();
+    sum += last * value;
+    squares += (last * last - 1) * (value * value - 1);
+    last = value;
+  }
+  EXPECT_LT(std::abs(sum / draws), 5 / std::sqrt(draws));
+  EXPECT_LT(std::abs(squares / draws), 5 * 2 / std::sqrt(draws));
+}
+
+TEST(Random, BelowIsUniform) {
+  for (const std::uint64_t bound : {1ull, 2ull, 3ull, 10ull, 17ull}) {
+    RandomStream stream(11, RandomPurpose::noise, static_cast<std::uint32_t>(bound));
+    constexpr int draws = 200000;
+    std::vector<int> counts(bound);
+    for (int i = 0; i < draws; ++i) {
+      const std::uint64_t value = stream.below(bound);
+      ASSERT_LT(value, bound);
+      ++counts[value];
+    }
+    const double expected = static_cast<double>(draws) / static_cast<double>(bound);
+    for (const int count : counts) EXPECT_NEAR(count, expected, 5 * std::sqrt(expected) + 1e-9) << bound;
+  }
+}
+
+TEST(Random, BelowHasNoBiasWhereTheBoundIsNoPowerOfTwo) {
+  // A plain remainder would give the first third twice as often as the others, a plain product the multiples of 3.
+  for (const std::uint64_t bound : {3ull << 30, 3ull << 62}) {
+    RandomStream stream(5, RandomPurpose::noise, 0);
+    constexpr int draws = 100000;
+    std::map<std::uint64_t, int> thirds;
+    std::map<std::uint64_t, int> remainders;
+    for (int i = 0; i < draws; ++i) {
+      const std::uint64_t value = stream.below(bound);
+      ASSERT_LT(value, bound);
+      ++thirds[value / (bound / 3)];
+      ++remainders[value % 3];
+    }
+    for (std::uint64_t i = 0; i < 3; ++i) {
+      EXPECT_NEAR(thirds[i], draws / 3.0, 5 * std::sqrt(draws / 3.0)) << bound;
+      EXPECT_NEAR(remainders[i], draws / 3.0, 5 * std::sqrt(draws / 3.0)) << bound;
+    }
+  }
+}
+
+TEST(Random, BelowRefusesZero) {
+  RandomStream stream(5, RandomPurpose::noise, 0);
+  EXPECT_THROW(stream.below(0), std::logic_error);
+}
+
+TEST(Random, ShuffleGivesEveryPermutationEquallyOften) {
+  RandomStream stream(13, RandomPurpose::batch_order, 0);
+  constexpr int draws = 24 * 5000;
+  std::map<std::vector<std::uint32_t>, int> counts;
+  for (int i = 0; i < draws; ++i) {
+    std::vector<std::uint32_t> values = {0, 1, 2, 3};
+    stream.shuffle(values);
+    ++counts[values];
+  }
+  EXPECT_EQ(counts.size(), 24u);
+  for (const auto& [values, count] : counts) EXPECT_NEAR(count, 5000, 5 * std::sqrt(5000.0));
+}
+
+TEST(Random, ShuffleOfNothingDrawsNothing) {
+  RandomStream stream(0, static_cast<RandomPurpose>(0), 0);
+  std::vector<std::uint32_t> one = {42};
+  stream.shuffle({});
+  stream.shuffle(one);
+  EXPECT_EQ(one, std::vector<std::uint32_t>{42});
+  EXPECT_EQ(stream.next_u32(), 0x6627e8d5u);
+}
+
+TEST(Random, SubstreamIsFnv1a) {
+  EXPECT_EQ(RandomStream::substream_of(""), 0x811c9dc5u);
+  EXPECT_EQ(RandomStream::substream_of("a"), 0xe40c292cu);
+  EXPECT_EQ(RandomStream::substream_of("foobar"), 0xbf9cf968u);
+}
+
+}  // namespace
+}  // namespace bnlab
