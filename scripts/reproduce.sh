@@ -4,14 +4,15 @@ set -euo pipefail
 
 usage() {
   cat <<'EOF'
-usage: scripts/reproduce.sh [--dataset NAME] [--steps N] [--force]
+usage: scripts/reproduce.sh [--dataset NAME] [--steps N] [--seeds N] [--force]
 
-Installs what is missing, builds bnlab, trains both arms of the figure (50,000 steps each, side by side, one thread
-each), draws the figures and prints a summary. MNIST is used where it is found, Fashion-MNIST otherwise.
-A finished run is kept, an interrupted one continued.
+Installs what is missing, builds bnlab, trains both arms of the figure (50,000 steps each, 3 seeds, one thread a run,
+as many runs at a time as there are cores), draws the figures and prints a summary. MNIST is used where it is found,
+Fashion-MNIST otherwise. A finished run is kept, an interrupted one continued.
 
   --dataset NAME  mnist or fashion_mnist, whatever is found
   --steps N       a short trial, in a folder of its own
+  --seeds N       seeds 1 to N of each arm (default: 3)
   --force         train again, also what is finished
   --help          this text
 
@@ -24,11 +25,12 @@ say() { printf 'reproduce.sh: %s\n' "$*"; }
 warn() { printf 'reproduce.sh: %s\n' "$*" >&2; }
 misused() { usage >&2; warn "$*"; exit 2; }
 
-dataset='' steps='' force=false
+dataset='' steps='' seeds=3 force=false
 while (($#)); do
   case $1 in
     --dataset) (($# > 1)) || misused "--dataset needs a name"; dataset=$2; shift ;;
     --steps) (($# > 1)) || misused "--steps needs a number"; steps=$2; shift ;;
+    --seeds) (($# > 1)) || misused "--seeds needs a number"; seeds=$2; shift ;;
     --force) force=true ;;
     --help | -h) usage; exit 0 ;;
     *) misused "unknown argument: $1" ;;
@@ -36,6 +38,7 @@ while (($#)); do
   shift
 done
 [[ $steps =~ ^([1-9][0-9]*)?$ ]] || misused "--steps needs a number of at least 1, got $steps"
+[[ $seeds =~ ^[1-9][0-9]?$ ]] || misused "--seeds needs a number from 1 to 99, got $seeds"
 [[ $dataset =~ ^([a-z0-9_]+)?$ ]] || misused "--dataset: no data set is called $dataset"
 
 if [[ -d ${BNLAB_DATA:-} ]]; then # stays right after the change of folder
@@ -74,15 +77,7 @@ status_of() { # RUN: completed, diverged, interrupted, failed, or nothing
   python3 -c 'import json, sys; print(json.load(open(sys.argv[1])).get("status", ""))' "$1/run.json" 2>/dev/null || true
 }
 
-last_step() { # RUN
-  local row
-  row=$(tail -n 1 -- "$1/train.csv" 2>/dev/null || true)
-  row=${row%%,*}
-  [[ $row =~ ^[0-9]+$ ]] || row=0
-  echo "$row"
-}
-
-pids=()
+pids=() names=() worst=0
 stop_runs() { # they write down where they are, and can be continued
   trap '' INT TERM HUP
   warn "stopping; the next call continues"
@@ -91,76 +86,82 @@ stop_runs() { # they write down where they are, and can be continued
   exit "$1"
 }
 
-# Trains the arms that are not finished, side by side.
+# How a run has to be started: --force, --resume or nothing; fails where it is finished.
+how_to_start() { # RUN CONFIG
+  local status
+  status=$(status_of "$1")
+  if $force; then
+    echo --force
+  elif [[ $status == completed || $status == diverged ]]; then
+    say "$1 is there ($status); --force trains it again" >&2
+    [[ ! $2 -nt $1/run.json ]] || say "note: $2 is newer than this run" >&2
+    return 1
+  elif [[ -e $1/checkpoint.npz ]]; then
+    echo --resume
+  elif [[ -d $1 ]]; then
+    echo --force # stopped before there was anything to continue
+  fi
+}
+
+wait_for_one() { # the run that ends first; says so where it failed
+  local status=0 ended=0 i
+  wait -n -p ended "${pids[@]}" || status=$?
+  for i in "${!pids[@]}"; do
+    [[ ${pids[i]} == "$ended" ]] || continue
+    if ((status)); then
+      warn "${names[i]} ended with status $status:"
+      tail -n 15 -- "${names[i]}.log" >&2
+      worst=$status
+    else
+      say "$(tail -n 1 -- "${names[i]}.log")"
+    fi
+    unset 'pids[i]' 'names[i]'
+  done
+  pids=("${pids[@]}")
+  names=("${names[@]}")
+}
+
+# Trains the runs that are not finished, as many at a time as there are cores.
 train() { # FOLDER
-  local folder=$1 arm config run how status
-  local started=() total tick line
-  pids=()
+  local folder=$1 arm seed config run how
+  pids=() names=() worst=0
   mkdir -p -- "$folder"
   trap 'stop_runs 130' INT
   trap 'stop_runs 143' TERM HUP
-  for arm in "${arms[@]}"; do
-    config=configs/figure1_$arm.json run=$folder/$arm how=()
-    status=$(status_of "$run")
-    if $force; then
-      how=(--force)
-    elif [[ $status == completed || $status == diverged ]]; then
-      say "$run is there ($status); --force trains it again"
-      [[ ! $config -nt $run/run.json ]] || say "note: $config is newer than this run"
-      continue
-    elif [[ -e $run/checkpoint.npz ]]; then
-      how=(--resume)
-    elif [[ -d $run ]]; then
-      how=(--force) # stopped before there was anything to continue
-    fi
-    [[ -z $steps ]] || how+=(--set "training.steps=$steps")
-    say "training $run${how[*]:+ ${how[*]}} (log: $run.log)"
-    # In a process group of its own: Ctrl-C reaches this script alone, which then stops both runs, once.
-    setsid "$bnlab" train "$config" --set "dataset.name=$dataset" "${how[@]}" --out "$run" --threads 1 \
-      >"$run.log" 2>&1 &
-    pids+=($!)
-    started+=("$arm")
+  for ((seed = 1; seed <= seeds; ++seed)); do
+    for arm in "${arms[@]}"; do
+      config=configs/figure1_$arm.json run=$folder/$arm-$seed
+      how=$(how_to_start "$run" "$config") || continue
+      how=(${how:+"$how"})
+      [[ -z $steps ]] || how+=(--set "training.steps=$steps")
+      ((${#pids[@]} < $(nproc))) || wait_for_one
+      say "training $run${how[*]:+ ${how[*]}} (log: $run.log)"
+      # In a process group of its own: Ctrl-C reaches this script alone, which then stops the runs, once.
+      setsid "$bnlab" train "$config" --set "dataset.name=$dataset" --seed "$seed" "${how[@]}" --out "$run" --threads 1 \
+        >"$run.log" 2>&1 &
+      pids+=($!)
+      names+=("$run")
+    done
   done
-  ((${#started[@]})) || return 0
-
-  total=${steps:-$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["training"]["steps"])' \
-    "configs/figure1_${started[0]}.json")}
-  for ((tick = 1; ; ++tick)); do
-    [[ -n $(jobs -rp) ]] || break
-    if ((tick % 10 == 0)); then
-      line=''
-      for arm in "${started[@]}"; do
-        line+=", $arm $(last_step "$folder/$arm")"
-      done
-      say "steps of $total: ${line#, }"
-    fi
-    sleep 1
-  done
-
-  local worst=0 i
-  for i in "${!started[@]}"; do
-    status=0
-    wait "${pids[i]}" || status=$?
-    if ((status)); then
-      warn "$folder/${started[i]} ended with status $status:"
-      tail -n 15 -- "$folder/${started[i]}.log" >&2
-      worst=$status
-    fi
-  done
+  while ((${#pids[@]})); do wait_for_one; done
   trap - INT TERM HUP
   ((worst == 0)) || exit "$worst"
 }
 
 figure1() {
-  local folder=results/figure1 level=0.80
+  local folder=results/figure1 level=0.80 seed
+  local baseline=() arm=()
   [[ $dataset == fashion_mnist ]] || folder+=_$dataset
   [[ $dataset == mnist ]] && level=0.95
   [[ -z $steps ]] || folder+=_${steps}_steps
   train "$folder"
-  local runs=("${arms[@]/#/$folder/}")
-  python3 scripts/plot.py "${runs[@]}" --out "$folder"
+  for ((seed = 1; seed <= seeds; ++seed)); do
+    baseline+=("$folder/without_normalization-$seed")
+    arm+=("$folder/batch_normalization-$seed")
+  done
+  python3 scripts/plot.py "${baseline[@]}" "${arm[@]}" --out "$folder"
   echo
-  python3 scripts/summary.py "${runs[@]}" --accuracy "$level" --figures "$folder"
+  python3 scripts/summary.py --baseline "${baseline[@]}" --arm "${arm[@]}" --accuracy "$level" --figures "$folder"
 }
 
 SECONDS=0

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Compares how fast two runs learned: steps to a stated test accuracy, final accuracy, and their ratio.
+"""Compares how fast two arms learned: steps to a stated accuracy, final accuracy, and their ratio over seeds.
 
-Reads eval.csv and run.json of both run directories, nothing else. RUN_A is the slower arm, the baseline.
+Reads eval.csv and run.json of the run directories, nothing else. Runs are paired in the order in which they are named:
+the same seed stands at the same place of both lists.
 """
 
 import argparse
@@ -42,26 +43,46 @@ def status(run):
         return "unknown status"
 
 
+# Two-sided 95 % quantiles of Student's t for 1, 2, ... degrees of freedom.
+STUDENT_T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+
+
 def steps_to(series, level):
     """First evaluated step whose accuracy is at least the level; None if there is none."""
     return next((step for step, accuracy in series.items() if accuracy >= level), None)
 
 
-def ratio(a, b, last_a, last_b):
-    """How many times fewer steps B needed than A; a bound where one of them did not get there."""
-    if a is not None and b is not None:
-        return f"{a / b:.2f}" if b else "inf"
-    if b is not None:
-        return f"more than {last_a / b:.2f}" if b else "inf"
-    if a is not None:
-        return f"less than {a / last_b:.2f}" if last_b else "none"
-    return "none: neither got there"
+def mean_and_half_width(values):
+    """Mean and half of its 95 % interval; None for the latter where there are too few or too many values."""
+    mean = sum(values) / len(values)
+    freedom = len(values) - 1
+    if not 1 <= freedom <= len(STUDENT_T):
+        return mean, None
+    variance = sum((value - mean) ** 2 for value in values) / freedom
+    return mean, STUDENT_T[freedom - 1] * math.sqrt(variance / len(values))
+
+
+def ratio_text(baseline, arm):
+    """Geometric mean of the paired ratios of steps, with its interval; says so where a run did not get there."""
+    if None in baseline or None in arm:
+        return f"not known: {baseline.count(None)} and {arm.count(None)} runs did not get there"
+    if 0 in baseline or 0 in arm:
+        return "not known: a run was there before its first step"
+    mean, half = mean_and_half_width([math.log(a / b) for a, b in zip(baseline, arm)])
+    interval = f" [{math.exp(mean - half):.2f}, {math.exp(mean + half):.2f}]" if half is not None else ""
+    return f"{math.exp(mean):.2f}{interval}"
+
+
+def difference_text(baseline, arm):
+    mean, half = mean_and_half_width([100 * (b - a) for a, b in zip(baseline, arm)])
+    interval = f" [{mean - half:+.2f}, {mean + half:+.2f}]" if half is not None else ""
+    return f"{mean:+.2f}{interval} points"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run_a", metavar="RUN_A", type=pathlib.Path, help="the baseline")
-    parser.add_argument("run_b", metavar="RUN_B", type=pathlib.Path)
+    parser.add_argument("--baseline", metavar="RUN", type=pathlib.Path, nargs="+", required=True)
+    parser.add_argument("--arm", metavar="RUN", type=pathlib.Path, nargs="+", required=True)
     parser.add_argument("--accuracy", metavar="LEVEL", type=float, required=True, help="a fraction from 0 to 1")
     parser.add_argument("--split", default="test")
     parser.add_argument("--statistics", default="running", help="running, precise or batch")
@@ -69,27 +90,29 @@ def main():
     arguments = parser.parse_args()
     if not 0 < arguments.accuracy <= 1:
         parser.error(f"--accuracy: must be above 0 and at most 1, got {arguments.accuracy}")
+    if len(arguments.baseline) != len(arguments.arm):
+        parser.error(f"--arm: must name as many runs as --baseline, got {len(arguments.arm)}")
 
-    runs = (arguments.run_a, arguments.run_b)
-    series = [accuracies(run, arguments.split, arguments.statistics) for run in runs]
-    reached = [steps_to(one, arguments.accuracy) for one in series]
-    last = [max(one) for one in series]
-    final = [one[step] for one, step in zip(series, last)]
-    spacing = min((b - a for one in series for a, b in zip(list(one), list(one)[1:])), default=None)
-
-    names = [run.resolve().name for run in runs]
-    width = max(map(len, names))
     level = f"{100 * arguments.accuracy:g} %"
     heading = f"steps to {level}"
-    note = f", evaluated every {spacing} steps" if spacing else ""
-    print(f"{arguments.split} accuracy{note}")
+    runs = arguments.baseline + arguments.arm
+    width = max(len(run.resolve().name) for run in runs)
+    print(f"{arguments.split} accuracy")
     print(f"  {'':{width}}  {heading:>16}  {'final':>8}  {'best':>8}  {'steps':>8}")
-    for name, run, one, steps, end, last_step in zip(names, runs, series, reached, final, last):
-        best = max((value for value in one.values() if not math.isnan(value)), default=math.nan)
-        print(f"  {name:{width}}  {steps if steps is not None else 'not reached':>16}  {100 * end:6.2f} %"
-              f"  {100 * best:6.2f} %  {last_step:>8}" + ("" if status(run) == "completed" else f"  ({status(run)})"))
-    print(f"  ratio of steps to {level}: {ratio(*reached, *last)}")
-    print(f"  difference in final accuracy: {100 * (final[1] - final[0]):+.2f} points")
+    reached, final = [], []
+    for run in runs:
+        series = accuracies(run, arguments.split, arguments.statistics)
+        last = max(series)
+        reached.append(steps_to(series, arguments.accuracy))
+        final.append(series[last])
+        best = max((value for value in series.values() if not math.isnan(value)), default=math.nan)
+        shown = reached[-1] if reached[-1] is not None else "not reached"
+        print(f"  {run.resolve().name:{width}}  {shown:>16}  {100 * final[-1]:6.2f} %  {100 * best:6.2f} %  {last:>8}"
+              + ("" if status(run) == "completed" else f"  ({status(run)})"))
+    pairs = len(arguments.baseline)
+    print(f"paired over {pairs} seeds, with the 95 % interval of Student's t" if pairs > 1 else "one seed, no interval")
+    print(f"  ratio of {heading}, baseline / arm: {ratio_text(reached[:pairs], reached[pairs:])}")
+    print(f"  final accuracy, arm - baseline: {difference_text(final[:pairs], final[pairs:])}")
     if arguments.figures:
         for figure in sorted(arguments.figures.glob("*.png")) + sorted(arguments.figures.glob("*.svg")):
             print(f"  figure: {figure}")

@@ -1,8 +1,11 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <new>
+#include <system_error>
 
 #include "cli/command.h"
 #include "util/errors.h"
@@ -45,6 +48,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? ExitStatus::done : ExitStatus::usage_error;
   }
+  if (std::fflush(stdout) != 0) throw bnlab::RunError("can't write to standard output: " + std::generic_category().message(errno));
   return context.exit_status;
 }
 

@@ -3,25 +3,28 @@
 #include "cli/command.h"
 #include "config/load.h"
 #include "network/network.h"
+#include "probes/probe.h"
 #include "util/errors.h"
 
 namespace bnlab::cli {
 namespace {
 
-void check_file(const std::string& file) {
+/// What there is to say of a file; throws ConfigError where it is wrong.
+std::string check_file(const std::string& file) {
+  if (config::is_schema_file(file)) return "skipped: a JSON Schema";
   if (config::is_network_file(file)) {
     config::load_network(file);
-    return;
+    return "ok";
   }
   const config::RunConfig config = config::load(file, {});
-  network::check(config, data::dataset_info(config.dataset.name));
+  probes::check(config.probes, network::check(config, data::dataset_info(config.dataset.name)));
+  return "ok";
 }
 
 void validate(const std::vector<std::string>& files, Context& context) {
   for (const std::string& file : files) {
     try {
-      check_file(file);
-      fmt::print("{}: ok\n", file);
+      fmt::print("{}: {}\n", file, check_file(file));
     } catch (const ConfigError& error) {
       fmt::print(stderr, "{}\n", error.what());
       fmt::print("{}: wrong\n", file);

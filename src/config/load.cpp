@@ -183,6 +183,12 @@ bool is_network_file(const fs::path& file) {
   return root.is(Json::Kind::object) && root.find("layers") && !root.find("dataset");
 }
 
+bool is_schema_file(const fs::path& file) {
+  const Json root = parse_source(read_text(file), 0, file.string());
+  const Json* schema = root.is(Json::Kind::object) ? root.find(schema_key) : nullptr;
+  return schema && schema->is(Json::Kind::text) && schema->text.find("//json-schema.org/") != std::string::npos;
+}
+
 std::string to_json(const RunConfig& config) {
   RunConfig copy = config;  // the table of fields takes what it may change
   return format_json(Writer::write(copy));

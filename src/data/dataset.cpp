@@ -251,9 +251,7 @@ std::vector<std::string> dataset_names() {
 
 DatasetInfo dataset_info(const std::string& name) { return kind_of(name).info; }
 
-std::filesystem::path locate(const config::DatasetConfig& config) {
-  return first_folder(config, kind_of(config.name));
-}
+std::filesystem::path locate(const config::DatasetConfig& config) { return first_folder(config, kind_of(config.name)); }
 
 Dataset load(const config::DatasetConfig& config) {
   const Kind& kind = kind_of(config.name);

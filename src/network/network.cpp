@@ -184,10 +184,13 @@ std::string onednn_version() { return onednn::compat::version(); }
 
 std::string onednn_isa() { return onednn::compat::cpu_isa(); }
 
-void check(const config::RunConfig& config, const data::DatasetInfo& dataset) {
+std::vector<LayerShape> check(const config::RunConfig& config, const data::DatasetInfo& dataset) {
   layers::Parameters parameters{dnnl::engine(dnnl::engine::kind::cpu, 0)};
   normalization::NormalizationStates states;
-  assemble(config.network, config.normalization, image_shape(dataset), dataset.classes, parameters, states);
+  std::vector<LayerShape> shapes;
+  for (const auto& layer : assemble(config.network, config.normalization, image_shape(dataset), dataset.classes, parameters, states))
+    shapes.push_back({layer->name(), layer->type(), layer->dst_shape()});
+  return shapes;
 }
 
 }  // namespace bnlab::network

@@ -110,7 +110,14 @@ class Network {
 std::string onednn_version();
 std::string onednn_isa();
 
-/// Throws ConfigError where the network doesn't fit the dataset; builds no program and needs no data.
-void check(const config::RunConfig& config, const data::DatasetInfo& dataset);
+/// A layer as it is known before anything is built.
+struct LayerShape {
+  std::string name;
+  std::string type;
+  layers::Dims dst_shape;  // of a batch of one
+};
+
+/// The layers of the network. Throws ConfigError where they don't fit the dataset; builds no program and needs no data.
+std::vector<LayerShape> check(const config::RunConfig& config, const data::DatasetInfo& dataset);
 
 }  // namespace bnlab::network

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "config/names.h"
 #include "data/batch_order.h"
 #include "util/errors.h"
 
@@ -75,7 +76,7 @@ struct Collected {
 
 class ActivationDistribution : public Probe {
  public:
-  ActivationDistribution(const config::ProbeConfig& config, const std::string& path, const ProbeContext& context)
+  ActivationDistribution(const config::ProbeConfig& config, const ProbeContext& context)
       : context_(context),
         batch_(context.run.training.batch_size),
         batches_(std::max<std::int64_t>(1, (config.examples + batch_ - 1) / batch_)),
@@ -84,19 +85,13 @@ class ActivationDistribution : public Probe {
         csv_(context.directory.open_csv("activation_distribution",
                                         {"step", "layer", "tensor", "unit", "p5", "p15", "p50", "p85", "p95", "mean",
                                          "standard_deviation", "fraction_saturated", "fraction_dead"})) {
-    std::int64_t widest = 0;
     for (const Observation& observation : executable_->observations()) {
       collected_.push_back({observation.layer, observation.tensor, function_of(observation.layer), {},
                             observation.shape[1], {}, {}});
-      widest = std::max(widest, observation.shape[1]);
       for (const std::int64_t unit : config.units)
         if (unit < observation.shape[1]) collected_.back().units.push_back(unit);
       collected_.back().by_unit.resize(collected_.back().units.size());
     }
-    for (const std::int64_t unit : config.units)
-      if (unit >= widest)
-        throw ConfigError(fmt::format("{}.units: the widest activation layer has {} units, counted from 0, got {}", path,
-                                      widest, unit));
   }
 
   Moment moment() const override { return Moment::step_done; }
@@ -193,9 +188,21 @@ class ActivationDistribution : public Probe {
 
 }  // namespace
 
-std::unique_ptr<Probe> make_activation_distribution(const config::ProbeConfig& config, const std::string& path,
-                                                    const ProbeContext& context) {
-  return std::make_unique<ActivationDistribution>(config, path, context);
+std::unique_ptr<Probe> make_activation_distribution(const config::ProbeConfig& config, const ProbeContext& context) {
+  return std::make_unique<ActivationDistribution>(config, context);
+}
+
+void check_activation_distribution(const config::ProbeConfig& config, const std::string& path,
+                                   const std::vector<network::LayerShape>& layers) {
+  const std::vector<std::string> functions = config::names_of<config::Activation>();
+  std::int64_t widest = 0;
+  for (const network::LayerShape& layer : layers)
+    if (std::find(functions.begin(), functions.end(), layer.type) != functions.end())
+      widest = std::max(widest, layer.dst_shape[1]);
+  for (const std::int64_t unit : config.units)
+    if (unit >= widest)
+      throw ConfigError(fmt::format("{}.units: the widest activation layer has {} units, counted from 0, got {}", path,
+                                    widest, unit));
 }
 
 }  // namespace bnlab::probes

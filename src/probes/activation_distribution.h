@@ -11,7 +11,10 @@ namespace bnlab::probes {
 /// are saturated for every value seen). A unit of an image is a channel, its values are those of all positions.
 /// Looks at `examples` training images drawn once from a stream of their own, in batches of training.batch_size (rounded up to whole
 /// batches), normalized as in training, with the parameters after the step.
-std::unique_ptr<Probe> make_activation_distribution(const config::ProbeConfig& config, const std::string& path,
-                                                    const ProbeContext& context);
+std::unique_ptr<Probe> make_activation_distribution(const config::ProbeConfig& config, const ProbeContext& context);
+
+/// Throws ConfigError where a unit is beyond the widest activation layer. `path` is the probe's place in the config ("probes.0").
+void check_activation_distribution(const config::ProbeConfig& config, const std::string& path,
+                                   const std::vector<network::LayerShape>& layers);
 
 }  // namespace bnlab::probes

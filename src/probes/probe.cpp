@@ -1,5 +1,7 @@
 #include "probes/probe.h"
 
+#include <fmt/format.h>
+
 #include <stdexcept>
 
 #include "probes/activation_distribution.h"
@@ -8,10 +10,15 @@
 
 namespace bnlab::probes {
 
-std::unique_ptr<Probe> make_probe(const config::ProbeConfig& config, const std::string& path,
-                                  const ProbeContext& context) {
+void check(const std::vector<config::ProbeConfig>& probes, const std::vector<network::LayerShape>& layers) {
+  for (std::size_t i = 0; i < probes.size(); ++i)
+    if (probes[i].type == config::ProbeType::activation_distribution)
+      check_activation_distribution(probes[i], fmt::format("probes.{}", i), layers);
+}
+
+std::unique_ptr<Probe> make_probe(const config::ProbeConfig& config, const ProbeContext& context) {
   switch (config.type) {
-    case config::ProbeType::activation_distribution: return make_activation_distribution(config, path, context);
+    case config::ProbeType::activation_distribution: return make_activation_distribution(config, context);
     case config::ProbeType::gradient_norm: return make_gradient_norm(context);
     case config::ProbeType::normalization_state: return make_normalization_state(context);
   }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "config/run_config.h"
 #include "data/dataset.h"
@@ -33,7 +34,11 @@ struct ProbeContext {
   training::RunDirectory& directory;
 };
 
-/// The factory. `path` is the probe's place in the config, for errors ("probes.0"). Throws ConfigError.
-std::unique_ptr<Probe> make_probe(const config::ProbeConfig& config, const std::string& path, const ProbeContext& context);
+/// Throws ConfigError where a probe asks for what the network doesn't have. Needs no data, so it can come before anything is
+/// written.
+void check(const std::vector<config::ProbeConfig>& probes, const std::vector<network::LayerShape>& layers);
+
+/// The factory, for a probe that check() let pass.
+std::unique_ptr<Probe> make_probe(const config::ProbeConfig& config, const ProbeContext& context);
 
 }  // namespace bnlab::probes

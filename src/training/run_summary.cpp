@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "network/network.h"
@@ -34,7 +36,7 @@ Json best_metrics(const Progress& progress) {
       best["accuracy"] = row.accuracy;
       best["accuracy_step"] = row.step;
     }
-    if (row.loss < best["loss"].get<double>()) {
+    if (const double least = best["loss"].get<double>(); row.loss < least || (std::isnan(least) && !std::isnan(row.loss))) {
       best["loss"] = row.loss;
       best["loss_step"] = row.step;
     }
@@ -79,6 +81,14 @@ std::string run_json(const RunSummary& summary, const RunOptions& options) {
   json["provenance"] = provenance(summary, options);
   // Text from outside (a command line, a path) may not be UTF-8.
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::optional<RunEnd> read_end(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  const Json json = Json::parse(stream, nullptr, false);
+  if (!json.is_object() || !json.contains("status") || !json["status"].is_string()) return std::nullopt;
+  if (!json.contains("last_step") || !json["last_step"].is_number_integer()) return std::nullopt;
+  return RunEnd{json["status"].get<std::string>(), json["last_step"].get<std::int64_t>()};
 }
 
 std::string summary_line(const RunSummary& summary) {

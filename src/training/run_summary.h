@@ -1,4 +1,7 @@
 #pragma once
+#include <cstdint>
+#include <filesystem>
+#include <optional>
 #include <string>
 
 #include "config/run_config.h"
@@ -24,6 +27,15 @@ struct RunSummary {
 
 /// The text of run.json: status, metrics, times, provenance.
 std::string run_json(const RunSummary& summary, const RunOptions& options);
+
+/// How an earlier run ended.
+struct RunEnd {
+  std::string status;
+  std::int64_t last_step = 0;
+};
+
+/// From the run.json that run_json() made; nothing where the file is missing or can't be understood.
+std::optional<RunEnd> read_end(const std::filesystem::path& file);
 
 /// One line for people: "completed 1000 steps in 3.2 s (410 steps/s); test accuracy 0.874 (best 0.876 at step 900)".
 std::string summary_line(const RunSummary& summary);

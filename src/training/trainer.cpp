@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <optional>
 
 #include "config/load.h"
 #include "data/batch_order.h"
@@ -71,6 +72,7 @@ class Trainer {
   void resume() {
     progress_ = load_checkpoint(directory_.file("checkpoint.npz"), network_, *optimizer_);
     directory_.continue_at(progress_.csv_bytes);
+    resumed_ = true;
   }
 
   void open_files() {
@@ -78,15 +80,14 @@ class Trainer {
                                                 "gradient_norm", "weight_norm", "seconds"});
     eval_csv_ = &directory_.open_csv("eval", {"step", "epoch", "split", "statistics", "loss", "accuracy"});
     const probes::ProbeContext context{network_, dataset_, scaler_, config_, directory_};
-    for (std::size_t i = 0; i < config_.probes.size(); ++i)
-      probes_.push_back({config_.probes[i].every, make_probe(config_.probes[i], fmt::format("probes.{}", i), context)});
+    for (const config::ProbeConfig& probe : config_.probes) probes_.push_back({probe.every, make_probe(probe, context)});
   }
 
   RunStatus run(RunDisplay& display, const std::atomic<bool>& stop) {
     const Clock::time_point start = Clock::now();
     const double seconds_before = progress_.seconds;
     const std::int64_t steps = config_.training.steps;
-    if (progress_.step == 0) begin();
+    if (!resumed_) begin();
     const std::int64_t first = progress_.step + 1;
     RunStatus status = RunStatus::completed;
     for (std::int64_t step = first; step <= steps; ++step) {
@@ -217,11 +218,12 @@ class Trainer {
   CsvWriter* train_csv_ = nullptr;
   CsvWriter* eval_csv_ = nullptr;
   Progress progress_;
+  bool resumed_ = false;  // what comes before the first step is in the files already
   double seconds_to_first_step_ = 0;
 };
 
-/// Whether the directory holds a checkpoint of this very config. Throws ConfigError where it holds another run.
-bool can_continue(const RunDirectory& directory, const std::string& config_text) {
+/// Whether the directory holds a run of this very config. Throws ConfigError where it is of another.
+bool holds_this_run(const RunDirectory& directory, const std::string& config_text) {
   const auto file = directory.file("config.json");
   if (!std::filesystem::exists(file)) return false;
   const auto bytes = read_file(file, std::uint64_t{1} << 28);
@@ -229,7 +231,18 @@ bool can_continue(const RunDirectory& directory, const std::string& config_text)
     throw ConfigError(fmt::format("--resume: {} is of another config; resume with the same config and options, or replace "
                                   "the run with --force",
                                   file.string()));
-  return std::filesystem::exists(directory.file("checkpoint.npz"));
+  return true;
+}
+
+/// The result of a run that has ended by itself, from its run.json; nothing of it is left to resume.
+std::optional<RunResult> ended_run(const RunDirectory& directory) {
+  const auto end = read_end(directory.file("run.json"));
+  if (!end) return std::nullopt;
+  for (const RunStatus status : {RunStatus::completed, RunStatus::diverged})
+    if (end->status == name_of(status))
+      return RunResult{status, end->last_step,
+                       fmt::format("is complete: {} after {} steps; nothing is left to resume", end->status, end->last_step)};
+  return std::nullopt;
 }
 
 }  // namespace
@@ -245,26 +258,26 @@ std::string name_of(RunStatus status) {
 
 RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& display, const std::atomic<bool>& stop) {
   network::set_threads(options.threads);
-  network::check(config, data::dataset_info(config.dataset.name));
+  probes::check(config.probes, network::check(config, data::dataset_info(config.dataset.name)));
   const data::Dataset dataset = data::load(config.dataset);
   resolve(config, dataset);
 
   RunDirectory directory(options.directory, options.existing);
   const std::string config_text = config::to_json(config);
-  const bool continues = options.existing == Existing::resume && can_continue(directory, config_text);
+  const bool resumes = options.existing == Existing::resume && holds_this_run(directory, config_text);
+  if (resumes)
+    if (const auto ended = ended_run(directory)) return *ended;
+  const bool continues = resumes && std::filesystem::exists(directory.file("checkpoint.npz"));
   if (options.existing == Existing::resume && !continues) directory.clear();
   write_file_atomically(directory.file("config.json"), config_text);
 
-  RunSummary summary{.status = "failed",
-                     .error = "",
-                     .progress = {},
-                     .steps = config.training.steps,
-                     .parameters = 0,
-                     .seconds_to_first_step = 0,
-                     .start_time = utc_time(),
-                     .dataset = dataset.info.name,
-                     .dataset_sha256 = dataset.sha256,
-                     .train_examples = dataset.train.size()};
+  RunSummary summary;
+  summary.status = "failed";
+  summary.steps = config.training.steps;
+  summary.start_time = utc_time();
+  summary.dataset = dataset.info.name;
+  summary.dataset_sha256 = dataset.sha256;
+  summary.train_examples = dataset.train.size();
   const auto write_summary = [&] {
     write_file_atomically(directory.file("run.json"), run_json(summary, options));
   };

@@ -1,0 +1,187 @@
+"""describe, validate, list, schema and gradcheck."""
+
+import json
+import shutil
+
+from program import CONV, DONE, FAILED, SOURCE, USAGE, ProgramTest, config, main
+
+CONFIGS = SOURCE / "configs"
+KINDS = {
+    "datasets": ["mnist", "fashion_mnist"],
+    "networks": ["mlp_2x64", "mlp_3x100_sigmoid", "vgg6"],
+    "normalizations": ["none", "batch", "frozen"],
+    "initializations": ["gaussian", "uniform", "xavier", "he"],
+    "optimizers": ["sgd"],
+    "probes": ["activation_distribution", "gradient_norm", "normalization_state"],
+}
+
+
+class Schema(ProgramTest):
+    def test_shipped_schema(self):
+        out, _ = self.run_program("schema")
+        self.assertEqual(out, (CONFIGS / "schema.json").read_text())
+        json.loads(out)
+
+    def test_markdown(self):
+        out, _ = self.run_program("schema", "--markdown")
+        for key in ("training.batch_size", "normalization.epsilon"):
+            self.assertIn(key.split(".")[1], out)
+
+
+class Validate(ProgramTest):
+    def test_everything_shipped(self):
+        files = sorted(CONFIGS.glob("*.json")) + sorted((CONFIGS / "networks").glob("*.json"))
+        out, error = self.run_program("validate", *files)
+        self.assertEqual(error, "")
+        lines = dict(line.split(": ", 1) for line in out.splitlines())
+        self.assertEqual(len(lines), len(files))
+        for path in files:
+            expected = "skipped: a JSON Schema" if path.name.endswith("schema.json") else "ok"
+            self.assertEqual(lines[str(path)], expected)
+
+    def test_one_wrong_among_others(self):
+        right = self.write_config(name="right.json")
+        wrong = self.write_config(name="wrong.json", training={"steps": 0})
+        network = self.folder / "net.json"
+        network.write_text(json.dumps({"layers": [{"dens": {"units": 3}}]}))
+        last = self.write_config(name="last.json")
+        missing = self.folder / "missing.json"
+        out, error = self.run_program("validate", right, wrong, network, missing, last, status=USAGE)
+        self.assertEqual(out.splitlines(), [f"{right}: ok", f"{wrong}: wrong", f"{network}: wrong", f"{missing}: wrong",
+                                            f"{last}: ok"])
+        for part in (f"{wrong}:1: training.steps", f"{network}:1:", '"dense"', f"{missing}: no such file"):
+            self.assertIn(part, error)
+
+    def test_needs_no_data(self):
+        self.environment["BNLAB_DATA"] = "/nowhere"
+        self.run_program("validate", self.write_config())
+
+    def test_a_network_of_ones_own(self):
+        (self.folder / "networks").mkdir()
+        mine = self.folder / "networks" / "mine.json"
+        mine.write_text(json.dumps({"name": "mine", "layers": CONV}))
+        path = self.write_config({"dataset": {"name": "mnist"}, "network": {"name": "mine"}})
+        self.run_program("validate", mine, path)
+        out, _ = self.run_program("list", "networks")
+        self.assertIn("mine\n", out)
+        mine.write_text(json.dumps({"name": "other", "layers": CONV}))
+        self.run_program("validate", mine, status=USAGE)
+
+
+class List(ProgramTest):
+    def test_each_kind(self):
+        whole, _ = self.run_program("list")
+        for kind, names in KINDS.items():
+            out, error = self.run_program("list", kind)
+            self.assertEqual([line.split()[0] for line in out.splitlines()], names)
+            self.assertEqual(error, "")
+            self.assertIn(f"{kind}:\n{out}", whole)
+
+    def test_where_data_is(self):
+        out, _ = self.run_program("list", "datasets")
+        self.assertIn(f"mnist          {self.shared / 'data' / 'mnist'}\n", out)
+        self.environment["BNLAB_DATA"] = str(self.folder)
+        out, _ = self.run_program("list", "datasets")
+        self.assertIn("mnist          not found; get it with scripts/fetch_data.sh mnist\n", out)
+
+
+class Describe(ProgramTest):
+    def test_without_data(self):
+        self.environment["BNLAB_DATA"] = "/nowhere"
+        out, error = self.run_program("describe", self.write_config(network={"layers": CONV}))
+        self.assertEqual(error, "")
+        self.assertRegex(out, r"\nconv1 +conv +\(8, 28, 28\) +72 ")
+        self.assertRegex(out, r"\nnormalization1\.gamma +\(8\) +8\n")
+        self.assertRegex(out, r"\ndense1\.weights +\(10, 5\) +50\n")
+        # 8*9 + 16, 5*8*9 + 10, 5*10 + 10
+        self.assertRegex(out, r"\ntotal +518 ")
+
+    def test_names_implementations(self):
+        for name in ("figure1_batch_normalization", "v6_batch_normalization"):
+            out, _ = self.run_program("describe", CONFIGS / f"{name}.json")
+            calls = [line.split(None, 2) for line in out.split("Calls of a training step")[1].splitlines()[2:]]
+            calls = [call for call in calls if len(call) == 3]
+            for layer, _, implementation in calls:
+                self.assertTrue(implementation.strip(), layer)
+            normalizations = [call for call in calls if call[0].startswith("normalization")]
+            self.assertGreaterEqual(len(normalizations), 6)
+
+    def test_flop(self):
+        # 64 x 784 x 17 multiplications and additions, once forward and once for the weights' gradient.
+        layers = [{"flatten": {}}, {"dense": {"units": 10}}]
+        out, _ = self.run_program("describe", self.write_config(network={"layers": layers}), "--set", "training.batch_size=64")
+        flop = 2 * 2 * 64 * 784 * 10
+        self.assertIn(f"{flop / 1e6:.3g} M", out)
+
+
+class Gradcheck(ProgramTest):
+    def test_right_gradients(self):
+        for layers in (config()["network"]["layers"], CONV):
+            path = self.write_config(network={"layers": layers}, initialization={"scheme": "xavier"})
+            out, _ = self.run_program("gradcheck", path, "--directions", 3, "--elements", 3)
+            rows = out.splitlines()
+            self.assertIn("all gradients agree", rows[-1])
+            results = [row.split()[0] for row in rows[1:] if row.startswith(("ok", "WRONG"))]
+            self.assertGreaterEqual(len(results), 6)
+            self.assertEqual(set(results), {"ok"})
+
+    def test_status_is_that_of_the_table(self):
+        # Beyond what 32-bit floats can give, so that some rows may fail.
+        process = self.start("gradcheck", self.write_config(), "--tolerance", "1e-12", "--directions", 2, "--elements", 2)
+        out, _ = process.communicate()
+        self.assertIn("1e-12", out.splitlines()[-1])
+        self.assertEqual(process.returncode, FAILED if "WRONG" in out else DONE)
+
+    def test_without_data(self):
+        self.environment["BNLAB_DATA"] = "/nowhere"
+        out, error = self.run_program("describe", self.write_config(network={"layers": CONV}))
+        self.assertEqual(error, "")
+        self.assertRegex(out, r"\nconv1 +conv +\(8, 28, 28\) +72 ")
+        self.assertRegex(out, r"\nnormalization1\.gamma +\(8\) +8\n")
+        self.assertRegex(out, r"\ndense1\.weights +\(10, 5\) +50\n")
+        # 8*9 + 16, 5*8*9 + 10, 5*10 + 10
+        self.assertRegex(out, r"\ntotal +518 ")
+
+    def test_names_implementations(self):
+        for name in ("figure1_batch_normalization", "v6_batch_normalization"):
+            out, _ = self.run_program("describe", CONFIGS / f"{name}.json")
+            calls = [line.split(None, 2) for line in out.split("Calls of a training step")[1].splitlines()[2:]]
+            calls = [call for call in calls if len(call) == 3]
+            for layer, _, implementation in calls:
+                self.assertTrue(implementation.strip(), layer)
+            normalizations = [call for call in calls if call[0].startswith("normalization")]
+            self.assertGreaterEqual(len(normalizations), 6)
+
+    def test_flop(self):
+        # 64 x 784 x 17 multiplications and additions, once forward and once for the weights' gradient.
+        layers = [{"flatten": {}}, {"dense": {"units": 10}}]
+        out, _ = self.run_program("describe", self.write_config(network={"layers": layers}), "--set", "training.batch_size=64")
+        flop = 2 * 2 * 64 * 784 * 10
+        self.assertIn(f"{flop / 1e6:.3g} M", out)
+
+
+class Gradcheck(ProgramTest):
+    def test_right_gradients(self):
+        for layers in (config()["network"]["layers"], CONV):
+            path = self.write_config(network={"layers": layers}, initialization={"scheme": "xavier"})
+            out, _ = self.run_program("gradcheck", path, "--directions", 3, "--elements", 3)
+            rows = out.splitlines()
+            self.assertIn("all gradients agree", rows[-1])
+            results = [row.split()[0] for row in rows[1:] if row.startswith(("ok", "WRONG"))]
+            self.assertGreaterEqual(len(results), 6)
+            self.assertEqual(set(results), {"ok"})
+
+    def test_a_tolerance_that_nothing_meets(self):
+        # Rounding alone is more than this: the check must be able to fail.
+        out, _ = self.run_program("gradcheck", self.write_config(), "--tolerance", "1e-12", "--directions", 2,
+                                  "--elements", 2)
+        self.assertIn("1e-12", out)
+
+    def test_without_data(self):
+        shutil.copytree(self.shared / "data" / "mnist", self.folder / "mnist")
+        (self.folder / "mnist" / "train-labels-idx1-ubyte").unlink()
+        self.run_program("gradcheck", self.write_config(dataset={"path": str(self.folder)}), status=3)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+#include "normalization/batch.h"
+
+#include <cmath>
+#include <limits>
+
+#include "normalization/batch_testing.h"
+
+namespace bnlab::layer_testing {
+namespace {
+
+struct Case {
+  std::string name;
+  Shape shape;
+  double epsilon = 1e-5;
+  bool affine = true;
+};
+
+class BatchNormalization : public ::testing::TestWithParam<Case> {
+ protected:
+  static config::NormalizationConfig config(config::NormalizationType type) {
+    config::NormalizationConfig config;
+    config.type = type;
+    config.epsilon = GetParam().epsilon;
+    config.affine = GetParam().affine;
+    return config;
+  }
+
+  static void check_training(Layout layout) {
+    const Case& c = GetParam();
+    std::mt19937_64 generator(11);
+    NormalizationRun normalization(config(config::NormalizationType::batch), c.shape, layout);
+    const Values values = normalization.run.randomize(generator);
+    ASSERT_EQ(values.size(), c.affine ? 2U : 0U);
+    const Array src = reference::random_uniform(c.shape, generator, -1.0, 2.0);
+    const Array diff_dst = random_array(c.shape, generator);
+
+    const auto expected = reference::batch_norm_forward(src, find(values, "gamma"), find(values, "beta"), c.epsilon);
+    expect_close(normalization.run.forward(src), expected.dst, "dst");
+    expect_close(state_array(normalization.state().batch_mean), expected.statistics.mean, "batch_mean");
+    expect_close(state_array(normalization.state().batch_variance), expected.statistics.variance, "batch_variance");
+
+    const auto gradients = reference::batch_norm_backward(src, diff_dst, find(values, "gamma"), c.epsilon);
+    expect_close(normalization.run.backward(diff_dst), gradients.diff_src, "diff_src");
+    expect_parameters(normalization, gradients);
+  }
+
+  static void check_frozen(Layout layout) {
+    const Case& c = GetParam();
+    std::mt19937_64 generator(12);
+    NormalizationRun normalization(config(config::NormalizationType::frozen), c.shape, layout);
+    const Values values = normalization.run.randomize(generator);
+    const Shape channels{c.shape[1]};
+    const reference::Statistics statistics{random_array(channels, generator),
+                                           reference::random_uniform(channels, generator, 0.2, 2.0), 0};
+    normalization::NormalizationState& state = normalization.state();
+    // In place: the program holds the addresses.
+    std::ranges::copy(reference::to_floats(statistics.mean), state.running_mean.begin());
+    std::ranges::copy(reference::to_floats(statistics.variance), state.running_variance.begin());
+    const Array src = reference::random_uniform(c.shape, generator, -1.0, 2.0);
+    const Array diff_dst = random_array(c.shape, generator);
+
+    const auto expected =
+        reference::batch_norm_frozen_forward(src, statistics, find(values, "gamma"), find(values, "beta"), c.epsilon);
+    expect_close(normalization.run.forward(src), expected.dst, "dst");
+    const auto gradients =
+        reference::batch_norm_frozen_backward(src, diff_dst, statistics, find(values, "gamma"), c.epsilon);
+    expect_close(normalization.run.backward(diff_dst), gradients.diff_src, "diff_src");
+    expect_parameters(normalization, gradients);
+    expect_close(state_array(state.running_mean), statistics.mean, "running_mean", 0.0);
+    expect_close(state_array(state.running_variance), statistics.variance, "running_variance", 0.0);
+  }
+
+  static void expect_parameters(NormalizationRun& normalization, const reference::NormalizationGradients& expected) {
+    if (!GetParam().affine) return;
+    expect_close(normalization.run.diff("gamma"), expected.diff_gamma, "diff_gamma");
+    expect_close(normalization.run.diff("beta"), expected.diff_beta, "diff_beta");
+  }
+};
+
+TEST_P(BatchNormalization, TrainsAsTheReferenceInPlainLayout) { check_training(Layout::plain); }
+TEST_P(BatchNormalization, TrainsAsTheReferenceInBlockedLayout) { check_training(Layout::blocked); }
+TEST_P(BatchNormalization, FrozenEqualsTheReferenceInPlainLayout) { check_frozen(Layout::plain); }
+TEST_P(BatchNormalization, FrozenEqualsTheReferenceInBlockedLayout) { check_frozen(Layout::blocked); }
+
+// Of two values x_hat is -1 and 1 whatever they are, so diff_src is only as large as epsilon makes it: a large one there.
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, BatchNormalization,
+    ::testing::Values(Case{"units_1", {60, 1}}, Case{"units_17", {60, 17}}, Case{"units_100", {60, 100}},
+                      Case{"units_112_batch_3", {3, 112}}, Case{"units_112_batch_2", {2, 112}, 0.5}, Case{"batch_1", {1, 17}}, Case{"batch_1_units_1", {1, 1}},
+                      Case{"units_without_affine", {60, 100}, 1e-5, false}, Case{"units_large_epsilon", {60, 100}, 0.1},
+                      Case{"channels_1", {3, 1, 5, 4}}, Case{"channels_17", {3, 17, 5, 4}},
+                      Case{"channels_100", {2, 100, 4, 4}}, Case{"channels_32", {2, 32, 8, 8}},
+                      Case{"image_batch_1", {1, 17, 5, 4}}, Case{"one_by_one_image", {60, 17, 1, 1}},
+                      Case{"one_value_a_channel", {1, 17, 1, 1}}, Case{"large_image", {4, 17, 28, 28}},
+                      Case{"without_affine", {3, 17, 5, 4}, 1e-5, false}, Case{"small_epsilon", {3, 17, 5, 4}, 1e-8},
+                      Case{"large_epsilon", {3, 17, 5, 4}, 1.0},
+                      Case{"one_by_one_image_without_affine", {60, 100, 1, 1}, 1e-3, false}),
+    [](const auto& test) { return test.param.name; });
+
+// The rounding of the mean, at most m halvings of 2^-24 in the worst order, becomes noise of that size over sqrt(epsilon);
+// anything beyond it would be an error.
+TEST(BatchNormalizationLayer, OfAConstantChannelIsBetaUpToRounding) {
+  for (const Shape& shape : {Shape{60, 17}, Shape{3, 17, 5, 4}, Shape{4, 16, 7, 7}})
+    for (const Layout layout : {Layout::plain, Layout::blocked}) {
+      config::NormalizationConfig config;
+      config.type = config::NormalizationType::batch;
+      NormalizationRun normalization(config, shape, layout);
+      std::mt19937_64 generator(13);
+      const Values values = normalization.run.randomize(generator);
+      Array src = random_array(shape, generator);
+      const double constant = static_cast<double>(0.7f);
+      reference::for_each_in_channel(shape, [&](std::int64_t channel, std::int64_t i) {
+        if (channel == 3) src.values[static_cast<std::size_t>(i)] = constant;
+      });
+      const Array dst = normalization.run.forward(src);
+      const double m = static_cast<double>(src.size() / shape[1]);
+      const double rounding = m * std::numeric_limits<float>::epsilon() * constant;
+      EXPECT_NEAR(static_cast<double>(normalization.state().batch_mean[3]), constant, rounding);
+      EXPECT_GE(normalization.state().batch_variance[3], 0.0f);
+      EXPECT_LE(static_cast<double>(normalization.state().batch_variance[3]), rounding * rounding);
+
+      // Its error may reach the noise bound, the other channels' may not.
+      const auto expected = reference::batch_norm_forward(src, &values.at("gamma"), &values.at("beta"), 1e-5);
+      const Array diff_dst = random_array(shape, generator);
+      const Array diff_src = normalization.run.backward(diff_dst);
+      const auto gradients = reference::batch_norm_backward(src, diff_dst, &values.at("gamma"), 1e-5);
+      const double noise = rounding / std::sqrt(1e-5);
+      const double slope = 1.0 / std::sqrt(1e-5);
+      reference::for_each_in_channel(shape, [&](std::int64_t channel, std::int64_t index) {
+        const auto i = static_cast<std::size_t>(index);
+        EXPECT_NEAR(dst.values[i], expected.dst.values[i], channel == 3 ? noise : 3e-5);
+        EXPECT_NEAR(diff_src.values[i], gradients.diff_src.values[i], channel == 3 ? slope * noise : 3e-5);
+      });
+    }
+}
+
+// With a power of two and few values the mean is exact, so the variance must be an exact zero.
+TEST(BatchNormalizationLayer, OfAConstantChannelIsExactlyBetaWhereTheMeanIsExact) {
+  const Shape shape{4, 17, 4, 4};
+  config::NormalizationConfig config;
+  config.type = config::NormalizationType::batch;
+  NormalizationRun normalization(config, shape, Layout::blocked);
+  std::mt19937_64 generator(14);
+  const Values values = normalization.run.randomize(generator);
+  const Array dst = normalization.run.forward(reference::full(shape, 0.5));
+  reference::for_each_in_channel(shape, [&](std::int64_t channel, std::int64_t i) {
+    EXPECT_EQ(dst.values[static_cast<std::size_t>(i)], values.at("beta").values[static_cast<std::size_t>(channel)]);
+  });
+  for (const float variance : normalization.state().batch_variance) EXPECT_EQ(variance, 0.0f);
+}
+
+TEST(BatchNormalizationLayer, StartsFromItsInitialGammaAndBeta) {
+  config::NormalizationConfig config;
+  config.type = config::NormalizationType::batch;
+  config.initial_gamma = 0.25;
+  config.initial_beta = -1.5;
+  NormalizationRun normalization(config, {4, 17}, Layout::plain);
+  for (const auto& parameter : normalization.run.parameters().all())
+    EXPECT_EQ(parameter->initial_value, parameter->kind == layers::ParameterKind::gamma ? 0.25 : -1.5);
+}
+
+TEST(BatchNormalizationLayer, UnbiasedFactorGuardsOneValue) {
+  EXPECT_EQ(normalization::unbiased_factor(1), 1.0);
+  EXPECT_EQ(normalization::unbiased_factor(2), 2.0);
+  EXPECT_DOUBLE_EQ(normalization::unbiased_factor(60), 60.0 / 59.0);
+}
+
+}  // namespace
+}  // namespace bnlab::layer_testing

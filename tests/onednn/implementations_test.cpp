@@ -1,0 +1,74 @@
+// What `bnlab describe` shows of each call, and which kernels of oneDNN the networks of the paper run on.
+#include <string_view>
+
+#include "config/load.h"
+#include "config/names.h"
+#include "network/network_testing.h"
+
+namespace bnlab::network_testing {
+namespace {
+
+using config::NormalizationType;
+
+config::RunConfig from_file(const std::string& network) {
+  return run_config(config::load_network(std::string(BNLAB_SOURCE_DIR) + "/configs/networks/" + network + ".json"),
+                    NormalizationType::batch);
+}
+
+struct Case {
+  std::string network;
+  std::int64_t batch;
+};
+
+class Implementations : public ::testing::TestWithParam<Case> {
+ protected:
+  Network network_{from_file(GetParam().network), dataset_of(1, 28, 28, 10), GetParam().batch};
+};
+
+TEST_P(Implementations, AreNamedForEachCall) {
+  double flop = 0;
+  for (const Pass pass : {Pass::train, Pass::observe, Pass::evaluate_population, Pass::evaluate_batch}) {
+    const auto executable = network_.build(pass, GetParam().batch);
+    for (const auto& call : executable->program().calls()) {
+      EXPECT_FALSE(call.layer.empty());
+      EXPECT_FALSE(call.operation.empty());
+      EXPECT_FALSE(call.implementation.empty()) << call.layer << " " << call.operation;
+      flop += call.flop;
+    }
+  }
+  EXPECT_GT(flop, 0.0);
+}
+
+TEST_P(Implementations, OfNormalizationAreCompiledForTheProcessor) {
+  const std::string isa = network::onednn_isa();
+  if (isa.find("avx2") == std::string::npos && isa.find("avx512") == std::string::npos)
+    GTEST_SKIP() << "no AVX2 here: " << isa;
+  for (const Pass pass : {Pass::train, Pass::observe, Pass::evaluate_population, Pass::evaluate_batch}) {
+    const auto executable = network_.build(pass, GetParam().batch);
+    int found = 0;
+    for (const auto& call : executable->program().calls()) {
+      if (!call.layer.starts_with("normalization") || call.operation == "reorder") continue;
+      ++found;
+      EXPECT_NE(call.implementation.find("jit"), std::string::npos) << call.layer << ": " << call.implementation;
+      EXPECT_EQ(call.implementation.find("ref"), std::string::npos) << call.layer << ": " << call.implementation;
+      EXPECT_EQ(call.implementation.find("any"), std::string::npos) << call.layer << ": " << call.implementation;
+    }
+    const int sites = static_cast<int>(network_.states().size());
+    EXPECT_EQ(found, pass == Pass::train || pass == Pass::observe ? 2 * sites : sites);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Implementations,
+                         ::testing::Values(Case{"mlp_3x100_sigmoid", 60}, Case{"vgg6", 16}, Case{"vgg6", 128}),
+                         [](const auto& test) { return test.param.network + "_" + std::to_string(test.param.batch); });
+
+// 2 * batch * weights for each of forward and backward_weights, and again for the gradient of an input that is wanted.
+TEST(CallInfo, CountsTheArithmetic) {
+  Network network(from_file("mlp_3x100_sigmoid"), dataset_of(1, 28, 28, 10), 60);
+  double flop = 0;
+  for (const auto& call : network.train().program().calls()) flop += call.flop;
+  EXPECT_DOUBLE_EQ(flop, 2.0 * 60.0 * (2.0 * 78400.0 + 3.0 * (10000.0 + 10000.0 + 1000.0)));
+}
+
+}  // namespace
+}  // namespace bnlab::network_testing
