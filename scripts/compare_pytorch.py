@@ -109,12 +109,11 @@ class BiasedVariance:
     """Mixed into BatchNorm: the running variance averages the biased batch variance, not PyTorch's unbiased one."""
 
     def forward(self, x):
-        before = self.running_var.clone()
+        kept = (1 - self.momentum) * self.running_var
         y = super().forward(x)
         if self.training:
             m = x.numel() // x.shape[1]
-            kept = (1 - self.momentum) * before
-            self.running_var.copy_(kept + (self.running_var - kept) * (m - 1) / m)
+            self.running_var = kept + (self.running_var - kept) * (m - 1) / m
         return y
 
 
@@ -328,13 +327,11 @@ def tensor_distance(a, b, scale=None):
 
 
 def gradient_distance(name, a, b):
-    """Distance of one gradient. A bias before a normalization has a gradient that is zero but for rounding; it is held
-    to the scale of its layer's weights."""
+    """Distance of one gradient. One that is zero but for rounding, such as a bias's before a normalization, is held to
+    the scale of the network's largest."""
     scale = np.max(np.abs(b[name]))
-    if name.endswith(".bias"):
-        weights = np.max(np.abs(b[name.replace(".bias", ".weights")]))
-        scale = weights if scale < 1e-5 * weights else scale
-    return tensor_distance(a[name], b[name], scale)
+    largest = max(np.max(np.abs(gradient)) for gradient in b.values())
+    return tensor_distance(a[name], b[name], largest if scale < 1e-5 * largest else scale)
 
 
 def worst(a, b):

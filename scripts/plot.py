@@ -294,7 +294,7 @@ def read_curves(arms, arguments):
     tables = [[(run, run.train(), run.evaluations(arguments.split, arguments.statistics)) for run in arm.runs]
               for arm in arms]
     longest = max(len(train["step"]) for arm in tables for _, train, _ in arm)
-    return tables, arguments.smooth or max(1, longest // 150)
+    return tables, arguments.smooth or max(1, longest // 80)
 
 
 def draw_arm(axis, metric, index, arm, tables, width, split):
@@ -557,7 +557,7 @@ def parse_arguments():
     parser.add_argument("--statistics", choices=["running", "precise", "batch"], help="curves: which evaluation, where "
                         "a run has several; default: the first of these that is there")
     parser.add_argument("--smooth", type=positive, metavar="N", help="curves: mean of N logged training steps; "
-                        "default: so that about 150 points remain")
+                        "default: so that about 80 points remain")
     parser.add_argument("--layer", help="distribution: for instance activation3; default: the last one")
     parser.add_argument("--unit", help="distribution: a unit's index or all; default: the first recorded unit")
     parser.add_argument("--tensor", choices=["input", "output"], default="input",

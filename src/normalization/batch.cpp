@@ -72,12 +72,14 @@ class BatchNormalizationLayer : public layers::Layer {
               const auto back = compat::batch_normalization_backward(b.engine(), data, data, epsilon_, flags, pd,
                                                                      b.attributes());
               const Tensor diff_src{b.allocate(data), src.shape, true};
+              const bool takes_shift = beta_ && compat::batch_normalization_backward_takes_shift;
+              const dnnl::memory shift = takes_shift ? beta_->value : dnnl::memory();
               b.add("backward", back, dnnl::batch_normalization_backward(back),
                     {{DNNL_ARG_SRC, input},
                      {DNNL_ARG_MEAN, mean},
                      {DNNL_ARG_VARIANCE, variance},
                      {DNNL_ARG_SCALE, gamma_ ? gamma_->value : dnnl::memory()},
-                     {DNNL_ARG_SHIFT, beta_ ? beta_->value : dnnl::memory()},  // 2.6 asks for it, later ones ignore it
+                     {DNNL_ARG_SHIFT, shift},
                      {DNNL_ARG_WORKSPACE, workspace},
                      {DNNL_ARG_DIFF_DST, b.adapt(diff_dst.memory, data)},
                      {DNNL_ARG_DIFF_SRC, diff_src.memory},

@@ -103,6 +103,9 @@ inline auto batch_normalization_backward(const dnnl::engine& engine, const Desc&
                                                             flags, hint, attr);
 }
 
+/// Whether the backward pass takes the shift as an argument.
+inline constexpr bool batch_normalization_backward_takes_shift = false;
+
 #else  // 2.6
 
 inline Dims dims_of(const Desc& desc) { return desc.dims(); }
@@ -202,6 +205,7 @@ inline auto batch_normalization_backward(const dnnl::engine& engine, const Desc&
   using Op = dnnl::batch_normalization_backward;
   return Op::primitive_desc(Op::desc(dnnl::prop_kind::backward, diff, data, epsilon, flags), attr, engine, hint);
 }
+inline constexpr bool batch_normalization_backward_takes_shift = true;
 
 #endif
 

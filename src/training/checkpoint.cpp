@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <span>
+
 #include "util/errors.h"
 
 namespace bnlab::training {
@@ -34,7 +36,7 @@ NpzArrays take(NpzArrays& arrays, const std::string& prefix) {
 }
 
 template <class T>
-const std::vector<T>& values_of(const NpzArrays& arrays, const std::string& name) {
+std::span<const T> values_of(const NpzArrays& arrays, const std::string& name) {
   const auto found = arrays.find(name);
   const auto* values = found == arrays.end() ? nullptr : std::get_if<std::vector<T>>(&found->second.values);
   if (!values) throw DataError(fmt::format("the array \"{}\" is missing or of another type", name));
@@ -43,7 +45,7 @@ const std::vector<T>& values_of(const NpzArrays& arrays, const std::string& name
 
 template <class T>
 T value_of(const NpzArrays& arrays, const std::string& name) {
-  const auto& values = values_of<T>(arrays, name);
+  const std::span<const T> values = values_of<T>(arrays, name);
   if (values.size() != 1) throw DataError(fmt::format("the array \"{}\" must hold one value", name));
   return values[0];
 }
@@ -82,11 +84,11 @@ void put_evaluations(NpzArrays& arrays, const std::vector<EvaluationRow>& rows) 
 
 std::vector<EvaluationRow> take_evaluations(NpzArrays& all) {
   const NpzArrays arrays = take(all, evaluation_prefix);
-  const auto& step = values_of<std::int64_t>(arrays, "step");
-  const auto& split = values_of<std::int32_t>(arrays, "split");
-  const auto& kind = values_of<std::int32_t>(arrays, "statistics");
-  const auto& loss = values_of<double>(arrays, "loss");
-  const auto& accuracy = values_of<double>(arrays, "accuracy");
+  const auto step = values_of<std::int64_t>(arrays, "step");
+  const auto split = values_of<std::int32_t>(arrays, "split");
+  const auto kind = values_of<std::int32_t>(arrays, "statistics");
+  const auto loss = values_of<double>(arrays, "loss");
+  const auto accuracy = values_of<double>(arrays, "accuracy");
   const std::size_t count = step.size();
   if (split.size() != count || kind.size() != count || loss.size() != count || accuracy.size() != count)
     throw DataError("the evaluations have different lengths");

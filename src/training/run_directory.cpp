@@ -33,24 +33,16 @@ RunDirectory::RunDirectory(fs::path path, Existing existing) : path_(std::move(p
                                   error ? error.message() : "a file of that name exists"));
   if (::access(path_.c_str(), W_OK | X_OK) != 0)
     throw ConfigError(fmt::format("--out: can't write into {}: {}", path_.string(), std::generic_category().message(errno)));
-  lock_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  lock_ = posix::open(path_, O_RDONLY | O_DIRECTORY);
   // A file system without locks leaves the check to the user.
-  if (lock_ >= 0 && ::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    ::close(lock_);
+  if (lock_.valid() && ::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
     throw ConfigError(fmt::format("--out: another run writes into {}", path_.string()));
-  }
   const bool empty = fs::is_empty(path_, error);
-  if (existing == Existing::refuse && !empty) {
-    if (lock_ >= 0) ::close(lock_);
+  if (existing == Existing::refuse && !empty)
     throw ConfigError(fmt::format("--out: {} is not empty; nothing was changed. Choose another directory, continue the run "
                                   "in it with --resume, or replace it with --force",
                                   path_.string()));
-  }
   if (existing == Existing::replace) clear();
-}
-
-RunDirectory::~RunDirectory() {
-  if (lock_ >= 0) ::close(lock_);
 }
 
 void RunDirectory::clear() {

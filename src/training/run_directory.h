@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "util/csv.h"
+#include "util/posix.h"
 
 namespace bnlab::training {
 
@@ -25,7 +26,6 @@ class RunDirectory {
   /// Makes the directory (and its parents). Throws ConfigError where it isn't empty and `existing` says refuse, where another
   /// process writes into it, or where it can't be made or written to; the text names it and says what to do.
   RunDirectory(std::filesystem::path path, Existing existing);
-  ~RunDirectory();
   RunDirectory(const RunDirectory&) = delete;
   RunDirectory& operator=(const RunDirectory&) = delete;
 
@@ -43,7 +43,7 @@ class RunDirectory {
 
  private:
   std::filesystem::path path_;
-  int lock_ = -1;
+  posix::Descriptor lock_;
   std::map<std::string, std::uint64_t> continue_at_;
   std::map<std::string, std::unique_ptr<CsvWriter>> csv_;
 };

@@ -54,7 +54,7 @@ const Shape shapes[] = {{1, 1},       {60, 100},     {3, 17},       {1, 1, 1, 1}
 std::string name_of(const ::testing::TestParamInfo<Case>& test) {
   const auto& [function, shape, layout] = test.param;
   std::string name = config::name_of(function.function);
-  for (const std::int64_t extent : shape) name += "_" + std::to_string(extent);
+  for (const std::int64_t extent : shape) name.append("_").append(std::to_string(extent));
   return name + (layout == Layout::plain ? "_plain" : "_blocked");
 }
 

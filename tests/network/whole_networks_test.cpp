@@ -52,7 +52,7 @@ TEST_P(M3, GradientsEqualTheReference) {
 
 TEST_P(M3, FiveStepsEqualTheReference) {
   expect_training_equals_the_reference(from_file("mlp_3x100_sigmoid", GetParam()),
-                                       reference::m3(placement_of(GetParam())), 4, 2, 0.1, tolerance);
+                                       reference::m3(placement_of(GetParam())), 16, 2, 0.1, tolerance);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, M3, ::testing::Values(NormalizationType::none, NormalizationType::batch),

@@ -1,5 +1,6 @@
 """scripts/compare_pytorch.py: bnlab computes what PyTorch computes, and the comparison can fail."""
 
+import json
 import tempfile
 import unittest
 from pathlib import Path
@@ -7,6 +8,27 @@ from pathlib import Path
 import support
 
 CONFIGS = support.SOURCE / "configs"
+
+# Every kind of block, with odd sizes.
+ODD_NETWORK = {
+    "dataset": {"name": "fashion_mnist"},
+    "network": {"name": "odd", "activation": "tanh", "layers": [
+        {"normalization": {}},
+        {"conv": {"channels": 6, "kernel": [5, 3], "stride": [2, 1], "padding": [1, 2], "bias": True}},
+        {"normalization": {}},
+        {"activation": {"function": "sigmoid"}},
+        {"avg_pool": {"kernel": 3, "stride": 2, "padding": 1}},
+        {"conv_block": {"channels": 9, "groups": 3, "kernel": 1, "padding": 0}},
+        {"max_pool": {"kernel": [3, 2], "padding": [1, 0]}},
+        {"conv_block": {"channels": 17, "stride": 2, "activation": "relu"}},
+        {"global_avg_pool": {}},
+        {"flatten": {}},
+        {"repeat": {"count": 2, "layers": [{"dense_block": {"units": 13, "bias": True}}]}},
+        {"dense": {"units": 10}}]},
+    "normalization": {"type": "batch", "mask": {"every": 2}, "running_variance": "biased"},
+    "optimizer": {"learning_rate": 0.01, "momentum": 0.9},
+    "training": {"batch_size": 19},
+}
 
 
 def compare(config, *arguments):
@@ -41,6 +63,12 @@ class ComparePyTorchTest(unittest.TestCase):
                     "dataset.validation=100", "training.batch_size=17"]
         arguments = [argument for setting in settings for argument in ("--set", setting)]
         self.assert_agrees(compare("figure1_batch_normalization.json", "--steps", 40, *arguments))
+
+    def test_every_kind_of_block(self):
+        with tempfile.TemporaryDirectory() as folder:
+            config = Path(folder) / "odd.json"
+            config.write_text(json.dumps(ODD_NETWORK))
+            self.assert_agrees(compare(config, "--steps", 20))
 
     def test_convolutions_with_batch_normalization(self):
         # A rate at which 20 steps don't amplify rounding beyond the tolerance, see the script's description.

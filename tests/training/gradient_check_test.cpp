@@ -125,7 +125,8 @@ TEST(GradientCheck, ConstantFunctionWithZeroGradientPasses) {
 TEST(GradientCheck, WholeNetworks) {
   const data::Dataset dataset = test::small_dataset();
   const data::Scaler scaler(dataset, config::Scaling::standardized);
-  for (const auto& run : {test::small_mlp(config::NormalizationType::batch), test::small_conv(config::NormalizationType::none)}) {
+  for (const auto& run :
+       {test::small_mlp(config::NormalizationType::batch), test::small_conv(config::NormalizationType::none)}) {
     network::Network network(run, dataset.info, 6, true);
     test::run_first_batch(network, dataset, scaler);
     const NpzArrays before = network.weights();

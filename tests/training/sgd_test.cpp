@@ -119,9 +119,9 @@ TEST(Sgd, DecayLeavesNormalizationAndBiasesAlone) {
 }
 
 config::RunConfig wide_mlp() {
-  return test::small_config(NormalizationType::none, {test::block(config::Flatten{}),
-                                                      test::dense_block(3000, config::Activation::relu),
-                                                      test::dense_block(33, config::Activation::relu)});
+  return test::small_config(NormalizationType::none,
+                            {test::block(config::Flatten{}), test::dense_block(3000, config::Activation::relu),
+                             test::dense_block(33, config::Activation::relu)});
 }
 
 TEST(Sgd, EqualForOneAndTwoThreads) {
@@ -212,7 +212,8 @@ TEST(Sgd, RefusesAnotherState) {
   test::expect_contains(test::error_text<DataError>([&] { optimizer->set_state(missing); }), "dense2.weights.velocity");
   NpzArrays reshaped = state;
   reshaped["dense2.weights.velocity"].shape = {17, 3};
-  test::expect_contains(test::error_text<DataError>([&] { optimizer->set_state(reshaped); }), "dense2.weights.velocity");
+  test::expect_contains(test::error_text<DataError>([&] { optimizer->set_state(reshaped); }),
+                        "dense2.weights.velocity");
 }
 
 }  // namespace

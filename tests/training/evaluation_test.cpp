@@ -1,0 +1,148 @@
+// The evaluator against sums over single images.
+
+#include "training/evaluation.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "training/small_run.h"
+
+namespace bnlab::training {
+namespace {
+
+using config::NormalizationType;
+using config::Statistics;
+using onednn::Pass;
+
+struct State {
+  explicit State(config::RunConfig config)
+      : run(std::move(config)),
+        dataset(test::small_dataset()),
+        scaler(dataset, config::Scaling::unit),
+        network(run, dataset.info, run.training.batch_size) {
+    dataset.validation = test::split_of(5, 24, 5, 9);
+    // Running statistics that are neither the initial ones nor those of the batch.
+    for (int i = 0; i < 2; ++i) {
+      test::run_first_batch(network, dataset, scaler);
+      network.update_running_statistics();
+    }
+  }
+
+  /// Loss and accuracy from programs of the wanted batch sizes, one after another.
+  EvaluationRow direct(const data::Split& split, Pass pass, std::int64_t batch) {
+    double loss = 0;
+    std::int64_t correct = 0;
+    for (std::int64_t first = 0; first < split.size(); first += batch) {
+      std::vector<std::uint32_t> indices;
+      for (std::int64_t i = first; i < std::min(first + batch, split.size()); ++i)
+        indices.push_back(static_cast<std::uint32_t>(i));
+      const auto program = network.build(pass, static_cast<std::int64_t>(indices.size()));
+      scaler.gather(split, indices, program->images(), program->labels());
+      program->forward();
+      loss += program->mean_loss() * static_cast<double>(indices.size());
+      correct += program->correct();
+    }
+    const auto size = static_cast<double>(split.size());
+    return {0, "", "", loss / size, static_cast<double>(correct) / size};
+  }
+
+  config::RunConfig run;
+  data::Dataset dataset;
+  data::Scaler scaler;
+  network::Network network;
+};
+
+void expect_near(const EvaluationRow& row, const EvaluationRow& expected) {
+  EXPECT_NEAR(row.loss, expected.loss, 1e-6 * std::abs(expected.loss)) << row.split << " " << row.statistics;
+  EXPECT_DOUBLE_EQ(row.accuracy, expected.accuracy) << row.split << " " << row.statistics;
+}
+
+TEST(Evaluator, RunningStatisticsAreAsImageByImage) {
+  for (auto run : {test::small_mlp(NormalizationType::batch), test::small_conv(NormalizationType::batch),
+                   test::small_mlp(NormalizationType::none)}) {
+    run.evaluation.train_split = true;  // 23, 5 and 11 images in batches of 4: the last ones are short
+    State state(run);
+    Evaluator evaluator(state.network, state.dataset, state.scaler, state.run);
+    const auto rows = evaluator.evaluate(7);
+    ASSERT_EQ(rows.size(), 3u);
+    const std::vector<const data::Split*> splits{&state.dataset.train, &state.dataset.validation, &state.dataset.test};
+    const std::vector<std::string> names{"train", "validation", "test"};
+    for (std::size_t i = 0; i < 3; ++i) {
+      EXPECT_EQ(rows[i].step, 7);
+      EXPECT_EQ(rows[i].split, names[i]);
+      EXPECT_EQ(rows[i].statistics, "running");
+      expect_near(rows[i], state.direct(*splits[i], Pass::evaluate_population, 1));
+    }
+  }
+}
+
+TEST(Evaluator, BatchStatisticsAreThoseOfTrainingBatches) {
+  auto run = test::small_mlp(NormalizationType::batch);
+  run.evaluation.statistics = {Statistics::batch};
+  State state(run);
+  Evaluator evaluator(state.network, state.dataset, state.scaler, state.run);
+  const auto rows = evaluator.evaluate(0);
+  ASSERT_EQ(rows.size(), 2u);  // validation and test
+  EXPECT_EQ(rows[1].statistics, "batch");
+  expect_near(rows[0], state.direct(state.dataset.validation, Pass::evaluate_batch, 6));
+  expect_near(rows[1], state.direct(state.dataset.test, Pass::evaluate_batch, 6));
+}
+
+TEST(Evaluator, KindsOfStatisticsDiffer) {
+  auto run = test::small_mlp(NormalizationType::batch);
+  run.evaluation.statistics = {Statistics::running, Statistics::precise, Statistics::batch};
+  run.normalization.precise_batches = 3;
+  State state(run);
+  state.dataset.validation = {};
+  Evaluator evaluator(state.network, state.dataset, state.scaler, state.run);
+  const auto rows = evaluator.evaluate(0);
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[1].statistics, "precise");
+  EXPECT_NE(rows[0].loss, rows[1].loss);
+  EXPECT_NE(rows[1].loss, rows[2].loss);
+  EXPECT_NE(rows[0].loss, rows[2].loss);
+  // Precise statistics of one kind of batch stay: a second evaluation gives the same numbers.
+  const auto again = evaluator.evaluate(0);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(again[i].loss, rows[i].loss) << rows[i].statistics;
+}
+
+TEST(Evaluator, PopulationIsWhatNormalizationSays) {
+  for (const bool precise : {false, true}) {
+    auto run = test::small_mlp(NormalizationType::batch);
+    run.normalization.population = precise ? config::Population::precise : config::Population::running_average;
+    run.evaluation.statistics = {Statistics::population, Statistics::running, Statistics::precise};
+    State state(run);
+    state.dataset.validation = {};
+    const auto rows = Evaluator(state.network, state.dataset, state.scaler, state.run).evaluate(0);
+    ASSERT_EQ(rows.size(), 2u);
+    EXPECT_EQ(rows[0].statistics, precise ? "precise" : "running");
+    EXPECT_EQ(rows[1].statistics, precise ? "running" : "precise");
+  }
+}
+
+TEST(Evaluator, ChangesNoWeightStatisticOrGradient) {
+  auto run = test::small_conv(NormalizationType::batch);
+  run.evaluation.statistics = {Statistics::running, Statistics::precise, Statistics::batch};
+  State state(run);
+  Evaluator evaluator(state.network, state.dataset, state.scaler, state.run);
+  const NpzArrays weights = state.network.weights();
+  const NpzArrays gradients = state.network.gradients();
+  const std::vector<float> batch_mean = state.network.states()[0]->batch_mean;
+  evaluator.evaluate(0);
+  for (const auto& [name, array] : state.network.weights()) EXPECT_EQ(array.values, weights.at(name).values) << name;
+  for (const auto& [name, array] : state.network.gradients())
+    EXPECT_EQ(array.values, gradients.at(name).values) << name;
+  EXPECT_EQ(state.network.states()[0]->batch_mean, batch_mean);
+}
+
+TEST(Evaluator, BatchLargerThanTheSplit) {
+  auto run = test::small_mlp(NormalizationType::batch);
+  run.evaluation.batch_size = 500;
+  State state(run);
+  const auto rows = Evaluator(state.network, state.dataset, state.scaler, state.run).evaluate(0);
+  expect_near(rows[1], state.direct(state.dataset.test, Pass::evaluate_population, 1));
+}
+
+}  // namespace
+}  // namespace bnlab::training

@@ -1,0 +1,100 @@
+#include "training/run_directory.h"
+
+#include <gtest/gtest.h>
+
+#include "util/errors.h"
+#include "util/test_files.h"
+
+namespace bnlab::training {
+namespace {
+
+namespace fs = std::filesystem;
+using test::error_text;
+using test::expect_contains;
+
+TEST(RunDirectory, MakesMissingFolders) {
+  const test::TemporaryFolder folder;
+  const RunDirectory directory(folder / "a/b", Existing::refuse);
+  EXPECT_TRUE(fs::is_directory(folder / "a/b"));
+  EXPECT_EQ(directory.file("x"), folder / "a/b/x");
+}
+
+TEST(RunDirectory, RefusesAFolderThatIsNotEmpty) {
+  const test::TemporaryFolder folder;
+  test::write_text(folder / "something", "text");
+  const std::string text = error_text<ConfigError>([&] { RunDirectory(folder.path(), Existing::refuse); });
+  expect_contains(text, folder.path().string());
+  expect_contains(text, "--force");
+  EXPECT_EQ(test::read_text(folder / "something"), "text");
+}
+
+TEST(RunDirectory, ReplacesFilesOfARunAlone) {
+  const test::TemporaryFolder folder;
+  const std::vector<std::string> ours{"config.json",         "run.json",
+                                      "train.csv",           "eval.csv",
+                                      "weights.npz",         "batches.npy",
+                                      "weights_initial.npz", "gradients_first.npz",
+                                      "checkpoint.npz",      "activation_distribution.csv",
+                                      "gradient_norm.csv",   "normalization_state.csv"};
+  for (const std::string& name : ours) test::write_text(folder / name, "old");
+  test::write_text(folder / "notes.txt", "mine");
+  test::write_text(folder / "own.csv", "mine");
+  const RunDirectory directory(folder.path(), Existing::replace);
+  for (const std::string& name : ours) EXPECT_FALSE(fs::exists(folder / name)) << name;
+  EXPECT_TRUE(fs::exists(folder / "notes.txt"));
+  EXPECT_TRUE(fs::exists(folder / "own.csv"));
+}
+
+TEST(RunDirectory, ResumeKeepsEverything) {
+  const test::TemporaryFolder folder;
+  test::write_text(folder / "train.csv", "step\n1\n2\n");
+  RunDirectory directory(folder.path(), Existing::resume);
+  EXPECT_EQ(test::read_text(folder / "train.csv"), "step\n1\n2\n");
+  directory.continue_at({{"train", 7}});
+  directory.open_csv("train", {"step"}).add(std::int64_t{5}).end_row();
+  EXPECT_EQ(test::read_text(folder / "train.csv"), "step\n1\n5\n");
+  EXPECT_EQ(directory.csv_bytes(), (std::map<std::string, std::uint64_t>{{"train", 9}}));
+}
+
+TEST(RunDirectory, IsLockedWhileItLives) {
+  const test::TemporaryFolder folder;
+  {
+    const RunDirectory first(folder / "run", Existing::refuse);
+    for (const Existing existing : {Existing::refuse, Existing::replace, Existing::resume})
+      expect_contains(error_text<ConfigError>([&] { RunDirectory(folder / "run", existing); }), "another run");
+  }
+  const RunDirectory second(folder / "run", Existing::refuse);
+}
+
+TEST(RunDirectory, ARefusedFolderIsNotLeftLocked) {
+  const test::TemporaryFolder folder;
+  test::write_text(folder / "something", "text");
+  EXPECT_THROW(RunDirectory(folder.path(), Existing::refuse), ConfigError);
+  EXPECT_NO_THROW(RunDirectory(folder.path(), Existing::replace));
+}
+
+TEST(RunDirectory, AFailedReplacementIsNotLeftLocked) {
+  const test::TemporaryFolder folder;
+  fs::create_directories(folder / "train.csv/inside");
+  for (int i = 0; i < 2; ++i)
+    expect_contains(error_text<RunError>([&] { RunDirectory(folder.path(), Existing::replace); }), "train.csv");
+}
+
+TEST(RunDirectory, PathThatIsNoFolder) {
+  const test::TemporaryFolder folder;
+  test::write_text(folder / "file", "text");
+  for (const fs::path& path : {folder / "file", folder / "file/below", fs::path("/proc/bnlab_test/run")})
+    for (const Existing existing : {Existing::refuse, Existing::replace, Existing::resume})
+      expect_contains(error_text<ConfigError>([&] { RunDirectory(path, existing); }), path.string());
+  EXPECT_EQ(test::read_text(folder / "file"), "text");
+}
+
+TEST(RunDirectory, OneWriterForEachCsv) {
+  const test::TemporaryFolder folder;
+  RunDirectory directory(folder.path(), Existing::refuse);
+  directory.open_csv("gradient_norm", {"step"});
+  expect_contains(error_text<ConfigError>([&] { directory.open_csv("gradient_norm", {"step"}); }), "gradient_norm");
+}
+
+}  // namespace
+}  // namespace bnlab::training

@@ -1,0 +1,111 @@
+#include "training/run_summary.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "util/test_files.h"
+
+namespace bnlab::training {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double inf = std::numeric_limits<double>::infinity();
+
+RunSummary some_summary() {
+  RunSummary summary;
+  summary.status = "completed";
+  summary.steps = 30;
+  summary.progress.step = 20;
+  summary.progress.timed_steps = 10;
+  summary.progress.training_seconds = 4;
+  summary.progress.last_loss = 0.5;
+  summary.progress.evaluations = {{0, "test", "running", 2.0, 0.1},
+                                  {10, "test", "running", 1.0, 0.9},
+                                  {20, "test", "running", 1.5, 0.7},
+                                  {20, "train", "batch", 0.25, 1.0}};
+  return summary;
+}
+
+TEST(RunSummary, FinalAndBest) {
+  const Json json = Json::parse(run_json(some_summary(), {}));
+  EXPECT_EQ(json["status"], "completed");
+  EXPECT_EQ(json["last_step"], 20);
+  EXPECT_EQ(json["steps_per_second"], 2.5);
+  EXPECT_EQ(json["final"]["test"]["running"], (Json{{"step", 20}, {"loss", 1.5}, {"accuracy", 0.7}}));
+  EXPECT_EQ(json["best"]["test"]["running"],
+            (Json{{"accuracy", 0.9}, {"accuracy_step", 10}, {"loss", 1.0}, {"loss_step", 10}}));
+  EXPECT_EQ(json["best"]["train"]["batch"]["accuracy"], 1.0);
+  EXPECT_EQ(json["final"]["batch"]["loss"], 0.5);
+  EXPECT_FALSE(json.contains("error"));
+}
+
+TEST(RunSummary, NotFiniteBecomesNull) {
+  RunSummary summary = some_summary();
+  summary.status = "diverged";
+  summary.progress.last_loss = nan;
+  summary.progress.evaluations[2].loss = inf;
+  const Json json = Json::parse(run_json(summary, {}));
+  EXPECT_TRUE(json["final"]["batch"]["loss"].is_null());
+  EXPECT_TRUE(json["final"]["test"]["running"]["loss"].is_null());
+  EXPECT_EQ(json["best"]["test"]["running"]["loss"], 1.0);
+}
+
+TEST(RunSummary, BestIsFoundBehindALossThatIsNotFinite) {
+  for (const double bad : {nan, inf}) {
+    RunSummary summary = some_summary();
+    summary.progress.evaluations[0].loss = bad;
+    const Json json = Json::parse(run_json(summary, {}));
+    EXPECT_EQ(json["best"]["test"]["running"]["loss"], 1.0) << bad;
+    EXPECT_EQ(json["best"]["test"]["running"]["loss_step"], 10) << bad;
+  }
+}
+
+TEST(RunSummary, ARunWithoutAStep) {
+  RunSummary summary;
+  summary.status = "failed";
+  summary.error = "a \"quoted\" reason\nin two lines";
+  const Json json = Json::parse(run_json(summary, {}));
+  EXPECT_EQ(json["error"], summary.error);
+  EXPECT_EQ(json["steps_per_second"], 0);
+  EXPECT_TRUE(json["final"].empty());
+  EXPECT_TRUE(json["best"].empty());
+}
+
+TEST(RunSummary, TextThatIsNotUtf8) {
+  RunOptions options;
+  options.command_line = "bnlab train caf\xe9.json";
+  EXPECT_TRUE(Json::accept(run_json(some_summary(), options)));
+}
+
+TEST(RunSummary, LineForPeople) {
+  const std::string line = summary_line(some_summary());
+  test::expect_contains(line, "completed after 20 of 30 steps");
+  test::expect_contains(line, "test accuracy 0.7000, loss 1.5000 at step 20");
+}
+
+TEST(ReadEnd, ComesBack) {
+  const test::TemporaryFolder folder;
+  test::write_text(folder / "run.json", run_json(some_summary(), {}));
+  const auto end = read_end(folder / "run.json");
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->status, "completed");
+  EXPECT_EQ(end->last_step, 20);
+}
+
+TEST(ReadEnd, NothingWhereThereIsNone) {
+  const test::TemporaryFolder folder;
+  EXPECT_FALSE(read_end(folder / "missing.json"));
+  for (const char* text :
+       {"", "{", "[]", "5", "{}", R"({"status": "completed"})", R"({"status": 5, "last_step": 5})",
+        R"({"status": "completed", "last_step": "5"})", R"({"status": "completed", "last_step": 1.5})"}) {
+    test::write_text(folder / "run.json", text);
+    EXPECT_FALSE(read_end(folder / "run.json")) << text;
+  }
+}
+
+}  // namespace
+}  // namespace bnlab::training
