@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 #include <numeric>
 
@@ -101,8 +102,8 @@ void Network::update_running_statistics() {
 
 void Network::use_running_statistics() {
   for (const auto& state : states_) {
-    state->population_mean = state->running_mean;
-    state->population_variance = state->running_variance;
+    std::ranges::copy(state->running_mean, state->population_mean.begin());  // programs hold the addresses
+    std::ranges::copy(state->running_variance, state->population_variance.begin());
   }
 }
 
@@ -133,8 +134,8 @@ void Network::use_precise_statistics() {
   for (std::size_t i = 0; i < states_.size(); ++i) {
     auto& state = *states_[i];
     if (state.frozen) {
-      state.population_mean = state.running_mean;
-      state.population_variance = state.running_variance;
+      std::ranges::copy(state.running_mean, state.population_mean.begin());
+      std::ranges::copy(state.running_variance, state.population_variance.begin());
       continue;
     }
     for (std::size_t c = 0; c < state.population_mean.size(); ++c) {
@@ -173,8 +174,9 @@ void Network::set_weights(const NpzArrays& arrays) {
   for (const auto& parameter : parameters_.all())
     parameter->set_plain_value(floats(arrays, parameter->name, parameter->shape));
   for (const auto& state : states_) {
-    state->running_mean = floats(arrays, state->name + ".running_mean", {state->channels()});
-    state->running_variance = floats(arrays, state->name + ".running_variance", {state->channels()});
+    const Dims channels{state->channels()};
+    std::ranges::copy(floats(arrays, state->name + ".running_mean", channels), state->running_mean.begin());
+    std::ranges::copy(floats(arrays, state->name + ".running_variance", channels), state->running_variance.begin());
   }
   if (arrays.size() != expected)
     throw DataError(fmt::format("weights: the network has {} arrays, got {}", expected, arrays.size()));

@@ -82,7 +82,7 @@ class ActivationDistribution : public Probe {
         batches_(std::max<std::int64_t>(1, (config.examples + batch_ - 1) / batch_)),
         executable_(context.network.build(onednn::Pass::observe, batch_)),
         order_(context.run.training.seed, context.dataset.train.size(), batch_, RandomPurpose::probe),
-        csv_(context.directory.open_csv("activation_distribution",
+        csv_(context.open_csv("activation_distribution",
                                         {"step", "layer", "tensor", "unit", "p5", "p15", "p50", "p85", "p95", "mean",
                                          "standard_deviation", "fraction_saturated", "fraction_dead"})) {
     for (const Observation& observation : executable_->observations()) {

@@ -17,7 +17,7 @@ class GradientNorm : public Probe {
  public:
   explicit GradientNorm(const ProbeContext& context)
       : parameters_(context.network.parameters()),
-        csv_(context.directory.open_csv("gradient_norm", {"step", "parameter", "gradient_norm", "value_norm", "ratio"})) {}
+        csv_(context.open_csv("gradient_norm", {"step", "parameter", "gradient_norm", "value_norm", "ratio"})) {}
 
   Moment moment() const override { return Moment::gradients_ready; }
 

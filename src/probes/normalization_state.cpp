@@ -9,7 +9,7 @@ class NormalizationStateProbe : public Probe {
  public:
   explicit NormalizationStateProbe(const ProbeContext& context)
       : states_(context.network.states()),
-        csv_(context.directory.open_csv("normalization_state",
+        csv_(context.open_csv("normalization_state",
                                         {"step", "layer", "unit", "gamma", "beta", "running_mean", "running_variance",
                                          "batch_mean", "batch_variance"})) {}
 

@@ -2,13 +2,15 @@
 // A probe measures a run from outside: it reads, writes a CSV file of its own, and changes nothing.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "config/run_config.h"
 #include "data/dataset.h"
 #include "network/network.h"
-#include "training/run_directory.h"
+#include "util/csv.h"
 
 namespace bnlab::probes {
 
@@ -31,7 +33,8 @@ struct ProbeContext {
   const data::Dataset& dataset;
   const data::Scaler& scaler;
   const config::RunConfig& run;
-  training::RunDirectory& directory;
+  /// Opens NAME.csv in the run's directory; the writer outlives the probe.
+  std::function<CsvWriter&(const std::string& name, const std::vector<std::string>& columns)> open_csv;
 };
 
 /// Throws ConfigError where a probe asks for what the network doesn't have. Needs no data, so it can come before anything is

@@ -79,7 +79,9 @@ class Trainer {
     train_csv_ = &directory_.open_csv("train", {"step", "epoch", "examples", "learning_rate", "loss", "accuracy",
                                                 "gradient_norm", "weight_norm", "seconds"});
     eval_csv_ = &directory_.open_csv("eval", {"step", "epoch", "split", "statistics", "loss", "accuracy"});
-    const probes::ProbeContext context{network_, dataset_, scaler_, config_, directory_};
+    const probes::ProbeContext context{network_, dataset_, scaler_, config_,
+                                       [this](const std::string& name, const std::vector<std::string>& columns)
+                                           -> CsvWriter& { return directory_.open_csv(name, columns); }};
     for (const config::ProbeConfig& probe : config_.probes) probes_.push_back({probe.every, make_probe(probe, context)});
   }
 

@@ -133,51 +133,6 @@ class Gradcheck(ProgramTest):
         self.assertEqual(process.returncode, FAILED if "WRONG" in out else DONE)
 
     def test_without_data(self):
-        self.environment["BNLAB_DATA"] = "/nowhere"
-        out, error = self.run_program("describe", self.write_config(network={"layers": CONV}))
-        self.assertEqual(error, "")
-        self.assertRegex(out, r"\nconv1 +conv +\(8, 28, 28\) +72 ")
-        self.assertRegex(out, r"\nnormalization1\.gamma +\(8\) +8\n")
-        self.assertRegex(out, r"\ndense1\.weights +\(10, 5\) +50\n")
-        # 8*9 + 16, 5*8*9 + 10, 5*10 + 10
-        self.assertRegex(out, r"\ntotal +518 ")
-
-    def test_names_implementations(self):
-        for name in ("figure1_batch_normalization", "v6_batch_normalization"):
-            out, _ = self.run_program("describe", CONFIGS / f"{name}.json")
-            calls = [line.split(None, 2) for line in out.split("Calls of a training step")[1].splitlines()[2:]]
-            calls = [call for call in calls if len(call) == 3]
-            for layer, _, implementation in calls:
-                self.assertTrue(implementation.strip(), layer)
-            normalizations = [call for call in calls if call[0].startswith("normalization")]
-            self.assertGreaterEqual(len(normalizations), 6)
-
-    def test_flop(self):
-        # 64 x 784 x 17 multiplications and additions, once forward and once for the weights' gradient.
-        layers = [{"flatten": {}}, {"dense": {"units": 10}}]
-        out, _ = self.run_program("describe", self.write_config(network={"layers": layers}), "--set", "training.batch_size=64")
-        flop = 2 * 2 * 64 * 784 * 10
-        self.assertIn(f"{flop / 1e6:.3g} M", out)
-
-
-class Gradcheck(ProgramTest):
-    def test_right_gradients(self):
-        for layers in (config()["network"]["layers"], CONV):
-            path = self.write_config(network={"layers": layers}, initialization={"scheme": "xavier"})
-            out, _ = self.run_program("gradcheck", path, "--directions", 3, "--elements", 3)
-            rows = out.splitlines()
-            self.assertIn("all gradients agree", rows[-1])
-            results = [row.split()[0] for row in rows[1:] if row.startswith(("ok", "WRONG"))]
-            self.assertGreaterEqual(len(results), 6)
-            self.assertEqual(set(results), {"ok"})
-
-    def test_a_tolerance_that_nothing_meets(self):
-        # Rounding alone is more than this: the check must be able to fail.
-        out, _ = self.run_program("gradcheck", self.write_config(), "--tolerance", "1e-12", "--directions", 2,
-                                  "--elements", 2)
-        self.assertIn("1e-12", out)
-
-    def test_without_data(self):
         shutil.copytree(self.shared / "data" / "mnist", self.folder / "mnist")
         (self.folder / "mnist" / "train-labels-idx1-ubyte").unlink()
         self.run_program("gradcheck", self.write_config(dataset={"path": str(self.folder)}), status=3)

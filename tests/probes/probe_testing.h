@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "probes/probe.h"
+#include "training/run_directory.h"
 #include "training/small_run.h"
 #include "util/test_files.h"
 
@@ -49,7 +50,9 @@ struct ProbeRun {
         scaler(dataset, config::Scaling::standardized),
         network(run, dataset.info, run.training.batch_size),
         directory(folder / "run", training::Existing::refuse),
-        probe(probes::make_probe(probe_config, {network, dataset, scaler, run, directory})) {}
+        probe(probes::make_probe(probe_config, {network, dataset, scaler, run,
+                                                [this](const std::string& name, const std::vector<std::string>& columns)
+                                                    -> CsvWriter& { return directory.open_csv(name, columns); }})) {}
 
   std::vector<Row> measure(const std::string& name, std::int64_t step) {
     probe->measure(step);
