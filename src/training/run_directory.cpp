@@ -46,11 +46,12 @@ RunDirectory::RunDirectory(fs::path path, Existing existing) : path_(std::move(p
 }
 
 void RunDirectory::clear() {
-  for (const std::string& name : files_of_a_run()) {
-    std::error_code error;
-    fs::remove(file(name), error);
-    if (error) throw RunError(fmt::format("can't remove {}: {}", file(name).string(), error.message()));
-  }
+  for (const std::string& name : files_of_a_run())
+    for (const char* suffix : {"", ".tmp"}) {  // a kill in the middle of a write leaves the latter
+      std::error_code error;
+      fs::remove(file(name + suffix), error);
+      if (error) throw RunError(fmt::format("can't remove {}: {}", file(name + suffix).string(), error.message()));
+    }
 }
 
 CsvWriter& RunDirectory::open_csv(const std::string& name, const std::vector<std::string>& columns) {
