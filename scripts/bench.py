@@ -7,12 +7,15 @@ bnlab: steps_per_second of run.json, training only, without start, evaluation an
 PyTorch: eager mode, float32, contiguous tensors, the network that bnlab's config.json describes, in a loop of batch
 indexing from a float tensor in memory, zero_grad(set_to_none=True), forward, cross-entropy, backward and SGD; nothing
 is logged and no loss is read, which bnlab does every 10 steps. --channels-last times PyTorch in that memory format.
+Debian's PyTorch multiplies matrices with the BLAS that is installed; without OpenBLAS that is the reference one, which
+is not a fair opponent: install libopenblas0-pthread.
 Each case warms up PyTorch once, then alternates bnlab, PyTorch, bnlab, ...; the ratio is taken within each pair.
 
 Exit status: 0 done; 1 bnlab failed; 2 usage; 77 PyTorch or the data is missing.
 """
 
 import argparse
+import ctypes
 import json
 import math
 import os
@@ -53,6 +56,30 @@ def write_config(folder, name, config, steps):
     return path
 
 
+def blas_files():
+    """The BLAS libraries that this process has loaded."""
+    torch.ones(8, 8) @ torch.ones(8, 8)
+    try:
+        lines = Path("/proc/self/maps").read_text().splitlines()
+    except OSError:
+        return []
+    files = dict.fromkeys(line.split()[-1] for line in lines if "blas" in line or "mkl_" in line)
+    return [file for file in files if ".so" in file]
+
+
+def is_reference_blas(files):
+    return any("libblas" in file for file in files) and not any(
+        name in file for file in files for name in ("openblas", "blis", "atlas", "mkl"))
+
+
+def set_threads(threads):
+    """For PyTorch and for an OpenBLAS with threads of its own, which PyTorch doesn't control."""
+    torch.set_num_threads(threads)
+    for file in blas_files():
+        if "openblas" in file:
+            getattr(ctypes.CDLL(file), "openblas_set_num_threads", lambda _: None)(threads)
+
+
 class PyTorch:
     """The same training in eager PyTorch."""
 
@@ -88,7 +115,7 @@ def measure(name, arguments, data, folder):
     steps = SMOKE_STEPS if arguments.smoke else steps
     pairs = 1 if arguments.smoke else arguments.pairs
     path = write_config(folder, name, config, steps)
-    torch.set_num_threads(threads)
+    set_threads(threads)
     pytorch, runs, rates = None, [], []
     for _ in range(pairs):
         runs.append(compare_pytorch.train(arguments.bnlab, path, [], threads, folder / name))
@@ -126,7 +153,8 @@ def describe_machine(arguments):
     version = subprocess.run([arguments.bnlab, "--version"], capture_output=True, text=True).stdout.split("\n")
     onednn = next((line.strip(" -") for line in torch.__config__.show().splitlines() if "MKL-DNN" in line), "no oneDNN")
     return {"processor": processor(), "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 2),
-            "system": platform.platform(), "bnlab": ", ".join(line.strip() for line in version if line.strip()),
+            "system": platform.platform(), "blas of PyTorch": ", ".join(blas_files()) or "unknown",
+            "bnlab": ", ".join(line.strip() for line in version if line.strip()),
             "pytorch": f"{torch.__version__}, {onednn}, eager float32"
                        + (", channels_last" if arguments.channels_last else "")}
 
@@ -145,6 +173,9 @@ def bench(arguments, folder):
     machine = describe_machine(arguments)
     for key, value in machine.items():
         print(f"{key}: {value}")
+    if is_reference_blas(blas_files()):
+        print("bench.py: PyTorch uses the slow reference BLAS; install libopenblas0-pthread before quoting a ratio",
+              file=sys.stderr)
     if machine["load"] > 0.5 * machine["cores"]:
         print("bench.py: this machine is busy; expect a wide spread", file=sys.stderr)
     print(f"\n{'':18} {'batch':>5} {'':7} {'bnlab':>9} {'PyTorch':>9}  {'ratio':20} {'':7} {'bnlab':>7} "

@@ -20,13 +20,15 @@ required=(g++ cmake ninja-build pkg-config libdnnl-dev ocl-icd-opencl-dev libcli
           python3 python3-numpy python3-pandas python3-matplotlib)
 optional=(dataset-fashion-mnist)
 test_required=(libgtest-dev)
-test_optional=(python3-torch)
+# OpenBLAS: PyTorch would otherwise multiply matrices with the reference BLAS, ten times slower.
+test_optional=(python3-torch libopenblas0-pthread)
 
 # What it means that an optional package is not there, and what to do without it.
 without() {
   case $1 in
     dataset-fashion-mnist) echo "scripts/fetch_data.sh fashion_mnist downloads the data instead." ;;
     python3-torch) echo "The comparison with PyTorch is skipped; everything else works." ;;
+    libopenblas0-pthread) echo "PyTorch is slow then, and scripts/bench.py compares with a slow PyTorch." ;;
   esac
 }
 

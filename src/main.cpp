@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <new>
@@ -9,6 +10,7 @@
 
 #include "cli/command.h"
 #include "util/errors.h"
+#include "util/nearest.h"
 
 namespace {
 
@@ -20,15 +22,23 @@ std::string joined(int argc, char** argv) {
   return line;
 }
 
-int report(const std::string& text, ExitStatus status) {
+int report(const bnlab::cli::Context& context, const std::string& text, ExitStatus status) {
   fmt::print(stderr, "bnlab: {}\n", text);
+  if (context.logger) context.logger->debug("error: {}", text);
   return status;
 }
 
-int run(int argc, char** argv) {
-  bnlab::cli::Context context;
-  context.started = std::chrono::steady_clock::now();
-  context.command_line = joined(argc, argv);
+/// A first word that is no command; CLI11 itself would only say that one is missing.
+void check_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  if (std::find(names.begin(), names.end(), argv[1]) == names.end())
+    throw bnlab::ConfigError(fmt::format("{}: no such command{} Commands: {}", argv[1], bnlab::did_you_mean(argv[1], names),
+                                         bnlab::join(names)));
+}
+
+int run(int argc, char** argv, bnlab::cli::Context& context) {
   CLI::App app{"bnlab: experiments on batch normalization, from a JSON config to CSV and figures", "bnlab"};
   app.set_version_flag("--version", bnlab::cli::version_text);
   app.require_subcommand(1);
@@ -43,6 +53,10 @@ int run(int argc, char** argv) {
   bnlab::cli::add_schema(app, context);
   bnlab::cli::add_gradcheck(app, context);
   app.footer("Example:\n  bnlab train configs/first_experiment.json --set optimizer.learning_rate=1 --out results/first");
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return fmt::format("bnlab: {}\nRun with --help for more information.\n", error.what());
+  });
+  check_command(app, argc, argv);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -57,15 +71,18 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   // A file that grows past a limit is an error of the write, not the end of the program.
   std::signal(SIGXFSZ, SIG_IGN);
+  bnlab::cli::Context context;
+  context.started = std::chrono::steady_clock::now();
+  context.command_line = joined(argc, argv);
   try {
-    return run(argc, argv);
+    return run(argc, argv, context);
   } catch (const bnlab::ConfigError& error) {
-    return report(error.what(), ExitStatus::usage_error);
+    return report(context, error.what(), ExitStatus::usage_error);
   } catch (const bnlab::DataError& error) {
-    return report(error.what(), ExitStatus::data_error);
+    return report(context, error.what(), ExitStatus::data_error);
   } catch (const std::bad_alloc&) {
-    return report("out of memory; a smaller training.batch_size or network needs less", ExitStatus::failed);
+    return report(context, "out of memory; a smaller training.batch_size or network needs less", ExitStatus::failed);
   } catch (const std::exception& error) {
-    return report(error.what(), ExitStatus::failed);
+    return report(context, error.what(), ExitStatus::failed);
   }
 }

@@ -11,6 +11,10 @@
 
 namespace bnlab::cli {
 
+CLI::Validator not_empty() {
+  return {[](std::string& text) { return text.empty() ? std::string("must not be empty") : std::string(); }, "", "not empty"};
+}
+
 std::string version_text() {
   const BuildInfo build = build_info();
   return fmt::format("bnlab {} (revision {}{})\noneDNN {} using {}\ncompiler {}, {} build\nCPU {}", build.version,
@@ -22,10 +26,13 @@ void ConfigOptions::add_to(CLI::App& command) {
   command.add_option("CONFIG", file, "a run's config, JSON (see configs/ and README)")->required();
   command
       .add_option("--set", overrides,
-                  "set a value of the config: a dotted path and a JSON value, such as optimizer.learning_rate=0.5")
+                  "set a value of the config, a dotted path and a JSON value, such as optimizer.learning_rate=0.5; "
+                  "once for each value")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
-  command.add_option("--seed", seed, "seed of the run, the same as --set training.seed=N")->type_name("N");
+  command.add_option("--seed", seed, "seed of the run, the same as --set training.seed=N")
+      ->type_name("N")
+      ->check(not_empty());
   const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   command.add_option("--threads", threads, "threads of the run (a run repeats bit for bit with equal threads)")
       ->type_name("N")

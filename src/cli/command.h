@@ -21,6 +21,7 @@ struct Context {
   LogOptions log;
   std::string command_line;
   std::chrono::steady_clock::time_point started;
+  std::shared_ptr<spdlog::logger> logger;  // set by the subcommand that logs
   int exit_status = ExitStatus::done;  // set by the subcommand that runs
 };
 
@@ -31,6 +32,9 @@ void add_validate(CLI::App& app, Context& context);
 void add_list(CLI::App& app, Context& context);
 void add_schema(CLI::App& app, Context& context);
 void add_gradcheck(CLI::App& app, Context& context);
+
+/// Refuses an empty value of an option.
+CLI::Validator not_empty();
 
 /// The text of `bnlab --version`.
 std::string version_text();

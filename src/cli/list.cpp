@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <functional>
+#include <set>
 
 #include "cli/command.h"
 #include "config/load.h"
@@ -23,6 +25,17 @@ std::vector<std::string> datasets() {
   return {table(rows, 2)};
 }
 
+/// The experiment files of the checkout or the installation, which lie beside the folder of configs.
+std::vector<std::string> experiments() {
+  std::set<std::string> found;
+  for (const std::filesystem::path& configs : config::config_folders("configs")) {
+    std::error_code error;  // a folder that isn't there holds none
+    for (const auto& entry : std::filesystem::directory_iterator(configs / "../experiments", error))
+      if (entry.path().extension() == ".json") found.insert(entry.path().stem().string() + "\n");
+  }
+  return {found.begin(), found.end()};
+}
+
 template <class E>
 std::vector<std::string> names() {
   std::vector<std::string> names = config::names_of<E>();
@@ -43,6 +56,7 @@ const std::vector<Kind>& kinds() {
       {"initializations", names<config::InitializationScheme>},
       {"optimizers", names<config::OptimizerType>},
       {"probes", names<config::ProbeType>},
+      {"experiments", experiments},
   };
   return table;
 }

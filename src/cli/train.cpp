@@ -101,7 +101,8 @@ std::filesystem::path out_directory(const TrainOptions& options, const config::R
 }
 
 void train(const TrainOptions& options, Context& context) {
-  const auto logger = make_logger(context.log);
+  const auto logger = context.logger = make_logger(context.log);
+  logger->debug("{}", context.command_line);
   const config::RunConfig config = options.config.load();
   training::RunOptions run;
   run.directory = out_directory(options, config);
@@ -115,6 +116,7 @@ void train(const TrainOptions& options, Context& context) {
   Display display(logger, context.log);
   const training::RunResult result = training::run(config, run, display, stop_asked);
   display.clear();
+  logger->debug("{}: {}", run.directory.string(), result.summary);
   if (!context.log.quiet) fmt::print("{}: {}\n", run.directory.string(), result.summary);
   if (result.status == training::RunStatus::interrupted) {
     logger->warn("interrupted; continue with --resume --out {}", run.directory.string());
@@ -128,7 +130,9 @@ void add_train(CLI::App& app, Context& context) {
   const auto options = std::make_shared<TrainOptions>();
   CLI::App* command = app.add_subcommand("train", "train one network and write its metrics to a directory");
   options->config.add_to(*command);
-  command->add_option("--out", options->out, "directory of the run (default: results/CONFIG-seedN)")->type_name("DIR");
+  command->add_option("--out", options->out, "directory of the run (default: results/CONFIG-seedN)")
+      ->type_name("DIR")
+      ->check(not_empty());
   CLI::Option* resume = command->add_flag("--resume", options->resume, "continue an interrupted run in --out");
   command->add_flag("--force", options->force, "replace the run that --out holds")->excludes(resume);
   command->footer(

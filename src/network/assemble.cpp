@@ -96,7 +96,15 @@ bool in_mask(const LayerMask& mask, std::int64_t site, std::int64_t sites) {
   return false;
 }
 
+/// Throws unless at least one site is in the mask, and every site that it names is there.
 void check_mask(const LayerMask& mask, std::int64_t sites) {
+  if (sites == 0)
+    throw ConfigError("normalization.type: the network has no place to normalize (dense_block, conv_block, normalization); "
+                      "the type must be none");
+  if (mask.kind == LayerMask::Kind::every && mask.every > sites)
+    throw ConfigError(fmt::format("normalization.mask.every: must be at most {}, the normalization sites of the network, "
+                                  "got {}",
+                                  sites, mask.every));
   if (mask.kind != LayerMask::Kind::list) return;
   for (const std::int64_t site : mask.list)
     if (site < 1 || site > sites)
@@ -180,7 +188,6 @@ LayerList assemble(const config::NetworkConfig& network, const config::Normaliza
                    normalization::NormalizationStates& states) {
   Expander expander(network, normalization.placement);
   std::vector<Atom> atoms = expander.expand();
-  check_mask(normalization.mask, expander.sites());
   for (Atom& atom : atoms)
     if (Site* site = std::get_if<Site>(&atom))
       site->active =
@@ -192,6 +199,7 @@ LayerList assemble(const config::NetworkConfig& network, const config::Normaliza
     throw ConfigError(fmt::format("network: {}: the output must have the shape ({}), one value for each class of the "
                                   "dataset, got {}",
                                   list.empty() ? "layers" : list.back()->name(), classes, layers::shape_text(output)));
+  if (normalization.type != NormalizationType::none) check_mask(normalization.mask, expander.sites());
   if (parameters.all().empty()) throw ConfigError("network.layers: nothing to train: no layer has parameters");
   return list;
 }

@@ -10,7 +10,9 @@ using config::NormalizationType;
 
 double unbiased_factor(std::int64_t m) { return m > 1 ? static_cast<double>(m) / static_cast<double>(m - 1) : 1.0; }
 
-bool absorbs_bias(NormalizationType type) { return type == NormalizationType::batch; }
+bool absorbs_bias(NormalizationType type) {
+  return type == NormalizationType::batch || type == NormalizationType::frozen;
+}
 
 bool can_fuse_relu(NormalizationType type) {
   return type == NormalizationType::batch || type == NormalizationType::frozen;

@@ -49,7 +49,8 @@ struct NormalizationContext {
   bool relu_follows;  // a ReLU comes next and may be merged into the normalization
 };
 
-/// Whether a normalization of this type subtracts a mean, so that a bias before it has no effect (Ioffe & Szegedy 2015, 3.2).
+/// Whether a bias before a normalization of this type is left out (Ioffe & Szegedy 2015, 3.2): the mean of the batch takes it
+/// away again. With frozen statistics beta does a bias's work, and a network trained with batch statistics has none.
 bool absorbs_bias(config::NormalizationType type);
 /// Whether it can apply the ReLU that follows in the same call.
 bool can_fuse_relu(config::NormalizationType type);

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <numeric>
 
 #include "config/names.h"
 #include "data/batch_order.h"
@@ -16,6 +18,7 @@ namespace {
 
 using onednn::Observation;
 
+constexpr std::int64_t largest_measurement = std::int64_t{1} << 28;  // values, 1 GiB
 constexpr std::array percentiles{0.05, 0.15, 0.50, 0.85, 0.95};
 
 /// Percentiles by linear interpolation between order statistics (numpy's default), all nan where a value is; reorders
@@ -79,7 +82,7 @@ class ActivationDistribution : public Probe {
   ActivationDistribution(const config::ProbeConfig& config, const ProbeContext& context)
       : context_(context),
         batch_(context.run.training.batch_size),
-        batches_(std::max<std::int64_t>(1, (config.examples + batch_ - 1) / batch_)),
+        batches_(std::clamp<std::int64_t>((config.examples + batch_ - 1) / batch_, 1, context.dataset.train.size() / batch_)),
         executable_(context.network.build(onednn::Pass::observe, batch_)),
         order_(context.run.training.seed, context.dataset.train.size(), batch_, RandomPurpose::probe),
         csv_(context.open_csv("activation_distribution",
@@ -199,6 +202,14 @@ void check_activation_distribution(const config::ProbeConfig& config, const std:
   for (const network::LayerShape& layer : layers)
     if (std::find(functions.begin(), functions.end(), layer.type) != functions.end())
       widest = std::max(widest, layer.dst_shape[1]);
+  std::int64_t values = 0;  // of one image, that a measurement holds at once
+  for (const network::LayerShape& layer : layers)
+    if (std::find(functions.begin(), functions.end(), layer.type) != functions.end())
+      values += 2 * std::accumulate(layer.dst_shape.begin(), layer.dst_shape.end(), std::int64_t{1}, std::multiplies<>());
+  if (config.examples > 0 && values > largest_measurement / config.examples)
+    throw ConfigError(fmt::format("{}.examples: must be at most {} for this network, whose activations are held in memory "
+                                  "while they are sorted, got {}",
+                                  path, largest_measurement / values, config.examples));
   for (const std::int64_t unit : config.units)
     if (unit >= widest)
       throw ConfigError(fmt::format("{}.units: the widest activation layer has {} units, counted from 0, got {}", path,

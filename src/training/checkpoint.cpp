@@ -110,6 +110,9 @@ void save_checkpoint(const std::filesystem::path& path, const network::Network& 
   arrays[progress_prefix + "training_seconds"] = vector_of(std::vector{progress.training_seconds});
   arrays[progress_prefix + "last_loss"] = vector_of(std::vector{progress.last_loss});
   arrays[progress_prefix + "last_accuracy"] = vector_of(std::vector{progress.last_accuracy});
+  arrays[progress_prefix + "threads"] = vector_of(std::vector{progress.threads});
+  arrays[progress_prefix + "dataset_sha256"] =
+      vector_of(std::vector<std::int32_t>(progress.dataset_sha256.begin(), progress.dataset_sha256.end()));
   for (const auto& [name, bytes] : progress.csv_bytes)
     arrays[csv_prefix + name] = vector_of(std::vector<std::uint64_t>{bytes});
   put_evaluations(arrays, progress.evaluations);
@@ -127,6 +130,9 @@ Progress load_checkpoint(const std::filesystem::path& path, network::Network& ne
     progress.training_seconds = value_of<double>(values, "training_seconds");
     progress.last_loss = value_of<double>(values, "last_loss");
     progress.last_accuracy = value_of<double>(values, "last_accuracy");
+    progress.threads = value_of<std::int64_t>(values, "threads");
+    for (const std::int32_t code : values_of<std::int32_t>(values, "dataset_sha256"))
+      progress.dataset_sha256 += static_cast<char>(code);
     const NpzArrays csv = take(arrays, csv_prefix);
     for (const auto& [name, array] : csv) progress.csv_bytes[name] = value_of<std::uint64_t>(csv, name);
     progress.evaluations = take_evaluations(arrays);
@@ -134,7 +140,7 @@ Progress load_checkpoint(const std::filesystem::path& path, network::Network& ne
     network.set_weights(arrays);
     return progress;
   } catch (const DataError& error) {
-    throw DataError(fmt::format("{}: {}", path.string(), error.what()));
+    throw DataError(fmt::format("{}: {}; --force starts the run anew", path.string(), error.what()));
   }
 }
 

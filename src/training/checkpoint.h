@@ -16,6 +16,8 @@ struct Progress {
   double seconds = 0;            // of wall time, over all attempts
   double training_seconds = 0;   // of it, in steps that count for steps per second
   std::int64_t timed_steps = 0;
+  std::int64_t threads = 1;       // a run is bit-equal with equal threads alone
+  std::string dataset_sha256;
   double last_loss = 0;
   double last_accuracy = 0;
   std::vector<EvaluationRow> evaluations;

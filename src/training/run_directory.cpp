@@ -42,7 +42,6 @@ RunDirectory::RunDirectory(fs::path path, Existing existing) : path_(std::move(p
     throw ConfigError(fmt::format("--out: {} is not empty; nothing was changed. Choose another directory, continue the run "
                                   "in it with --resume, or replace it with --force",
                                   path_.string()));
-  if (existing == Existing::replace) clear();
 }
 
 void RunDirectory::clear() {

@@ -16,7 +16,7 @@ namespace bnlab::training {
 /// How a run treats a directory that holds something already.
 enum class Existing {
   refuse,   // an error unless the directory is empty or missing
-  replace,  // files of an earlier run are removed; others are left alone
+  replace,  // allowed; the caller clears it once the new run can begin
   resume    // an earlier run goes on
 };
 
@@ -32,7 +32,7 @@ class RunDirectory {
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path file(const std::string& name) const { return path_ / name; }
 
-  /// Removes what a run writes, so that it can start anew.
+  /// Removes what a run writes, so that it can start anew; other files are left alone.
   void clear();
   /// CSV files opened from now on continue after these many bytes, by file name.
   void continue_at(std::map<std::string, std::uint64_t> bytes) { continue_at_ = std::move(bytes); }

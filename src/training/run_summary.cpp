@@ -4,6 +4,8 @@
 
 #include <cmath>
 #include <fstream>
+#include <cmath>
+
 #include <nlohmann/json.hpp>
 
 #include "network/network.h"
@@ -97,8 +99,8 @@ std::string summary_line(const RunSummary& summary) {
                                  steps_per_second(summary.progress));
   for (auto row = summary.progress.evaluations.rbegin(); row != summary.progress.evaluations.rend(); ++row)
     if (row->split == "test")
-      return line + fmt::format("; test accuracy {:.4f}, loss {:.4f} at step {} ({} statistics)", row->accuracy, row->loss,
-                                row->step, row->statistics);
+      return line + fmt::format("; test accuracy {:.4f}, loss {:.4f} at step {} ({} statistics)", row->accuracy,
+                                std::isnan(row->loss) ? std::abs(row->loss) : row->loss, row->step, row->statistics);
   return line;
 }
 

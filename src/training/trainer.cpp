@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 
@@ -32,6 +33,20 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 bool is_due(std::int64_t step, std::int64_t every) { return every > 0 && step % every == 0; }
 
+/// Throws where a checkpoint is not of this data, these threads or this number of steps.
+void check_progress(const Progress& progress, const std::filesystem::path& file, const data::Dataset& dataset,
+                    const RunOptions& options, std::int64_t steps) {
+  if (progress.step < 0 || progress.step > steps)
+    throw DataError(fmt::format("{}: progress.step must be from 0 to {}, got {}; --force starts the run anew", file.string(),
+                                steps, progress.step));
+  if (progress.dataset_sha256 != dataset.sha256)
+    throw DataError(fmt::format("--resume: the data of {} are not those of the run so far: SHA-256 {}, now {}",
+                                dataset.info.name, progress.dataset_sha256, dataset.sha256));
+  if (progress.threads != options.threads)
+    throw ConfigError(fmt::format("--threads: must be {} as in the run so far, or its end would differ, got {}",
+                                  progress.threads, options.threads));
+}
+
 /// Fills in what depends on the data: epochs become steps.
 void resolve(config::RunConfig& config, const data::Dataset& dataset) {
   auto& training = config.training;
@@ -44,6 +59,10 @@ void resolve(config::RunConfig& config, const data::Dataset& dataset) {
     training.steps = std::max<std::int64_t>(1, std::llround(*training.epochs * per_epoch));
     training.epochs.reset();
   }
+  for (std::size_t i = 0; i < config.probes.size(); ++i)
+    if (config.probes[i].examples > examples)
+      throw ConfigError(fmt::format("probes.{}.examples: must be at most {}, the number of training images, got {}", i,
+                                    examples, config.probes[i].examples));
   if (config.record.batches && training.steps > largest_batch_record / training.batch_size)
     throw ConfigError(fmt::format("record.batches: steps x batch_size must be at most {}, got {} x {}",
                                   largest_batch_record, training.steps, training.batch_size));
@@ -70,7 +89,9 @@ class Trainer {
 
   /// Takes up a checkpoint; call before open_files.
   void resume() {
-    progress_ = load_checkpoint(directory_.file("checkpoint.npz"), network_, *optimizer_);
+    const std::filesystem::path file = directory_.file("checkpoint.npz");
+    progress_ = load_checkpoint(file, network_, *optimizer_);
+    check_progress(progress_, file, dataset_, options_, config_.training.steps);
     directory_.continue_at(progress_.csv_bytes);
     resumed_ = true;
   }
@@ -112,6 +133,8 @@ class Trainer {
       if (step < steps && is_due(step, config_.training.checkpoint_every)) save();
     }
     progress_.seconds = seconds_before + seconds_since(start);
+    // The last update may be the one that went too far.
+    if (status == RunStatus::completed && !has_finite_parameters()) status = RunStatus::diverged;
     finish(status);
     return status;
   }
@@ -162,6 +185,11 @@ class Trainer {
     return outcome;
   }
 
+  bool has_finite_parameters() {
+    const auto values = network_.parameters().values();
+    return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
+  }
+
   double epoch(std::int64_t step) const {
     return static_cast<double>(step) / static_cast<double>(order_.steps_per_epoch());
   }
@@ -187,6 +215,8 @@ class Trainer {
 
   void save() {
     progress_.csv_bytes = directory_.csv_bytes();
+    progress_.dataset_sha256 = dataset_.sha256;
+    progress_.threads = options_.threads;
     save_checkpoint(directory_.file("checkpoint.npz"), network_, *optimizer_, progress_);
   }
 
@@ -227,7 +257,12 @@ class Trainer {
 /// Whether the directory holds a run of this very config. Throws ConfigError where it is of another.
 bool holds_this_run(const RunDirectory& directory, const std::string& config_text) {
   const auto file = directory.file("config.json");
-  if (!std::filesystem::exists(file)) return false;
+  if (!std::filesystem::exists(file)) {
+    if (!std::filesystem::is_empty(directory.path()))
+      throw ConfigError(fmt::format("--resume: {} is not empty, and holds no run: it has no config.json; nothing was changed",
+                                    directory.path().string()));
+    return false;
+  }
   const auto bytes = read_file(file, std::uint64_t{1} << 28);
   if (std::string(bytes.begin(), bytes.end()) != config_text)
     throw ConfigError(fmt::format("--resume: {} is of another config; resume with the same config and options, or replace "
@@ -270,7 +305,12 @@ RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& d
   if (resumes)
     if (const auto ended = ended_run(directory)) return *ended;
   const bool continues = resumes && std::filesystem::exists(directory.file("checkpoint.npz"));
-  if (options.existing == Existing::resume && !continues) directory.clear();
+  // Whatever can fail before the first file changes comes first: an older run is not lost to an error.
+  Trainer trainer(config, dataset, options, directory);
+  if (continues)
+    trainer.resume();
+  else
+    directory.clear();
   write_file_atomically(directory.file("config.json"), config_text);
 
   RunSummary summary;
@@ -280,14 +320,12 @@ RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& d
   summary.dataset = dataset.info.name;
   summary.dataset_sha256 = dataset.sha256;
   summary.train_examples = dataset.train.size();
+  summary.parameters = trainer.parameter_count();
   const auto write_summary = [&] {
     write_file_atomically(directory.file("run.json"), run_json(summary, options));
   };
   try {
-    Trainer trainer(config, dataset, options, directory);
-    if (continues) trainer.resume();
     trainer.open_files();
-    summary.parameters = trainer.parameter_count();
     if (continues) display.message(fmt::format("continuing after step {}", trainer.progress().step));
     const RunStatus status = trainer.run(display, stop);
     summary.status = name_of(status);

@@ -109,7 +109,8 @@ class Describe(ProgramTest):
     def test_flop(self):
         # 64 x 784 x 17 multiplications and additions, once forward and once for the weights' gradient.
         layers = [{"flatten": {}}, {"dense": {"units": 10}}]
-        out, _ = self.run_program("describe", self.write_config(network={"layers": layers}), "--set", "training.batch_size=64")
+        out, _ = self.run_program("describe", self.write_config(network={"layers": layers}), "--set", "training.batch_size=64",
+                                  "--set", "normalization.type=none")
         flop = 2 * 2 * 64 * 784 * 10
         self.assertIn(f"{flop / 1e6:.3g} M", out)
 

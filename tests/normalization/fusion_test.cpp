@@ -34,10 +34,8 @@ class NormalizationInNetwork : public ::testing::TestWithParam<Case> {
     config.normalization.affine = GetParam().affine;
     return config;
   }
-  // Only a batch normalization right behind the linear layer makes its bias superfluous.
-  static bool has_bias() {
-    return GetParam().type != NormalizationType::batch || GetParam().placement == Placement::after_activation;
-  }
+  // A normalization right behind the linear layer takes the bias's place.
+  static bool has_bias() { return GetParam().placement == Placement::after_activation; }
   static reference::Mode mode() {
     return GetParam().type == NormalizationType::frozen ? reference::Mode::frozen : reference::Mode::batch;
   }

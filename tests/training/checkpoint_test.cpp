@@ -41,6 +41,8 @@ Progress some_progress() {
   progress.seconds = 1.25;
   progress.training_seconds = 0.75;
   progress.timed_steps = 77;
+  progress.threads = 2;
+  progress.dataset_sha256 = "0123456789abcdef";
   progress.last_loss = 0.1;
   progress.last_accuracy = 0.95;
   progress.evaluations = {{0, "train", "running", 2.5, 0.1},
@@ -63,6 +65,8 @@ TEST(Checkpoint, RoundTrip) {
     EXPECT_EQ(found.seconds, progress.seconds);
     EXPECT_EQ(found.training_seconds, progress.training_seconds);
     EXPECT_EQ(found.timed_steps, progress.timed_steps);
+    EXPECT_EQ(found.threads, progress.threads);
+    EXPECT_EQ(found.dataset_sha256, progress.dataset_sha256);
     EXPECT_EQ(found.last_loss, progress.last_loss);
     EXPECT_EQ(found.last_accuracy, progress.last_accuracy);
     EXPECT_EQ(found.csv_bytes, progress.csv_bytes);

@@ -39,7 +39,9 @@ TEST(RunDirectory, ReplacesFilesOfARunAlone) {
   for (const std::string& name : ours) test::write_text(folder / name, "old");
   test::write_text(folder / "notes.txt", "mine");
   test::write_text(folder / "own.csv", "mine");
-  const RunDirectory directory(folder.path(), Existing::replace);
+  RunDirectory directory(folder.path(), Existing::replace);
+  EXPECT_TRUE(fs::exists(folder / "weights.npz")) << "nothing goes before the new run can begin";
+  directory.clear();
   for (const std::string& name : ours) EXPECT_FALSE(fs::exists(folder / name)) << name;
   EXPECT_TRUE(fs::exists(folder / "notes.txt"));
   EXPECT_TRUE(fs::exists(folder / "own.csv"));
@@ -77,7 +79,7 @@ TEST(RunDirectory, AFailedReplacementIsNotLeftLocked) {
   const test::TemporaryFolder folder;
   fs::create_directories(folder / "train.csv/inside");
   for (int i = 0; i < 2; ++i)
-    expect_contains(error_text<RunError>([&] { RunDirectory(folder.path(), Existing::replace); }), "train.csv");
+    expect_contains(error_text<RunError>([&] { RunDirectory(folder.path(), Existing::replace).clear(); }), "train.csv");
 }
 
 TEST(RunDirectory, PathThatIsNoFolder) {
