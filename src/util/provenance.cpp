@@ -1,11 +1,11 @@
 #include "util/provenance.h"
 
 #include <fmt/chrono.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
+#include <cstdlib>
 #include <fstream>
 
 #include "bnlab_git_revision.h"
@@ -34,8 +34,11 @@ std::string utc_time() {
 }
 
 std::int64_t peak_memory_bytes() {
-  rusage usage{};
-  return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_maxrss * 1024 : 0;
+  // Not getrusage: it keeps the peak of the process that started this one.
+  std::ifstream file("/proc/self/status");
+  for (std::string line; std::getline(file, line);)
+    if (line.rfind("VmHWM:", 0) == 0) return std::strtoll(line.c_str() + 6, nullptr, 10) * 1024;
+  return 0;
 }
 
 }  // namespace bnlab
