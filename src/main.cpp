@@ -1,8 +1,8 @@
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
-#include <cerrno>
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <new>
@@ -34,8 +34,8 @@ void check_command(const CLI::App& app, int argc, char** argv) {
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
   if (std::find(names.begin(), names.end(), argv[1]) == names.end())
-    throw bnlab::ConfigError(fmt::format("{}: no such command{} Commands: {}", argv[1], bnlab::did_you_mean(argv[1], names),
-                                         bnlab::join(names)));
+    throw bnlab::ConfigError(fmt::format("{}: no such command{} Commands: {}", argv[1],
+                                         bnlab::did_you_mean(argv[1], names), bnlab::join(names)));
 }
 
 int run(int argc, char** argv, bnlab::cli::Context& context) {
@@ -52,7 +52,8 @@ int run(int argc, char** argv, bnlab::cli::Context& context) {
   bnlab::cli::add_list(app, context);
   bnlab::cli::add_schema(app, context);
   bnlab::cli::add_gradcheck(app, context);
-  app.footer("Example:\n  bnlab train configs/first_experiment.json --set optimizer.learning_rate=1 --out results/first");
+  app.footer(
+      "Example:\n  bnlab train configs/first_experiment.json --set optimizer.learning_rate=1 --out results/first");
   app.failure_message([](const CLI::App*, const CLI::Error& error) {
     return fmt::format("bnlab: {}\nRun with --help for more information.\n", error.what());
   });
@@ -62,7 +63,8 @@ int run(int argc, char** argv, bnlab::cli::Context& context) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? ExitStatus::done : ExitStatus::usage_error;
   }
-  if (std::fflush(stdout) != 0) throw bnlab::RunError("can't write to standard output: " + std::generic_category().message(errno));
+  if (std::fflush(stdout) != 0)
+    throw bnlab::RunError("can't write to standard output: " + std::generic_category().message(errno));
   return context.exit_status;
 }
 

@@ -12,7 +12,8 @@
 namespace bnlab::cli {
 
 CLI::Validator not_empty() {
-  return {[](std::string& text) { return text.empty() ? std::string("must not be empty") : std::string(); }, "", "not empty"};
+  return {[](std::string& text) { return text.empty() ? std::string("must not be empty") : std::string(); }, "",
+          "not empty"};
 }
 
 std::string version_text() {

@@ -1,5 +1,6 @@
 #pragma once
-// What the subcommands share. Each subcommand is one file: it adds its options to the parser, and a callback that does the work.
+// What the subcommands share. Each subcommand is one file: it adds its options to the parser, and a callback that does
+// the work.
 
 #include <CLI/CLI.hpp>
 #include <chrono>
@@ -22,7 +23,7 @@ struct Context {
   std::string command_line;
   std::chrono::steady_clock::time_point started;
   std::shared_ptr<spdlog::logger> logger;  // set by the subcommand that logs
-  int exit_status = ExitStatus::done;  // set by the subcommand that runs
+  int exit_status = ExitStatus::done;      // set by the subcommand that runs
 };
 
 /// Adds one subcommand.

@@ -33,16 +33,16 @@ std::string layer_table(network::Network& network) {
     rows.push_back({layer->name(), layer->type(), layers::shape_text(layer->dst_shape()),
                     parameters > 0 ? std::to_string(parameters) : "", flop > 0 ? count_text(flop) : ""});
   }
-  rows.push_back({"total", "", "", std::to_string(network.parameter_count()),
-                  count_text(flop_of(network.train().program(), ""))});
+  rows.push_back(
+      {"total", "", "", std::to_string(network.parameter_count()), count_text(flop_of(network.train().program(), ""))});
   return table(rows, 3);
 }
 
 std::string parameter_table(const network::Network& network) {
   std::vector<std::vector<std::string>> rows{{"parameter", "shape", "values"}};
   for (const auto& parameter : network.parameters().all())
-    rows.push_back({parameter->name, fmt::format("({})", fmt::join(parameter->shape, ", ")),
-                    std::to_string(parameter->count())});
+    rows.push_back(
+        {parameter->name, fmt::format("({})", fmt::join(parameter->shape, ", ")), std::to_string(parameter->count())});
   return table(rows, 2);
 }
 

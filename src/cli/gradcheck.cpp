@@ -58,7 +58,9 @@ void add_gradcheck(CLI::App& app, Context& context) {
   command->add_option("--directions", options->check.directions, "random directions for each parameter")
       ->check(CLI::Range(0, 10000))
       ->capture_default_str();
-  command->add_option("--elements", options->check.elements, "single values for each parameter, those with the largest gradients")
+  command
+      ->add_option("--elements", options->check.elements,
+                   "single values for each parameter, those with the largest gradients")
       ->check(CLI::Range(0, 1000000))
       ->capture_default_str();
   command->add_option("--tolerance", options->check.tolerance, "largest relative error that passes")
@@ -68,7 +70,8 @@ void add_gradcheck(CLI::App& app, Context& context) {
       "Examples:\n"
       "  bnlab gradcheck configs/figure1_batch_normalization.json\n"
       "  bnlab gradcheck configs/v6_batch_normalization.json --examples 8 --elements 20\n"
-      "\nErrors are relative to the gradient's norm, or to its largest value. The differences are of a loss in 32-bit floats, so\n"
+      "\nErrors are relative to the gradient's norm, or to its largest value. The differences are of a loss in 32-bit "
+      "floats, so\n"
       "errors of 1e-3 are rounding. Exit status 1 where a gradient differs.");
   command->callback([options, &context] { gradcheck(*options, context); });
 }

@@ -13,8 +13,7 @@ void add_schema(CLI::App& app, Context&) {
       "Examples:\n"
       "  bnlab schema > configs/schema.json\n"
       "  bnlab schema --markdown");
-  command->callback(
-      [markdown] { fmt::print("{}", *markdown ? config::markdown_reference() : config::json_schema()); });
+  command->callback([markdown] { fmt::print("{}", *markdown ? config::markdown_reference() : config::json_schema()); });
 }
 
 }  // namespace bnlab::cli

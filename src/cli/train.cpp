@@ -33,8 +33,8 @@ std::string duration_text(double seconds) {
   return fmt::format("{}:{:02}", total / 60, total % 60);
 }
 
-/// A bar with rate, loss and time left: on a terminal ten times a second in one line; elsewhere, with --verbose, one log line
-/// every ten seconds.
+/// A bar with rate, loss and time left: on a terminal ten times a second in one line; elsewhere, with --verbose, one
+/// log line every ten seconds.
 class Display : public training::RunDisplay {
  public:
   Display(std::shared_ptr<spdlog::logger> logger, const LogOptions& options)

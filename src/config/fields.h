@@ -193,7 +193,9 @@ void fields(V& v, TrainingConfig& c) {
   v.field("epochs", c.epochs, "passes over the training images, in place of steps; may be a fraction",
           above(0).at_most(1e6).instead_of("steps"));
   v.field("steps", c.steps, "updates of the weights", between(1, most_steps).unless("epochs", c.epochs.has_value()));
-  v.field("seed", c.seed, "of all random numbers: weights, batch order, the images that probes and precise statistics look at", at_least(0));
+  v.field("seed", c.seed,
+          "of all random numbers: weights, batch order, the images that probes and precise statistics look at",
+          at_least(0));
   v.field("eval_every", c.eval_every, "steps between two evaluations; 0: at the end only", between(0, most_steps));
   v.field("log_every", c.log_every, "steps between two rows of train.csv", between(1, most_steps));
   v.field("checkpoint_every", c.checkpoint_every, "steps between two checkpoints; 0: only when interrupted",

@@ -28,7 +28,8 @@ NetworkConfig load_network(const std::filesystem::path& file);
 /// Whether a JSON file is a network file (has `layers` at the top and no `dataset`), for `bnlab validate`.
 bool is_network_file(const std::filesystem::path& file);
 
-/// Whether a JSON file is a JSON Schema (its `$schema` names a draft of json-schema.org), as those beside the configs are.
+/// Whether a JSON file is a JSON Schema (its `$schema` names a draft of json-schema.org), as those beside the configs
+/// are.
 bool is_schema_file(const std::filesystem::path& file);
 
 /// The resolved config as JSON, every default in it, the network inline; parse() of it gives an equal config.

@@ -32,17 +32,17 @@ class ConvLayer : public Layer {
                                      .fan_in = inputs * window,
                                      .fan_out = spec.channels / groups_ * window});
     if (bias)
-      bias_ = &parameters_.declare(
-          {.name = context.name + ".bias", .kind = ParameterKind::bias, .shape = {spec.channels}});
+      bias_ =
+          &parameters_.declare({.name = context.name + ".bias", .kind = ParameterKind::bias, .shape = {spec.channels}});
   }
 
   Forward build(Builder& builder, const Tensor& src) override {
     const Dims dst_shape = batched_dst_shape(src);
     const Desc bias_desc = onednn::plain_desc({dst_shape[1]});
-    const auto pd = compat::convolution_forward(
-        builder.engine(), builder.prop_kind(), onednn::any_desc(src.shape), weights_->layout(weights_dims()),
-        bias_ ? &bias_desc : nullptr, onednn::any_desc(dst_shape), geometry_.stride, geometry_.padding.lower,
-        geometry_.padding.upper, builder.attributes());
+    const auto pd = compat::convolution_forward(builder.engine(), builder.prop_kind(), onednn::any_desc(src.shape),
+                                                weights_->layout(weights_dims()), bias_ ? &bias_desc : nullptr,
+                                                onednn::any_desc(dst_shape), geometry_.stride, geometry_.padding.lower,
+                                                geometry_.padding.upper, builder.attributes());
     parameters_.lay_out(*weights_, pd.weights_desc());
     if (bias_) parameters_.lay_out(*bias_, bias_desc);
 
@@ -117,7 +117,8 @@ class ConvLayer : public Layer {
 
 }  // namespace
 
-Sides padding_sides(const config::Padding& padding, const Dims& src_shape, config::Extent kernel, config::Extent stride) {
+Sides padding_sides(const config::Padding& padding, const Dims& src_shape, config::Extent kernel,
+                    config::Extent stride) {
   if (!padding.same) {
     const Dims both{padding.extent.height, padding.extent.width};
     return {both, both};
@@ -143,10 +144,11 @@ Dims window_output(const LayerContext& context, const char* type, config::Extent
   for (std::size_t i = 0; i < 2; ++i) {
     const std::int64_t padded = context.src_shape[i + 2] + sides.lower[i] + sides.upper[i];
     if (kernels[i] > padded)
-      throw ConfigError(fmt::format("network: {}: {} window ({}, {}) does not fit the padded image: input {}, padding "
-                                    "({}, {})",
-                                    context.name, type, kernel.height, kernel.width, shape_text(context.src_shape),
-                                    sides.lower[0], sides.lower[1]));
+      throw ConfigError(
+          fmt::format("network: {}: {} window ({}, {}) does not fit the padded image: input {}, padding "
+                      "({}, {})",
+                      context.name, type, kernel.height, kernel.width, shape_text(context.src_shape), sides.lower[0],
+                      sides.lower[1]));
     output.push_back((padded - kernels[i]) / strides[i] + 1);
   }
   return output;
@@ -156,9 +158,10 @@ std::unique_ptr<Layer> make_conv(const LayerContext& context, const config::Conv
   require_image(context, "conv");
   const std::int64_t inputs = context.src_shape[1];
   if (inputs % spec.groups != 0 || spec.channels % spec.groups != 0)
-    throw ConfigError(fmt::format("network: {}: groups must divide the channels of input and output, got {} groups, "
-                                  "input {}, {} output channels",
-                                  context.name, spec.groups, shape_text(context.src_shape), spec.channels));
+    throw ConfigError(
+        fmt::format("network: {}: groups must divide the channels of input and output, got {} groups, "
+                    "input {}, {} output channels",
+                    context.name, spec.groups, shape_text(context.src_shape), spec.channels));
   const Sides sides = padding_sides(spec.padding, context.src_shape, spec.kernel, spec.stride);
   const Dims output = window_output(context, "conv", spec.kernel, spec.stride, sides);
   Geometry geometry{{spec.stride.height, spec.stride.width}, sides};

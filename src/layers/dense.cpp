@@ -20,14 +20,16 @@ class DenseLayer : public Layer {
                                      .shape = {units, inputs},
                                      .fan_in = inputs,
                                      .fan_out = units});
-    if (bias) bias_ = &parameters_.declare({.name = context.name + ".bias", .kind = ParameterKind::bias, .shape = {units}});
+    if (bias)
+      bias_ = &parameters_.declare({.name = context.name + ".bias", .kind = ParameterKind::bias, .shape = {units}});
   }
 
   Forward build(Builder& builder, const Tensor& src) override {
     const Dims dst_shape = batched_dst_shape(src);
     const Desc bias_desc = onednn::plain_desc({dst_shape[1]});
-    const auto pd = compat::inner_product_forward(
-        builder.engine(), builder.prop_kind(), onednn::any_desc(src.shape), weights_->layout(weights_->shape), bias_ ? &bias_desc : nullptr, onednn::any_desc(dst_shape), builder.attributes());
+    const auto pd = compat::inner_product_forward(builder.engine(), builder.prop_kind(), onednn::any_desc(src.shape),
+                                                  weights_->layout(weights_->shape), bias_ ? &bias_desc : nullptr,
+                                                  onednn::any_desc(dst_shape), builder.attributes());
     parameters_.lay_out(*weights_, pd.weights_desc());
     if (bias_) parameters_.lay_out(*bias_, bias_desc);
 
@@ -53,8 +55,8 @@ class DenseLayer : public Layer {
                         const dnnl::memory& input, const Tensor& diff_dst) {
     const Desc bias_desc = onednn::plain_desc({diff_dst.shape[1]});
     const auto pd = compat::inner_product_backward_weights(
-        builder.engine(), input.get_desc(), onednn::any_desc(weights_->shape),
-        bias_ ? &bias_desc : nullptr, onednn::any_desc(diff_dst.shape), hint, builder.attributes());
+        builder.engine(), input.get_desc(), onednn::any_desc(weights_->shape), bias_ ? &bias_desc : nullptr,
+        onednn::any_desc(diff_dst.shape), hint, builder.attributes());
     const bool same_layout = pd.diff_weights_desc() == weights_->diff.get_desc();
     const dnnl::memory diff_weights = same_layout ? weights_->diff : builder.allocate(pd.diff_weights_desc());
     builder.add("backward_weights", pd, dnnl::inner_product_backward_weights(pd),
@@ -68,9 +70,9 @@ class DenseLayer : public Layer {
 
   Tensor backward_data(Builder& builder, const dnnl::inner_product_forward::primitive_desc& hint, const Tensor& src,
                        const Tensor& diff_dst) {
-    const auto pd = compat::inner_product_backward_data(
-        builder.engine(), onednn::any_desc(src.shape), onednn::any_desc(weights_->shape), onednn::any_desc(diff_dst.shape), hint,
-        builder.attributes());
+    const auto pd = compat::inner_product_backward_data(builder.engine(), onednn::any_desc(src.shape),
+                                                        onednn::any_desc(weights_->shape),
+                                                        onednn::any_desc(diff_dst.shape), hint, builder.attributes());
     const Tensor diff_src{builder.allocate(pd.diff_src_desc()), src.shape, true};
     builder.add("backward_data", pd, dnnl::inner_product_backward_data(pd),
                 {{DNNL_ARG_WEIGHTS, builder.adapt(weights_->value, pd.weights_desc())},
@@ -89,8 +91,9 @@ class DenseLayer : public Layer {
 
 std::unique_ptr<Layer> make_dense(const LayerContext& context, const config::Dense& spec, bool bias) {
   if (context.src_shape.size() != 2)
-    throw ConfigError(fmt::format("network: {}: dense needs a vector, got {}; put a flatten or global_avg_pool before it",
-                                  context.name, shape_text(context.src_shape)));
+    throw ConfigError(
+        fmt::format("network: {}: dense needs a vector, got {}; put a flatten or global_avg_pool before it",
+                    context.name, shape_text(context.src_shape)));
   return std::make_unique<DenseLayer>(context, spec.units, bias);
 }
 

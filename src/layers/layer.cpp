@@ -13,8 +13,8 @@ std::string shape_text(const Dims& shape) {
 
 void require_image(const LayerContext& context, const char* type) {
   if (context.src_shape.size() != 4)
-    throw ConfigError(fmt::format("network: {}: {} needs an image (channels, height, width), got {}", context.name, type,
-                                  shape_text(context.src_shape)));
+    throw ConfigError(fmt::format("network: {}: {} needs an image (channels, height, width), got {}", context.name,
+                                  type, shape_text(context.src_shape)));
 }
 
 }  // namespace bnlab::layers

@@ -1,5 +1,6 @@
 #pragma once
-// What a layer is: a shape rule, parameters that it declared when it was made, and a recipe that adds its calls to a program.
+// What a layer is: a shape rule, parameters that it declared when it was made, and a recipe that adds its calls to a
+// program.
 
 #include <functional>
 #include <memory>
@@ -19,8 +20,8 @@ using onednn::Tensor;
 /// d loss / d src, an empty tensor where `src.needs_diff` was false.
 using Backward = std::function<Tensor(Builder&, const Tensor& diff_dst)>;
 
-/// The result of adding a layer's forward calls. `backward` is empty for programs without a backward pass and for layers
-/// before the first parameter.
+/// The result of adding a layer's forward calls. `backward` is empty for programs without a backward pass and for
+/// layers before the first parameter.
 struct Forward {
   Tensor dst;
   Backward backward;
@@ -30,7 +31,10 @@ class Layer {
  public:
   /// Shapes are those of a batch of one: (1, C) or (1, C, H, W).
   Layer(std::string name, std::string type, Dims src_shape, Dims dst_shape)
-      : name_(std::move(name)), type_(std::move(type)), src_shape_(std::move(src_shape)), dst_shape_(std::move(dst_shape)) {}
+      : name_(std::move(name)),
+        type_(std::move(type)),
+        src_shape_(std::move(src_shape)),
+        dst_shape_(std::move(dst_shape)) {}
   virtual ~Layer() = default;
   Layer(const Layer&) = delete;
   Layer& operator=(const Layer&) = delete;
@@ -60,16 +64,16 @@ class Layer {
 
 /// Where a layer stands when it is made.
 struct LayerContext {
-  std::string name;    // unique in the network: "dense2"
-  Dims src_shape;      // (1, ...)
+  std::string name;  // unique in the network: "dense2"
+  Dims src_shape;    // (1, ...)
   Parameters& parameters;
 };
 
 /// "(128, 7, 7)", without the batch.
 std::string shape_text(const Dims& shape);
 
-/// A square block of 4-D descriptors of equal rank: throws ConfigError "conv2: needs an image (C, H, W), got (100)" unless
-/// `shape` is (1, C, H, W).
+/// A square block of 4-D descriptors of equal rank: throws ConfigError "conv2: needs an image (C, H, W), got (100)"
+/// unless `shape` is (1, C, H, W).
 void require_image(const LayerContext& context, const char* type);
 
 }  // namespace bnlab::layers

@@ -15,8 +15,8 @@ struct LossBuffers {
 };
 
 /// Mean cross-entropy of the softmax of `logits` (N, K): -1/N sum_n log softmax(logits_n)[label_n]. Loss, accuracy and
-/// d loss / d logits in one pass; the sum is in double precision. `dst` of the result is empty, and its `backward` takes an empty tensor
-/// and returns d loss / d logits. Requires labels in [0, K).
+/// d loss / d logits in one pass; the sum is in double precision. `dst` of the result is empty, and its `backward`
+/// takes an empty tensor and returns d loss / d logits. Requires labels in [0, K).
 Forward build_cross_entropy(Builder& builder, const Tensor& logits, LossBuffers& buffers);
 
 }  // namespace bnlab::layers

@@ -38,7 +38,8 @@ std::vector<float> Parameter::plain(const float* laid_out_values) const {
   const onednn::Desc desc = value.get_desc();
   const onednn::Desc plain_order = onednn::plain_desc(onednn::compat::dims_of(desc));
   // The source is read only.
-  reorder(dnnl::memory(desc, engine, const_cast<float*>(laid_out_values)), dnnl::memory(plain_order, engine, values.data()));
+  reorder(dnnl::memory(desc, engine, const_cast<float*>(laid_out_values)),
+          dnnl::memory(plain_order, engine, values.data()));
   return values;
 }
 
@@ -47,7 +48,8 @@ void Parameter::set_plain(float* laid_out_values, std::span<const float> values)
   const dnnl::engine engine = value.get_engine();
   const onednn::Desc desc = value.get_desc();
   const onednn::Desc plain_order = onednn::plain_desc(onednn::compat::dims_of(desc));
-  reorder(dnnl::memory(plain_order, engine, const_cast<float*>(values.data())), dnnl::memory(desc, engine, laid_out_values));
+  reorder(dnnl::memory(plain_order, engine, const_cast<float*>(values.data())),
+          dnnl::memory(desc, engine, laid_out_values));
 }
 
 Parameter& Parameters::declare(Parameter parameter) {

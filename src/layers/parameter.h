@@ -13,17 +13,17 @@ namespace bnlab::layers {
 
 enum class ParameterKind { weights, bias, gamma, beta };
 
-/// One trainable array. Values are f32 in the layout that oneDNN chose for the forward call of the training program; the
-/// gradient has the same layout. Padding in that layout is zero and stays zero.
+/// One trainable array. Values are f32 in the layout that oneDNN chose for the forward call of the training program;
+/// the gradient has the same layout. Padding in that layout is zero and stays zero.
 struct Parameter {
-  std::string name;            // "conv1.weights"
+  std::string name;  // "conv1.weights"
   ParameterKind kind = ParameterKind::weights;
-  onednn::Dims shape;          // as it is written to files: (O, I), (O, I/groups, kh, kw), (C)
-  std::int64_t fan_in = 1;     // inputs of one unit, for the initialization of weights
-  std::int64_t fan_out = 1;    // outputs that one input reaches
-  double initial_value = 0;    // of a bias, gamma or beta
-  dnnl::memory value{};        // set by Parameters::lay_out
-  dnnl::memory diff{};         // d loss / d value
+  onednn::Dims shape;        // as it is written to files: (O, I), (O, I/groups, kh, kw), (C)
+  std::int64_t fan_in = 1;   // inputs of one unit, for the initialization of weights
+  std::int64_t fan_out = 1;  // outputs that one input reaches
+  double initial_value = 0;  // of a bias, gamma or beta
+  dnnl::memory value{};      // set by Parameters::lay_out
+  dnnl::memory diff{};       // d loss / d value
 
   std::int64_t count() const;
   bool laid_out() const { return static_cast<bool>(value); }

@@ -40,9 +40,9 @@ class PoolLayer : public Layer {
                 {{DNNL_ARG_SRC, src.memory}, {DNNL_ARG_DST, dst.memory}, {DNNL_ARG_WORKSPACE, workspace}});
     if (!builder.has_backward() || !src.needs_diff) return {dst, {}};
     return {dst, [=, this](Builder& b, const Tensor& diff_dst) {
-              const auto back = compat::pooling_backward(
-                  b.engine(), window_.algorithm, src.memory.get_desc(), pd.dst_desc(), stride, kernel,
-                  window_.padding.lower, window_.padding.upper, pd, b.attributes());
+              const auto back =
+                  compat::pooling_backward(b.engine(), window_.algorithm, src.memory.get_desc(), pd.dst_desc(), stride,
+                                           kernel, window_.padding.lower, window_.padding.upper, pd, b.attributes());
               const Tensor diff_src{b.allocate(back.diff_src_desc()), src.shape, true};
               b.add("backward_data", back, dnnl::primitive(back),
                     {{DNNL_ARG_DIFF_DST, b.adapt(diff_dst.memory, back.diff_dst_desc())},
@@ -63,10 +63,10 @@ std::unique_ptr<Layer> make_pool(const LayerContext& context, const char* type, 
   const config::Extent stride = spec.stride.value_or(spec.kernel);
   const Dims both{spec.padding.height, spec.padding.width};
   if (spec.padding.height >= spec.kernel.height || spec.padding.width >= spec.kernel.width)
-    throw ConfigError(fmt::format("network: {}: {} padding ({}, {}) must be smaller than the window ({}, {}), or a window "
-                                  "may lie wholly in it",
-                                  context.name, type, spec.padding.height, spec.padding.width, spec.kernel.height,
-                                  spec.kernel.width));
+    throw ConfigError(fmt::format(
+        "network: {}: {} padding ({}, {}) must be smaller than the window ({}, {}), or a window "
+        "may lie wholly in it",
+        context.name, type, spec.padding.height, spec.padding.width, spec.kernel.height, spec.kernel.width));
   const Sides sides{both, both};
   const Dims output = window_output(context, type, spec.kernel, stride, sides);
   const Dims image{1, context.src_shape[1], output[0], output[1]};
@@ -87,8 +87,9 @@ std::unique_ptr<Layer> make_global_avg_pool(const LayerContext& context) {
   require_image(context, "global_avg_pool");
   const config::Extent whole{context.src_shape[2], context.src_shape[3]};
   const std::int64_t channels = context.src_shape[1];
-  return std::make_unique<PoolLayer>(context, "global_avg_pool", Dims{1, channels, 1, 1}, Dims{1, channels},
-                                     Window{dnnl::algorithm::pooling_avg_exclude_padding, whole, whole, {{0, 0}, {0, 0}}});
+  return std::make_unique<PoolLayer>(
+      context, "global_avg_pool", Dims{1, channels, 1, 1}, Dims{1, channels},
+      Window{dnnl::algorithm::pooling_avg_exclude_padding, whole, whole, {{0, 0}, {0, 0}}});
 }
 
 }  // namespace bnlab::layers

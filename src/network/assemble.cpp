@@ -54,19 +54,20 @@ class Expander {
  private:
   void expand(const std::vector<Block>& blocks) {
     for (const Block& block : blocks)
-      std::visit(Overloaded{
-                     [&](const config::Repeat& repeat) {
-                       for (std::int64_t i = 0; i < repeat.count; ++i) expand(repeat.layers);
-                     },
-                     [&](const config::DenseBlock& b) { add_block(static_cast<const config::Dense&>(b), b.activation); },
-                     [&](const config::ConvBlock& b) { add_block(static_cast<const config::Conv&>(b), b.activation); },
-                     [&](const config::Normalization&) { atoms_.emplace_back(Site{++sites_}); },
-                     [&](const config::ActivationBlock& b) {
-                       atoms_.emplace_back(ActivationAtom{b.function.value_or(network_.activation)});
-                     },
-                     [&](const auto& spec) { atoms_.emplace_back(spec); },
-                 },
-                 block.spec);
+      std::visit(
+          Overloaded{
+              [&](const config::Repeat& repeat) {
+                for (std::int64_t i = 0; i < repeat.count; ++i) expand(repeat.layers);
+              },
+              [&](const config::DenseBlock& b) { add_block(static_cast<const config::Dense&>(b), b.activation); },
+              [&](const config::ConvBlock& b) { add_block(static_cast<const config::Conv&>(b), b.activation); },
+              [&](const config::Normalization&) { atoms_.emplace_back(Site{++sites_}); },
+              [&](const config::ActivationBlock& b) {
+                atoms_.emplace_back(ActivationAtom{b.function.value_or(network_.activation)});
+              },
+              [&](const auto& spec) { atoms_.emplace_back(spec); },
+          },
+          block.spec);
   }
 
   template <class Linear>
@@ -87,11 +88,16 @@ class Expander {
 
 bool in_mask(const LayerMask& mask, std::int64_t site, std::int64_t sites) {
   switch (mask.kind) {
-    case LayerMask::Kind::all: return true;
-    case LayerMask::Kind::first: return site == 1;
-    case LayerMask::Kind::last: return site == sites;
-    case LayerMask::Kind::list: return std::find(mask.list.begin(), mask.list.end(), site) != mask.list.end();
-    case LayerMask::Kind::every: return site % mask.every == 0;
+    case LayerMask::Kind::all:
+      return true;
+    case LayerMask::Kind::first:
+      return site == 1;
+    case LayerMask::Kind::last:
+      return site == sites;
+    case LayerMask::Kind::list:
+      return std::find(mask.list.begin(), mask.list.end(), site) != mask.list.end();
+    case LayerMask::Kind::every:
+      return site % mask.every == 0;
   }
   return false;
 }
@@ -99,16 +105,19 @@ bool in_mask(const LayerMask& mask, std::int64_t site, std::int64_t sites) {
 /// Throws unless at least one site is in the mask, and every site that it names is there.
 void check_mask(const LayerMask& mask, std::int64_t sites) {
   if (sites == 0)
-    throw ConfigError("normalization.type: the network has no place to normalize (dense_block, conv_block, normalization); "
-                      "the type must be none");
+    throw ConfigError(
+        "normalization.type: the network has no place to normalize (dense_block, conv_block, normalization); "
+        "the type must be none");
   if (mask.kind == LayerMask::Kind::every && mask.every > sites)
-    throw ConfigError(fmt::format("normalization.mask.every: must be at most {}, the normalization sites of the network, "
-                                  "got {}",
-                                  sites, mask.every));
+    throw ConfigError(
+        fmt::format("normalization.mask.every: must be at most {}, the normalization sites of the network, "
+                    "got {}",
+                    sites, mask.every));
   if (mask.kind != LayerMask::Kind::list) return;
   for (const std::int64_t site : mask.list)
     if (site < 1 || site > sites)
-      throw ConfigError(fmt::format("normalization.mask: the network has {} normalization sites, got site {}", sites, site));
+      throw ConfigError(
+          fmt::format("normalization.mask: the network has {} normalization sites, got site {}", sites, site));
 }
 
 class Assembler {
@@ -125,23 +134,24 @@ class Assembler {
  private:
   void add(const std::vector<Atom>& atoms, std::size_t i) {
     using namespace layers;
-    std::visit(Overloaded{
-                   [&](const config::Dense& spec) { push(make_dense(context("dense"), spec, has_bias(spec, atoms, i))); },
-                   [&](const config::Conv& spec) { push(make_conv(context("conv"), spec, has_bias(spec, atoms, i))); },
-                   [&](const config::MaxPool& spec) { push(make_max_pool(context("max_pool"), spec)); },
-                   [&](const config::AvgPool& spec) { push(make_avg_pool(context("avg_pool"), spec)); },
-                   [&](const config::GlobalAvgPool&) { push(make_global_avg_pool(context("global_avg_pool"))); },
-                   [&](const config::Flatten&) { push(make_flatten(context("flatten"))); },
-                   [&](const ActivationAtom& atom) {
-                     push(make_activation(context("activation"), atom.function, i > 0 && fuses(atoms, i - 1)));
-                   },
-                   [&](const Site& site) {
-                     if (!site.active) return;
-                     const LayerContext here{fmt::format("normalization{}", site.number), shape_, parameters_};
-                     push(normalization::make_normalization({here, normalization_, states_, fuses(atoms, i)}));
-                   },
-               },
-               atoms[i]);
+    std::visit(
+        Overloaded{
+            [&](const config::Dense& spec) { push(make_dense(context("dense"), spec, has_bias(spec, atoms, i))); },
+            [&](const config::Conv& spec) { push(make_conv(context("conv"), spec, has_bias(spec, atoms, i))); },
+            [&](const config::MaxPool& spec) { push(make_max_pool(context("max_pool"), spec)); },
+            [&](const config::AvgPool& spec) { push(make_avg_pool(context("avg_pool"), spec)); },
+            [&](const config::GlobalAvgPool&) { push(make_global_avg_pool(context("global_avg_pool"))); },
+            [&](const config::Flatten&) { push(make_flatten(context("flatten"))); },
+            [&](const ActivationAtom& atom) {
+              push(make_activation(context("activation"), atom.function, i > 0 && fuses(atoms, i - 1)));
+            },
+            [&](const Site& site) {
+              if (!site.active) return;
+              const LayerContext here{fmt::format("normalization{}", site.number), shape_, parameters_};
+              push(normalization::make_normalization({here, normalization_, states_, fuses(atoms, i)}));
+            },
+        },
+        atoms[i]);
   }
 
   LayerContext context(const std::string& kind) {
@@ -196,9 +206,10 @@ LayerList assemble(const config::NetworkConfig& network, const config::Normaliza
   LayerList list = Assembler(normalization, input_shape, parameters, states).assemble(atoms);
   const Dims output = list.empty() ? input_shape : list.back()->dst_shape();
   if (output != Dims{1, classes})
-    throw ConfigError(fmt::format("network: {}: the output must have the shape ({}), one value for each class of the "
-                                  "dataset, got {}",
-                                  list.empty() ? "layers" : list.back()->name(), classes, layers::shape_text(output)));
+    throw ConfigError(
+        fmt::format("network: {}: the output must have the shape ({}), one value for each class of the "
+                    "dataset, got {}",
+                    list.empty() ? "layers" : list.back()->name(), classes, layers::shape_text(output)));
   if (normalization.type != NormalizationType::none) check_mask(normalization.mask, expander.sites());
   if (parameters.all().empty()) throw ConfigError("network.layers: nothing to train: no layer has parameters");
   return list;

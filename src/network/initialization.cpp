@@ -19,10 +19,14 @@ Spread spread_of(const layers::Parameter& parameter, const config::Initializatio
   const auto fan_in = static_cast<double>(parameter.fan_in);
   const auto fan_out = static_cast<double>(parameter.fan_out);
   switch (config.scheme) {
-    case InitializationScheme::gaussian: return {config.std, Distribution::normal};
-    case InitializationScheme::uniform: return {config.bound / std::sqrt(3.0), Distribution::uniform};
-    case InitializationScheme::xavier: return {std::sqrt(2.0 / (fan_in + fan_out)), config.distribution};
-    case InitializationScheme::he: break;
+    case InitializationScheme::gaussian:
+      return {config.std, Distribution::normal};
+    case InitializationScheme::uniform:
+      return {config.bound / std::sqrt(3.0), Distribution::uniform};
+    case InitializationScheme::xavier:
+      return {std::sqrt(2.0 / (fan_in + fan_out)), config.distribution};
+    case InitializationScheme::he:
+      break;
   }
   return {std::sqrt(2.0 / fan_in), config.distribution};
 }
@@ -38,8 +42,8 @@ std::vector<float> initial_value(const layers::Parameter& parameter, const confi
   const double scale = spread.std * config.gain;
   for (float& value : values) {
     // A uniform variable on (-b, b) has the standard deviation b / sqrt(3).
-    const double unit = spread.distribution == Distribution::normal ? random.normal()
-                                                                    : (2.0 * random.uniform() - 1.0) * std::sqrt(3.0);
+    const double unit =
+        spread.distribution == Distribution::normal ? random.normal() : (2.0 * random.uniform() - 1.0) * std::sqrt(3.0);
     value = static_cast<float>(scale * unit);
   }
   return values;

@@ -48,7 +48,8 @@ Network::Network(const config::RunConfig& config, const data::DatasetInfo& datas
   for (const auto& parameter : parameters_.all())
     parameter->set_plain_value(initial_value(*parameter, config.initialization, config.training.seed));
   for (const auto& state : states_)
-    precise_.push_back({std::vector<double>(state->running_mean.size()), std::vector<double>(state->running_mean.size())});
+    precise_.push_back(
+        {std::vector<double>(state->running_mean.size()), std::vector<double>(state->running_mean.size())});
 }
 
 std::unique_ptr<Executable> Network::build(Pass pass, std::int64_t batch_size, bool diff_input) {
@@ -190,7 +191,8 @@ std::vector<LayerShape> check(const config::RunConfig& config, const data::Datas
   layers::Parameters parameters{dnnl::engine(dnnl::engine::kind::cpu, 0)};
   normalization::NormalizationStates states;
   std::vector<LayerShape> shapes;
-  for (const auto& layer : assemble(config.network, config.normalization, image_shape(dataset), dataset.classes, parameters, states))
+  for (const auto& layer :
+       assemble(config.network, config.normalization, image_shape(dataset), dataset.classes, parameters, states))
     shapes.push_back({layer->name(), layer->type(), layer->dst_shape()});
   return shapes;
 }

@@ -54,8 +54,8 @@ class Executable {
 
 class Network {
  public:
-  /// Builds the layers, the training program for `batch_size`, and the initial parameters. `diff_input`: the training program
-  /// also computes the gradient of the input. Throws ConfigError where the network doesn't fit the data.
+  /// Builds the layers, the training program for `batch_size`, and the initial parameters. `diff_input`: the training
+  /// program also computes the gradient of the input. Throws ConfigError where the network doesn't fit the data.
   Network(const config::RunConfig& config, const data::DatasetInfo& dataset, std::int64_t batch_size,
           bool diff_input = false);
 
@@ -69,8 +69,8 @@ class Network {
 
   /// Copies the running statistics to where programs with population statistics read them.
   void use_running_statistics();
-  /// Averages over batches (Ioffe & Szegedy 2015, algorithm 2): call reset, then accumulate after each forward() of a program
-  /// with Pass::evaluate_batch of that batch size, then use.
+  /// Averages over batches (Ioffe & Szegedy 2015, algorithm 2): call reset, then accumulate after each forward() of a
+  /// program with Pass::evaluate_batch of that batch size, then use.
   void reset_precise_statistics();
   void accumulate_precise_statistics(std::int64_t batch_size);
   void use_precise_statistics();

@@ -69,8 +69,8 @@ class BatchNormalizationLayer : public layers::Layer {
                  {DNNL_ARG_DST, dst.memory}});
     if (!builder.has_backward() || !dst.needs_diff) return {dst, {}};
     return {dst, [=, this](Builder& b, const Tensor& diff_dst) {
-              const auto back = compat::batch_normalization_backward(b.engine(), data, data, epsilon_, flags, pd,
-                                                                     b.attributes());
+              const auto back =
+                  compat::batch_normalization_backward(b.engine(), data, data, epsilon_, flags, pd, b.attributes());
               const Tensor diff_src{b.allocate(data), src.shape, true};
               const bool takes_shift = beta_ && compat::batch_normalization_backward_takes_shift;
               const dnnl::memory shift = takes_shift ? beta_->value : dnnl::memory();
@@ -115,7 +115,8 @@ class BatchNormalizationLayer : public layers::Layer {
   std::pair<dnnl::memory, dnnl::memory> statistics_for(Builder& builder) {
     const Desc desc = onednn::plain_desc({state_.channels()});
     const auto wrap = [&](std::vector<float>& values) { return dnnl::memory(desc, builder.engine(), values.data()); };
-    if (builder.pass() == Pass::evaluate_population) return {wrap(state_.population_mean), wrap(state_.population_variance)};
+    if (builder.pass() == Pass::evaluate_population)
+      return {wrap(state_.population_mean), wrap(state_.population_variance)};
     if (given_statistics(builder)) return {wrap(state_.running_mean), wrap(state_.running_variance)};
     if (builder.pass() == Pass::train) return {wrap(state_.batch_mean), wrap(state_.batch_variance)};
     if (builder.pass() == Pass::evaluate_batch) return {wrap(state_.evaluated_mean), wrap(state_.evaluated_variance)};
@@ -132,7 +133,8 @@ class BatchNormalizationLayer : public layers::Layer {
     if (src.memory.get_desc() != onednn::plain_desc(src.shape) && compat::dims_of(src.memory.get_desc()) == image)
       candidates.push_back(src.memory.get_desc());
     if (src.shape.size() == 2) candidates.push_back(tagged(Tag::nhwc));
-    candidates.insert(candidates.end(), {tagged(Tag::nChw16c), tagged(Tag::nChw8c), tagged(Tag::nhwc), tagged(Tag::nchw)});
+    candidates.insert(candidates.end(),
+                      {tagged(Tag::nChw16c), tagged(Tag::nChw8c), tagged(Tag::nhwc), tagged(Tag::nchw)});
     Desc best = candidates.back();
     int best_rank = -1;
     for (const Desc& candidate : candidates) {

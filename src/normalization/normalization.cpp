@@ -20,9 +20,12 @@ bool can_fuse_relu(NormalizationType type) {
 
 std::unique_ptr<layers::Layer> make_normalization(const NormalizationContext& context) {
   switch (context.config.type) {
-    case NormalizationType::batch: return make_batch(context, BatchStatistics::of_batch);
-    case NormalizationType::frozen: return make_batch(context, BatchStatistics::frozen);
-    case NormalizationType::none: break;
+    case NormalizationType::batch:
+      return make_batch(context, BatchStatistics::of_batch);
+    case NormalizationType::frozen:
+      return make_batch(context, BatchStatistics::frozen);
+    case NormalizationType::none:
+      break;
   }
   throw std::logic_error("a normalization of type none has no layer");
 }

@@ -14,7 +14,7 @@ namespace bnlab::normalization {
 /// Statistics of one normalization layer, all (C), variances as the name says. Owned by the network, so that programs,
 /// checkpoints and probes share them.
 struct NormalizationState {
-  std::string name;  // of the layer: "normalization2"
+  std::string name;                          // of the layer: "normalization2"
   const layers::Parameter* gamma = nullptr;  // null without affine
   const layers::Parameter* beta = nullptr;
 
@@ -49,8 +49,9 @@ struct NormalizationContext {
   bool relu_follows;  // a ReLU comes next and may be merged into the normalization
 };
 
-/// Whether a bias before a normalization of this type is left out (Ioffe & Szegedy 2015, 3.2): the mean of the batch takes it
-/// away again. With frozen statistics beta does a bias's work, and a network trained with batch statistics has none.
+/// Whether a bias before a normalization of this type is left out (Ioffe & Szegedy 2015, 3.2): the mean of the batch
+/// takes it away again. With frozen statistics beta does a bias's work, and a network trained with batch statistics has
+/// none.
 bool absorbs_bias(config::NormalizationType type);
 /// Whether it can apply the ReLU that follows in the same call.
 bool can_fuse_relu(config::NormalizationType type);

@@ -88,9 +88,7 @@ void Builder::copy(const dnnl::memory& src, const dnnl::memory& dst) {
   add("reorder", pd, dnnl::reorder(pd), {{DNNL_ARG_FROM, src}, {DNNL_ARG_TO, dst}});
 }
 
-dnnl::memory Builder::plain(const Tensor& tensor) {
-  return adapt(tensor.memory, plain_desc(tensor.shape));
-}
+dnnl::memory Builder::plain(const Tensor& tensor) { return adapt(tensor.memory, plain_desc(tensor.shape)); }
 
 void Builder::touch(const dnnl::memory& memory) {
   const auto found = buffer_of_.find(memory.get());
@@ -192,8 +190,8 @@ void Program::run(const dnnl::stream& stream, std::size_t first, std::size_t las
       call.kernel->run();
       continue;
     }
-    const dnnl_status_t status = dnnl_primitive_execute(call.primitive, handle, static_cast<int>(call.arguments.size()),
-                                                        call.arguments.data());
+    const dnnl_status_t status =
+        dnnl_primitive_execute(call.primitive, handle, static_cast<int>(call.arguments.size()), call.arguments.data());
     if (status != dnnl_success) throw_failed(info_[i], status);
   }
 }

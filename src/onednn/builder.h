@@ -1,5 +1,6 @@
 #pragma once
-// The Builder puts a Program together: it allocates buffers, changes layouts where two calls disagree, and prepares calls.
+// The Builder puts a Program together: it allocates buffers, changes layouts where two calls disagree, and prepares
+// calls.
 
 #include <initializer_list>
 #include <string>
@@ -20,10 +21,10 @@ struct Tensor {
 
 /// What a program is for.
 enum class Pass {
-  train,                 // batch statistics, forward and backward
-  observe,               // as train, but every tensor that a probe may read is kept and nothing is fused
-  evaluate_population,   // population statistics, forward only
-  evaluate_batch,        // batch statistics, forward only
+  train,                // batch statistics, forward and backward
+  observe,              // as train, but every tensor that a probe may read is kept and nothing is fused
+  evaluate_population,  // population statistics, forward only
+  evaluate_batch,       // batch statistics, forward only
 };
 
 /// A tensor that a probe may read from a program with Pass::observe, in plain order.
@@ -66,8 +67,8 @@ class Builder {
   /// The same bytes under another descriptor of equal size.
   dnnl::memory view(const dnnl::memory& memory, const Desc& desc);
 
-  /// `memory` itself when it has the descriptor already, else a new buffer and a reorder to it. Where the dimensions differ,
-  /// as after a flatten, the values keep their C order; the numbers of values must be equal.
+  /// `memory` itself when it has the descriptor already, else a new buffer and a reorder to it. Where the dimensions
+  /// differ, as after a flatten, the values keep their C order; the numbers of values must be equal.
   dnnl::memory adapt(const dnnl::memory& memory, const Desc& desc);
   /// Adds a reorder from `src` into `dst` when their descriptors differ; requires them to be different buffers.
   void copy(const dnnl::memory& src, const dnnl::memory& dst);
@@ -101,8 +102,8 @@ class Builder {
     std::uint64_t offset = 0;
     std::vector<dnnl::memory> memories;
   };
-  void add_call(const char* operation, const char* implementation, const dnnl::primitive& primitive, Arguments arguments,
-                const Desc& scratchpad, double flop);
+  void add_call(const char* operation, const char* implementation, const dnnl::primitive& primitive,
+                Arguments arguments, const Desc& scratchpad, double flop);
   void touch(const dnnl::memory& memory);
   void place_buffers();
 
@@ -113,7 +114,7 @@ class Builder {
   Program program_;
   std::vector<Buffer> buffers_;
   std::unordered_map<const void*, std::size_t> buffer_of_;  // dnnl_memory_t -> index into buffers_
-  std::vector<std::size_t> scratchpads_;  // indices into the program's memories
+  std::vector<std::size_t> scratchpads_;                    // indices into the program's memories
   std::uint64_t scratchpad_bytes_ = 0;
   std::vector<Observation> observations_;
 };

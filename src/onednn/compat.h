@@ -1,6 +1,6 @@
 #pragma once
-// The only file that looks at the version of oneDNN: one function for each primitive descriptor that bnlab makes, the same
-// for 2.6 and 3.x. Each throws dnnl::error where oneDNN has no implementation for the arguments.
+// The only file that looks at the version of oneDNN: one function for each primitive descriptor that bnlab makes, the
+// same for 2.6 and 3.x. Each throws dnnl::error where oneDNN has no implementation for the arguments.
 
 #include <string>
 #include <utility>
@@ -19,8 +19,9 @@ inline Dims dims_of(const Desc& desc) { return desc.get_dims(); }
 inline Dims padded_dims_of(const Desc& desc) { return desc.get_padded_dims(); }
 inline dnnl::memory::data_type type_of(const Desc& desc) { return desc.get_data_type(); }
 
-inline auto inner_product_forward(const dnnl::engine& engine, dnnl::prop_kind prop, const Desc& src, const Desc& weights,
-                                  const Desc* bias, const Desc& dst, const dnnl::primitive_attr& attr) {
+inline auto inner_product_forward(const dnnl::engine& engine, dnnl::prop_kind prop, const Desc& src,
+                                  const Desc& weights, const Desc* bias, const Desc& dst,
+                                  const dnnl::primitive_attr& attr) {
   using Pd = dnnl::inner_product_forward::primitive_desc;
   return bias ? Pd(engine, prop, src, weights, *bias, dst, attr) : Pd(engine, prop, src, weights, dst, attr);
 }
@@ -60,17 +61,17 @@ inline auto convolution_backward_weights(const dnnl::engine& engine, const Desc&
                                          const dnnl::primitive_attr& attr) {
   using Pd = dnnl::convolution_backward_weights::primitive_desc;
   const auto algorithm = dnnl::algorithm::convolution_direct;
-  return diff_bias ? Pd(engine, algorithm, src, diff_weights, *diff_bias, diff_dst, strides, padding_l, padding_r, hint,
-                        attr)
-                   : Pd(engine, algorithm, src, diff_weights, diff_dst, strides, padding_l, padding_r, hint, attr);
+  return diff_bias
+             ? Pd(engine, algorithm, src, diff_weights, *diff_bias, diff_dst, strides, padding_l, padding_r, hint, attr)
+             : Pd(engine, algorithm, src, diff_weights, diff_dst, strides, padding_l, padding_r, hint, attr);
 }
 
-inline auto pooling_forward(const dnnl::engine& engine, dnnl::prop_kind prop, dnnl::algorithm algorithm, const Desc& src,
-                            const Desc& dst, const Dims& strides, const Dims& kernel, const Dims& padding_l,
-                            const Dims& padding_r, const dnnl::primitive_attr& attr) {
+inline auto pooling_forward(const dnnl::engine& engine, dnnl::prop_kind prop, dnnl::algorithm algorithm,
+                            const Desc& src, const Desc& dst, const Dims& strides, const Dims& kernel,
+                            const Dims& padding_l, const Dims& padding_r, const dnnl::primitive_attr& attr) {
   const Dims no_dilation(strides.size(), 0);
-  return dnnl::pooling_forward::primitive_desc(engine, prop, algorithm, src, dst, strides, kernel, no_dilation, padding_l,
-                                               padding_r, attr);
+  return dnnl::pooling_forward::primitive_desc(engine, prop, algorithm, src, dst, strides, kernel, no_dilation,
+                                               padding_l, padding_r, attr);
 }
 inline auto pooling_backward(const dnnl::engine& engine, dnnl::algorithm algorithm, const Desc& diff_src,
                              const Desc& diff_dst, const Dims& strides, const Dims& kernel, const Dims& padding_l,
@@ -81,8 +82,8 @@ inline auto pooling_backward(const dnnl::engine& engine, dnnl::algorithm algorit
                                                 padding_l, padding_r, hint, attr);
 }
 
-inline auto eltwise_forward(const dnnl::engine& engine, dnnl::prop_kind prop, dnnl::algorithm algorithm, const Desc& data,
-                            float alpha, float beta, const dnnl::primitive_attr& attr) {
+inline auto eltwise_forward(const dnnl::engine& engine, dnnl::prop_kind prop, dnnl::algorithm algorithm,
+                            const Desc& data, float alpha, float beta, const dnnl::primitive_attr& attr) {
   return dnnl::eltwise_forward::primitive_desc(engine, prop, algorithm, data, data, alpha, beta, attr);
 }
 inline auto eltwise_backward(const dnnl::engine& engine, dnnl::algorithm algorithm, const Desc& diff, const Desc& data,
@@ -91,16 +92,17 @@ inline auto eltwise_backward(const dnnl::engine& engine, dnnl::algorithm algorit
   return dnnl::eltwise_backward::primitive_desc(engine, algorithm, diff, diff, data, alpha, beta, hint, attr);
 }
 
-inline auto batch_normalization_forward(const dnnl::engine& engine, dnnl::prop_kind prop, const Desc& data, float epsilon,
-                                        dnnl::normalization_flags flags, const dnnl::primitive_attr& attr) {
+inline auto batch_normalization_forward(const dnnl::engine& engine, dnnl::prop_kind prop, const Desc& data,
+                                        float epsilon, dnnl::normalization_flags flags,
+                                        const dnnl::primitive_attr& attr) {
   return dnnl::batch_normalization_forward::primitive_desc(engine, prop, data, data, epsilon, flags, attr);
 }
 inline auto batch_normalization_backward(const dnnl::engine& engine, const Desc& diff, const Desc& data, float epsilon,
                                          dnnl::normalization_flags flags,
                                          const dnnl::batch_normalization_forward::primitive_desc& hint,
                                          const dnnl::primitive_attr& attr) {
-  return dnnl::batch_normalization_backward::primitive_desc(engine, dnnl::prop_kind::backward, diff, diff, data, epsilon,
-                                                            flags, hint, attr);
+  return dnnl::batch_normalization_backward::primitive_desc(engine, dnnl::prop_kind::backward, diff, diff, data,
+                                                            epsilon, flags, hint, attr);
 }
 
 /// Whether the backward pass takes the shift as an argument.
@@ -114,8 +116,9 @@ inline Dims padded_dims_of(const Desc& desc) {
 }
 inline dnnl::memory::data_type type_of(const Desc& desc) { return desc.data_type(); }
 
-inline auto inner_product_forward(const dnnl::engine& engine, dnnl::prop_kind prop, const Desc& src, const Desc& weights,
-                                  const Desc* bias, const Desc& dst, const dnnl::primitive_attr& attr) {
+inline auto inner_product_forward(const dnnl::engine& engine, dnnl::prop_kind prop, const Desc& src,
+                                  const Desc& weights, const Desc* bias, const Desc& dst,
+                                  const dnnl::primitive_attr& attr) {
   using Op = dnnl::inner_product_forward;
   const auto desc = bias ? Op::desc(prop, src, weights, *bias, dst) : Op::desc(prop, src, weights, dst);
   return Op::primitive_desc(desc, attr, engine);
@@ -160,15 +163,15 @@ inline auto convolution_backward_weights(const dnnl::engine& engine, const Desc&
                                          const dnnl::primitive_attr& attr) {
   using Op = dnnl::convolution_backward_weights;
   const auto algorithm = dnnl::algorithm::convolution_direct;
-  const auto desc =
-      diff_bias ? Op::desc(algorithm, src, diff_weights, *diff_bias, diff_dst, strides, padding_l, padding_r)
-                : Op::desc(algorithm, src, diff_weights, diff_dst, strides, padding_l, padding_r);
+  const auto desc = diff_bias
+                        ? Op::desc(algorithm, src, diff_weights, *diff_bias, diff_dst, strides, padding_l, padding_r)
+                        : Op::desc(algorithm, src, diff_weights, diff_dst, strides, padding_l, padding_r);
   return Op::primitive_desc(desc, attr, engine, hint);
 }
 
-inline auto pooling_forward(const dnnl::engine& engine, dnnl::prop_kind prop, dnnl::algorithm algorithm, const Desc& src,
-                            const Desc& dst, const Dims& strides, const Dims& kernel, const Dims& padding_l,
-                            const Dims& padding_r, const dnnl::primitive_attr& attr) {
+inline auto pooling_forward(const dnnl::engine& engine, dnnl::prop_kind prop, dnnl::algorithm algorithm,
+                            const Desc& src, const Desc& dst, const Dims& strides, const Dims& kernel,
+                            const Dims& padding_l, const Dims& padding_r, const dnnl::primitive_attr& attr) {
   using Op = dnnl::pooling_forward;
   return Op::primitive_desc(Op::desc(prop, algorithm, src, dst, strides, kernel, padding_l, padding_r), attr, engine);
 }
@@ -177,12 +180,12 @@ inline auto pooling_backward(const dnnl::engine& engine, dnnl::algorithm algorit
                              const Dims& padding_r, const dnnl::pooling_forward::primitive_desc& hint,
                              const dnnl::primitive_attr& attr) {
   using Op = dnnl::pooling_backward;
-  return Op::primitive_desc(Op::desc(algorithm, diff_src, diff_dst, strides, kernel, padding_l, padding_r), attr, engine,
-                            hint);
+  return Op::primitive_desc(Op::desc(algorithm, diff_src, diff_dst, strides, kernel, padding_l, padding_r), attr,
+                            engine, hint);
 }
 
-inline auto eltwise_forward(const dnnl::engine& engine, dnnl::prop_kind prop, dnnl::algorithm algorithm, const Desc& data,
-                            float alpha, float beta, const dnnl::primitive_attr& attr) {
+inline auto eltwise_forward(const dnnl::engine& engine, dnnl::prop_kind prop, dnnl::algorithm algorithm,
+                            const Desc& data, float alpha, float beta, const dnnl::primitive_attr& attr) {
   using Op = dnnl::eltwise_forward;
   return Op::primitive_desc(Op::desc(prop, algorithm, data, alpha, beta), attr, engine);
 }
@@ -193,8 +196,9 @@ inline auto eltwise_backward(const dnnl::engine& engine, dnnl::algorithm algorit
   return Op::primitive_desc(Op::desc(algorithm, diff, data, alpha, beta), attr, engine, hint);
 }
 
-inline auto batch_normalization_forward(const dnnl::engine& engine, dnnl::prop_kind prop, const Desc& data, float epsilon,
-                                        dnnl::normalization_flags flags, const dnnl::primitive_attr& attr) {
+inline auto batch_normalization_forward(const dnnl::engine& engine, dnnl::prop_kind prop, const Desc& data,
+                                        float epsilon, dnnl::normalization_flags flags,
+                                        const dnnl::primitive_attr& attr) {
   using Op = dnnl::batch_normalization_forward;
   return Op::primitive_desc(Op::desc(prop, data, epsilon, flags), attr, engine);
 }
@@ -218,15 +222,24 @@ inline std::string version() {
 /// The instruction set that oneDNN uses on this processor.
 inline std::string cpu_isa() {
   switch (dnnl::get_effective_cpu_isa()) {
-    case dnnl::cpu_isa::sse41: return "sse41";
-    case dnnl::cpu_isa::avx: return "avx";
-    case dnnl::cpu_isa::avx2: return "avx2";
-    case dnnl::cpu_isa::avx2_vnni: return "avx2_vnni";
-    case dnnl::cpu_isa::avx512_core: return "avx512_core";
-    case dnnl::cpu_isa::avx512_core_vnni: return "avx512_core_vnni";
-    case dnnl::cpu_isa::avx512_core_bf16: return "avx512_core_bf16";
-    case dnnl::cpu_isa::avx512_core_amx: return "avx512_core_amx";
-    default: return "other";
+    case dnnl::cpu_isa::sse41:
+      return "sse41";
+    case dnnl::cpu_isa::avx:
+      return "avx";
+    case dnnl::cpu_isa::avx2:
+      return "avx2";
+    case dnnl::cpu_isa::avx2_vnni:
+      return "avx2_vnni";
+    case dnnl::cpu_isa::avx512_core:
+      return "avx512_core";
+    case dnnl::cpu_isa::avx512_core_vnni:
+      return "avx512_core_vnni";
+    case dnnl::cpu_isa::avx512_core_bf16:
+      return "avx512_core_bf16";
+    case dnnl::cpu_isa::avx512_core_amx:
+      return "avx512_core_amx";
+    default:
+      return "other";
   }
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// A Program is a flat list of prepared calls: oneDNN primitives with their argument arrays, and kernels of our own. It is
-// put together once by a Builder; running it allocates nothing, makes no primitive and looks no string up.
+// A Program is a flat list of prepared calls: oneDNN primitives with their argument arrays, and kernels of our own. It
+// is put together once by a Builder; running it allocates nothing, makes no primitive and looks no string up.
 
 #include <cstdint>
 #include <memory>

@@ -70,11 +70,11 @@ bool is_saturated(const std::string& function, float y) {
 struct Collected {
   std::string layer;
   std::string tensor;
-  std::string function;                    // of the layer
-  std::vector<std::int64_t> units;         // those of the config that this layer has
+  std::string function;             // of the layer
+  std::vector<std::int64_t> units;  // those of the config that this layer has
   std::int64_t channels = 0;
-  std::vector<float> all;                  // every value, batch by batch in plain order
-  std::vector<std::vector<float>> by_unit; // as `units`
+  std::vector<float> all;                   // every value, batch by batch in plain order
+  std::vector<std::vector<float>> by_unit;  // as `units`
 };
 
 class ActivationDistribution : public Probe {
@@ -82,15 +82,16 @@ class ActivationDistribution : public Probe {
   ActivationDistribution(const config::ProbeConfig& config, const ProbeContext& context)
       : context_(context),
         batch_(context.run.training.batch_size),
-        batches_(std::clamp<std::int64_t>((config.examples + batch_ - 1) / batch_, 1, context.dataset.train.size() / batch_)),
+        batches_(std::clamp<std::int64_t>((config.examples + batch_ - 1) / batch_, 1,
+                                          context.dataset.train.size() / batch_)),
         executable_(context.network.build(onednn::Pass::observe, batch_)),
         order_(context.run.training.seed, context.dataset.train.size(), batch_, RandomPurpose::probe),
         csv_(context.open_csv("activation_distribution",
-                                        {"step", "layer", "tensor", "unit", "p5", "p15", "p50", "p85", "p95", "mean",
-                                         "standard_deviation", "fraction_saturated", "fraction_dead"})) {
+                              {"step", "layer", "tensor", "unit", "p5", "p15", "p50", "p85", "p95", "mean",
+                               "standard_deviation", "fraction_saturated", "fraction_dead"})) {
     for (const Observation& observation : executable_->observations()) {
-      collected_.push_back({observation.layer, observation.tensor, function_of(observation.layer), {},
-                            observation.shape[1], {}, {}});
+      collected_.push_back(
+          {observation.layer, observation.tensor, function_of(observation.layer), {}, observation.shape[1], {}, {}});
       for (const std::int64_t unit : config.units)
         if (unit < observation.shape[1]) collected_.back().units.push_back(unit);
       collected_.back().by_unit.resize(collected_.back().units.size());
@@ -205,11 +206,13 @@ void check_activation_distribution(const config::ProbeConfig& config, const std:
   std::int64_t values = 0;  // of one image, that a measurement holds at once
   for (const network::LayerShape& layer : layers)
     if (std::find(functions.begin(), functions.end(), layer.type) != functions.end())
-      values += 2 * std::accumulate(layer.dst_shape.begin(), layer.dst_shape.end(), std::int64_t{1}, std::multiplies<>());
+      values +=
+          2 * std::accumulate(layer.dst_shape.begin(), layer.dst_shape.end(), std::int64_t{1}, std::multiplies<>());
   if (config.examples > 0 && values > largest_measurement / config.examples)
-    throw ConfigError(fmt::format("{}.examples: must be at most {} for this network, whose activations are held in memory "
-                                  "while they are sorted, got {}",
-                                  path, largest_measurement / values, config.examples));
+    throw ConfigError(
+        fmt::format("{}.examples: must be at most {} for this network, whose activations are held in memory "
+                    "while they are sorted, got {}",
+                    path, largest_measurement / values, config.examples));
   for (const std::int64_t unit : config.units)
     if (unit >= widest)
       throw ConfigError(fmt::format("{}.units: the widest activation layer has {} units, counted from 0, got {}", path,

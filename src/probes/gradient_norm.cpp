@@ -37,6 +37,8 @@ class GradientNorm : public Probe {
 
 }  // namespace
 
-std::unique_ptr<Probe> make_gradient_norm(const ProbeContext& context) { return std::make_unique<GradientNorm>(context); }
+std::unique_ptr<Probe> make_gradient_norm(const ProbeContext& context) {
+  return std::make_unique<GradientNorm>(context);
+}
 
 }  // namespace bnlab::probes

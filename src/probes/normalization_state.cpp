@@ -9,9 +9,8 @@ class NormalizationStateProbe : public Probe {
  public:
   explicit NormalizationStateProbe(const ProbeContext& context)
       : states_(context.network.states()),
-        csv_(context.open_csv("normalization_state",
-                                        {"step", "layer", "unit", "gamma", "beta", "running_mean", "running_variance",
-                                         "batch_mean", "batch_variance"})) {}
+        csv_(context.open_csv("normalization_state", {"step", "layer", "unit", "gamma", "beta", "running_mean",
+                                                      "running_variance", "batch_mean", "batch_variance"})) {}
 
   Moment moment() const override { return Moment::step_done; }
 
@@ -23,7 +22,8 @@ class NormalizationStateProbe : public Probe {
       const double none = std::numeric_limits<double>::quiet_NaN();
       for (std::size_t c = 0; c < state->running_mean.size(); ++c) {
         csv_.add(step).add(state->name).add(static_cast<std::int64_t>(c));
-        csv_.add(gamma.empty() ? 1.0 : static_cast<double>(gamma[c])).add(beta.empty() ? 0.0 : static_cast<double>(beta[c]));
+        csv_.add(gamma.empty() ? 1.0 : static_cast<double>(gamma[c]))
+            .add(beta.empty() ? 0.0 : static_cast<double>(beta[c]));
         csv_.add(static_cast<double>(state->running_mean[c])).add(static_cast<double>(state->running_variance[c]));
         csv_.add(has_batch ? static_cast<double>(state->batch_mean[c]) : none);
         csv_.add(has_batch ? static_cast<double>(state->batch_variance[c]) : none);

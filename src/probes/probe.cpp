@@ -18,9 +18,12 @@ void check(const std::vector<config::ProbeConfig>& probes, const std::vector<net
 
 std::unique_ptr<Probe> make_probe(const config::ProbeConfig& config, const ProbeContext& context) {
   switch (config.type) {
-    case config::ProbeType::activation_distribution: return make_activation_distribution(config, context);
-    case config::ProbeType::gradient_norm: return make_gradient_norm(context);
-    case config::ProbeType::normalization_state: return make_normalization_state(context);
+    case config::ProbeType::activation_distribution:
+      return make_activation_distribution(config, context);
+    case config::ProbeType::gradient_norm:
+      return make_gradient_norm(context);
+    case config::ProbeType::normalization_state:
+      return make_normalization_state(context);
   }
   throw std::logic_error("a probe without a factory line");
 }

@@ -37,8 +37,8 @@ struct ProbeContext {
   std::function<CsvWriter&(const std::string& name, const std::vector<std::string>& columns)> open_csv;
 };
 
-/// Throws ConfigError where a probe asks for what the network doesn't have. Needs no data, so it can come before anything is
-/// written.
+/// Throws ConfigError where a probe asks for what the network doesn't have. Needs no data, so it can come before
+/// anything is written.
 void check(const std::vector<config::ProbeConfig>& probes, const std::vector<network::LayerShape>& layers);
 
 /// The factory, for a probe that check() let pass.

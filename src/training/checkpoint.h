@@ -12,11 +12,11 @@ namespace bnlab::training {
 
 /// Where a run stands beside its parameters and its optimizer: all else follows from the config and the step.
 struct Progress {
-  std::int64_t step = 0;         // steps done
-  double seconds = 0;            // of wall time, over all attempts
-  double training_seconds = 0;   // of it, in steps that count for steps per second
+  std::int64_t step = 0;        // steps done
+  double seconds = 0;           // of wall time, over all attempts
+  double training_seconds = 0;  // of it, in steps that count for steps per second
   std::int64_t timed_steps = 0;
-  std::int64_t threads = 1;       // a run is bit-equal with equal threads alone
+  std::int64_t threads = 1;  // a run is bit-equal with equal threads alone
   std::string dataset_sha256;
   double last_loss = 0;
   double last_accuracy = 0;

@@ -21,8 +21,9 @@ struct EvaluationRow {
   double accuracy = 0;     // fraction
 };
 
-/// Evaluates a network on whole splits. Changes no parameter and no running statistic. Population statistics: any batch size gives the same
-/// result up to rounding. Batch statistics: batches of training.batch_size in file order, the last one short.
+/// Evaluates a network on whole splits. Changes no parameter and no running statistic. Population statistics: any batch
+/// size gives the same result up to rounding. Batch statistics: batches of training.batch_size in file order, the last
+/// one short.
 class Evaluator {
  public:
   /// Builds the programs it needs. All arguments outlive the evaluator.

@@ -37,8 +37,7 @@ template <std::size_t N>
 Difference steadiest(const std::array<double, N>& estimates) {
   Difference best{std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()};
   for (std::size_t i = 1; i + 1 < N; ++i) {
-    const double gap =
-        std::max(std::abs(estimates[i] - estimates[i - 1]), std::abs(estimates[i] - estimates[i + 1]));
+    const double gap = std::max(std::abs(estimates[i] - estimates[i - 1]), std::abs(estimates[i] - estimates[i + 1]));
     if (gap < best.uncertainty) best = {estimates[i], gap};
   }
   return best;
@@ -115,8 +114,8 @@ class Comparison {
   bool agrees_ = true;
 };
 
-/// Images have large areas of one value, where max pooling has ties and thousands of ReLUs turn at once: there the loss has
-/// no derivative. Noise of a third of the images' standard deviation parts them.
+/// Images have large areas of one value, where max pooling has ties and thousands of ReLUs turn at once: there the loss
+/// has no derivative. Noise of a third of the images' standard deviation parts them.
 void add_noise(std::span<float> images, std::uint64_t seed) {
   double mean = 0;
   for (const float v : images) mean += static_cast<double>(v);
@@ -168,24 +167,26 @@ std::vector<GradientCheckRow> check_gradients(network::Network& network, const G
   std::vector<std::vector<float>> gradients;
   for (const auto& parameter : network.parameters().all()) gradients.push_back(parameter->plain_diff());
 
-  rows.push_back(check_gradient("input", images, diff_images,
-                                [&](std::span<const float> moved) {
-                                  std::copy(moved.begin(), moved.end(), program.images());
-                                  program.forward();
-                                  return program.mean_loss();
-                                },
-                                options));
+  rows.push_back(check_gradient(
+      "input", images, diff_images,
+      [&](std::span<const float> moved) {
+        std::copy(moved.begin(), moved.end(), program.images());
+        program.forward();
+        return program.mean_loss();
+      },
+      options));
   std::copy(images.begin(), images.end(), program.images());
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     layers::Parameter& parameter = *network.parameters().all()[i];
     const std::vector<float> values = parameter.plain_value();
-    rows.push_back(check_gradient(parameter.name, values, gradients[i],
-                                  [&](std::span<const float> moved) {
-                                    parameter.set_plain_value(moved);
-                                    program.forward();
-                                    return program.mean_loss();
-                                  },
-                                  options));
+    rows.push_back(check_gradient(
+        parameter.name, values, gradients[i],
+        [&](std::span<const float> moved) {
+          parameter.set_plain_value(moved);
+          program.forward();
+          return program.mean_loss();
+        },
+        options));
     parameter.set_plain_value(values);
   }
   return rows;

@@ -33,16 +33,16 @@ struct GradientCheckRow {
 };
 
 /// Checks one gradient. `loss` gives the loss for other values of the array. Each difference is taken at several
-/// distances; the one that differs least from its neighbours counts, and that difference is its uncertainty: rounding in f32 at small
-/// distances, curvature and the kinks of ReLU and max pooling at large ones. Where it is above 5 % the difference is left out; a gradient of
-/// which more than half are left out does not pass.
-/// An array whose gradient is zero passes when the differences are below 1e-6.
+/// distances; the one that differs least from its neighbours counts, and that difference is its uncertainty: rounding
+/// in f32 at small distances, curvature and the kinks of ReLU and max pooling at large ones. Where it is above 5 % the
+/// difference is left out; a gradient of which more than half are left out does not pass. An array whose gradient is
+/// zero passes when the differences are below 1e-6.
 GradientCheckRow check_gradient(const std::string& name, std::span<const float> values, std::span<const float> gradient,
                                 const std::function<double(std::span<const float>)>& loss,
                                 const GradientCheckOptions& options);
 
-/// Checks the gradients of the input and of every parameter of `network`, which was built with diff_input, on the batch that lies in its
-/// training program, with noise added to its images (their areas of one value make kinks coincide).
+/// Checks the gradients of the input and of every parameter of `network`, which was built with diff_input, on the batch
+/// that lies in its training program, with noise added to its images (their areas of one value make kinks coincide).
 std::vector<GradientCheckRow> check_gradients(network::Network& network, const GradientCheckOptions& options);
 
 }  // namespace bnlab::training

@@ -11,7 +11,8 @@ namespace bnlab::training {
 
 /// Norms before the update.
 struct StepNorms {
-  double gradient = 0;  // L2 norm of the loss's gradient over all parameters, before weight decay; not finite where the gradient isn't
+  double gradient = 0;  // L2 norm of the loss's gradient over all parameters, before weight decay; not finite where the
+                        // gradient isn't
   double weights = 0;   // L2 norm over weights alone (no bias, gamma or beta)
 };
 
@@ -26,7 +27,8 @@ class Optimizer {
   virtual void set_state(const NpzArrays& arrays) = 0;
 };
 
-/// The factory. `parameters` outlive the optimizer; `threads` is how many threads share an update (the result does not depend on it).
+/// The factory. `parameters` outlive the optimizer; `threads` is how many threads share an update (the result does not
+/// depend on it).
 std::unique_ptr<Optimizer> make_optimizer(const config::OptimizerConfig& config, layers::Parameters& parameters,
                                           int threads);
 

@@ -17,8 +17,9 @@ namespace {
 namespace fs = std::filesystem;
 
 std::vector<std::string> files_of_a_run() {
-  std::vector<std::string> files{"config.json",  "run.json",             "train.csv",           "eval.csv",   "checkpoint.npz",
-                                 "weights.npz",  "weights_initial.npz",  "gradients_first.npz", "batches.npy"};
+  std::vector<std::string> files{"config.json",    "run.json",    "train.csv",           "eval.csv",
+                                 "checkpoint.npz", "weights.npz", "weights_initial.npz", "gradients_first.npz",
+                                 "batches.npy"};
   for (const std::string& probe : config::names_of<config::ProbeType>()) files.push_back(probe + ".csv");
   return files;
 }
@@ -32,16 +33,18 @@ RunDirectory::RunDirectory(fs::path path, Existing existing) : path_(std::move(p
     throw ConfigError(fmt::format("--out: can't make the directory {}: {}", path_.string(),
                                   error ? error.message() : "a file of that name exists"));
   if (::access(path_.c_str(), W_OK | X_OK) != 0)
-    throw ConfigError(fmt::format("--out: can't write into {}: {}", path_.string(), std::generic_category().message(errno)));
+    throw ConfigError(
+        fmt::format("--out: can't write into {}: {}", path_.string(), std::generic_category().message(errno)));
   lock_ = posix::open(path_, O_RDONLY | O_DIRECTORY);
   // A file system without locks leaves the check to the user.
   if (lock_.valid() && ::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
     throw ConfigError(fmt::format("--out: another run writes into {}", path_.string()));
   const bool empty = fs::is_empty(path_, error);
   if (existing == Existing::refuse && !empty)
-    throw ConfigError(fmt::format("--out: {} is not empty; nothing was changed. Choose another directory, continue the run "
-                                  "in it with --resume, or replace it with --force",
-                                  path_.string()));
+    throw ConfigError(
+        fmt::format("--out: {} is not empty; nothing was changed. Choose another directory, continue the run "
+                    "in it with --resume, or replace it with --force",
+                    path_.string()));
 }
 
 void RunDirectory::clear() {
@@ -55,7 +58,8 @@ void RunDirectory::clear() {
 
 CsvWriter& RunDirectory::open_csv(const std::string& name, const std::vector<std::string>& columns) {
   auto& place = csv_[name];
-  if (place) throw ConfigError(fmt::format("probes: {} is there twice; one probe of each type writes {}.csv", name, name));
+  if (place)
+    throw ConfigError(fmt::format("probes: {} is there twice; one probe of each type writes {}.csv", name, name));
   const auto bytes = continue_at_.find(name);
   place = bytes == continue_at_.end() ? std::make_unique<CsvWriter>(file(name + ".csv"), columns)
                                       : std::make_unique<CsvWriter>(file(name + ".csv"), columns, bytes->second);

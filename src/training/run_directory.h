@@ -23,8 +23,8 @@ enum class Existing {
 /// The directory of a run, locked against a second writer while this object lives.
 class RunDirectory {
  public:
-  /// Makes the directory (and its parents). Throws ConfigError where it isn't empty and `existing` says refuse, where another
-  /// process writes into it, or where it can't be made or written to; the text names it and says what to do.
+  /// Makes the directory (and its parents). Throws ConfigError where it isn't empty and `existing` says refuse, where
+  /// another process writes into it, or where it can't be made or written to; the text names it and says what to do.
   RunDirectory(std::filesystem::path path, Existing existing);
   RunDirectory(const RunDirectory&) = delete;
   RunDirectory& operator=(const RunDirectory&) = delete;
@@ -36,7 +36,8 @@ class RunDirectory {
   void clear();
   /// CSV files opened from now on continue after these many bytes, by file name.
   void continue_at(std::map<std::string, std::uint64_t> bytes) { continue_at_ = std::move(bytes); }
-  /// Opens NAME.csv; the writer lives as long as the directory. Throws ConfigError when it is open already (two probes of one type).
+  /// Opens NAME.csv; the writer lives as long as the directory. Throws ConfigError when it is open already (two probes
+  /// of one type).
   CsvWriter& open_csv(const std::string& name, const std::vector<std::string>& columns);
   /// Bytes of each open CSV file, for a checkpoint.
   std::map<std::string, std::uint64_t> csv_bytes() const;

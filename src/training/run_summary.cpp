@@ -4,7 +4,6 @@
 
 #include <cmath>
 #include <fstream>
-#include <cmath>
 
 #include <nlohmann/json.hpp>
 
@@ -33,12 +32,14 @@ Json best_metrics(const Progress& progress) {
   Json metrics = Json::object();
   for (const EvaluationRow& row : progress.evaluations) {
     Json& best = metrics[row.split][row.statistics];
-    if (best.is_null()) best = {{"accuracy", row.accuracy}, {"accuracy_step", row.step}, {"loss", row.loss}, {"loss_step", row.step}};
+    if (best.is_null())
+      best = {{"accuracy", row.accuracy}, {"accuracy_step", row.step}, {"loss", row.loss}, {"loss_step", row.step}};
     if (row.accuracy > best["accuracy"].get<double>()) {
       best["accuracy"] = row.accuracy;
       best["accuracy_step"] = row.step;
     }
-    if (const double least = best["loss"].get<double>(); row.loss < least || (std::isnan(least) && !std::isnan(row.loss))) {
+    if (const double least = best["loss"].get<double>();
+        row.loss < least || (std::isnan(least) && !std::isnan(row.loss))) {
       best["loss"] = row.loss;
       best["loss_step"] = row.step;
     }
@@ -94,9 +95,9 @@ std::optional<RunEnd> read_end(const std::filesystem::path& file) {
 }
 
 std::string summary_line(const RunSummary& summary) {
-  std::string line = fmt::format("{} after {} of {} steps, {:.1f} s, {:.1f} steps/s", summary.status,
-                                 summary.progress.step, summary.steps, summary.progress.seconds,
-                                 steps_per_second(summary.progress));
+  std::string line =
+      fmt::format("{} after {} of {} steps, {:.1f} s, {:.1f} steps/s", summary.status, summary.progress.step,
+                  summary.steps, summary.progress.seconds, steps_per_second(summary.progress));
   for (auto row = summary.progress.evaluations.rbegin(); row != summary.progress.evaluations.rend(); ++row)
     if (row->split == "test")
       return line + fmt::format("; test accuracy {:.4f}, loss {:.4f} at step {} ({} statistics)", row->accuracy,

@@ -14,11 +14,11 @@ namespace bnlab::training {
 /// What run.json says of a run that has ended.
 struct RunSummary {
   std::string status;
-  std::string error;                  // of a failed run
+  std::string error;  // of a failed run
   Progress progress;
-  std::int64_t steps = 0;             // asked for
+  std::int64_t steps = 0;  // asked for
   std::int64_t parameters = 0;
-  double seconds_to_first_step = 0;   // from the start of the program; 0 when there was none
+  double seconds_to_first_step = 0;  // from the start of the program; 0 when there was none
   std::string start_time;
   std::string dataset;
   std::string dataset_sha256;

@@ -9,7 +9,8 @@ double learning_rate(const config::OptimizerConfig& config, std::int64_t step) {
     case config::ScheduleType::step:
       return config.learning_rate *
              std::pow(config.schedule.factor, static_cast<double>((step - 1) / config.schedule.every));
-    case config::ScheduleType::constant: break;
+    case config::ScheduleType::constant:
+      break;
   }
   return config.learning_rate;
 }

@@ -84,7 +84,8 @@ class Sgd : public Optimizer {
     const auto rate = static_cast<float>(learning_rate);
     const auto count = static_cast<std::ptrdiff_t>(chunks_.size());
 #pragma omp parallel for schedule(static) num_threads(threads_) if (threads_ > 1 && count > 16)
-    for (std::ptrdiff_t i = 0; i < count; ++i) sums_[static_cast<std::size_t>(i)] = update(chunks_[static_cast<std::size_t>(i)], rate);
+    for (std::ptrdiff_t i = 0; i < count; ++i)
+      sums_[static_cast<std::size_t>(i)] = update(chunks_[static_cast<std::size_t>(i)], rate);
     Sums sums;
     for (const Sums& part : sums_) {  // always in the same order, so the sum does not depend on the threads
       sums.gradient += part.gradient;
@@ -147,7 +148,8 @@ class Sgd : public Optimizer {
 
 }  // namespace
 
-std::unique_ptr<Optimizer> make_sgd(const config::OptimizerConfig& config, layers::Parameters& parameters, int threads) {
+std::unique_ptr<Optimizer> make_sgd(const config::OptimizerConfig& config, layers::Parameters& parameters,
+                                    int threads) {
   return std::make_unique<Sgd>(config, parameters, threads);
 }
 

@@ -26,7 +26,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::int64_t warm_up_steps = 10;             // left out of steps per second
+constexpr std::int64_t warm_up_steps = 10;              // left out of steps per second
 constexpr std::int64_t largest_batch_record = 1 << 29;  // indices in batches.npy, 2 GiB
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
@@ -37,8 +37,8 @@ bool is_due(std::int64_t step, std::int64_t every) { return every > 0 && step % 
 void check_progress(const Progress& progress, const std::filesystem::path& file, const data::Dataset& dataset,
                     const RunOptions& options, std::int64_t steps) {
   if (progress.step < 0 || progress.step > steps)
-    throw DataError(fmt::format("{}: progress.step must be from 0 to {}, got {}; --force starts the run anew", file.string(),
-                                steps, progress.step));
+    throw DataError(fmt::format("{}: progress.step must be from 0 to {}, got {}; --force starts the run anew",
+                                file.string(), steps, progress.step));
   if (progress.dataset_sha256 != dataset.sha256)
     throw DataError(fmt::format("--resume: the data of {} are not those of the run so far: SHA-256 {}, now {}",
                                 dataset.info.name, progress.dataset_sha256, dataset.sha256));
@@ -100,10 +100,13 @@ class Trainer {
     train_csv_ = &directory_.open_csv("train", {"step", "epoch", "examples", "learning_rate", "loss", "accuracy",
                                                 "gradient_norm", "weight_norm", "seconds"});
     eval_csv_ = &directory_.open_csv("eval", {"step", "epoch", "split", "statistics", "loss", "accuracy"});
-    const probes::ProbeContext context{network_, dataset_, scaler_, config_,
-                                       [this](const std::string& name, const std::vector<std::string>& columns)
-                                           -> CsvWriter& { return directory_.open_csv(name, columns); }};
-    for (const config::ProbeConfig& probe : config_.probes) probes_.push_back({probe.every, make_probe(probe, context)});
+    const probes::ProbeContext context{
+        network_, dataset_, scaler_, config_,
+        [this](const std::string& name, const std::vector<std::string>& columns) -> CsvWriter& {
+          return directory_.open_csv(name, columns);
+        }};
+    for (const config::ProbeConfig& probe : config_.probes)
+      probes_.push_back({probe.every, make_probe(probe, context)});
   }
 
   RunStatus run(RunDisplay& display, const std::atomic<bool>& stop) {
@@ -202,7 +205,13 @@ class Trainer {
 
   void evaluate(std::int64_t step) {
     for (EvaluationRow& row : evaluator_.evaluate(step)) {
-      eval_csv_->add(step).add(epoch(step)).add(row.split).add(row.statistics).add(row.loss).add(row.accuracy).end_row();
+      eval_csv_->add(step)
+          .add(epoch(step))
+          .add(row.split)
+          .add(row.statistics)
+          .add(row.loss)
+          .add(row.accuracy)
+          .end_row();
       progress_.evaluations.push_back(std::move(row));
     }
   }
@@ -259,15 +268,17 @@ bool holds_this_run(const RunDirectory& directory, const std::string& config_tex
   const auto file = directory.file("config.json");
   if (!std::filesystem::exists(file)) {
     if (!std::filesystem::is_empty(directory.path()))
-      throw ConfigError(fmt::format("--resume: {} is not empty, and holds no run: it has no config.json; nothing was changed",
-                                    directory.path().string()));
+      throw ConfigError(
+          fmt::format("--resume: {} is not empty, and holds no run: it has no config.json; nothing was changed",
+                      directory.path().string()));
     return false;
   }
   const auto bytes = read_file(file, std::uint64_t{1} << 28);
   if (std::string(bytes.begin(), bytes.end()) != config_text)
-    throw ConfigError(fmt::format("--resume: {} is of another config; resume with the same config and options, or replace "
-                                  "the run with --force",
-                                  file.string()));
+    throw ConfigError(
+        fmt::format("--resume: {} is of another config; resume with the same config and options, or replace "
+                    "the run with --force",
+                    file.string()));
   return true;
 }
 
@@ -277,8 +288,9 @@ std::optional<RunResult> ended_run(const RunDirectory& directory) {
   if (!end) return std::nullopt;
   for (const RunStatus status : {RunStatus::completed, RunStatus::diverged})
     if (end->status == name_of(status))
-      return RunResult{status, end->last_step,
-                       fmt::format("is complete: {} after {} steps; nothing is left to resume", end->status, end->last_step)};
+      return RunResult{
+          status, end->last_step,
+          fmt::format("is complete: {} after {} steps; nothing is left to resume", end->status, end->last_step)};
   return std::nullopt;
 }
 
@@ -286,9 +298,12 @@ std::optional<RunResult> ended_run(const RunDirectory& directory) {
 
 std::string name_of(RunStatus status) {
   switch (status) {
-    case RunStatus::completed: return "completed";
-    case RunStatus::diverged: return "diverged";
-    case RunStatus::interrupted: break;
+    case RunStatus::completed:
+      return "completed";
+    case RunStatus::diverged:
+      return "diverged";
+    case RunStatus::interrupted:
+      break;
   }
   return "interrupted";
 }
@@ -321,9 +336,7 @@ RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& d
   summary.dataset_sha256 = dataset.sha256;
   summary.train_examples = dataset.train.size();
   summary.parameters = trainer.parameter_count();
-  const auto write_summary = [&] {
-    write_file_atomically(directory.file("run.json"), run_json(summary, options));
-  };
+  const auto write_summary = [&] { write_file_atomically(directory.file("run.json"), run_json(summary, options)); };
   try {
     trainer.open_files();
     if (continues) display.message(fmt::format("continuing after step {}", trainer.progress().step));

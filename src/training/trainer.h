@@ -16,7 +16,7 @@ struct RunOptions {
   std::filesystem::path directory;
   Existing existing = Existing::refuse;
   int threads = 1;
-  std::string command_line;  // for run.json
+  std::string command_line;                                                          // for run.json
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();  // of the program
 };
 
@@ -40,9 +40,10 @@ struct RunResult {
   std::string summary;  // one line for people
 };
 
-/// Trains and writes the files of a run (README: "What a run writes"). `stop` may be set from a signal handler: the run then writes a checkpoint after
-/// the step at hand and ends as interrupted. Sets the number of OpenMP threads of the process. Throws ConfigError, DataError, RunError; a failure after
-/// the start leaves run.json with the status "failed" where it can be written.
+/// Trains and writes the files of a run (README: "What a run writes"). `stop` may be set from a signal handler: the run
+/// then writes a checkpoint after the step at hand and ends as interrupted. Sets the number of OpenMP threads of the
+/// process. Throws ConfigError, DataError, RunError; a failure after the start leaves run.json with the status "failed"
+/// where it can be written.
 RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& display, const std::atomic<bool>& stop);
 
 }  // namespace bnlab::training

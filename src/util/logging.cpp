@@ -12,7 +12,9 @@ std::shared_ptr<spdlog::logger> make_logger(const LogOptions& options) {
   std::vector<spdlog::sink_ptr> sinks;
   auto console = std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
   console->set_pattern("%v");
-  console->set_level(options.quiet ? spdlog::level::warn : options.verbose ? spdlog::level::debug : spdlog::level::info);
+  console->set_level(options.quiet     ? spdlog::level::warn
+                     : options.verbose ? spdlog::level::debug
+                                       : spdlog::level::info);
   sinks.push_back(console);
   if (!options.file.empty()) {
     try {

@@ -48,8 +48,8 @@ const Function functions[] = {{config::Activation::identity, reference::Activati
                               {config::Activation::relu, reference::Activation::relu},
                               {config::Activation::sigmoid, reference::Activation::sigmoid},
                               {config::Activation::tanh, reference::Activation::tanh}};
-const Shape shapes[] = {{1, 1},       {60, 100},     {3, 17},       {1, 1, 1, 1},
-                        {2, 1, 5, 4}, {2, 17, 5, 4}, {1, 100, 1, 1}, {3, 100, 3, 3}, {2, 32, 4, 4}};
+const Shape shapes[] = {{1, 1},        {60, 100},      {3, 17},        {1, 1, 1, 1}, {2, 1, 5, 4},
+                        {2, 17, 5, 4}, {1, 100, 1, 1}, {3, 100, 3, 3}, {2, 32, 4, 4}};
 
 std::string name_of(const ::testing::TestParamInfo<Case>& test) {
   const auto& [function, shape, layout] = test.param;

@@ -57,10 +57,7 @@ class LayerRun {
  public:
   /// Shapes with the batch. Requires that the layer has a backward pass.
   LayerRun(const MakeLayer& make, Shape src_shape, Layout layout, onednn::Pass pass = onednn::Pass::train)
-      : engine_(dnnl::engine::kind::cpu, 0),
-        stream_(engine_),
-        parameters_(engine_),
-        src_shape_(std::move(src_shape)) {
+      : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_), parameters_(engine_), src_shape_(std::move(src_shape)) {
     Shape one = src_shape_;
     one[0] = 1;
     layer_ = make({"layer1", one, parameters_});

@@ -50,8 +50,8 @@ class PoolLayer : public ::testing::TestWithParam<Case> {
     const Array src = random_array(c.src, generator);
     expect_close(run.forward(src), reference::reshape(reference::global_avg_pool_forward(src), flat), "dst");
     const Array diff_dst = random_array({c.src[0], c.src[1], 1, 1}, generator);
-    expect_close(run.backward(reference::reshape(diff_dst, flat)),
-                 reference::global_avg_pool_backward(c.src, diff_dst), "diff_src");
+    expect_close(run.backward(reference::reshape(diff_dst, flat)), reference::global_avg_pool_backward(c.src, diff_dst),
+                 "diff_src");
   }
 };
 

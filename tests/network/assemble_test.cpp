@@ -56,8 +56,7 @@ TEST(NormalizationMask, ChoosesTheSitesThatHaveParameters) {
 }
 
 TEST(NormalizationMask, ThatNamesASiteThatIsNotThereIsAnError) {
-  for (const std::int64_t site : {0, 6, -1})
-    try {
+  for (const std::int64_t site : {0, 6, -1}) try {
       network::check(masked({.kind = LayerMask::Kind::list, .list = {1, site}}), dataset);
       ADD_FAILURE() << "site " << site;
     } catch (const ConfigError& error) {
@@ -132,8 +131,9 @@ TEST(BiasRule, LeavesTheBiasOutWhereBatchNormalizationFollows) {
 TEST(BiasRule, ABiasThatIsAskedForHasNoGradientBeforeBatchNormalization) {
   config::DenseBlock dense = dense_block(17, Activation::sigmoid);
   dense.bias = true;
-  Network network(run_config(network_of(config::Flatten{}, dense, config::Dense{.units = 10}), NormalizationType::batch),
-                  dataset, 16);
+  Network network(
+      run_config(network_of(config::Flatten{}, dense, config::Dense{.units = 10}), NormalizationType::batch), dataset,
+      16);
   std::mt19937_64 generator(62);
   forward_backward(network.train(), random_batch(dataset, 16, generator));
   const NpzArrays gradients = network.gradients();
@@ -168,7 +168,8 @@ std::string error_of(const Specs&... specs) {
 }
 
 void expect_says(const std::string& text, const std::vector<std::string>& parts) {
-  for (const std::string& part : parts) EXPECT_NE(text.find(part), std::string::npos) << "\"" << part << "\" in: " << text;
+  for (const std::string& part : parts)
+    EXPECT_NE(text.find(part), std::string::npos) << "\"" << part << "\" in: " << text;
 }
 
 const config::Flatten flatten;
@@ -217,9 +218,9 @@ TEST(LayerNames, CountByKindInNetworkOrder) {
   Network network(masked({.kind = LayerMask::Kind::list, .list = {1, 5}}), dataset, 2);
   std::vector<std::string> names;
   for (const auto& layer : network.layers()) names.push_back(layer->name());
-  EXPECT_EQ(names, (std::vector<std::string>{"conv1", "normalization1", "activation1", "flatten1", "dense1", "activation2",
-                                             "dense2", "activation3", "dense3", "activation4", "normalization5",
-                                             "dense4"}));
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"conv1", "normalization1", "activation1", "flatten1", "dense1", "activation2",
+                                      "dense2", "activation3", "dense3", "activation4", "normalization5", "dense4"}));
 }
 
 }  // namespace

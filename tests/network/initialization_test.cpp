@@ -58,13 +58,22 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"gaussian", {.scheme = InitializationScheme::gaussian, .std = 0.02}, 0.02, true},
         Case{"gaussian_gain", {.scheme = InitializationScheme::gaussian, .std = 0.02, .gain = 3.0}, 0.06, true},
         Case{"uniform", {.scheme = InitializationScheme::uniform, .bound = 0.3}, 0.3 / std::sqrt(3.0), false},
-        Case{"uniform_gain", {.scheme = InitializationScheme::uniform, .bound = 0.3, .gain = 0.5}, 0.15 / std::sqrt(3.0), false},
+        Case{"uniform_gain",
+             {.scheme = InitializationScheme::uniform, .bound = 0.3, .gain = 0.5},
+             0.15 / std::sqrt(3.0),
+             false},
         Case{"xavier_normal", {.scheme = InitializationScheme::xavier}, xavier, true},
-        Case{"xavier_uniform", {.scheme = InitializationScheme::xavier, .distribution = Distribution::uniform}, xavier, false},
+        Case{"xavier_uniform",
+             {.scheme = InitializationScheme::xavier, .distribution = Distribution::uniform},
+             xavier,
+             false},
         Case{"he_normal", {.scheme = InitializationScheme::he}, he, true},
         Case{"he_normal_gain", {.scheme = InitializationScheme::he, .gain = 2.0}, 2.0 * he, true},
         Case{"he_uniform", {.scheme = InitializationScheme::he, .distribution = Distribution::uniform}, he, false},
-        Case{"he_uniform_gain", {.scheme = InitializationScheme::he, .distribution = Distribution::uniform, .gain = 0.1}, 0.1 * he, false}),
+        Case{"he_uniform_gain",
+             {.scheme = InitializationScheme::he, .distribution = Distribution::uniform, .gain = 0.1},
+             0.1 * he,
+             false}),
     [](const auto& test) { return test.param.name; });
 
 TEST(InitialValues, DependOnSeedAndNameAlone) {
@@ -88,7 +97,8 @@ TEST(InitialValues, OfTwoArmsAreTheSameWeights) {
   const data::DatasetInfo dataset = dataset_of(3, 6, 6, 10);
   const NpzArrays without = Network(run_config(network), dataset, 4).weights();
   for (const std::int64_t batch_size : {4, 9}) {  // nor on the layout that suits a batch
-    const NpzArrays with = Network(run_config(network, config::NormalizationType::batch), dataset, batch_size).weights();
+    const NpzArrays with =
+        Network(run_config(network, config::NormalizationType::batch), dataset, batch_size).weights();
     for (const char* name : {"conv1.weights", "dense1.weights", "dense2.weights"})
       EXPECT_TRUE(with.at(name).values == without.at(name).values) << name;
   }
@@ -97,8 +107,9 @@ TEST(InitialValues, OfTwoArmsAreTheSameWeights) {
 // The spread follows the fans of each layer: a convolution's are its window's, divided by the groups.
 TEST(InitialValues, KnowTheFansOfEachLayer) {
   config::Conv grouped{.channels = 64, .kernel = {5, 3}, .groups = 2};
-  Network network(run_config(network_of(config::Conv{.channels = 32}, grouped, config::Flatten{}, config::Dense{.units = 10})),
-                  dataset_of(3, 4, 4, 10), 2);
+  Network network(
+      run_config(network_of(config::Conv{.channels = 32}, grouped, config::Flatten{}, config::Dense{.units = 10})),
+      dataset_of(3, 4, 4, 10), 2);
   const auto expect_fans = [&](std::size_t index, const std::string& name, std::int64_t fan_in, std::int64_t fan_out) {
     const layers::Parameter& parameter = *network.parameters().all()[index];
     EXPECT_EQ(parameter.name, name);

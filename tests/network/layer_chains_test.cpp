@@ -49,8 +49,10 @@ TEST(LayerChain, GlobalAverageBeforeDense) {
     net.conv(3, 17, {3, 3}, same, !normalized);
     if (normalized) net.normalization(17);
     net.activation(reference::Activation::relu).global_avg_pool().flatten().dense(17, 7);
-    expect_reference(run_config(network_of(conv_block(17, Activation::relu), config::GlobalAvgPool{}, config::Dense{.units = 7}), type),
-                     dataset_of(3, 5, 6, 7), net, 3, reference::Mode::batch);
+    expect_reference(
+        run_config(network_of(conv_block(17, Activation::relu), config::GlobalAvgPool{}, config::Dense{.units = 7}),
+                   type),
+        dataset_of(3, 5, 6, 7), net, 3, reference::Mode::batch);
   }
 }
 
@@ -86,8 +88,9 @@ TEST(LayerChain, NormalizationOfTheInput) {
   for (const bool affine : {true, false}) {
     reference::Net net;
     net.normalization(3, {.affine = affine}).conv(3, 17, {3, 3}, same).flatten().dense(17 * 12, 7);
-    auto config = run_config(network_of(config::Normalization{}, conv(17), config::Flatten{}, config::Dense{.units = 7}),
-                             NormalizationType::batch);
+    auto config =
+        run_config(network_of(config::Normalization{}, conv(17), config::Flatten{}, config::Dense{.units = 7}),
+                   NormalizationType::batch);
     config.normalization.affine = affine;
     expect_reference(config, dataset_of(3, 4, 3, 7), net, 4, reference::Mode::batch);
 
@@ -106,10 +109,8 @@ TEST(LayerChain, StridesAndGroups) {
   net.conv(4, 34, {3, 3}, {{2, 2}, {1, 1}, 2}).activation(reference::Activation::tanh);
   net.conv(34, 34, {5, 3}, {{1, 1}, {2, 1}, 34}).activation(reference::Activation::tanh);
   net.conv(34, 5, {1, 1}, {{1, 1}, {0, 0}, 1}).global_avg_pool().flatten();
-  const config::Conv strided{.channels = 34,
-                             .stride = {2, 2},
-                             .padding = {.same = false, .extent = {1, 1}},
-                             .groups = 2};
+  const config::Conv strided{
+      .channels = 34, .stride = {2, 2}, .padding = {.same = false, .extent = {1, 1}}, .groups = 2};
   const config::Conv depthwise{.channels = 34, .kernel = {5, 3}, .groups = 34};
   const config::Conv pointwise{.channels = 5, .kernel = {1, 1}};
   expect_reference(run_config(network_of(strided, activation(Activation::tanh), depthwise, activation(Activation::tanh),

@@ -25,7 +25,8 @@ using reference::Shape;
 
 template <class... Specs>
 config::NetworkConfig network_of(const Specs&... specs) {
-  return {.name = "inline", .description = "", .activation = config::Activation::relu, .layers = {config::Block{specs}...}};
+  return {
+      .name = "inline", .description = "", .activation = config::Activation::relu, .layers = {config::Block{specs}...}};
 }
 
 inline config::DenseBlock dense_block(std::int64_t units, config::Activation activation) {
@@ -70,8 +71,7 @@ struct Batch {
 inline Batch random_batch(const data::DatasetInfo& dataset, std::int64_t size, std::mt19937_64& generator) {
   Batch batch{layer_testing::random_array({size, dataset.channels, dataset.height, dataset.width}, generator), {}};
   for (std::int64_t n = 0; n < size; ++n)
-    batch.labels.push_back(
-        static_cast<std::int32_t>(generator() % static_cast<std::uint64_t>(dataset.classes)));
+    batch.labels.push_back(static_cast<std::int32_t>(generator() % static_cast<std::uint64_t>(dataset.classes)));
   return batch;
 }
 
@@ -108,8 +108,8 @@ inline void copy_weights(reference::Net& net, Network& network) {
   network.set_weights(arrays);
 }
 
-/// Each parameter's, to its own largest reference value. But a bias that a normalization takes out again has a gradient of
-/// zero: there rounding is measured by the same layer's weights.
+/// Each parameter's, to its own largest reference value. But a bias that a normalization takes out again has a gradient
+/// of zero: there rounding is measured by the same layer's weights.
 inline void expect_same_gradients(const Network& network, reference::Net& net, double allowed = tolerance) {
   const NpzArrays gradients = network.gradients();
   EXPECT_EQ(gradients.size(), net.parameter_names().size());

@@ -91,7 +91,8 @@ TEST_P(NetworkState, ObservingBetweenForwardAndStatisticsChangesNothing) {
   const auto observer = network.build(Pass::observe, 8);
   loss_of(network.train(), other_batch(8));
   std::vector<std::vector<float>> before;
-  for (const auto& state : network.states()) before.push_back(state->batch_mean), before.push_back(state->batch_variance);
+  for (const auto& state : network.states())
+    before.push_back(state->batch_mean), before.push_back(state->batch_variance);
   std::mt19937_64 generator(53);
   loss_of(*observer, random_batch(dataset, 8, generator));
   std::vector<std::vector<float>> after;
@@ -132,19 +133,22 @@ TEST_P(NetworkState, RepeatsBitByBitWithAnyNumberOfThreads) {
   for (const int count : {1, 2}) {
     const Threads threads(count);
     const Steps expected = train(conv_config(GetParam()), count, nothing);
-    for (int repeat = 0; repeat < 3; ++repeat) expect_equal_runs(train(conv_config(GetParam()), count, nothing), expected);
+    for (int repeat = 0; repeat < 3; ++repeat)
+      expect_equal_runs(train(conv_config(GetParam()), count, nothing), expected);
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, NetworkState,
-                         ::testing::Values(NormalizationType::none, NormalizationType::batch, NormalizationType::frozen),
+                         ::testing::Values(NormalizationType::none, NormalizationType::batch,
+                                           NormalizationType::frozen),
                          [](const auto& test) { return config::name_of(test.param); });
 
 TEST(NetworkWeights, ComeBackAsTheyWereSet) {
   Network network(conv_config(), dataset, 8), other(conv_config(), dataset, 3);
   std::mt19937_64 generator(54);
   NpzArrays weights;
-  for (const auto& [name, array] : network.weights()) weights[name] = to_npy(layer_testing::random_array(array.shape, generator));
+  for (const auto& [name, array] : network.weights())
+    weights[name] = to_npy(layer_testing::random_array(array.shape, generator));
   network.set_weights(weights);
   other.set_weights(weights);
   expect_equal(network.weights(), weights);
@@ -184,7 +188,8 @@ TEST(NetworkWeights, PaddingStaysZero) {
   double inside = 0, whole = 0;
   for (const auto& [name, array] : network.weights())
     if (name.find("running") == std::string::npos)
-      for (const float value : std::get<std::vector<float>>(array.values)) inside += std::abs(static_cast<double>(value));
+      for (const float value : std::get<std::vector<float>>(array.values))
+        inside += std::abs(static_cast<double>(value));
   for (const float value : network.parameters().values()) whole += std::abs(static_cast<double>(value));
   EXPECT_NEAR(whole, inside, 1e-9 * inside);
 }

@@ -14,7 +14,8 @@ using config::NormalizationType;
 const data::DatasetInfo images = dataset_of(1, 28, 28, 10);
 
 config::RunConfig from_file(const std::string& network, NormalizationType type) {
-  return run_config(config::load_network(std::string(BNLAB_SOURCE_DIR) + "/configs/networks/" + network + ".json"), type);
+  return run_config(config::load_network(std::string(BNLAB_SOURCE_DIR) + "/configs/networks/" + network + ".json"),
+                    type);
 }
 
 reference::Placement placement_of(NormalizationType type) {
@@ -83,8 +84,8 @@ TEST(V6, GradientsEqualTheReference) {
   const config::RunConfig config = from_file("vgg6", NormalizationType::batch);
   Network network(config, images, 4, true);
   const auto observer = network.build(Pass::observe, 4);
-  // Among 350,000 pre-activations the nearest to zero lies about as near as f32 is exact. So take the first of some seeds
-  // at which both precisions are on the same side of every kink.
+  // Among 350,000 pre-activations the nearest to zero lies about as near as f32 is exact. So take the first of some
+  // seeds at which both precisions are on the same side of every kink.
   for (std::uint64_t seed = 1; seed <= 12; ++seed) {
     std::mt19937_64 generator(seed);
     reference::Net net = reference::v6(reference::Placement::before_activation);
@@ -95,8 +96,9 @@ TEST(V6, GradientsEqualTheReference) {
     const reference::Loss expected = net.loss(batch.images, batch.labels, reference::Mode::batch);
     for (const auto& seen : observer->observations())
       if (seen.tensor == "input")
-        expect_close(reference::from_floats(seen.shape, {seen.data(), static_cast<std::size_t>(reference::volume(seen.shape))}),
-                     net.src(seen.layer), seen.layer + " input");
+        expect_close(
+            reference::from_floats(seen.shape, {seen.data(), static_cast<std::size_t>(reference::volume(seen.shape))}),
+            net.src(seen.layer), seen.layer + " input");
     if (kinks_taken_differently(*observer, net) > 0) continue;
 
     RecordProperty("seed", std::to_string(seed));

@@ -82,11 +82,13 @@ TEST_P(BatchNormalization, TrainsAsTheReferenceInBlockedLayout) { check_training
 TEST_P(BatchNormalization, FrozenEqualsTheReferenceInPlainLayout) { check_frozen(Layout::plain); }
 TEST_P(BatchNormalization, FrozenEqualsTheReferenceInBlockedLayout) { check_frozen(Layout::blocked); }
 
-// Of two values x_hat is -1 and 1 whatever they are, so diff_src is only as large as epsilon makes it: a large one there.
+// Of two values x_hat is -1 and 1 whatever they are, so diff_src is only as large as epsilon makes it: a large one
+// there.
 INSTANTIATE_TEST_SUITE_P(
     Shapes, BatchNormalization,
     ::testing::Values(Case{"units_1", {60, 1}}, Case{"units_17", {60, 17}}, Case{"units_100", {60, 100}},
-                      Case{"units_112_batch_3", {3, 112}}, Case{"units_112_batch_2", {2, 112}, 0.5}, Case{"batch_1", {1, 17}}, Case{"batch_1_units_1", {1, 1}},
+                      Case{"units_112_batch_3", {3, 112}}, Case{"units_112_batch_2", {2, 112}, 0.5},
+                      Case{"batch_1", {1, 17}}, Case{"batch_1_units_1", {1, 1}},
                       Case{"units_without_affine", {60, 100}, 1e-5, false}, Case{"units_large_epsilon", {60, 100}, 0.1},
                       Case{"channels_1", {3, 1, 5, 4}}, Case{"channels_17", {3, 17, 5, 4}},
                       Case{"channels_100", {2, 100, 4, 4}}, Case{"channels_32", {2, 32, 8, 8}},
@@ -97,8 +99,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"one_by_one_image_without_affine", {60, 100, 1, 1}, 1e-3, false}),
     [](const auto& test) { return test.param.name; });
 
-// The rounding of the mean, at most m halvings of 2^-24 in the worst order, becomes noise of that size over sqrt(epsilon);
-// anything beyond it would be an error.
+// The rounding of the mean, at most m halvings of 2^-24 in the worst order, becomes noise of that size over
+// sqrt(epsilon); anything beyond it would be an error.
 TEST(BatchNormalizationLayer, OfAConstantChannelIsBetaUpToRounding) {
   for (const Shape& shape : {Shape{60, 17}, Shape{3, 17, 5, 4}, Shape{4, 16, 7, 7}})
     for (const Layout layout : {Layout::plain, Layout::blocked}) {

@@ -14,7 +14,10 @@ struct NormalizationRun {
 
   NormalizationRun(const config::NormalizationConfig& normalization, const Shape& shape, Layout layout)
       : config(normalization),
-        run([this](const auto& context) { return normalization::make_normalization({context, config, states, false}); },
+        run(
+            [this](const auto& context) {
+              return normalization::make_normalization({context, config, states, false});
+            },
             shape, layout) {}
 
   normalization::NormalizationState& state() { return *states.front(); }

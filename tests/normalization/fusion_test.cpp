@@ -11,10 +11,14 @@ using config::Placement;
 
 reference::Activation of(Activation function) {
   switch (function) {
-    case Activation::relu: return reference::Activation::relu;
-    case Activation::sigmoid: return reference::Activation::sigmoid;
-    case Activation::tanh: return reference::Activation::tanh;
-    case Activation::identity: break;
+    case Activation::relu:
+      return reference::Activation::relu;
+    case Activation::sigmoid:
+      return reference::Activation::sigmoid;
+    case Activation::tanh:
+      return reference::Activation::tanh;
+    case Activation::identity:
+      break;
   }
   return reference::Activation::identity;
 }
@@ -41,10 +45,9 @@ class NormalizationInNetwork : public ::testing::TestWithParam<Case> {
   }
   static void finish(reference::Net& net, std::int64_t channels) {
     const bool before = GetParam().placement == Placement::before_activation;
-    reference::finish_block(
-        net, channels, of(GetParam().activation),
-        before ? reference::Placement::before_activation : reference::Placement::after_activation,
-        {.affine = GetParam().affine});
+    reference::finish_block(net, channels, of(GetParam().activation),
+                            before ? reference::Placement::before_activation : reference::Placement::after_activation,
+                            {.affine = GetParam().affine});
   }
 };
 
@@ -79,9 +82,10 @@ TEST_P(NormalizationInNetwork, ObservingGivesTheSameBits) {
   const Activation activation = GetParam().activation;
   const data::DatasetInfo dataset = dataset_of(3, 6, 6, 5);
   for (const bool units : {false, true}) {
-    const config::NetworkConfig layers =
-        units ? network_of(config::Flatten{}, dense_block(100, activation), dense_block(17, activation), config::Dense{.units = 5})
-              : network_of(conv_block(17, activation), conv_block(32, activation), config::Flatten{}, config::Dense{.units = 5});
+    const config::NetworkConfig layers = units ? network_of(config::Flatten{}, dense_block(100, activation),
+                                                            dense_block(17, activation), config::Dense{.units = 5})
+                                               : network_of(conv_block(17, activation), conv_block(32, activation),
+                                                            config::Flatten{}, config::Dense{.units = 5});
     Network network(config(layers), dataset, 6, true);
     const auto observer = network.build(Pass::observe, 6, true);
     std::mt19937_64 generator(21);
@@ -119,9 +123,9 @@ INSTANTIATE_TEST_SUITE_P(All, NormalizationInNetwork, ::testing::ValuesIn(cases(
 
 // A kernel of batch normalization and a ReLU of its own are never in one program.
 TEST(NormalizationFusion, MergesTheReluInTrainingAndNotWhereProbesLook) {
-  const config::RunConfig config = run_config(
-      network_of(config::Flatten{}, dense_block(17, Activation::relu), config::Dense{.units = 5}),
-      NormalizationType::batch);
+  const config::RunConfig config =
+      run_config(network_of(config::Flatten{}, dense_block(17, Activation::relu), config::Dense{.units = 5}),
+                 NormalizationType::batch);
   Network network(config, dataset_of(1, 4, 4, 5), 6);
   const auto relu_calls = [](const Executable& executable) {
     const auto& calls = executable.program().calls();

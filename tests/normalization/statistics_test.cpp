@@ -30,9 +30,10 @@ class NormalizationStatistics : public ::testing::TestWithParam<Case> {
       net_.flatten().dense(9, 17, false).normalization(17, options);
       net_.activation(reference::Activation::relu).dense(17, 5);
     }
-    config_ = run_config(c.images ? network_of(conv_block(17, Activation::relu), config::Flatten{}, config::Dense{.units = 5})
-                                  : network_of(config::Flatten{}, dense_block(17, Activation::relu), config::Dense{.units = 5}),
-                         NormalizationType::batch);
+    config_ = run_config(
+        c.images ? network_of(conv_block(17, Activation::relu), config::Flatten{}, config::Dense{.units = 5})
+                 : network_of(config::Flatten{}, dense_block(17, Activation::relu), config::Dense{.units = 5}),
+        NormalizationType::batch);
     config_.normalization.running_average_decay = c.decay;
     config_.normalization.running_variance = c.unbiased ? RunningVariance::unbiased : RunningVariance::biased;
     reference::fill(net_, generator_, 1.5);
@@ -109,8 +110,8 @@ TEST_P(NormalizationStatistics, EvaluationWithBatchOnesEqualsTheReferenceAndKeep
   EXPECT_EQ(state().batch_variance, batch_variance);
 }
 
-// Algorithm 2 of the paper: the mean of the batches' means, and of their (unbiased) variances. A short last batch counts
-// with its own m.
+// Algorithm 2 of the paper: the mean of the batches' means, and of their (unbiased) variances. A short last batch
+// counts with its own m.
 TEST_P(NormalizationStatistics, PreciseOnesAreMeansOverBatches) {
   Array mean = reference::zeros({17}), variance = reference::zeros({17});
   const std::vector<std::int64_t> sizes{GetParam().batch, GetParam().batch, 3};
@@ -143,21 +144,18 @@ TEST_P(NormalizationStatistics, PreciseOnesAreMeansOverBatches) {
     expect_loss(*network_->build(Pass::evaluate_population, size), batch(size), reference::Mode::frozen);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, NormalizationStatistics,
-                         ::testing::Values(Case{"units_unbiased", false, 6, 0.9, true},
-                                           Case{"units_biased", false, 6, 0.5, false},
-                                           Case{"one_value_unbiased", false, 1, 0.9, true},
-                                           Case{"two_values_unbiased", false, 2, 0.9, true},
-                                           Case{"without_memory", false, 6, 0.0, true},
-                                           Case{"slow", false, 6, 0.999, true},
-                                           Case{"images_unbiased", true, 4, 0.9, true},
-                                           Case{"images_biased", true, 1, 0.75, false}),
-                         [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    All, NormalizationStatistics,
+    ::testing::Values(Case{"units_unbiased", false, 6, 0.9, true}, Case{"units_biased", false, 6, 0.5, false},
+                      Case{"one_value_unbiased", false, 1, 0.9, true}, Case{"two_values_unbiased", false, 2, 0.9, true},
+                      Case{"without_memory", false, 6, 0.0, true}, Case{"slow", false, 6, 0.999, true},
+                      Case{"images_unbiased", true, 4, 0.9, true}, Case{"images_biased", true, 1, 0.75, false}),
+    [](const auto& test) { return test.param.name; });
 
 TEST(NormalizationState, OfAFrozenNormalizationNeverMoves) {
-  config::RunConfig config = run_config(
-      network_of(config::Flatten{}, dense_block(17, Activation::relu), config::Dense{.units = 5}),
-      NormalizationType::frozen);
+  config::RunConfig config =
+      run_config(network_of(config::Flatten{}, dense_block(17, Activation::relu), config::Dense{.units = 5}),
+                 NormalizationType::frozen);
   const data::DatasetInfo dataset = dataset_of(9, 1, 1, 5);
   Network network(config, dataset, 6);
   std::mt19937_64 generator(32);
@@ -182,8 +180,9 @@ TEST(NormalizationState, OfAFrozenNormalizationNeverMoves) {
 }
 
 TEST(NormalizationState, PreciseStatisticsOfNoBatchAreAnError) {
-  const config::RunConfig config = run_config(
-      network_of(config::Flatten{}, dense_block(3, Activation::relu), config::Dense{.units = 5}), NormalizationType::batch);
+  const config::RunConfig config =
+      run_config(network_of(config::Flatten{}, dense_block(3, Activation::relu), config::Dense{.units = 5}),
+                 NormalizationType::batch);
   Network network(config, dataset_of(9, 1, 1, 5), 6);
   network.reset_precise_statistics();
   EXPECT_THROW(network.use_precise_statistics(), std::logic_error);

@@ -70,7 +70,8 @@ TEST(OnednnBuilder, SharesMemoryOnlyBetweenBuffersThatLiveAtDifferentTimes) {
     for (int repeat = 0; repeat < 2; ++repeat) program.run_forward(stream);
     EXPECT_EQ(mistakes, 0) << "seed " << seed;
     for (const std::size_t i : kept)
-      for (const float value : Stamp::values_of(memories[i])) ASSERT_EQ(value, static_cast<float>(i + 1)) << "seed " << seed;
+      for (const float value : Stamp::values_of(memories[i]))
+        ASSERT_EQ(value, static_cast<float>(i + 1)) << "seed " << seed;
     EXPECT_LT(program.arena_bytes(), bytes) << "nothing was shared";
   }
 }
@@ -163,8 +164,9 @@ Outcome run_program(const config::RunConfig& config, const data::DatasetInfo& da
   const dnnl::stream stream(engine);
   layers::Parameters parameters(engine);
   normalization::NormalizationStates states;
-  const auto list = network::assemble(config.network, config.normalization, {1, dataset.channels, dataset.height, dataset.width},
-                                      dataset.classes, parameters, states);
+  const auto list =
+      network::assemble(config.network, config.normalization, {1, dataset.channels, dataset.height, dataset.width},
+                        dataset.classes, parameters, states);
   Builder builder(engine, Pass::train);
   const auto tensor = [&](const Tensor& value) {
     if (keep_all && value.memory) builder.keep(value.memory);
@@ -201,13 +203,15 @@ TEST(OnednnBuilder, SharingMemoryDoesNotChangeANetwork) {
   using config::Activation;
   using namespace network_testing;
   const data::DatasetInfo dataset = dataset_of(3, 8, 9, 10);
-  for (const auto type : {config::NormalizationType::none, config::NormalizationType::batch, config::NormalizationType::frozen})
+  for (const auto type :
+       {config::NormalizationType::none, config::NormalizationType::batch, config::NormalizationType::frozen})
     for (const auto placement : {config::Placement::before_activation, config::Placement::after_activation}) {
-      config::RunConfig config = run_config(
-          network_of(conv_block(17, Activation::relu), conv_block(32, Activation::sigmoid), config::MaxPool{},
-                     conv_block(100, Activation::tanh), config::AvgPool{}, config::Flatten{},
-                     dense_block(17, Activation::relu), dense_block(100, Activation::sigmoid), config::Dense{.units = 10}),
-          type);
+      config::RunConfig config =
+          run_config(network_of(conv_block(17, Activation::relu), conv_block(32, Activation::sigmoid),
+                                config::MaxPool{}, conv_block(100, Activation::tanh), config::AvgPool{},
+                                config::Flatten{}, dense_block(17, Activation::relu),
+                                dense_block(100, Activation::sigmoid), config::Dense{.units = 10}),
+                     type);
       config.normalization.placement = placement;
       const Outcome shared = run_program(config, dataset, false);
       const Outcome kept = run_program(config, dataset, true);
