@@ -15,7 +15,7 @@ namespace bnlab::training {
 struct GradientCheckOptions {
   int directions = 6;       // random directions for each array, beside the gradient's own
   int elements = 6;         // single values for each array: those with the largest gradients
-  double tolerance = 3e-2;  // of the error, see GradientCheckRow; kinks leave 1 to 2 % in deep ReLU networks
+  double tolerance = 3e-2;  // of the error, see GradientCheckRow; V6 missed 1e-2 by its kinks, up to 2.5e-2
   std::uint64_t seed = 1;   // of the directions
 };
 
