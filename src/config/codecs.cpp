@@ -148,6 +148,8 @@ bool Codec<LayerMask>::read(const Input& in, LayerMask& value) {
   LayerMask mask;
   if (in.json.is(Json::Kind::text) && in.json.text == "all") {
     mask.kind = LayerMask::Kind::all;
+  } else if (in.json.is(Json::Kind::text) && in.json.text == "none") {
+    mask.kind = LayerMask::Kind::none;
   } else if (in.json.is(Json::Kind::text) && in.json.text == "first") {
     mask.kind = LayerMask::Kind::first;
   } else if (in.json.is(Json::Kind::text) && in.json.text == "last") {
@@ -167,7 +169,7 @@ bool Codec<LayerMask>::read(const Input& in, LayerMask& value) {
       if (!Codec<std::int64_t>::read(in.at(member.value, path), mask.every)) return false;
     }
   } else {
-    return in.wrong("must be \"all\", \"first\", \"last\", a list such as [1, 3], or {\"every\": n}");
+    return in.wrong("must be \"all\", \"none\", \"first\", \"last\", a list such as [1, 3], or {\"every\": n}");
   }
   value = mask;
   return true;
@@ -177,6 +179,8 @@ Json Codec<LayerMask>::write(const LayerMask& value) {
   switch (value.kind) {
     case LayerMask::Kind::all:
       return Json("all");
+    case LayerMask::Kind::none:
+      return Json("none");
     case LayerMask::Kind::first:
       return Json("first");
     case LayerMask::Kind::last:
@@ -198,7 +202,8 @@ Json Codec<LayerMask>::schema(const Rule& rule) {
   names.items = {Json("every")};
   every.set("required", std::move(names));
   const Rule list = Rule(rule).not_empty();
-  return any_of({texts({"all", "first", "last"}), Codec<std::vector<std::int64_t>>::schema(list), std::move(every)});
+  return any_of(
+      {texts({"all", "none", "first", "last"}), Codec<std::vector<std::int64_t>>::schema(list), std::move(every)});
 }
 
 }  // namespace bnlab::config

@@ -218,7 +218,7 @@ struct Codec<LayerMask> {
   static bool read(const Input& in, LayerMask& value);
   static Json write(const LayerMask& value);
   static Json schema(const Rule& rule);
-  static std::string values(const Rule&) { return "all, first, last, a list such as [1, 3], {\"every\": n}"; }
+  static std::string values(const Rule&) { return "all, none, first, last, a list such as [1, 3], {\"every\": n}"; }
 };
 
 }  // namespace bnlab::config

@@ -29,15 +29,25 @@ struct Names<Scaling> {
 };
 template <>
 struct Names<Activation> {
-  static constexpr Named<Activation> table[] = {{"identity", Activation::identity},
-                                                {"relu", Activation::relu},
-                                                {"sigmoid", Activation::sigmoid},
-                                                {"tanh", Activation::tanh}};
+  static constexpr Named<Activation> table[] = {{"identity", Activation::identity},     {"relu", Activation::relu},
+                                                {"leaky_relu", Activation::leaky_relu}, {"elu", Activation::elu},
+                                                {"softplus", Activation::softplus},     {"gelu", Activation::gelu},
+                                                {"sigmoid", Activation::sigmoid},       {"tanh", Activation::tanh}};
 };
 template <>
 struct Names<NormalizationType> {
-  static constexpr Named<NormalizationType> table[] = {
-      {"none", NormalizationType::none}, {"batch", NormalizationType::batch}, {"frozen", NormalizationType::frozen}};
+  static constexpr Named<NormalizationType> table[] = {{"none", NormalizationType::none},
+                                                       {"batch", NormalizationType::batch},
+                                                       {"batch_renorm", NormalizationType::batch_renorm},
+                                                       {"ghost", NormalizationType::ghost},
+                                                       {"frozen", NormalizationType::frozen},
+                                                       {"noisy_batch", NormalizationType::noisy_batch},
+                                                       {"noise", NormalizationType::noise},
+                                                       {"layer", NormalizationType::layer},
+                                                       {"instance", NormalizationType::instance},
+                                                       {"group", NormalizationType::group},
+                                                       {"lp", NormalizationType::lp},
+                                                       {"local_response", NormalizationType::local_response}};
 };
 template <>
 struct Names<Placement> {
@@ -62,23 +72,91 @@ struct Names<Statistics> {
                                                 {"batch", Statistics::batch}};
 };
 template <>
+struct Names<RampUnit> {
+  static constexpr Named<RampUnit> table[] = {{"fraction", RampUnit::fraction}, {"steps", RampUnit::steps}};
+};
+template <>
+struct Names<LpNorm> {
+  static constexpr Named<LpNorm> table[] = {{"l1", LpNorm::l1}, {"l2", LpNorm::l2}, {"linf", LpNorm::linf}};
+};
+template <>
+struct Names<LayerNormOver> {
+  static constexpr Named<LayerNormOver> table[] = {{"image", LayerNormOver::image},
+                                                   {"position", LayerNormOver::position}};
+};
+template <>
+struct Names<RecurrentStatistics> {
+  static constexpr Named<RecurrentStatistics> table[] = {{"per_step", RecurrentStatistics::per_step},
+                                                         {"shared", RecurrentStatistics::shared}};
+};
+template <>
+struct Names<Shortcut> {
+  static constexpr Named<Shortcut> table[] = {
+      {"identity", Shortcut::identity}, {"projection", Shortcut::projection}, {"padding", Shortcut::padding}};
+};
+template <>
+struct Names<RecurrentStart> {
+  static constexpr Named<RecurrentStart> table[] = {{"orthogonal", RecurrentStart::orthogonal},
+                                                    {"identity", RecurrentStart::identity},
+                                                    {"scheme", RecurrentStart::scheme}};
+};
+template <>
 struct Names<InitializationScheme> {
-  static constexpr Named<InitializationScheme> table[] = {{"gaussian", InitializationScheme::gaussian},
-                                                          {"uniform", InitializationScheme::uniform},
-                                                          {"xavier", InitializationScheme::xavier},
-                                                          {"he", InitializationScheme::he}};
+  static constexpr Named<InitializationScheme> table[] = {
+      {"gaussian", InitializationScheme::gaussian},     {"uniform", InitializationScheme::uniform},
+      {"xavier", InitializationScheme::xavier},         {"he", InitializationScheme::he},
+      {"orthogonal", InitializationScheme::orthogonal}, {"identity", InitializationScheme::identity},
+      {"pytorch", InitializationScheme::pytorch},       {"fixup", InitializationScheme::fixup}};
 };
 template <>
 struct Names<Distribution> {
   static constexpr Named<Distribution> table[] = {{"normal", Distribution::normal}, {"uniform", Distribution::uniform}};
 };
 template <>
+struct Names<Fan> {
+  static constexpr Named<Fan> table[] = {{"in", Fan::in}, {"out", Fan::out}, {"average", Fan::average}};
+};
+template <>
 struct Names<OptimizerType> {
-  static constexpr Named<OptimizerType> table[] = {{"sgd", OptimizerType::sgd}};
+  static constexpr Named<OptimizerType> table[] = {{"sgd", OptimizerType::sgd},
+                                                   {"adam", OptimizerType::adam},
+                                                   {"adamw", OptimizerType::adamw},
+                                                   {"rmsprop", OptimizerType::rmsprop}};
+};
+template <>
+struct Names<Decay> {
+  static constexpr Named<Decay> table[] = {{"coupled", Decay::coupled}, {"decoupled", Decay::decoupled}};
+};
+template <>
+struct Names<Trainable> {
+  static constexpr Named<Trainable> table[] = {
+      {"all", Trainable::all}, {"normalization", Trainable::normalization}, {"random", Trainable::random}};
 };
 template <>
 struct Names<ScheduleType> {
-  static constexpr Named<ScheduleType> table[] = {{"constant", ScheduleType::constant}, {"step", ScheduleType::step}};
+  static constexpr Named<ScheduleType> table[] = {
+      {"constant", ScheduleType::constant},       {"step", ScheduleType::step},
+      {"exponential", ScheduleType::exponential}, {"cosine", ScheduleType::cosine},
+      {"one_cycle", ScheduleType::one_cycle},     {"doubling", ScheduleType::doubling}};
+};
+template <>
+struct Names<BatchComposition> {
+  static constexpr Named<BatchComposition> table[] = {{"shuffled", BatchComposition::shuffled},
+                                                      {"in_order", BatchComposition::in_order},
+                                                      {"by_class", BatchComposition::by_class}};
+};
+template <>
+struct Names<Precision> {
+  static constexpr Named<Precision> table[] = {{"f32", Precision::f32}, {"bf16", Precision::bf16}};
+};
+template <>
+struct Names<LossType> {
+  static constexpr Named<LossType> table[] = {{"cross_entropy", LossType::cross_entropy},
+                                              {"squared_error", LossType::squared_error}};
+};
+template <>
+struct Names<Reduction> {
+  static constexpr Named<Reduction> table[] = {{"mean", Reduction::mean}, {"sum", Reduction::sum}};
 };
 template <>
 struct Names<ProbeType> {

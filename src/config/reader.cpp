@@ -60,8 +60,26 @@ bool Reader::is_list(const Json& json, std::string_view name, const Rule& rule) 
 void Reader::blocks(std::string_view name, std::vector<Block>& values, std::string_view, const Rule& rule) {
   const Json* json = take(name, rule);
   if (!json || !is_list(*json, name, rule)) return;
-  values.assign(json->items.size(), Block{});
-  for (std::size_t i = 0; i < values.size(); ++i) read_block(json->items[i], joined(joined(path_, name), i), values[i]);
+  read_blocks(*json, joined(path_, name), values);
+}
+
+void Reader::branches(std::string_view name, std::vector<std::vector<Block>>& values, std::string_view,
+                      const Rule& rule) {
+  const Json* json = take(name, rule);
+  if (!json || !is_list(*json, name, rule)) return;
+  values.assign(json->items.size(), {});
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::string path = joined(joined(path_, name), i);
+    if (json->items[i].is(Json::Kind::list))
+      read_blocks(json->items[i], path, values[i]);
+    else
+      problems_.add(json->items[i].origin, path, "must be a list of blocks, got " + shown(json->items[i]));
+  }
+}
+
+void Reader::read_blocks(const Json& list, const std::string& path, std::vector<Block>& values) {
+  values.assign(list.items.size(), Block{});
+  for (std::size_t i = 0; i < values.size(); ++i) read_block(list.items[i], joined(path, i), values[i]);
 }
 
 void Reader::read_block(const Json& json, const std::string& path, Block& block) {

@@ -55,6 +55,8 @@ class Reader {
   }
 
   void blocks(std::string_view name, std::vector<Block>& values, std::string_view, const Rule& rule = {});
+  void branches(std::string_view name, std::vector<std::vector<Block>>& values, std::string_view,
+                const Rule& rule = {});
 
   void require(bool holds, std::string_view name, std::string_view rule) {
     if (holds) return;
@@ -70,6 +72,7 @@ class Reader {
   // The field's JSON, or null where it is absent or does not apply.
   const Json* take(std::string_view name, const Rule& rule);
   bool is_list(const Json& json, std::string_view name, const Rule& rule);
+  void read_blocks(const Json& list, const std::string& path, std::vector<Block>& values);
   void read_block(const Json& json, const std::string& path, Block& block);
   void refuse_unknown(const std::vector<std::string>& ignored);
 

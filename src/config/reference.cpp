@@ -63,6 +63,11 @@ class ReferenceBuilder {
     row(name, "list of blocks", rule.is_required ? "required" : "those of the network file", meaning, rule);
   }
 
+  void branches(std::string_view name, std::vector<std::vector<Block>>&, std::string_view meaning,
+                const Rule& rule = {}) {
+    row(name, "list of lists of blocks", "required", meaning, rule);
+  }
+
   void require(bool, std::string_view name, std::string_view rule) {
     rows_ += "| | | | `" + std::string(name) + "` " + cell(rule) + " |\n";
   }

@@ -11,16 +11,42 @@
 namespace bnlab::config {
 
 enum class Scaling { unit, binary, standardized, raw };
-enum class Activation { identity, relu, sigmoid, tanh };
-enum class NormalizationType { none, batch, frozen };
+enum class Activation { identity, relu, leaky_relu, elu, softplus, gelu, sigmoid, tanh };
+enum class NormalizationType {
+  none,
+  batch,
+  batch_renorm,
+  ghost,
+  frozen,
+  noisy_batch,
+  noise,
+  layer,
+  instance,
+  group,
+  lp,
+  local_response
+};
 enum class Placement { before_activation, after_activation };
 enum class RunningVariance { biased, unbiased };
 enum class Population { running_average, precise };
 enum class Statistics { population, running, precise, batch };
-enum class InitializationScheme { gaussian, uniform, xavier, he };
+enum class RampUnit { fraction, steps };
+enum class LpNorm { l1, l2, linf };
+enum class LayerNormOver { image, position };
+enum class RecurrentStatistics { per_step, shared };
+enum class Shortcut { identity, projection, padding };
+enum class RecurrentStart { orthogonal, identity, scheme };
+enum class InitializationScheme { gaussian, uniform, xavier, he, orthogonal, identity, pytorch, fixup };
 enum class Distribution { normal, uniform };
-enum class OptimizerType { sgd };
-enum class ScheduleType { constant, step };
+enum class Fan { in, out, average };
+enum class OptimizerType { sgd, adam, adamw, rmsprop };
+enum class Decay { coupled, decoupled };
+enum class Trainable { all, normalization, random };
+enum class ScheduleType { constant, step, exponential, cosine, one_cycle, doubling };
+enum class BatchComposition { shuffled, in_order, by_class };
+enum class Precision { f32, bf16 };
+enum class LossType { cross_entropy, squared_error };
+enum class Reduction { mean, sum };
 enum class ProbeType { activation_distribution, gradient_norm, normalization_state };
 
 // ---- network description -------------------------------------------------------------------------------------------
@@ -91,52 +117,142 @@ struct ConvBlock : Conv {
   std::optional<Activation> activation = std::nullopt;  // unset: the network's
   bool operator==(const ConvBlock&) const = default;
 };
+/// x is multiplied by a mask of 0 and 1 / (1 - rate) in training (Srivastava et al. 2014, inverted).
+struct Dropout {
+  std::optional<double> rate = std::nullopt;  // of values that are set to 0; unset: the network's
+  bool operator==(const Dropout&) const = default;
+};
+/// Local response normalization across channels (Krizhevsky et al. 2012, 3.3): y = x / (k + alpha / size sum x^2)^beta.
+struct LocalResponse {
+  std::int64_t size = 5;
+  double alpha = 1e-4;
+  double beta = 0.75;
+  double k = 1.0;
+  bool operator==(const LocalResponse&) const = default;
+};
+/// dst = shortcut(src) + scalar * body(src) (He et al. 2016).
+struct Residual {
+  std::vector<Block> body = {};
+  std::optional<Shortcut> shortcut = std::nullopt;  // where the shapes differ; unset: the network's
+  bool shortcut_normalization = true;               // normalize what a projection gives
+  std::optional<double> scalar = std::nullopt;      // unset: the network's
+  bool operator==(const Residual&) const = default;
+};
+/// The outputs of the branches, joined along the channels.
+struct Concat {
+  std::vector<std::vector<Block>> branches = {};
+  bool operator==(const Concat&) const = default;
+};
+/// h_t = f(normalization(W_h h_{t-1} + W_x x_t)), over the rows of an image; the output is the last h.
+struct Recurrent {
+  std::int64_t units = 0;
+  Activation activation = Activation::tanh;
+  RecurrentStart start = RecurrentStart::orthogonal;  // of W_h
+  bool operator==(const Recurrent&) const = default;
+};
 struct Repeat {
   std::int64_t count = 1;
-  std::vector<Block> layers;
+  std::vector<Block> layers = {};
   bool operator==(const Repeat&) const = default;
 };
 
 /// One entry of `layers`: {"conv_block": {"channels": 32}}.
 struct Block {
-  std::variant<Dense, Conv, MaxPool, AvgPool, GlobalAvgPool, Flatten, Normalization, ActivationBlock, DenseBlock,
-               ConvBlock, Repeat>
+  std::variant<Dense, Conv, MaxPool, AvgPool, GlobalAvgPool, Flatten, Normalization, LocalResponse, ActivationBlock,
+               Dropout, DenseBlock, ConvBlock, Residual, Concat, Recurrent, Repeat>
       spec;
   bool operator==(const Block&) const = default;
 };
 
 struct NetworkConfig {
-  std::string name;
-  std::string description;
+  std::string name = {};
+  std::string description = {};
   Activation activation = Activation::relu;
-  std::vector<Block> layers;
+  double negative_slope = 0.01;                          // of leaky_relu
+  double dropout = 0.0;                                  // rate of the dropout blocks that name none
+  Shortcut shortcut = Shortcut::projection;              // of the residual blocks that name none
+  std::optional<double> residual_scalar = std::nullopt;  // a learned factor of each branch starts here; unset: none
+  std::vector<Block> layers = {};
   bool operator==(const NetworkConfig&) const = default;
 };
 
 // ---- the other sections --------------------------------------------------------------------------------------------
 
+/// Random changes of each training image, drawn anew at each visit.
+struct AugmentationConfig {
+  std::int64_t crop_padding = 0;  // zeros around the image, of which a random part of the old size is taken; 0: off
+  bool flip = false;              // mirror left and right with probability 1/2
+  bool operator==(const AugmentationConfig&) const = default;
+};
+
+/// A fixed change of all images, for fine-tuning on data of another kind.
+struct ShiftConfig {
+  double rotation = 0.0;  // degrees, counterclockwise
+  double contrast = 1.0;  // factor of the distance from mid-grey
+  double noise = 0.0;     // standard deviation of Gaussian noise, as a fraction of the largest pixel value
+  bool operator==(const ShiftConfig&) const = default;
+};
+
+/// The size of datasets that are made, not read.
+struct SyntheticConfig {
+  std::int64_t examples = 1000;
+  std::int64_t test_examples = 1000;
+  std::int64_t dimensions = 10;  // of an input; not of drawn_digits
+  std::int64_t outputs = 10;     // targets or classes; not of drawn_digits
+  double separation = 3.0;       // gaussian_clusters: standard deviation of the centres, in units of a cluster's own
+  std::uint64_t seed = 1;
+  bool operator==(const SyntheticConfig&) const = default;
+};
+
 struct DatasetConfig {
-  std::string name;
-  std::string path;  // a folder; empty: search
+  std::string name = {};
+  std::string path = {};  // a folder; empty: search
   Scaling scaling = Scaling::unit;
   std::int64_t limit = 0;       // first images of the training file that are used; 0: all
   std::int64_t validation = 0;  // training images held out, the last ones within the limit
+  AugmentationConfig augmentation = {};
+  ShiftConfig shift = {};
+  SyntheticConfig synthetic = {};
   bool operator==(const DatasetConfig&) const = default;
 };
 
 /// Which normalization sites of a network are normalized. Sites count from 1 in network order.
 struct LayerMask {
-  enum class Kind { all, first, last, list, every } kind = Kind::all;
+  enum class Kind { all, none, first, last, list, every } kind = Kind::all;
   std::vector<std::int64_t> list;  // for Kind::list
   std::int64_t every = 1;          // for Kind::every: sites n, 2n, 3n, ...
   bool operator==(const LayerMask&) const = default;
 };
 
+/// A value that goes from `initial` to `final` in a straight line between two moments.
+struct RampConfig {
+  double initial = 0;
+  double final = 0;
+  double begin = 0;                    // until here: initial
+  double end = 0;                      // from here on: final
+  RampUnit unit = RampUnit::fraction;  // of the steps of the run, or steps
+  bool operator==(const RampConfig&) const = default;
+};
+
+/// Noise of Santurkar et al. 2018 (appendix A, algorithm 1): y = s x + m for each value, with moments that are drawn
+/// for each unit and step: mu ~ U(-mean, mean), sigma ~ U(1, std); m ~ U(mu - mean_jitter, mu + mean_jitter), s ~
+/// N(sigma, std_jitter^2).
+struct NoiseConfig {
+  double mean = 0.5;
+  double std = 1.25;
+  double mean_jitter = 0.1;
+  double std_jitter = 0.1;
+  bool in_evaluation = false;
+  bool operator==(const NoiseConfig&) const = default;
+};
+
 struct NormalizationConfig {
   NormalizationType type = NormalizationType::none;
   Placement placement = Placement::before_activation;
-  LayerMask mask;
-  double epsilon = 1e-5;  // added to the variance, inside the square root
+  LayerMask mask = {};
+  bool normalize_input = false;      // a normalization as the first layer, beside those of the mask
+  bool zero_gamma_residual = false;  // gamma starts at 0 in the last normalization of each residual body
+  double epsilon = 1e-5;             // added to the variance, inside the square root
   bool affine = true;
   double initial_gamma = 1.0;
   double initial_beta = 0.0;
@@ -144,40 +260,94 @@ struct NormalizationConfig {
   RunningVariance running_variance = RunningVariance::unbiased;
   Population population = Population::running_average;
   std::int64_t precise_batches = 100;  // training batches over which precise population statistics are averaged
+  RecurrentStatistics recurrent_statistics = RecurrentStatistics::per_step;
+  std::int64_t virtual_batch_size = 32;                                  // ghost
+  std::int64_t groups = 32;                                              // group
+  std::optional<std::int64_t> channels_per_group = std::nullopt;         // group: instead of groups
+  LayerNormOver over = LayerNormOver::image;                             // layer
+  LpNorm norm = LpNorm::l2;                                              // lp
+  RampConfig r_max{.initial = 1, .final = 3, .begin = 0.1, .end = 0.8};  // batch_renorm
+  RampConfig d_max{.initial = 0, .final = 5, .begin = 0.1, .end = 0.5};  // batch_renorm
+  NoiseConfig noise = {};                                                // noisy_batch, noise
+  LocalResponse local_response = {};                                     // local_response
   bool operator==(const NormalizationConfig&) const = default;
 };
 
-struct InitializationConfig {
+struct WeightInitialization {
   InitializationScheme scheme = InitializationScheme::he;
   Distribution distribution = Distribution::normal;  // xavier, he
+  std::optional<Fan> fan = std::nullopt;             // xavier, he; unset: average for xavier, in for he
   double std = 0.01;                                 // gaussian
   double bound = 0.05;                               // uniform: U(-bound, bound)
   double gain = 1.0;                                 // every weight is multiplied by it
+  bool operator==(const WeightInitialization&) const = default;
+};
+
+/// Another start for the layers whose names fit.
+struct InitializationOverride : WeightInitialization {
+  std::string layers = {};  // a name of `bnlab describe`; * stands for any characters
+  bool operator==(const InitializationOverride&) const = default;
+};
+
+struct InitializationConfig : WeightInitialization {
+  std::string from = {};  // a run's directory or its weights.npz: start from these instead
+  std::vector<InitializationOverride> overrides = {};
   bool operator==(const InitializationConfig&) const = default;
 };
 
 struct ScheduleConfig {
   ScheduleType type = ScheduleType::constant;
-  std::int64_t every = 1000;  // step: steps between two changes
-  double factor = 0.1;        // step: the rate is multiplied by it
+  std::int64_t every = 1000;       // step, exponential, doubling: steps between two changes
+  double factor = 0.1;             // step, exponential: the rate is multiplied by it
+  double final_fraction = 0.0;     // cosine: the last rate over the first; one_cycle: over the largest
+  double peak = 0.3;               // one_cycle: the part of the run before the largest rate
+  double initial_fraction = 0.04;  // one_cycle: the first rate over the largest
+  std::int64_t warmup_steps = 0;   // all but one_cycle: the rate rises to its value in a straight line
+  double warmup_start = 0.0;       // the part of the rate with which warm-up begins
   bool operator==(const ScheduleConfig&) const = default;
+};
+
+/// Which values the optimizer changes.
+struct TrainableConfig {
+  Trainable select = Trainable::all;
+  std::optional<double> share = std::nullopt;  // random: of the weights and biases; unset: as many as gamma and beta
+  bool operator==(const TrainableConfig&) const = default;
 };
 
 struct OptimizerConfig {
   OptimizerType type = OptimizerType::sgd;
   double learning_rate = 0.1;
-  double momentum = 0.0;      // v = momentum * v + g; w -= learning_rate * v
-  double weight_decay = 0.0;  // g += weight_decay * w
+  double momentum = 0.0;  // sgd, rmsprop: v = momentum * v + g; w -= learning_rate * v
+  bool nesterov = false;
+  double beta1 = 0.9;       // adam, adamw
+  double beta2 = 0.999;     // adam, adamw
+  double smoothing = 0.99;  // rmsprop: of the average of squared gradients
+  double epsilon = 1e-8;    // adam, adamw, rmsprop: added to the root
+  double weight_decay = 0.0;
+  std::optional<Decay> decay = std::nullopt;  // unset: decoupled for adamw, else coupled
   bool decay_normalization_and_biases = false;
-  ScheduleConfig schedule;
+  double clip_norm = 0.0;  // largest norm of the gradient over all parameters; 0: no limit
+  TrainableConfig trainable = {};
+  ScheduleConfig schedule = {};
   bool operator==(const OptimizerConfig&) const = default;
 };
 
+struct LossConfig {
+  LossType type = LossType::cross_entropy;
+  double label_smoothing = 0.0;
+  Reduction reduction = Reduction::mean;
+  bool operator==(const LossConfig&) const = default;
+};
+
 struct TrainingConfig {
-  std::int64_t batch_size = 128;
+  std::int64_t batch_size = 128;  // 0: all training images, which is full-batch gradient descent
+  BatchComposition composition = BatchComposition::shuffled;
+  std::int64_t classes_per_batch = 2;  // by_class
   std::int64_t steps = 1000;
   std::optional<double> epochs = std::nullopt;  // instead of steps; resolved to steps when the data is known
   std::uint64_t seed = 1;
+  Precision precision = Precision::f32;
+  bool allow_slow_bf16 = false;       // train in bf16 even where the processor has no fast instructions for it
   std::int64_t eval_every = 0;        // 0: at the end only
   std::int64_t log_every = 10;        // rows of train.csv
   std::int64_t checkpoint_every = 0;  // 0: only when interrupted
@@ -203,6 +373,7 @@ struct RecordConfig {
   bool initial_weights = false;
   bool batches = false;
   bool final_weights = true;
+  bool dropout_masks = false;
   bool operator==(const RecordConfig&) const = default;
 };
 
@@ -212,6 +383,7 @@ struct RunConfig {
   NetworkConfig network;
   NormalizationConfig normalization;
   InitializationConfig initialization;
+  LossConfig loss;
   OptimizerConfig optimizer;
   TrainingConfig training;
   EvaluationConfig evaluation;

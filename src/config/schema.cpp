@@ -58,6 +58,13 @@ class SchemaBuilder {
     add(name, Json::object().set("$ref", "#/$defs/layers"), meaning, rule);
   }
 
+  void branches(std::string_view name, std::vector<std::vector<Block>>&, std::string_view meaning,
+                const Rule& rule = {}) {
+    Json branch = Json::object().set("type", "array").set("items", Json::object().set("$ref", "#/$defs/block"));
+    Json list = Json::object().set("type", "array").set("minItems", Json(std::int64_t{1}));
+    add(name, std::move(list.set("items", std::move(branch))), meaning, rule);
+  }
+
   // Rules between numbers are beyond JSON Schema.
   void require(bool, std::string_view, std::string_view) {}
 

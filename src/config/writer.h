@@ -42,20 +42,31 @@ class Writer {
   }
 
   void blocks(std::string_view name, std::vector<Block>& values, std::string_view, const Rule& rule = {}) {
+    if (rule.applies) object_.set(name, list_of(values));
+  }
+
+  void branches(std::string_view name, std::vector<std::vector<Block>>& values, std::string_view,
+                const Rule& rule = {}) {
     if (!rule.applies) return;
     Json list = Json::list();
-    for (Block& block : values) {
-      Naming naming{block};
-      block_kinds(naming);
-      Json spec = std::visit([](auto& inner) { return write(inner); }, block.spec);
-      list.items.push_back(Json::object().set(naming.name, std::move(spec)));
-    }
+    for (std::vector<Block>& branch : values) list.items.push_back(list_of(branch));
     object_.set(name, std::move(list));
   }
 
   void require(bool, std::string_view, std::string_view) {}
 
  private:
+  static Json list_of(std::vector<Block>& blocks) {
+    Json list = Json::list();
+    for (Block& block : blocks) {
+      Naming naming{block};
+      block_kinds(naming);
+      Json spec = std::visit([](auto& inner) { return write(inner); }, block.spec);
+      list.items.push_back(Json::object().set(naming.name, std::move(spec)));
+    }
+    return list;
+  }
+
   struct Naming {
     const Block& block;
     std::string_view name = {};
