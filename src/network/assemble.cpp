@@ -65,7 +65,12 @@ class Expander {
               [&](const config::ActivationBlock& b) {
                 atoms_.emplace_back(ActivationAtom{b.function.value_or(network_.activation)});
               },
-              [&](const auto& spec) { atoms_.emplace_back(spec); },
+              [&](const auto& spec) {
+                if constexpr (std::is_constructible_v<Atom, decltype(spec)>)
+                  atoms_.emplace_back(spec);
+                else
+                  throw ConfigError("network.layers: a block that can't be built yet");
+              },
           },
           block.spec);
   }
@@ -90,6 +95,8 @@ bool in_mask(const LayerMask& mask, std::int64_t site, std::int64_t sites) {
   switch (mask.kind) {
     case LayerMask::Kind::all:
       return true;
+    case LayerMask::Kind::none:
+      return false;
     case LayerMask::Kind::first:
       return site == 1;
     case LayerMask::Kind::last:

@@ -24,7 +24,7 @@ std::unique_ptr<layers::Layer> make_normalization(const NormalizationContext& co
       return make_batch(context, BatchStatistics::of_batch);
     case NormalizationType::frozen:
       return make_batch(context, BatchStatistics::frozen);
-    case NormalizationType::none:
+    default:
       break;
   }
   throw std::logic_error("a normalization of type none has no layer");
