@@ -25,7 +25,7 @@ double flop_of(const onednn::Program& program, const std::string& layer) {
 
 std::string layer_table(network::Network& network) {
   std::vector<std::vector<std::string>> rows{{"layer", "type", "output", "parameters", "FLOP per step"}};
-  for (const auto& layer : network.layers()) {
+  for (const layers::Layer* layer : network.layers()) {
     std::int64_t parameters = 0;
     for (const auto& parameter : network.parameters().all())
       if (parameter->name.rfind(layer->name() + ".", 0) == 0) parameters += parameter->count();

@@ -72,7 +72,8 @@ void add_gradcheck(CLI::App& app, Context& context) {
       "  bnlab gradcheck configs/v6_batch_normalization.json --examples 8 --elements 20\n"
       "\nErrors are relative to the gradient's norm, or to its largest value. The differences are of a loss in 32-bit "
       "floats, so\n"
-      "errors of 1e-3 are rounding; kinks of ReLU and max pooling leave 1e-2 in deep networks. Exit status 1 where a gradient differs.");
+      "errors of 1e-3 are rounding; kinks of ReLU and max pooling leave 1e-2 in deep networks. Exit status 1 where a "
+      "gradient differs.");
   command->callback([options, &context] { gradcheck(*options, context); });
 }
 

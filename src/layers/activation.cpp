@@ -84,7 +84,7 @@ class ActivationLayer : public Layer {
 
 }  // namespace
 
-std::unique_ptr<Layer> make_activation(const LayerContext& context, Activation function, bool fused_before) {
+std::unique_ptr<Layer> make_activation(const LayerContext& context, Activation function, double, bool fused_before) {
   return std::make_unique<ActivationLayer>(context, function, fused_before);
 }
 

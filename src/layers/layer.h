@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "layers/parameter.h"
 #include "onednn/builder.h"
@@ -27,6 +28,9 @@ struct Forward {
   Backward backward;
 };
 
+class Layer;
+using LayerList = std::vector<std::unique_ptr<Layer>>;
+
 class Layer {
  public:
   /// Shapes are those of a batch of one: (1, C) or (1, C, H, W).
@@ -41,6 +45,9 @@ class Layer {
 
   /// Adds the forward calls. The layer outlives the program.
   virtual Forward build(Builder& builder, const Tensor& src) = 0;
+
+  /// The layers that it is made of, in network order; empty for most.
+  virtual std::vector<const Layer*> parts() const { return {}; }
 
   const std::string& name() const { return name_; }
   const std::string& type() const { return type_; }

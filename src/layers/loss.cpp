@@ -58,7 +58,6 @@ class CrossEntropyKernel : public onednn::Kernel {
 }  // namespace
 
 Forward build_cross_entropy(Builder& builder, const Tensor& logits, LossBuffers& buffers) {
-  builder.enter("loss");
   buffers.labels.assign(static_cast<std::size_t>(logits.shape[0]), 0);
   const dnnl::memory input = builder.plain(logits);
   const dnnl::memory diff =
@@ -67,6 +66,10 @@ Forward build_cross_entropy(Builder& builder, const Tensor& logits, LossBuffers&
   builder.add("forward", std::move(kernel), diff ? std::vector{input, diff} : std::vector{input});
   if (!builder.has_backward()) return {};
   return {{}, [=](Builder&, const Tensor&) { return Tensor{diff, logits.shape, true}; }};
+}
+
+Forward build_loss(Builder& builder, const Tensor& output, const config::LossConfig&, LossBuffers& buffers) {
+  return build_cross_entropy(builder, output, buffers);
 }
 
 }  // namespace bnlab::layers

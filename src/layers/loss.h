@@ -14,6 +14,9 @@ struct LossBuffers {
   std::int64_t correct = 0;          // examples whose largest logit is the label's (the first of equals)
 };
 
+/// The loss that `config` names; see below.
+Forward build_loss(Builder& builder, const Tensor& output, const config::LossConfig& config, LossBuffers& buffers);
+
 /// Mean cross-entropy of the softmax of `logits` (N, K): -1/N sum_n log softmax(logits_n)[label_n]. Loss, accuracy and
 /// d loss / d logits in one pass; the sum is in double precision. `dst` of the result is empty, and its `backward`
 /// takes an empty tensor and returns d loss / d logits. Requires labels in [0, K).

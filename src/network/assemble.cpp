@@ -3,14 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "layers/activation.h"
+#include "layers/concat.h"
 #include "layers/conv.h"
 #include "layers/dense.h"
+#include "layers/dropout.h"
 #include "layers/flatten.h"
 #include "layers/pool.h"
+#include "layers/recurrent.h"
+#include "layers/residual.h"
+#include "normalization/local_response.h"
 #include "util/errors.h"
 
 namespace bnlab::network {
@@ -23,72 +30,65 @@ using config::NormalizationType;
 using config::Placement;
 using layers::Dims;
 using layers::LayerContext;
+using layers::LayerList;
 
 template <class... Fs>
 struct Overloaded : Fs... {
   using Fs::operator()...;
 };
 
-/// A normalization with its number; `active` where the mask and the type let it be.
-struct Site {
-  std::int64_t number = 0;
-  bool active = false;
-};
+struct Site {};
 struct ActivationAtom {
   Activation function = Activation::identity;
 };
-/// A block that is one layer.
+/// A block that is one layer, or holds blocks of its own.
 using Atom = std::variant<config::Dense, config::Conv, config::MaxPool, config::AvgPool, config::GlobalAvgPool,
-                          config::Flatten, Site, ActivationAtom>;
+                          config::Flatten, Site, config::LocalResponse, ActivationAtom, config::Dropout,
+                          const config::Residual*, const config::Concat*, config::Recurrent>;
 
+/// Writes repeat, dense_block and conv_block out.
 class Expander {
  public:
   Expander(const config::NetworkConfig& network, Placement placement) : network_(network), placement_(placement) {}
 
-  std::vector<Atom> expand() {
-    expand(network_.layers);
+  std::vector<Atom> expand(const std::vector<Block>& blocks) {
+    add(blocks);
     return std::move(atoms_);
   }
-  std::int64_t sites() const { return sites_; }
 
  private:
-  void expand(const std::vector<Block>& blocks) {
+  void add(const std::vector<Block>& blocks) {
     for (const Block& block : blocks)
       std::visit(
           Overloaded{
               [&](const config::Repeat& repeat) {
-                for (std::int64_t i = 0; i < repeat.count; ++i) expand(repeat.layers);
+                for (std::int64_t i = 0; i < repeat.count; ++i) add(repeat.layers);
               },
               [&](const config::DenseBlock& b) { add_block(static_cast<const config::Dense&>(b), b.activation); },
               [&](const config::ConvBlock& b) { add_block(static_cast<const config::Conv&>(b), b.activation); },
-              [&](const config::Normalization&) { atoms_.emplace_back(Site{++sites_}); },
+              [&](const config::Normalization&) { atoms_.emplace_back(Site{}); },
               [&](const config::ActivationBlock& b) {
                 atoms_.emplace_back(ActivationAtom{b.function.value_or(network_.activation)});
               },
-              [&](const auto& spec) {
-                if constexpr (std::is_constructible_v<Atom, decltype(spec)>)
-                  atoms_.emplace_back(spec);
-                else
-                  throw ConfigError("network.layers: a block that can't be built yet");
-              },
+              [&](const config::Residual& b) { atoms_.emplace_back(&b); },
+              [&](const config::Concat& b) { atoms_.emplace_back(&b); },
+              [&](const auto& spec) { atoms_.emplace_back(spec); },
           },
           block.spec);
   }
 
   template <class Linear>
   void add_block(const Linear& linear, const std::optional<Activation>& activation) {
-    const Atom site = Site{++sites_};
     const Atom function = ActivationAtom{activation.value_or(network_.activation)};
     atoms_.emplace_back(linear);
     const bool before = placement_ == Placement::before_activation;
-    atoms_.push_back(before ? site : function);
-    atoms_.push_back(before ? function : site);
+    atoms_.push_back(before ? Atom(Site{}) : function);
+    atoms_.push_back(before ? function : Atom(Site{}));
   }
 
   const config::NetworkConfig& network_;
   Placement placement_;
   std::vector<Atom> atoms_;
-  std::int64_t sites_ = 0;
 };
 
 bool in_mask(const LayerMask& mask, std::int64_t site, std::int64_t sites) {
@@ -110,10 +110,16 @@ bool in_mask(const LayerMask& mask, std::int64_t site, std::int64_t sites) {
 }
 
 /// Throws unless at least one site is in the mask, and every site that it names is there.
-void check_mask(const LayerMask& mask, std::int64_t sites) {
+void check_mask(const config::NormalizationConfig& normalization, std::int64_t sites) {
+  const LayerMask& mask = normalization.mask;
+  if (mask.kind == LayerMask::Kind::none && !normalization.normalize_input)
+    throw ConfigError(
+        "normalization.mask: with none and no normalize_input nothing is normalized; the type must be none");
+  if (mask.kind == LayerMask::Kind::none) return;
   if (sites == 0)
     throw ConfigError(
-        "normalization.type: the network has no place to normalize (dense_block, conv_block, normalization); "
+        "normalization.type: the network has no place to normalize (dense_block, conv_block, recurrent, "
+        "normalization); "
         "the type must be none");
   if (mask.kind == LayerMask::Kind::every && mask.every > sites)
     throw ConfigError(
@@ -127,19 +133,45 @@ void check_mask(const LayerMask& mask, std::int64_t sites) {
           fmt::format("normalization.mask: the network has {} normalization sites, got site {}", sites, site));
 }
 
+/// Makes layers in network order. Sites are numbered as they come.
 class Assembler {
  public:
-  Assembler(const config::NormalizationConfig& normalization, Dims shape, layers::Parameters& parameters,
-            normalization::NormalizationStates& states)
-      : normalization_(normalization), shape_(std::move(shape)), parameters_(parameters), states_(states) {}
+  /// `sites`: how many the network has, which the mask must know; 0: none is normalized, they are only counted.
+  Assembler(const config::NetworkConfig& network, const config::NormalizationConfig& normalization, std::int64_t sites,
+            Dims shape, layers::Parameters& parameters, normalization::NormalizationStates& states)
+      : network_(network),
+        normalization_(normalization),
+        total_sites_(sites),
+        shape_(std::move(shape)),
+        parameters_(parameters),
+        states_(states) {}
 
-  LayerList assemble(const std::vector<Atom>& atoms) {
-    for (std::size_t i = 0; i < atoms.size(); ++i) add(atoms, i);
+  LayerList assemble() {
+    if (normalization_.normalize_input && total_sites_ > 0)
+      push(normalization::make_normalization(
+          {{"input_normalization", shape_, parameters_}, normalization_, states_, false}));
+    LayerList rest = assemble(network_.layers);
+    std::move(rest.begin(), rest.end(), std::back_inserter(layers_));
+    set_roles();
     return std::move(layers_);
   }
 
+  std::int64_t sites() const { return sites_; }
+
  private:
-  void add(const std::vector<Atom>& atoms, std::size_t i) {
+  // The layers of a list of blocks, for images of shape_; shape_ becomes that of the output.
+  LayerList assemble(const std::vector<Block>& blocks, bool is_residual_body = false) {
+    LayerList outer = std::exchange(layers_, {});
+    const std::vector<Atom> atoms = Expander(network_, normalization_.placement).expand(blocks);
+    std::size_t last_site = atoms.size();
+    for (std::size_t i = 0; i < atoms.size(); ++i)
+      if (std::holds_alternative<Site>(atoms[i])) last_site = i;
+    for (std::size_t i = 0; i < atoms.size(); ++i)
+      add(atoms, i, is_residual_body && i == last_site && normalization_.zero_gamma_residual);
+    return std::exchange(layers_, std::move(outer));
+  }
+
+  void add(const std::vector<Atom>& atoms, std::size_t i, bool zero_gamma) {
     using namespace layers;
     std::visit(
         Overloaded{
@@ -149,39 +181,145 @@ class Assembler {
             [&](const config::AvgPool& spec) { push(make_avg_pool(context("avg_pool"), spec)); },
             [&](const config::GlobalAvgPool&) { push(make_global_avg_pool(context("global_avg_pool"))); },
             [&](const config::Flatten&) { push(make_flatten(context("flatten"))); },
-            [&](const ActivationAtom& atom) {
-              push(make_activation(context("activation"), atom.function, i > 0 && fuses(atoms, i - 1)));
+            [&](const config::LocalResponse& spec) {
+              push(normalization::make_local_response(context("local_response"), spec));
             },
-            [&](const Site& site) {
-              if (!site.active) return;
-              const LayerContext here{fmt::format("normalization{}", site.number), shape_, parameters_};
-              push(normalization::make_normalization({here, normalization_, states_, fuses(atoms, i)}));
+            [&](const ActivationAtom& atom) {
+              push(make_activation(context("activation"), atom.function, network_.negative_slope,
+                                   i > 0 && fuses(atoms, i - 1, sites_)));
+            },
+            [&](const config::Dropout& spec) {
+              const LayerContext here = context("dropout");
+              if (const double rate = spec.rate.value_or(network_.dropout); rate > 0) push(make_dropout(here, rate));
+            },
+            [&](const config::Residual* spec) { add_residual(*spec); },
+            [&](const config::Concat* spec) { add_concat(*spec); },
+            [&](const config::Recurrent& spec) {
+              const LayerContext here = context("recurrent");
+              const std::int64_t number = ++sites_;
+              const config::NormalizationConfig none{};
+              push(make_recurrent(here, spec, site_name(number), is_active(number) ? normalization_ : none, states_));
+            },
+            [&](const Site&) {
+              const std::int64_t number = ++sites_;
+              if (is_active(number)) add_normalization(number, fuses(atoms, i, number), zero_gamma);
             },
         },
         atoms[i]);
   }
 
+  void add_normalization(std::int64_t number, bool relu_follows, bool zero_gamma = false) {
+    config::NormalizationConfig config = normalization_;
+    if (zero_gamma) config.initial_gamma = 0;
+    push(normalization::make_normalization({{site_name(number), shape_, parameters_}, config, states_, relu_follows}));
+  }
+
+  void add_residual(const config::Residual& spec) {
+    const LayerContext here = context("residual");
+    const std::size_t first_parameter = parameters_.all().size();
+    layers::Sequence body(assemble(spec.body, true), here.src_shape);
+    set_branch_role(first_parameter);
+    const Dims target = shape_;
+    shape_ = here.src_shape;
+    layers::Sequence shortcut(assemble_shortcut(here, spec, target), here.src_shape);
+    if (shortcut.dst_shape() != target)
+      throw ConfigError(fmt::format("network: {}: the body turns {} into {}, and the shortcut into {}; both must agree",
+                                    here.name, layers::shape_text(here.src_shape), layers::shape_text(target),
+                                    layers::shape_text(shortcut.dst_shape())));
+    const std::optional<double> scalar = spec.scalar ? spec.scalar : network_.residual_scalar;
+    push(layers::make_residual(here, std::move(body), std::move(shortcut), scalar));
+  }
+
+  LayerList assemble_shortcut(const LayerContext& residual, const config::Residual& spec, const Dims& target) {
+    const Dims& src = residual.src_shape;
+    const config::Shortcut kind = spec.shortcut.value_or(network_.shortcut);
+    if (src == target || kind == config::Shortcut::identity) return {};
+    if (src.size() != target.size())
+      throw ConfigError(fmt::format("network: {}: the body turns {} into {}; no shortcut does", residual.name,
+                                    layers::shape_text(src), layers::shape_text(target)));
+    const bool is_image = src.size() == 4;
+    const std::int64_t stride = is_image ? (src[2] + target[2] - 1) / target[2] : 1;
+    LayerList outer = std::exchange(layers_, {});
+    if (kind == config::Shortcut::padding) {
+      if (!is_image || target[1] < src[1])
+        throw ConfigError(
+            fmt::format("network: {}: a padding shortcut needs images and no fewer channels, got {} and {}",
+                        residual.name, layers::shape_text(src), layers::shape_text(target)));
+      const Dims reduced{1, target[1], (src[2] + stride - 1) / stride, (src[3] + stride - 1) / stride};
+      push(layers::make_padding_shortcut(context("padding_shortcut"), reduced, stride));
+    } else {
+      const std::int64_t number = sites_ + 1;
+      const bool normalized = spec.shortcut_normalization && is_active(number);
+      const bool bias = !(normalized && normalization::absorbs_bias(normalization_.type));
+      if (is_image) {
+        config::Conv conv{.channels = target[1], .kernel = {1, 1}, .stride = {stride, stride}, .padding = {}};
+        push(layers::make_conv(context("conv"), conv, bias));
+      } else {
+        push(layers::make_dense(context("dense"), config::Dense{.units = target[1]}, bias));
+      }
+      if (spec.shortcut_normalization) ++sites_;
+      if (normalized) add_normalization(number, false);
+    }
+    return std::exchange(layers_, std::move(outer));
+  }
+
+  void add_concat(const config::Concat& spec) {
+    const LayerContext here = context("concat");
+    std::vector<layers::Sequence> branches;
+    for (const std::vector<Block>& branch : spec.branches) {
+      shape_ = here.src_shape;
+      branches.emplace_back(assemble(branch), here.src_shape);
+    }
+    push(layers::make_concat(here, std::move(branches)));
+  }
+
+  // Parameters are declared in network order, so those of a branch stand together.
+  void set_branch_role(std::size_t first_parameter) {
+    ++branches_;
+    std::vector<layers::Parameter*> weights;
+    for (std::size_t i = first_parameter; i < parameters_.all().size(); ++i) {
+      layers::Parameter* parameter = parameters_.all()[i].get();
+      if (parameter->kind == layers::ParameterKind::weights && parameter->role.layers_in_branch == 0)
+        weights.push_back(parameter);
+    }
+    for (layers::Parameter* parameter : weights) parameter->role.layers_in_branch = static_cast<int>(weights.size());
+    if (!weights.empty()) weights.back()->role.last_in_branch = true;
+  }
+
+  void set_roles() {
+    layers::Parameter* last = nullptr;
+    for (const auto& parameter : parameters_.all()) {
+      parameter->role.branches = branches_;
+      if (parameter->kind == layers::ParameterKind::weights) last = parameter.get();
+    }
+    if (last) last->role.is_output = true;
+  }
+
   LayerContext context(const std::string& kind) {
     return {fmt::format("{}{}", kind, ++count_[kind]), shape_, parameters_};
   }
+  static std::string site_name(std::int64_t number) { return fmt::format("normalization{}", number); }
 
   void push(std::unique_ptr<layers::Layer> layer) {
     shape_ = layer->dst_shape();
     layers_.push_back(std::move(layer));
   }
 
+  bool is_active(std::int64_t site) const {
+    return total_sites_ > 0 && in_mask(normalization_.mask, site, total_sites_);
+  }
+
   template <class Linear>
   bool has_bias(const Linear& spec, const std::vector<Atom>& atoms, std::size_t i) const {
-    const Site* next = following<Site>(atoms, i);
-    const bool absorbed = next && next->active && normalization::absorbs_bias(normalization_.type);
+    const bool absorbed =
+        following<Site>(atoms, i) && is_active(sites_ + 1) && normalization::absorbs_bias(normalization_.type);
     return spec.bias.value_or(!absorbed);
   }
 
-  // Whether atom i is a normalization that may apply the ReLU behind it.
-  bool fuses(const std::vector<Atom>& atoms, std::size_t i) const {
-    const Site* site = std::get_if<Site>(&atoms[i]);
+  // Whether atom i is a normalization, site `number`, that may apply the ReLU behind it.
+  bool fuses(const std::vector<Atom>& atoms, std::size_t i, std::int64_t number) const {
     const ActivationAtom* next = following<ActivationAtom>(atoms, i);
-    return site && site->active && next && next->function == Activation::relu &&
+    return std::holds_alternative<Site>(atoms[i]) && is_active(number) && next && next->function == Activation::relu &&
            normalization::can_fuse_relu(normalization_.type);
   }
 
@@ -190,34 +328,54 @@ class Assembler {
     return i + 1 < atoms.size() ? std::get_if<T>(&atoms[i + 1]) : nullptr;
   }
 
+  const config::NetworkConfig& network_;
   const config::NormalizationConfig& normalization_;
+  std::int64_t total_sites_;
   Dims shape_;
   layers::Parameters& parameters_;
   normalization::NormalizationStates& states_;
   std::map<std::string, int> count_;
+  std::int64_t sites_ = 0;
+  int branches_ = 0;
   LayerList layers_;
 };
 
+/// How many sites the network has: with residual shortcuts, that depends on the shapes.
+std::int64_t count_sites(const config::NetworkConfig& network, const config::NormalizationConfig& normalization,
+                         const Dims& input_shape) {
+  layers::Parameters parameters{dnnl::engine(dnnl::engine::kind::cpu, 0)};
+  normalization::NormalizationStates states;
+  Assembler assembler(network, normalization, 0, input_shape, parameters, states);
+  assembler.assemble();
+  return assembler.sites();
+}
+
 }  // namespace
 
-LayerList assemble(const config::NetworkConfig& network, const config::NormalizationConfig& normalization,
-                   const Dims& input_shape, std::int64_t classes, layers::Parameters& parameters,
-                   normalization::NormalizationStates& states) {
-  Expander expander(network, normalization.placement);
-  std::vector<Atom> atoms = expander.expand();
-  for (Atom& atom : atoms)
-    if (Site* site = std::get_if<Site>(&atom))
-      site->active =
-          normalization.type != NormalizationType::none && in_mask(normalization.mask, site->number, expander.sites());
-
-  LayerList list = Assembler(normalization, input_shape, parameters, states).assemble(atoms);
-  const Dims output = list.empty() ? input_shape : list.back()->dst_shape();
-  if (output != Dims{1, classes})
+layers::Sequence assemble(const config::NetworkConfig& network, const config::NormalizationConfig& normalization,
+                          const Dims& input_shape, std::int64_t classes, layers::Parameters& parameters,
+                          normalization::NormalizationStates& states) {
+  const bool normalizes = normalization.type != NormalizationType::none;
+  std::int64_t sites = 0;
+  if (normalizes) {
+    sites = count_sites(network, normalization, input_shape);
+    check_mask(normalization, sites);
+  } else if (normalization.normalize_input) {
+    throw ConfigError(
+        "normalization.normalize_input: needs a normalization.type other than none; to normalize the "
+        "input alone, set normalization.mask to \"none\"");
+  }
+  // With a normalized input alone there may be no site; the assembler still has to know that it normalizes.
+  layers::Sequence list(Assembler(network, normalization, normalizes ? std::max<std::int64_t>(sites, 1) : 0,
+                                  input_shape, parameters, states)
+                            .assemble(),
+                        input_shape);
+  if (list.dst_shape() != Dims{1, classes})
     throw ConfigError(
         fmt::format("network: {}: the output must have the shape ({}), one value for each class of the "
                     "dataset, got {}",
-                    list.empty() ? "layers" : list.back()->name(), classes, layers::shape_text(output)));
-  if (normalization.type != NormalizationType::none) check_mask(normalization.mask, expander.sites());
+                    list.layers().empty() ? "layers" : list.layers().back()->name(), classes,
+                    layers::shape_text(list.dst_shape())));
   if (parameters.all().empty()) throw ConfigError("network.layers: nothing to train: no layer has parameters");
   return list;
 }

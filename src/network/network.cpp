@@ -12,7 +12,6 @@
 namespace bnlab::network {
 namespace {
 
-using layers::Backward;
 using layers::Dims;
 using layers::Forward;
 using onednn::Builder;
@@ -41,7 +40,9 @@ Network::Network(const config::RunConfig& config, const data::DatasetInfo& datas
       normalization_(config.normalization),
       input_shape_(image_shape(dataset)),
       parameters_(engine_),
-      layers_(assemble(config.network, config.normalization, input_shape_, dataset.classes, parameters_, states_)) {
+      layers_(assemble(config.network, config.normalization, input_shape_, dataset.classes, parameters_, states_)),
+      loss_(config.loss),
+      seed_(config.training.seed) {
   // The training program decides the layout of the parameters; only then can they get their memory.
   train_ = build(Pass::train, batch_size, diff_input);
   parameters_.allocate();
@@ -54,27 +55,19 @@ Network::Network(const config::RunConfig& config, const data::DatasetInfo& datas
 
 std::unique_ptr<Executable> Network::build(Pass pass, std::int64_t batch_size, bool diff_input) {
   std::unique_ptr<Executable> executable(new Executable(engine_, batch_size));
-  Builder builder(engine_, pass);
+  executable->state_->seed = seed_;
+  Builder builder(engine_, pass, executable->state_.get());
   Dims shape = input_shape_;
   shape[0] = batch_size;
   executable->input_ = builder.allocate_kept(onednn::plain_desc(shape));
 
-  std::vector<std::pair<std::string, Backward>> tape;
-  Tensor value{executable->input_, shape, diff_input};
-  for (const auto& layer : layers_) {
-    builder.enter(layer->name());
-    Forward forward = layer->build(builder, value);
-    value = forward.dst;
-    tape.emplace_back(layer->name(), std::move(forward.backward));
-  }
-  tape.emplace_back("loss", build_cross_entropy(builder, value, *executable->loss_).backward);
+  const Forward output = layers_.build(builder, {executable->input_, shape, diff_input});
+  builder.enter("loss");
+  const Forward loss = build_loss(builder, output.dst, loss_, *executable->loss_);
   builder.begin_backward();
 
   Tensor diff;
-  for (auto entry = tape.rbegin(); entry != tape.rend() && entry->second; ++entry) {
-    builder.enter(entry->first);
-    diff = entry->second(builder, diff);
-  }
+  if (loss.backward && output.backward) diff = output.backward(builder, loss.backward(builder, {}));
   if (diff_input && builder.has_backward()) {
     executable->diff_input_ = builder.plain(diff);
     builder.keep(executable->diff_input_);
@@ -191,9 +184,9 @@ std::vector<LayerShape> check(const config::RunConfig& config, const data::Datas
   layers::Parameters parameters{dnnl::engine(dnnl::engine::kind::cpu, 0)};
   normalization::NormalizationStates states;
   std::vector<LayerShape> shapes;
-  for (const auto& layer :
-       assemble(config.network, config.normalization, image_shape(dataset), dataset.classes, parameters, states))
-    shapes.push_back({layer->name(), layer->type(), layer->dst_shape()});
+  const layers::Sequence layers =
+      assemble(config.network, config.normalization, image_shape(dataset), dataset.classes, parameters, states);
+  for (const layers::Layer* layer : layers.all()) shapes.push_back({layer->name(), layer->type(), layer->dst_shape()});
   return shapes;
 }
 

@@ -29,6 +29,12 @@ class Executable {
   /// Gradients of every parameter, for the batch of the last forward(). Needs a program with a backward pass.
   void backward() { program_.run_backward(stream_); }
 
+  /// What dropout and noise draw from: the step of training, from 1, and how many there are.
+  void set_step(std::int64_t step, std::int64_t steps) {
+    state_->step = step;
+    state_->steps = steps;
+  }
+
   double mean_loss() const { return loss_->mean_loss; }
   std::int64_t correct() const { return loss_->correct; }
   const onednn::Program& program() const { return program_; }
@@ -47,6 +53,7 @@ class Executable {
   std::int64_t batch_size_;
   dnnl::memory input_;
   dnnl::memory diff_input_;
+  std::unique_ptr<onednn::RunState> state_ = std::make_unique<onednn::RunState>();
   std::unique_ptr<layers::LossBuffers> loss_ = std::make_unique<layers::LossBuffers>();
   onednn::Program program_;
   std::vector<onednn::Observation> observations_;
@@ -75,7 +82,8 @@ class Network {
   void accumulate_precise_statistics(std::int64_t batch_size);
   void use_precise_statistics();
 
-  const LayerList& layers() const { return layers_; }
+  /// All layers; a layer stands behind those that it is made of.
+  std::vector<const layers::Layer*> layers() const { return layers_.all(); }
   layers::Parameters& parameters() { return parameters_; }
   const layers::Parameters& parameters() const { return parameters_; }
   const normalization::NormalizationStates& states() const { return states_; }
@@ -100,7 +108,9 @@ class Network {
   layers::Dims input_shape_;  // (1, C, H, W)
   layers::Parameters parameters_;
   normalization::NormalizationStates states_;
-  LayerList layers_;
+  layers::Sequence layers_;
+  config::LossConfig loss_;
+  std::uint64_t seed_;
   std::unique_ptr<Executable> train_;
   std::vector<PreciseSums> precise_;
   std::int64_t precise_batches_ = 0;

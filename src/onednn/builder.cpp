@@ -38,7 +38,10 @@ Desc any_desc(const Dims& dims) { return Desc(dims, dnnl::memory::data_type::f32
 
 bool is_padded(const Desc& desc) { return compat::dims_of(desc) != compat::padded_dims_of(desc); }
 
-Builder::Builder(const dnnl::engine& engine, Pass pass) : engine_(engine), pass_(pass) {
+Builder::Builder(const dnnl::engine& engine, Pass pass, const RunState* state)
+    : engine_(engine), pass_(pass), state_(state) {
+  static const RunState unchanged;
+  if (!state_) state_ = &unchanged;
   attributes_.set_scratchpad_mode(dnnl::scratchpad_mode::user);
 }
 
@@ -46,8 +49,8 @@ dnnl::memory Builder::allocate(const Desc& desc) {
   dnnl::memory memory = without_handle(desc, engine_);
   Buffer buffer;
   buffer.bytes = std::max<std::uint64_t>(desc.get_size(), 1);
-  buffer.memories.push_back(memory);
-  buffer_of_[memory.get()] = buffers_.size();
+  buffer.parts.push_back({memory, 0});
+  place_of_[memory.get()] = {buffers_.size(), 0};
   buffers_.push_back(std::move(buffer));
   return memory;
 }
@@ -59,17 +62,29 @@ dnnl::memory Builder::allocate_kept(const Desc& desc) {
 }
 
 void Builder::keep(const dnnl::memory& memory) {
-  if (const auto found = buffer_of_.find(memory.get()); found != buffer_of_.end()) buffers_[found->second].kept = true;
+  if (const auto found = place_of_.find(memory.get()); found != place_of_.end())
+    buffers_[found->second.buffer].kept = true;
 }
 
 dnnl::memory Builder::view(const dnnl::memory& memory, const Desc& desc) {
   if (memory.get_desc() == desc) return memory;
   if (memory.get_desc().get_size() != desc.get_size()) throw std::logic_error("a view must keep the size");
-  const auto found = buffer_of_.find(memory.get());
-  if (found == buffer_of_.end()) return dnnl::memory(desc, engine_, memory.get_data_handle());
+  return part(memory, desc, 0);
+}
+
+dnnl::memory Builder::part(const dnnl::memory& memory, const Desc& desc, std::uint64_t offset) {
+  if (offset + desc.get_size() > memory.get_desc().get_size()) throw std::logic_error("a part must lie in the whole");
+  return at(memory, desc, offset);
+}
+
+dnnl::memory Builder::at(const dnnl::memory& memory, const Desc& desc, std::uint64_t offset) {
+  const auto found = place_of_.find(memory.get());
+  if (found == place_of_.end())
+    return dnnl::memory(desc, engine_, static_cast<std::uint8_t*>(memory.get_data_handle()) + offset);
   dnnl::memory other = without_handle(desc, engine_);
-  buffer_of_[other.get()] = found->second;
-  buffers_[found->second].memories.push_back(other);
+  const Place place{found->second.buffer, found->second.offset + offset};
+  place_of_[other.get()] = place;
+  buffers_[place.buffer].parts.push_back({other, place.offset});
   return other;
 }
 
@@ -88,12 +103,19 @@ void Builder::copy(const dnnl::memory& src, const dnnl::memory& dst) {
   add("reorder", pd, dnnl::reorder(pd), {{DNNL_ARG_FROM, src}, {DNNL_ARG_TO, dst}});
 }
 
+void Builder::copy_from_part(const dnnl::memory& src, const Dims& offsets, const dnnl::memory& dst) {
+  const Desc desc = src.get_desc().submemory_desc(compat::dims_of(dst.get_desc()), offsets);
+  const dnnl::reorder::primitive_desc pd(engine_, desc, engine_, dst.get_desc(), attributes_);
+  // The descriptor's own offset says where the part begins.
+  add("reorder", pd, dnnl::reorder(pd), {{DNNL_ARG_FROM, at(src, desc, 0)}, {DNNL_ARG_TO, dst}});
+}
+
 dnnl::memory Builder::plain(const Tensor& tensor) { return adapt(tensor.memory, plain_desc(tensor.shape)); }
 
 void Builder::touch(const dnnl::memory& memory) {
-  const auto found = buffer_of_.find(memory.get());
-  if (found == buffer_of_.end()) return;  // a parameter or another memory that the program does not own
-  Buffer& buffer = buffers_[found->second];
+  const auto found = place_of_.find(memory.get());
+  if (found == place_of_.end()) return;  // a parameter or another memory that the program does not own
+  Buffer& buffer = buffers_[found->second.buffer];
   const std::size_t now = program_.calls_.size();
   if (!buffer.used) buffer.first = now;
   buffer.used = true;
@@ -101,7 +123,8 @@ void Builder::touch(const dnnl::memory& memory) {
 }
 
 void Builder::add_call(const char* operation, const char* implementation, const dnnl::primitive& primitive,
-                       Arguments arguments, const Desc& scratchpad, double flop) {
+                       const std::vector<std::pair<int, dnnl::memory>>& arguments, const Desc& scratchpad,
+                       double flop) {
   Program::Call call;
   call.primitive = primitive.get();
   for (const auto& [index, memory] : arguments) {
@@ -174,8 +197,9 @@ Program Builder::finish() {
   auto* base = static_cast<std::uint8_t*>(program_.arena_.get());
   std::memset(base, 0, program_.arena_bytes_);
   for (const Buffer& buffer : buffers_)
-    for (dnnl::memory memory : buffer.memories) {
-      memory.set_data_handle(base + buffer.offset);
+    for (const Part& part : buffer.parts) {
+      dnnl::memory memory = part.memory;
+      memory.set_data_handle(base + buffer.offset + part.offset);
       program_.memories_.push_back(memory);
     }
   for (const std::size_t i : scratchpads_) program_.memories_[i].set_data_handle(base);

@@ -39,7 +39,8 @@ struct Observation {
 
 class Builder {
  public:
-  Builder(const dnnl::engine& engine, Pass pass);
+  /// `state` outlives the program; null: a state of its own that stays as it is.
+  Builder(const dnnl::engine& engine, Pass pass, const RunState* state = nullptr);
   Builder(const Builder&) = delete;
   Builder& operator=(const Builder&) = delete;
 
@@ -51,6 +52,8 @@ class Builder {
   dnnl::prop_kind prop_kind() const {
     return has_backward() ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
   }
+  /// What kernels may keep a reference to.
+  const RunState& run_state() const { return *state_; }
   /// Attributes that every primitive is made with: the scratchpad is ours.
   const dnnl::primitive_attr& attributes() const { return attributes_; }
 
@@ -66,12 +69,17 @@ class Builder {
   void keep(const dnnl::memory& memory);
   /// The same bytes under another descriptor of equal size.
   dnnl::memory view(const dnnl::memory& memory, const Desc& desc);
+  /// Some of the bytes of `memory`, from `offset` on, under another descriptor.
+  dnnl::memory part(const dnnl::memory& memory, const Desc& desc, std::uint64_t offset);
 
   /// `memory` itself when it has the descriptor already, else a new buffer and a reorder to it. Where the dimensions
   /// differ, as after a flatten, the values keep their C order; the numbers of values must be equal.
   dnnl::memory adapt(const dnnl::memory& memory, const Desc& desc);
   /// Adds a reorder from `src` into `dst` when their descriptors differ; requires them to be different buffers.
   void copy(const dnnl::memory& src, const dnnl::memory& dst);
+  /// Copies the part of `src` that begins at `offsets` and has the dimensions of `dst` into `dst`. Throws dnnl::error
+  /// where the layout of `src` does not let that part be told apart.
+  void copy_from_part(const dnnl::memory& src, const Dims& offsets, const dnnl::memory& dst);
   /// The tensor's memory in plain (N, C, ...) order with exactly the dimensions of its shape.
   dnnl::memory plain(const Tensor& tensor);
 
@@ -80,7 +88,17 @@ class Builder {
   template <class PrimitiveDesc>
   void add(const char* operation, const PrimitiveDesc& pd, const dnnl::primitive& primitive, Arguments arguments,
            double flop = 0) {
-    add_call(operation, pd.impl_info_str(), primitive, arguments, pd.scratchpad_desc(), flop);
+    add_call(operation, pd.impl_info_str(), primitive, {arguments.begin(), arguments.end()}, pd.scratchpad_desc(),
+             flop);
+  }
+  /// Adds a primitive with a list of sources, such as concat.
+  template <class PrimitiveDesc>
+  void add_many(const char* operation, const PrimitiveDesc& pd, const dnnl::primitive& primitive,
+                const std::vector<dnnl::memory>& srcs, const dnnl::memory& dst) {
+    std::vector<std::pair<int, dnnl::memory>> arguments{{DNNL_ARG_DST, dst}};
+    for (std::size_t i = 0; i < srcs.size(); ++i)
+      arguments.emplace_back(DNNL_ARG_MULTIPLE_SRC + static_cast<int>(i), srcs[i]);
+    add_call(operation, pd.impl_info_str(), primitive, arguments, pd.scratchpad_desc(), 0);
   }
   /// Adds a kernel that reads and writes `uses`.
   void add(const char* operation, std::unique_ptr<Kernel> kernel, const std::vector<dnnl::memory>& uses);
@@ -93,6 +111,10 @@ class Builder {
   Program finish();
 
  private:
+  struct Part {
+    dnnl::memory memory;
+    std::uint64_t offset;  // from the start of the buffer
+  };
   struct Buffer {
     std::uint64_t bytes = 0;
     std::size_t first = 0;  // calls between which the content is needed
@@ -100,10 +122,11 @@ class Builder {
     bool used = false;
     bool kept = false;
     std::uint64_t offset = 0;
-    std::vector<dnnl::memory> memories;
+    std::vector<Part> parts;
   };
   void add_call(const char* operation, const char* implementation, const dnnl::primitive& primitive,
-                Arguments arguments, const Desc& scratchpad, double flop);
+                const std::vector<std::pair<int, dnnl::memory>>& arguments, const Desc& scratchpad, double flop);
+  dnnl::memory at(const dnnl::memory& memory, const Desc& desc, std::uint64_t offset);
   void touch(const dnnl::memory& memory);
   void place_buffers();
 
@@ -113,8 +136,13 @@ class Builder {
   std::string layer_;
   Program program_;
   std::vector<Buffer> buffers_;
-  std::unordered_map<const void*, std::size_t> buffer_of_;  // dnnl_memory_t -> index into buffers_
-  std::vector<std::size_t> scratchpads_;                    // indices into the program's memories
+  struct Place {
+    std::size_t buffer;
+    std::uint64_t offset;
+  };
+  std::unordered_map<const void*, Place> place_of_;  // dnnl_memory_t -> where it lies
+  const RunState* state_;
+  std::vector<std::size_t> scratchpads_;  // indices into the program's memories
   std::uint64_t scratchpad_bytes_ = 0;
   std::vector<Observation> observations_;
 };

@@ -105,6 +105,15 @@ inline auto batch_normalization_backward(const dnnl::engine& engine, const Desc&
                                                             epsilon, flags, hint, attr);
 }
 
+inline auto binary(const dnnl::engine& engine, dnnl::algorithm algorithm, const Desc& src0, const Desc& src1,
+                   const Desc& dst, const dnnl::primitive_attr& attr) {
+  return dnnl::binary::primitive_desc(engine, algorithm, src0, src1, dst, attr);
+}
+inline auto concat(const dnnl::engine& engine, int dimension, const std::vector<Desc>& srcs,
+                   const dnnl::primitive_attr& attr) {
+  return dnnl::concat::primitive_desc(engine, dimension, srcs, attr);
+}
+
 /// Whether the backward pass takes the shift as an argument.
 inline constexpr bool batch_normalization_backward_takes_shift = false;
 
@@ -209,6 +218,15 @@ inline auto batch_normalization_backward(const dnnl::engine& engine, const Desc&
   using Op = dnnl::batch_normalization_backward;
   return Op::primitive_desc(Op::desc(dnnl::prop_kind::backward, diff, data, epsilon, flags), attr, engine, hint);
 }
+inline auto binary(const dnnl::engine& engine, dnnl::algorithm algorithm, const Desc& src0, const Desc& src1,
+                   const Desc& dst, const dnnl::primitive_attr& attr) {
+  return dnnl::binary::primitive_desc(dnnl::binary::desc(algorithm, src0, src1, dst), attr, engine);
+}
+inline auto concat(const dnnl::engine& engine, int dimension, const std::vector<Desc>& srcs,
+                   const dnnl::primitive_attr& attr) {
+  return dnnl::concat::primitive_desc(dimension, srcs, engine, attr);
+}
+
 inline constexpr bool batch_normalization_backward_takes_shift = true;
 
 #endif

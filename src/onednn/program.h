@@ -30,6 +30,13 @@ struct CallInfo {
   double flop = 0;             // multiplications and additions of dense and convolution calls, else 0
 };
 
+/// What the kernels of a program read anew at each run.
+struct RunState {
+  std::uint64_t seed = 1;
+  std::int64_t step = 1;   // of training, from 1
+  std::int64_t steps = 1;  // of the whole run
+};
+
 class Program {
  public:
   Program() = default;

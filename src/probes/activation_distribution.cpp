@@ -107,7 +107,7 @@ class ActivationDistribution : public Probe {
 
  private:
   std::string function_of(const std::string& layer) const {
-    for (const auto& candidate : context_.network.layers())
+    for (const layers::Layer* candidate : context_.network.layers())
       if (candidate->name() == layer) return candidate->type();
     return "";
   }

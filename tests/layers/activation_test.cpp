@@ -17,7 +17,7 @@ struct Function {
 using Case = std::tuple<Function, Shape, Layout>;
 
 MakeLayer activation(config::Activation function) {
-  return [=](const auto& context) { return layers::make_activation(context, function, false); };
+  return [=](const auto& context) { return layers::make_activation(context, function, 0.01, false); };
 }
 
 class ActivationLayer : public ::testing::TestWithParam<Case> {};

@@ -177,7 +177,7 @@ Outcome run_program(const config::RunConfig& config, const data::DatasetInfo& da
   Tensor value{input, shape, false};
   std::vector<layers::Backward> tape;
   layers::LossBuffers loss;
-  for (const auto& layer : list) {
+  for (const auto& layer : list.layers()) {
     layers::Forward forward = layer->build(builder, value);
     value = tensor(forward.dst);
     tape.push_back(std::move(forward.backward));
