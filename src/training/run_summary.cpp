@@ -49,7 +49,7 @@ Json best_metrics(const Progress& progress) {
 
 Json provenance(const RunSummary& summary, const RunOptions& options) {
   const BuildInfo build = build_info();
-  return {{"bnlab", build.version},
+  Json json = {{"bnlab", build.version},
           {"git_revision", build.git_revision},
           {"git_dirty", build.git_dirty},
           {"compiler", build.compiler},
@@ -64,6 +64,8 @@ Json provenance(const RunSummary& summary, const RunOptions& options) {
           {"train_examples", summary.train_examples},
           {"command_line", options.command_line},
           {"start_time", summary.start_time}};
+  if (!summary.initial_weights_sha256.empty()) json["initial_weights_sha256"] = summary.initial_weights_sha256;
+  return json;
 }
 
 }  // namespace

@@ -96,6 +96,23 @@ class Trainer {
     resumed_ = true;
   }
 
+  /// Takes the weights of another run, where the config names one; call before open_files. Returns the file's SHA-256.
+  std::string start_from_another_run() {
+    if (config_.initialization.from.empty()) return "";
+    std::filesystem::path file = config_.initialization.from;
+    if (std::filesystem::is_directory(file)) file /= "weights.npz";
+    if (!std::filesystem::exists(file))
+      throw ConfigError(fmt::format("initialization.from: must be a run's directory with its weights.npz, or such a file; {} "
+                                    "does not exist",
+                                    file.string()));
+    try {
+      network_.set_weights(read_npz(file));
+    } catch (const DataError& error) {
+      throw DataError(fmt::format("initialization.from: {}: {}", file.string(), error.what()));
+    }
+    return sha256_of(file);
+  }
+
   void open_files() {
     train_csv_ = &directory_.open_csv("train", {"step", "epoch", "examples", "learning_rate", "loss", "accuracy",
                                                 "gradient_norm", "weight_norm", "seconds"});
@@ -322,10 +339,13 @@ RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& d
   const bool continues = resumes && std::filesystem::exists(directory.file("checkpoint.npz"));
   // Whatever can fail before the first file changes comes first: an older run is not lost to an error.
   Trainer trainer(config, dataset, options, directory);
-  if (continues)
+  std::string initial_weights_sha256;
+  if (continues) {
     trainer.resume();
-  else
+  } else {
+    initial_weights_sha256 = trainer.start_from_another_run();
     directory.clear();
+  }
   write_file_atomically(directory.file("config.json"), config_text);
 
   RunSummary summary;
@@ -334,6 +354,7 @@ RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& d
   summary.start_time = utc_time();
   summary.dataset = dataset.info.name;
   summary.dataset_sha256 = dataset.sha256;
+  summary.initial_weights_sha256 = initial_weights_sha256;
   summary.train_examples = dataset.train.size();
   summary.parameters = trainer.parameter_count();
   const auto write_summary = [&] { write_file_atomically(directory.file("run.json"), run_json(summary, options)); };

@@ -7,11 +7,12 @@ from program import CONV, DONE, FAILED, SOURCE, USAGE, ProgramTest, config, main
 
 CONFIGS = SOURCE / "configs"
 KINDS = {
-    "datasets": ["mnist", "fashion_mnist"],
-    "networks": ["mlp_2x64", "mlp_3x100_sigmoid", "vgg6"],
-    "normalizations": ["none", "batch", "frozen"],
-    "initializations": ["gaussian", "uniform", "xavier", "he"],
-    "optimizers": ["sgd"],
+    "datasets": ["mnist", "fashion_mnist", "cifar10", "gaussian_regression", "gaussian_clusters", "drawn_digits"],
+    "networks": sorted(path.stem for path in (CONFIGS / "networks").glob("*.json")),
+    "normalizations": ["none", "batch", "batch_renorm", "ghost", "frozen", "noisy_batch", "noise", "layer", "instance",
+                       "group", "lp", "local_response"],
+    "initializations": ["gaussian", "uniform", "xavier", "he", "orthogonal", "identity", "pytorch", "fixup"],
+    "optimizers": ["sgd", "adam", "adamw", "rmsprop"],
     "probes": ["activation_distribution", "gradient_norm", "normalization_state"],
 }
 

@@ -33,12 +33,31 @@ std::vector<fs::path> json_files(const fs::path& folder) {
 RunConfig everything() {
   RunConfig config;
   config.description = "ä \"quoted\"\n";
-  config.dataset = {.name = "d", .path = "/p", .scaling = Scaling::raw, .limit = 100, .validation = 99};
+  config.dataset = {
+      .name = "d",
+      .path = "/p",
+      .scaling = Scaling::raw,
+      .limit = 100,
+      .validation = 99,
+      .augmentation = {.crop_padding = 3, .flip = true},
+      .shift = {.rotation = -7.5, .contrast = 0.5, .noise = 0.25},
+      .synthetic = {.examples = 7, .test_examples = 8, .dimensions = 9, .outputs = 11, .separation = 0.5, .seed = 12}};
   const Padding padding{.same = false, .extent = {0, 2}};
   const Conv conv{.channels = 8, .kernel = {2, 5}, .stride = {2, 1}, .padding = padding, .groups = 4, .bias = false};
   const Pool pool{.kernel = {3, 4}, .stride = Extent{1, 2}, .padding = {1, 1}};
   const Dense dense{.units = 7, .bias = true};
-  config.network = {.name = "n", .description = "nd", .activation = Activation::tanh, .layers = {}};
+  const Residual residual{
+      .body = {Block{dense}}, .shortcut = Shortcut::identity, .shortcut_normalization = false, .scalar = 0.5};
+  const Concat concat{.branches = {{Block{dense}}, {}}};
+  const Recurrent recurrent{.units = 5, .activation = Activation::softplus, .start = RecurrentStart::identity};
+  config.network = {.name = "n",
+                    .description = "nd",
+                    .activation = Activation::tanh,
+                    .negative_slope = 0.2,
+                    .dropout = 0.25,
+                    .shortcut = Shortcut::padding,
+                    .residual_scalar = 0.5,
+                    .layers = {}};
   config.network.layers = {Block{conv},
                            Block{ConvBlock{conv, Activation::identity}},
                            Block{MaxPool{pool}},
@@ -46,12 +65,19 @@ RunConfig everything() {
                            Block{GlobalAvgPool{}},
                            Block{Flatten{}},
                            Block{Normalization{}},
+                           Block{LocalResponse{.size = 3, .alpha = 0.5, .beta = 0.25, .k = 2}},
+                           Block{Dropout{.rate = 0.125}},
+                           Block{residual},
+                           Block{concat},
+                           Block{recurrent},
                            Block{ActivationBlock{Activation::sigmoid}},
                            Block{Repeat{.count = 3, .layers = {Block{DenseBlock{dense, Activation::relu}}}}},
                            Block{dense}};
   config.normalization = {.type = NormalizationType::batch,
                           .placement = Placement::after_activation,
                           .mask = {.kind = LayerMask::Kind::list, .list = {3, 1}},
+                          .normalize_input = true,
+                          .zero_gamma_residual = true,
                           .epsilon = 1.0 / 3,
                           .affine = false,
                           .initial_gamma = 0.1,
@@ -59,27 +85,44 @@ RunConfig everything() {
                           .running_average_decay = 0.99,
                           .running_variance = RunningVariance::biased,
                           .population = Population::precise,
-                          .precise_batches = 7};
+                          .precise_batches = 7,
+                          .recurrent_statistics = RecurrentStatistics::shared};
   config.initialization.scheme = InitializationScheme::xavier;
   config.initialization.distribution = Distribution::uniform;
+  config.initialization.fan = Fan::out;
   config.initialization.gain = 2.5;
-  config.optimizer = {.type = OptimizerType::sgd,
-                      .learning_rate = 1e-7,
-                      .momentum = 0.9,
-                      .weight_decay = 5e-4,
-                      .decay_normalization_and_biases = true,
-                      .schedule = {.type = ScheduleType::step, .every = 17, .factor = 0.25}};
+  config.initialization.from = "/f";
+  InitializationOverride output;
+  output.layers = "dense*";
+  output.scheme = InitializationScheme::orthogonal;
+  config.initialization.overrides = {output};
+  config.loss = {.type = LossType::cross_entropy, .label_smoothing = 0.1, .reduction = Reduction::sum};
+  config.optimizer = {
+      .type = OptimizerType::sgd,
+      .learning_rate = 1e-7,
+      .momentum = 0.9,
+      .nesterov = true,
+      .weight_decay = 5e-4,
+      .decay = Decay::decoupled,
+      .decay_normalization_and_biases = true,
+      .clip_norm = 3,
+      .trainable = {.select = Trainable::random, .share = 0.5},
+      .schedule = {.type = ScheduleType::step, .every = 17, .factor = 0.25, .warmup_steps = 5, .warmup_start = 0.5}};
   config.training = {.batch_size = 17,
+                     .composition = BatchComposition::by_class,
+                     .classes_per_batch = 3,
                      .steps = 123456789012,
                      .epochs = {},
                      .seed = 9223372036854775807u,
+                     .precision = Precision::bf16,
+                     .allow_slow_bf16 = true,
                      .eval_every = 3,
                      .log_every = 1,
                      .checkpoint_every = 5};
   config.evaluation = {.batch_size = 1, .statistics = {Statistics::batch, Statistics::running}, .train_split = true};
   config.probes = {{.type = ProbeType::activation_distribution, .every = 7, .examples = 64, .units = {3, 0}},
                    {.type = ProbeType::normalization_state, .every = 9, .examples = 0, .units = {}}};
-  config.record = {.initial_weights = true, .batches = true, .final_weights = false};
+  config.record = {.initial_weights = true, .batches = true, .final_weights = false, .dropout_masks = true};
   return config;
 }
 
@@ -103,7 +146,7 @@ TEST(RoundTrip, EveryFieldAwayFromItsDefault) {
   // Holds this test to what it says: a new field must be set in everything().
   const auto leaves = leaves_of(config);
   for (const auto& [path, value] : leaves_of(RunConfig{})) {
-    if (path == ".optimizer.type") continue;  // one value only
+    if (path == ".optimizer.type" || path == ".loss.type") continue;  // other values turn fields off
     EXPECT_TRUE(leaves.contains(path) && leaves.at(path) != value) << path;
   }
 }
@@ -114,16 +157,53 @@ TEST(RoundTrip, EveryChoice) {
     change(config);
     EXPECT_EQ(there_and_back(config), config) << to_json(config);
   };
-  check([](RunConfig& c) { c.initialization = {.scheme = InitializationScheme::gaussian, .std = 3}; });
-  check([](RunConfig& c) { c.initialization = {.scheme = InitializationScheme::uniform, .bound = 3}; });
-  check([](RunConfig& c) {
-    c.initialization = {.scheme = InitializationScheme::he, .distribution = Distribution::uniform};
+  const auto initialized = [](const WeightInitialization& weights) {
+    InitializationConfig initialization;
+    static_cast<WeightInitialization&>(initialization) = weights;
+    return initialization;
+  };
+  check([&](RunConfig& c) { c.initialization = initialized({.scheme = InitializationScheme::gaussian, .std = 3}); });
+  check([&](RunConfig& c) { c.initialization = initialized({.scheme = InitializationScheme::uniform, .bound = 3}); });
+  check([&](RunConfig& c) {
+    c.initialization = initialized({.scheme = InitializationScheme::he, .distribution = Distribution::uniform});
   });
+  check([&](RunConfig& c) { c.initialization = initialized({.scheme = InitializationScheme::fixup, .gain = 3}); });
+  const RampConfig ramp{.initial = 2, .final = 5, .begin = 7, .end = 11, .unit = RampUnit::steps};
+  check(
+      [&](RunConfig& c) { c.normalization = {.type = NormalizationType::batch_renorm, .r_max = ramp, .d_max = ramp}; });
+  check([](RunConfig& c) { c.normalization = {.type = NormalizationType::ghost, .virtual_batch_size = 3}; });
+  check([](RunConfig& c) { c.normalization = {.type = NormalizationType::group, .groups = 3}; });
+  check([](RunConfig& c) { c.normalization = {.type = NormalizationType::group, .channels_per_group = 3}; });
+  check([](RunConfig& c) { c.normalization = {.type = NormalizationType::layer, .over = LayerNormOver::position}; });
+  check([](RunConfig& c) { c.normalization = {.type = NormalizationType::lp, .norm = LpNorm::linf}; });
+  const NoiseConfig noise{.mean = 2, .std = 3, .mean_jitter = 4, .std_jitter = 5, .in_evaluation = true};
+  check([&](RunConfig& c) { c.normalization = {.type = NormalizationType::noise, .noise = noise}; });
+  check([&](RunConfig& c) { c.normalization = {.type = NormalizationType::noisy_batch, .noise = noise}; });
+  check([](RunConfig& c) {
+    c.normalization = {.type = NormalizationType::local_response,
+                       .local_response = {.size = 3, .alpha = 0.5, .beta = 0.25, .k = 2}};
+  });
+  check([](RunConfig& c) { c.loss = {.type = LossType::squared_error, .reduction = Reduction::sum}; });
+  check([](RunConfig& c) { c.optimizer = {.type = OptimizerType::adamw, .beta1 = 0.5, .beta2 = 0.25, .epsilon = 1}; });
+  check([](RunConfig& c) {
+    c.optimizer = {.type = OptimizerType::rmsprop, .momentum = 0.5, .smoothing = 0.5, .epsilon = 1};
+  });
+  for (const ScheduleType type : {ScheduleType::exponential, ScheduleType::doubling})
+    check([&](RunConfig& c) { c.optimizer.schedule = {.type = type, .every = 3}; });
+  check([](RunConfig& c) {
+    c.optimizer.schedule = {.type = ScheduleType::cosine, .final_fraction = 0.5, .warmup_steps = 3};
+  });
+  check([](RunConfig& c) {
+    c.optimizer.schedule = {
+        .type = ScheduleType::one_cycle, .final_fraction = 0.5, .peak = 0.5, .initial_fraction = 0.5};
+  });
+  check([](RunConfig& c) { c.training = {.batch_size = 0, .composition = BatchComposition::in_order}; });
   check([](RunConfig& c) { c.training = {.epochs = 0.1}; });
   check([](RunConfig& c) { c.normalization.type = NormalizationType::none; });
   check([](RunConfig& c) { c.normalization.mask = {.kind = LayerMask::Kind::first, .list = {}}; });
   check([](RunConfig& c) { c.normalization.mask = {.kind = LayerMask::Kind::last, .list = {}}; });
   check([](RunConfig& c) { c.normalization.mask = {.kind = LayerMask::Kind::all, .list = {}}; });
+  check([](RunConfig& c) { c.normalization.mask = {.kind = LayerMask::Kind::none, .list = {}}; });
   check([](RunConfig& c) { c.normalization.mask = {.kind = LayerMask::Kind::every, .list = {}, .every = 2}; });
   check([](RunConfig& c) { c.network.layers = {Block{ConvBlock{{.channels = 3}, {}}}, Block{MaxPool{}}}; });
   check([](RunConfig& c) { c.network.name.clear(); });
