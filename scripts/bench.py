@@ -101,7 +101,7 @@ class PyTorch:
             first = step % per_epoch * self.batch_size
             batch = self.order[first:first + self.batch_size]
             images, labels = self.images[batch], self.labels[batch]
-            self.optimizer.zero_grad(set_to_none=True)
+            self.optimizer.zero_grad()
             loss = torch.nn.functional.cross_entropy(self.network(images), labels)
             loss.backward()
             self.optimizer.step()

@@ -28,7 +28,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections import OrderedDict
 from pathlib import Path
 
 import _python
@@ -38,6 +37,9 @@ _python.require("numpy", "torch", status=77)
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from torch import nn  # noqa: E402
+
+from _pytorch_network import build_network, load_weights, named_tensors  # noqa: E402
+from _pytorch_training import learning_rates, loss_of, make_optimizer  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST = 20  # steps over which rounding has not grown far yet
@@ -81,6 +83,17 @@ def find_data(dataset):
     return None
 
 
+def check_supported(config):
+    """ValueError for what the replay can't repeat."""
+    dataset = config["dataset"]
+    for section, neutral in (("augmentation", {"crop_padding": 0, "flip": False}),
+                             ("shift", {"rotation": 0, "contrast": 1, "noise": 0})):
+        if any(dataset.get(section, {}).get(key, value) != value for key, value in neutral.items()):
+            raise ValueError(f"dataset.{section}: is not known to this script")
+    if config["training"].get("precision", "f32") != "f32":
+        raise ValueError("training.precision: must be f32 for this script")
+
+
 def load_data(dataset):
     """(training images, labels, test images, labels) as the config scales and cuts them: images (N, 1, H, W) float32,
     labels int64; None where the files are not found."""
@@ -104,172 +117,7 @@ def load_data(dataset):
     return tuple(torch.from_numpy(array) for array in arrays)
 
 
-# ---- network ---------------------------------------------------------------------------------------------------------
-
-class BiasedVariance:
-    """Mixed into BatchNorm: the running variance averages the biased batch variance, not PyTorch's unbiased one."""
-
-    def forward(self, x):
-        kept = (1 - self.momentum) * self.running_var
-        y = super().forward(x)
-        if self.training:
-            m = x.numel() // x.shape[1]
-            self.running_var = kept + (self.running_var - kept) * (m - 1) / m
-        return y
-
-
-class BiasedBatchNorm1d(BiasedVariance, nn.BatchNorm1d):
-    pass
-
-
-class BiasedBatchNorm2d(BiasedVariance, nn.BatchNorm2d):
-    pass
-
-
-ACTIVATIONS = {"identity": nn.Identity, "relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
-
-
-def pair(extent):
-    """(height, width) of an extent, which JSON writes as one number or as two."""
-    if isinstance(extent, dict):
-        return extent["height"], extent["width"]
-    return (extent, extent) if isinstance(extent, int) else tuple(extent)
-
-
-def flat_layers(blocks, placement, default_activation):
-    """Network blocks without repeat and composites: a list of (kind, its options)."""
-    layers = []
-    for block in blocks:
-        (kind, options), = block.items()
-        options = options or {}
-        if kind == "repeat":
-            layers += flat_layers(options["layers"], placement, default_activation) * options.get("count", 1)
-        elif kind in ("dense_block", "conv_block"):
-            activation = ("activation", {"function": options.get("activation") or default_activation})
-            rest = [("normalization", {}), activation]
-            layers += [(kind[:-len("_block")], options)] + (rest if placement == "before_activation" else rest[::-1])
-        elif kind == "activation":
-            layers.append((kind, {"function": options.get("function") or default_activation}))
-        else:
-            layers.append((kind, options))
-    return layers
-
-
-def is_masked_in(mask, site, sites):
-    """Whether normalization site `site` (from 1, of `sites`) is normalized."""
-    if isinstance(mask, list):
-        return site in mask
-    if isinstance(mask, dict):
-        return site % mask["every"] == 0 if "every" in mask else site in mask["list"]
-    return {"all": True, "first": site == 1, "last": site == sites}[mask]
-
-
-def build_network(config, image_shape):
-    """The network of a resolved config as nn.Sequential; modules have bnlab's names (dense1, normalization1, ...)."""
-    normalization = config["normalization"]
-    network = config["network"]
-    layers = flat_layers(network["layers"], normalization["placement"], network.get("activation", "relu"))
-    sites = sum(kind == "normalization" for kind, _ in layers)
-    batch_norms = {("biased", 2): BiasedBatchNorm1d, ("biased", 4): BiasedBatchNorm2d,
-                   ("unbiased", 2): nn.BatchNorm1d, ("unbiased", 4): nn.BatchNorm2d}
-    counts, active = {}, []
-    for kind, _ in layers:
-        counts[kind] = counts.get(kind, 0) + 1
-        active.append(kind == "normalization" and normalization["type"] == "batch"
-                      and is_masked_in(normalization["mask"], counts[kind], sites))
-    counts = {}
-    modules = OrderedDict()
-    x = torch.zeros(1, *image_shape)
-
-    def add(name, module):
-        nonlocal x
-        modules[name] = module.eval()
-        with torch.no_grad():
-            x = module(x)
-
-    for index, (kind, options) in enumerate(layers):
-        counts[kind] = counts.get(kind, 0) + 1
-        name = f"{kind}{counts[kind]}"
-        bias = options.get("bias")
-        if bias is None:
-            bias = not (index + 1 < len(layers) and active[index + 1])
-        if kind == "dense":
-            if x.dim() > 2:
-                add(f"{name}_flatten", nn.Flatten())
-            add(name, nn.Linear(x.shape[1], options["units"], bias=bias))
-        elif kind == "conv":
-            kernel, padding = pair(options.get("kernel", 3)), options.get("padding", "same")
-            if padding == "same" or isinstance(padding, dict) and padding.get("same"):
-                padding = [size // 2 for size in kernel]
-            add(name, nn.Conv2d(x.shape[1], options["channels"], kernel, pair(options.get("stride", 1)), pair(padding),
-                                groups=options.get("groups", 1), bias=bias))
-        elif kind in ("max_pool", "avg_pool"):
-            kernel = pair(options.get("kernel", 2))
-            stride, padding = pair(options.get("stride") or kernel), pair(options.get("padding", 0))
-            add(name, nn.MaxPool2d(kernel, stride, padding) if kind == "max_pool"
-                else nn.AvgPool2d(kernel, stride, padding, count_include_pad=False))
-        elif kind == "global_avg_pool":
-            add(name, nn.AdaptiveAvgPool2d(1))
-        elif kind == "flatten":
-            add(name, nn.Flatten())
-        elif kind == "activation":
-            add(name, ACTIVATIONS[options["function"]]())
-        elif kind == "normalization":
-            if active[index]:
-                make = batch_norms[normalization["running_variance"], x.dim()]
-                add(name, make(x.shape[1], eps=normalization["epsilon"], affine=normalization["affine"],
-                               momentum=1 - normalization["running_average_decay"]))
-        else:
-            raise ValueError(f"network.layers: {kind} is not known to this script")
-    return nn.Sequential(modules)
-
-
-def named_tensors(network):
-    """{bnlab's name: tensor} of all parameters and running statistics."""
-    names = {"running_mean": "running_mean", "running_var": "running_variance", "bias": "bias", "weight": "weights"}
-    norm_names = {**names, "weight": "gamma", "bias": "beta"}
-    tensors = {}
-    for name, tensor in [*network.named_parameters(), *network.named_buffers()]:
-        layer, _, kind = name.partition(".")
-        if kind != "num_batches_tracked":
-            tensors[f"{layer}.{(norm_names if layer.startswith('normalization') else names)[kind]}"] = tensor
-    return tensors
-
-
-def load_weights(network, arrays):
-    """Copies recorded arrays into the network; ValueError where names or shapes differ."""
-    tensors = named_tensors(network)
-    if set(tensors) != set(arrays):
-        raise ValueError(f"names of weights differ: only in bnlab's file {sorted(set(arrays) - set(tensors))}, only in "
-                         f"the network rebuilt from config.json {sorted(set(tensors) - set(arrays))}")
-    with torch.no_grad():
-        for name, tensor in tensors.items():
-            if tuple(tensor.shape) != arrays[name].shape:
-                raise ValueError(f"{name}: bnlab's shape is {arrays[name].shape}, PyTorch's {tuple(tensor.shape)}")
-            tensor.copy_(torch.from_numpy(arrays[name]))
-
-
 # ---- replay ----------------------------------------------------------------------------------------------------------
-
-def make_optimizer(network, optimizer):
-    """torch.optim.SGD: v = momentum * v + g; w -= rate * v, with g += weight_decay * w for weights only, or for all."""
-    tensors = named_tensors(network)
-    parameters = {name: tensor for name, tensor in tensors.items() if isinstance(tensor, nn.Parameter)}
-    everything = optimizer["decay_normalization_and_biases"]
-    decayed = [tensor for name, tensor in parameters.items() if everything or name.endswith(".weights")]
-    others = [tensor for name, tensor in parameters.items() if not (everything or name.endswith(".weights"))]
-    groups = [{"params": decayed, "weight_decay": optimizer["weight_decay"]}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.SGD([group for group in groups if group["params"]], lr=optimizer["learning_rate"],
-                           momentum=optimizer["momentum"])
-
-
-def learning_rate(optimizer, step):
-    """The rate of `step`, from 1."""
-    schedule = optimizer["schedule"]
-    if schedule["type"] == "constant":
-        return optimizer["learning_rate"]
-    return optimizer["learning_rate"] * schedule["factor"] ** ((step - 1) // schedule["every"])
-
 
 def running_statistics(network):
     return {name: tensor.detach().double().numpy().copy() for name, tensor in named_tensors(network).items()
@@ -288,27 +136,29 @@ def accuracy(network, images, labels):
     return correct / len(labels)
 
 
-def replay(config, data, initial, batches, dtype, rate_factor=1.0):
+def replay(config, data, recorded, dtype, rate_factor=1.0):
     """Trains in PyTorch on the recorded batches. Returns a dict: losses (float64, one for each step), gradients of the
     first step, statistics after step FIRST (if there is one) and at the end, test accuracy."""
     images, labels, test_images, test_labels = data
+    batches = recorded["batches"]
     network = build_network(config, images.shape[1:]).to(dtype)
-    load_weights(network, initial)
+    load_weights(network, recorded["initial"])
+    network.set_dropout_masks(recorded["dropout_masks"])
+    rates = learning_rates(config["optimizer"], len(batches))
     optimizer = make_optimizer(network, config["optimizer"])
     result = {"losses": np.empty(len(batches)), "first_statistics": {}}
     network.train()
     for step, batch in enumerate(batches, start=1):
         batch = torch.from_numpy(batch.astype(np.int64))
-        for group in optimizer.param_groups:
-            group["lr"] = rate_factor * learning_rate(config["optimizer"], step)
-        optimizer.zero_grad(set_to_none=True)
-        loss = nn.functional.cross_entropy(network(images[batch].to(dtype)), labels[batch])
+        network.set_step(step, len(batches))
+        optimizer.zero_grad()
+        loss = loss_of(config["loss"], network(images[batch].to(dtype)), labels[batch])
         loss.backward()
         result["losses"][step - 1] = loss.item()
         if step == 1:
             result["gradients"] = {name: tensor.grad.double().numpy().copy() for name, tensor
                                    in named_tensors(network).items() if isinstance(tensor, nn.Parameter)}
-        optimizer.step()
+        optimizer.step(rate_factor * rates[step - 1])
         if step == FIRST:
             result["first_statistics"] = running_statistics(network)
     result["statistics"] = running_statistics(network)
@@ -456,14 +306,15 @@ def column(path, name, **wanted):
 
 def read_run(out):
     """What bnlab recorded in a run directory."""
-    weights = read_npz(out / "weights.npz")
+    weights, masks = read_npz(out / "weights.npz"), out / "dropout_masks.npz"
     evaluations = column(out / "eval.csv", "accuracy", split="test", statistics="running")
     if not len(evaluations):
         raise BnlabError(f"{out / 'eval.csv'}: no row with split test and statistics running")
     return {"config": json.loads((out / "config.json").read_text()), "initial": read_npz(out / "weights_initial.npz"),
             "gradients": read_npz(out / "gradients_first.npz"), "batches": np.load(out / "batches.npy"),
             "losses": column(out / "train.csv", "loss"), "weights": weights, "statistics": statistics_in(weights),
-            "first_statistics": {}, "accuracy": evaluations[-1]}
+            "first_statistics": {}, "accuracy": evaluations[-1],
+            "dropout_masks": read_npz(masks) if masks.exists() else {}}
 
 
 def write_losses(path, losses, single, double):
@@ -476,8 +327,7 @@ def write_losses(path, losses, single, double):
 
 def replays(config, data, run, rate_factor=1.0):
     """(float32, float64) results of `replay`."""
-    return [replay(config, data, run["initial"], run["batches"], dtype, rate_factor)
-            for dtype in (torch.float32, torch.float64)]
+    return [replay(config, data, run, dtype, rate_factor) for dtype in (torch.float32, torch.float64)]
 
 
 def gradients_on_few_images(arguments, overrides, seed, data, out):
@@ -496,13 +346,14 @@ def gradients_on_few_images(arguments, overrides, seed, data, out):
 def compare_run(arguments, out):
     overrides = [*arguments.overrides, "training.log_every=1", "training.eval_every=0", "probes=[]",
                  'evaluation.statistics=["running"]', "record.initial_weights=true", "record.batches=true",
-                 "record.final_weights=true"]
+                 "record.final_weights=true", "record.dropout_masks=true"]
     raw = json.loads(arguments.config.read_text())
     if raw.get("training", {}).get("epochs") is not None:
         overrides.append("training.epochs=null")
     train(arguments.bnlab, arguments.config, [*overrides, f"training.steps={arguments.steps}"], 1, out / "run")
     run = read_run(out / "run")
     config = run["config"]
+    check_supported(config)
     data = load_data(config["dataset"])
     if data is None:
         print(f"compare_pytorch.py: skipped: no IDX files of {config['dataset']['name']} found", file=sys.stderr)
