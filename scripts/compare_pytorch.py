@@ -173,8 +173,9 @@ def loss_distance(a, b):
 
 
 def tensor_distance(a, b, scale=None):
-    """max |a - b| / max |b|, or / `scale`."""
-    return float(np.max(np.abs(a - b)) / (np.max(np.abs(b)) if scale is None else scale))
+    """max |a - b| / max |b|, or / `scale`; just max |a - b| where that is 0."""
+    scale = np.max(np.abs(b)) if scale is None else scale
+    return float(np.max(np.abs(a - b)) / (scale if scale > 0 else 1))
 
 
 def gradient_distance(name, a, b):
