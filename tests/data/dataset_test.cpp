@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "data/idx_files.h"
+#include "data/scaler.h"
 #include "util/errors.h"
 #include "util/file.h"
 #include "util/test_files.h"
@@ -56,20 +57,84 @@ struct EmptySurroundings {
 // ---- the table
 // -------------------------------------------------------------------------------------------------------
 
+config::DatasetConfig named(const std::string& name) {
+  config::DatasetConfig config;
+  config.name = name;
+  return config;
+}
+
 TEST(DatasetTable, KnowsItsDatasets) {
-  EXPECT_EQ(dataset_names(), (std::vector<std::string>{"mnist", "fashion_mnist"}));
+  EXPECT_EQ(dataset_names(), (std::vector<std::string>{"mnist", "fashion_mnist", "cifar10", "gaussian_regression",
+                                                       "gaussian_clusters", "drawn_digits"}));
   for (const std::string& name : dataset_names()) {
-    const DatasetInfo info = dataset_info(name);
+    const DatasetInfo info = dataset_info(named(name));
     EXPECT_EQ(info.name, name);
-    EXPECT_EQ(info.channels * info.height * info.width, 784);
     EXPECT_EQ(info.classes, 10);
+    EXPECT_EQ(info.has_targets, name == "gaussian_regression");
+    EXPECT_EQ(info.has_images(), name.find("gaussian") == std::string::npos);
+  }
+  for (const char* name : {"mnist", "fashion_mnist", "drawn_digits"}) {
+    const DatasetInfo info = dataset_info(named(name));
+    EXPECT_EQ((std::vector{info.channels, info.height, info.width}), (std::vector<std::int64_t>{1, 28, 28}));
+  }
+  const DatasetInfo info = dataset_info(named("cifar10"));
+  EXPECT_EQ((std::vector{info.channels, info.height, info.width}), (std::vector<std::int64_t>{3, 32, 32}));
+}
+
+TEST(DatasetTable, TakesTheSizesOfVectorsFromTheConfig) {
+  for (const char* name : {"gaussian_regression", "gaussian_clusters"}) {
+    config::DatasetConfig config = named(name);
+    config.synthetic.dimensions = 17;
+    config.synthetic.outputs = 256;
+    const DatasetInfo info = dataset_info(config);
+    EXPECT_EQ((std::vector{info.channels, info.height, info.width, info.classes}),
+              (std::vector<std::int64_t>{17, 1, 1, 256}));
   }
 }
 
 TEST(DatasetTable, NamesTheValidNames) {
-  const std::string text = error_text<ConfigError>([] { dataset_info("mnits"); });
-  EXPECT_EQ(text, "dataset.name: must be one of mnist, fashion_mnist, got \"mnits\"");
+  const std::string text = error_text<ConfigError>([] { dataset_info(named("mnits")); });
+  EXPECT_EQ(text,
+            "dataset.name: must be one of mnist, fashion_mnist, cifar10, gaussian_regression, gaussian_clusters, "
+            "drawn_digits, got \"mnits\"");
   EXPECT_THROW(load_named("mnits"), ConfigError);
+  EXPECT_THROW(locate(named("mnits")), ConfigError);
+}
+
+TEST(DatasetTable, RefusesWhatIsForImages) {
+  const auto refusal = [](const auto& change) {
+    config::DatasetConfig config = named("gaussian_clusters");
+    change(config);
+    EXPECT_THROW(load(config), ConfigError);
+    return error_text<ConfigError>([&] { dataset_info(config); });
+  };
+  EXPECT_EQ(refusal([](auto& config) { config.scaling = config::Scaling::binary; }),
+            "dataset.scaling: binary is for images; the examples of gaussian_clusters are vectors of numbers");
+  expect_contains(refusal([](auto& config) { config.augmentation.flip = true; }), "dataset.augmentation: ");
+  expect_contains(refusal([](auto& config) { config.augmentation.crop_padding = 1; }), "dataset.augmentation: ");
+  expect_contains(refusal([](auto& config) { config.shift.rotation = 5; }), "dataset.shift: ");
+  expect_contains(refusal([](auto& config) { config.shift.contrast = 0.5; }), "dataset.shift: ");
+  expect_contains(refusal([](auto& config) { config.shift.noise = 0.5; }), "dataset.shift: ");
+}
+
+TEST(DatasetTable, RefusesSizesThatDoNotFit) {
+  config::DatasetConfig config = named("mnist");
+  config.augmentation.crop_padding = 27;
+  EXPECT_NO_THROW(dataset_info(config));
+  config.augmentation.crop_padding = 28;
+  EXPECT_EQ(error_text<ConfigError>([&] { dataset_info(config); }),
+            "dataset.augmentation.crop_padding: must be less than 28, the size of the images of mnist, got 28");
+  config = named("gaussian_regression");
+  config.synthetic.dimensions = 100000;
+  config.synthetic.test_examples = 10737;
+  EXPECT_NO_THROW(dataset_info(config));
+  config.synthetic.test_examples = 10738;
+  EXPECT_EQ(error_text<ConfigError>([&] { dataset_info(config); }),
+            "dataset.synthetic.test_examples: must be at most 10737, because an example of gaussian_regression has "
+            "100000 values, got 10738");
+  config = named("drawn_digits");
+  config.synthetic.examples = 10'000'000;
+  expect_contains(error_text<ConfigError>([&] { dataset_info(config); }), "dataset.synthetic.examples: ");
 }
 
 // ---- reading
@@ -394,6 +459,20 @@ TEST(Scaler, RefusesAnImageThatIsNotThere) {
 
 // ---- the real files
 // --------------------------------------------------------------------------------------------------
+
+TEST(DatasetSearch, FindsTheFoldersOfEachDataset) {
+  EmptySurroundings empty;
+  const test::EnvironmentGuard guard("BNLAB_DATA", "environment");
+  EXPECT_EQ(locate(named("cifar10")), std::nullopt);
+  for (const char* folder : {"cifar10", "cifar-10", "cifar-10-batches-bin"}) {
+    fs::create_directories(fs::path("environment") / folder);
+    write_text(fs::path("environment") / folder / "test_batch.bin", "");
+    EXPECT_EQ(locate(named("cifar10")), fs::path("environment") / folder);
+    fs::remove_all("environment");
+  }
+  for (const char* name : {"gaussian_regression", "gaussian_clusters", "drawn_digits"})
+    EXPECT_EQ(locate(named(name)), fs::path()) << name;
+}
 
 void expect_whole(const Dataset& dataset) {
   EXPECT_EQ(dataset.train.size(), 60000);
