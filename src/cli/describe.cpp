@@ -3,6 +3,7 @@
 #include <map>
 
 #include "cli/command.h"
+#include "data/training_batches.h"
 #include "network/network.h"
 #include "network/threads.h"
 
@@ -53,10 +54,11 @@ std::string call_table(const onednn::Program& program) {
 }
 
 void describe(const ConfigOptions& options) {
-  const config::RunConfig config = options.load();
+  config::RunConfig config = options.load();
   network::set_threads(options.threads);
+  if (config.training.batch_size == 0) data::resolve_batches(config.training, data::load(config.dataset));
   const std::int64_t batch = config.training.batch_size;
-  network::Network network(config, data::dataset_info(config.dataset.name), batch);
+  network::Network network(config, data::dataset_info(config.dataset), batch);
   const auto evaluate = network.build(onednn::Pass::evaluate_population, config.evaluation.batch_size);
   fmt::print("network {}, batch {}, {} thread(s), oneDNN {} ({})\n\n", config.network.name, batch, options.threads,
              network::onednn_version(), network::onednn_isa());
@@ -80,7 +82,7 @@ void add_describe(CLI::App& app, Context&) {
       "Examples:\n"
       "  bnlab describe configs/v6_batch_normalization.json\n"
       "  bnlab describe configs/figure1_batch_normalization.json --set training.batch_size=8 --threads 2\n"
-      "\nNeeds no data.");
+      "\nNeeds no data, unless training.batch_size is 0, which means all of them.");
   command->callback([options] { describe(*options); });
 }
 

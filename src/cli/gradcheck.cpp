@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "cli/command.h"
+#include "data/scaler.h"
 #include "network/network.h"
 #include "network/threads.h"
 #include "training/gradient_check.h"
@@ -20,7 +21,7 @@ struct Options {
 void gradcheck(const Options& options, Context& context) {
   const config::RunConfig config = options.config.load();
   network::set_threads(options.config.threads);
-  network::check(config, data::dataset_info(config.dataset.name));
+  network::check(config, data::dataset_info(config.dataset));
   const data::Dataset dataset = data::load(config.dataset);
   if (options.examples > dataset.train.size())
     throw ConfigError(fmt::format("--examples: must be at most {}, the number of training images, got {}",
@@ -29,7 +30,7 @@ void gradcheck(const Options& options, Context& context) {
   std::vector<std::uint32_t> indices(static_cast<std::size_t>(options.examples));
   std::iota(indices.begin(), indices.end(), 0u);
   data::Scaler(dataset, config.dataset.scaling)
-      .gather(dataset.train, indices, network.train().images(), network.train().labels());
+      .gather(dataset.train, indices, network.train().images(), network.train().labels(), network.train().targets());
 
   std::vector<std::vector<std::string>> rows{
       {"result", "gradient of", "values", "norm", "error along directions", "error of single values"}};

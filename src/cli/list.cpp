@@ -19,8 +19,11 @@ struct Kind {
 std::vector<std::string> datasets() {
   std::vector<std::vector<std::string>> rows;
   for (const std::string& name : data::dataset_names()) {
-    const std::string folder = data::locate({.name = name, .path = ""}).string();
-    rows.push_back({name, folder.empty() ? "not found; get it with scripts/fetch_data.sh " + name : folder});
+    const auto folder = data::locate({.name = name, .path = ""});
+    if (!folder)
+      rows.push_back({name, "not found; get it with scripts/fetch_data.sh " + name});
+    else
+      rows.push_back({name, folder->empty() ? "made as dataset.synthetic says; needs no file" : folder->string()});
   }
   return {table(rows, 2)};
 }

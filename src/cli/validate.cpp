@@ -17,7 +17,7 @@ std::string check_file(const std::string& file) {
     return "ok";
   }
   const config::RunConfig config = config::load(file, {});
-  probes::check(config.probes, network::check(config, data::dataset_info(config.dataset.name)));
+  probes::check(config.probes, network::check(config, data::dataset_info(config.dataset)));
   return "ok";
 }
 

@@ -27,4 +27,53 @@ class BatchOrder {
   std::vector<std::uint32_t> permutation_;
 };
 
+/// The examples as they stand in the file, each epoch the same; what does not fill a batch at the end is left out.
+class FileOrder {
+ public:
+  /// Requires 1 <= batch_size <= examples.
+  FileOrder(std::int64_t examples, std::int64_t batch_size);
+  /// As BatchOrder::batch.
+  std::span<const std::uint32_t> batch(std::int64_t step) const;
+
+ private:
+  std::int64_t batch_size_;
+  std::vector<std::uint32_t> indices_;  // 0, 1, ...
+};
+
+/// Batches of a few classes (Ioffe 2017, 4.3): each takes `classes_per_batch` classes at random, without replacement
+/// and among those that have examples, from (seed, step) alone, and equally many examples of each, one class after
+/// another. The examples of a class are visited in a random order, a new one each time it is used up; what does not
+/// fill a batch's share at the end of an order is left out of it.
+class ClassOrder {
+ public:
+  /// `labels` are those of the training examples. Requires that classes_per_batch is at least 1, divides batch_size and
+  /// is not above the number of classes that have examples, and that each such class has batch_size / classes_per_batch
+  /// of them.
+  ClassOrder(std::uint64_t seed, std::span<const std::uint8_t> labels, std::int64_t batch_size,
+             std::int64_t classes_per_batch);
+  /// As BatchOrder::batch; another step than the last or the next one draws the classes of the steps before it anew
+  /// (100,000 steps: some 10 ms).
+  std::span<const std::uint32_t> batch(std::int64_t step);
+
+ private:
+  struct Class {
+    std::uint32_t label = 0;
+    std::vector<std::uint32_t> examples = {};  // in file order
+    std::vector<std::uint32_t> order = {};     // of pass `pass`
+    std::int64_t pass = -1;
+    std::int64_t visits = 0;  // by batches before step_
+  };
+
+  void draw_classes(std::int64_t step);
+  std::span<const std::uint32_t> next_examples(Class& one);
+
+  std::uint64_t seed_;
+  std::size_t share_;  // examples of a class in a batch
+  std::vector<Class> classes_;
+  std::vector<std::uint32_t> drawn_;  // the first classes_per_batch_ are those of a batch
+  std::size_t classes_per_batch_;
+  std::int64_t step_ = 0;
+  std::vector<std::uint32_t> batch_;
+};
+
 }  // namespace bnlab::data

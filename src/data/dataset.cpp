@@ -4,18 +4,18 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdlib>
 #include <filesystem>
-#include <stdexcept>
 #include <string_view>
 #include <utility>
 
+#include "data/cifar.h"
 #include "data/idx.h"
+#include "data/shift.h"
+#include "data/synthetic.h"
 #include "util/errors.h"
 #include "util/file.h"
 #include "util/join.h"
-#include "util/target_clones.h"
 
 namespace bnlab::data {
 namespace {
@@ -81,7 +81,10 @@ Split read_idx_split(const DatasetInfo& info, const fs::path& folder, std::strin
   check_images(info, images_path, images);
   IdxArray labels = read_idx(labels_path, 1, sum);
   check_labels(info, labels_path, labels.values, images_path, images.shape[0]);
-  return {std::move(images.values), std::move(labels.values)};
+  Split split;
+  split.images = std::move(images.values);
+  split.labels = std::move(labels.values);
+  return split;
 }
 
 Dataset read_idx_dataset(const DatasetInfo& info, const fs::path& folder) {
@@ -97,18 +100,41 @@ Dataset read_idx_dataset(const DatasetInfo& info, const fs::path& folder) {
 // ---- the table
 // -------------------------------------------------------------------------------------------------------
 
+/// Where a dataset comes from: files that are searched for, or a function that makes it.
 struct Kind {
   DatasetInfo info;
+  std::vector<std::string> folders;  // the names that its folder can have
   bool (*found_in)(const fs::path& folder);
   Dataset (*read)(const DatasetInfo& info, const fs::path& folder);
+  Dataset (*make)(const DatasetInfo& info, const config::SyntheticConfig& config);  // null where there are files
 };
 
 const std::vector<Kind>& kinds() {
+  static const DatasetInfo grey_images{.name = "", .channels = 1, .height = 28, .width = 28, .classes = 10};
+  static const DatasetInfo colour_images{.name = "", .channels = 3, .height = 32, .width = 32, .classes = 10};
+  // The config says how many numbers an example has, and how many classes or targets there are.
+  static const DatasetInfo vectors{.name = "", .channels = 0, .height = 1, .width = 1, .classes = 0};
+  static const DatasetInfo regression{
+      .name = "", .channels = 0, .height = 1, .width = 1, .classes = 0, .has_targets = true};
+  const auto named = [](std::string name, DatasetInfo info) {
+    info.name = std::move(name);
+    return info;
+  };
   static const std::vector<Kind> table = {
-      {{.name = "mnist", .channels = 1, .height = 28, .width = 28, .classes = 10}, holds_idx_files, read_idx_dataset},
-      {{.name = "fashion_mnist", .channels = 1, .height = 28, .width = 28, .classes = 10},
+      {named("mnist", grey_images), {"mnist"}, holds_idx_files, read_idx_dataset, nullptr},
+      {named("fashion_mnist", grey_images),
+       {"fashion_mnist", "fashion-mnist"},
        holds_idx_files,
-       read_idx_dataset},
+       read_idx_dataset,
+       nullptr},
+      {named("cifar10", colour_images),
+       {"cifar10", "cifar-10", "cifar-10-batches-bin"},
+       holds_cifar10,
+       read_cifar10,
+       nullptr},
+      {named("gaussian_regression", regression), {}, nullptr, nullptr, make_gaussian_regression},
+      {named("gaussian_clusters", vectors), {}, nullptr, nullptr, make_gaussian_clusters},
+      {named("drawn_digits", grey_images), {}, nullptr, nullptr, make_drawn_digits},
   };
   return table;
 }
@@ -119,21 +145,49 @@ const Kind& kind_of(const std::string& name) {
   throw ConfigError(fmt::format("dataset.name: must be one of {}, got \"{}\"", join(dataset_names(), ", "), name));
 }
 
+// ---- what fits a dataset
+// ---------------------------------------------------------------------------------------------
+
+constexpr std::int64_t most_values = std::int64_t{1} << 30;  // of the inputs of a split that is made
+
+void check_made(const DatasetInfo& info, const config::SyntheticConfig& config) {
+  const std::int64_t values = info.channels * info.height * info.width;
+  const auto check = [&](const char* field, std::int64_t examples) {
+    if (examples > most_values / values)
+      throw ConfigError(
+          fmt::format("dataset.synthetic.{}: must be at most {}, because an example of {} has {} values, "
+                      "got {}",
+                      field, most_values / values, info.name, values, examples));
+  };
+  check("examples", config.examples);
+  check("test_examples", config.test_examples);
+}
+
+void check_for_images(const DatasetInfo& info, const config::DatasetConfig& config) {
+  const auto refuse = [&](const char* field) {
+    throw ConfigError(
+        fmt::format("dataset.{} is for images; the examples of {} are vectors of numbers", field, info.name));
+  };
+  if (config.scaling == config::Scaling::binary) refuse("scaling: binary");
+  if (config.augmentation != config::AugmentationConfig{}) refuse("augmentation: this");
+  if (config.shift != config::ShiftConfig{}) refuse("shift: this");
+}
+
+void check_crop(const DatasetInfo& info, std::int64_t padding) {
+  const std::int64_t smallest = std::min(info.height, info.width);
+  if (padding >= smallest)
+    throw ConfigError(
+        fmt::format("dataset.augmentation.crop_padding: must be less than {}, the size of the images of "
+                    "{}, got {}",
+                    smallest, info.name, padding));
+}
+
 // ---- the search
 // ------------------------------------------------------------------------------------------------------
 
-/// The two names that a dataset's folder can have: fashion_mnist, fashion-mnist.
-std::vector<std::string> folder_names(const std::string& name) {
-  std::string dashed = name;
-  std::replace(dashed.begin(), dashed.end(), '_', '-');
-  if (dashed == name) return {name};
-  return {name, dashed};
-}
-
 /// The folders in which the files may be, in order. A search root is itself taken only by its name, or where the config
 /// names it: the files of different datasets have the same names.
-std::vector<fs::path> candidate_folders(const config::DatasetConfig& config) {
-  const std::vector<std::string> names = folder_names(config.name);
+std::vector<fs::path> candidate_folders(const config::DatasetConfig& config, const std::vector<std::string>& names) {
   std::vector<fs::path> folders;
   const auto add_below = [&](const fs::path& root) {
     for (const std::string& name : names) folders.push_back(root / name);
@@ -157,7 +211,7 @@ std::vector<fs::path> candidate_folders(const config::DatasetConfig& config) {
 }
 
 fs::path first_folder(const config::DatasetConfig& config, const Kind& kind) {
-  for (fs::path& folder : candidate_folders(config))
+  for (fs::path& folder : candidate_folders(config, kind.folders))
     if (kind.found_in(folder)) return folder;
   return {};
 }
@@ -165,7 +219,7 @@ fs::path first_folder(const config::DatasetConfig& config, const Kind& kind) {
 fs::path find_folder(const config::DatasetConfig& config, const Kind& kind) {
   if (fs::path folder = first_folder(config, kind); !folder.empty()) return folder;
   std::vector<std::string> searched;
-  for (const fs::path& folder : candidate_folders(config)) searched.push_back(folder.string());
+  for (const fs::path& folder : candidate_folders(config, kind.folders)) searched.push_back(folder.string());
   throw DataError(fmt::format("{}: no files of this dataset in {}; get them with: scripts/fetch_data.sh {}{}",
                               config.name, join(searched, ", "), config.name,
                               config.path.empty() ? ", or name their folder in dataset.path or BNLAB_DATA" : ""));
@@ -186,59 +240,26 @@ void check_counts(const config::DatasetConfig& config, std::int64_t images) {
                     used, config.validation));
 }
 
+/// Keeps the values of the first `kept` of the examples, and returns those of the examples from there to `used`.
+template <class T>
+std::vector<T> cut_off(std::vector<T>& values, std::int64_t examples, std::int64_t kept, std::int64_t used) {
+  const std::int64_t each = static_cast<std::int64_t>(values.size()) / examples;
+  std::vector<T> rest(values.begin() + kept * each, values.begin() + used * each);
+  values.resize(static_cast<std::size_t>(kept * each));
+  if (values.size() < values.capacity() / 2) values.shrink_to_fit();
+  return rest;
+}
+
 void apply_counts(const config::DatasetConfig& config, Dataset& dataset) {
   Split& train = dataset.train;
-  check_counts(config, train.size());
-  const std::int64_t used = config.limit > 0 ? config.limit : train.size();
+  const std::int64_t examples = train.size();
+  check_counts(config, examples);
+  const std::int64_t used = config.limit > 0 ? config.limit : examples;
   const std::int64_t kept = used - config.validation;
-  const std::int64_t image = dataset.image_size();
-  dataset.validation.images.assign(train.images.begin() + kept * image, train.images.begin() + used * image);
-  dataset.validation.labels.assign(train.labels.begin() + kept, train.labels.begin() + used);
-  train.images.resize(static_cast<std::size_t>(kept * image));
-  train.labels.resize(static_cast<std::size_t>(kept));
-  if (train.images.size() < train.images.capacity() / 2) train.images.shrink_to_fit();
-}
-
-// ---- bytes to floats
-// -------------------------------------------------------------------------------------------------
-
-BNLAB_TARGET_CLONES
-void scale_bytes(const std::uint8_t* __restrict src, std::int64_t count, float scale, float offset,
-                 float* __restrict dst) {
-  for (std::int64_t i = 0; i < count; ++i) dst[i] = static_cast<float>(src[i]) * scale + offset;
-}
-
-BNLAB_TARGET_CLONES
-void threshold_bytes(const std::uint8_t* __restrict src, std::int64_t count, float* __restrict dst) {
-  for (std::int64_t i = 0; i < count; ++i) dst[i] = static_cast<float>(src[i] >> 7);  // 1 from 128 on
-}
-
-/// Images of a batch lie far apart; asking for one early hides the way to memory behind the images before it.
-void prefetch(const std::uint8_t* src, std::int64_t count) {
-  constexpr std::int64_t cache_line = 64;
-  for (std::int64_t i = 0; i < count; i += cache_line) __builtin_prefetch(src + i);
-}
-
-struct Sums {
-  std::uint64_t values = 0;
-  std::uint64_t squares = 0;
-};
-
-BNLAB_TARGET_CLONES
-void add_sums(const std::uint8_t* src, std::int64_t count, Sums& sums) {
-  constexpr std::int64_t piece = 1 << 15;  // 32768 * 255^2 fits 32 bits
-  for (std::int64_t first = 0; first < count; first += piece) {
-    const std::int64_t end = std::min(count, first + piece);
-    std::uint32_t values = 0;
-    std::uint32_t squares = 0;
-    for (std::int64_t i = first; i < end; ++i) {
-      const std::uint32_t value = src[i];
-      values += value;
-      squares += value * value;
-    }
-    sums.values += values;
-    sums.squares += squares;
-  }
+  dataset.validation.images = cut_off(train.images, examples, kept, used);
+  dataset.validation.values = cut_off(train.values, examples, kept, used);
+  dataset.validation.targets = cut_off(train.targets, examples, kept, used);
+  dataset.validation.labels = cut_off(train.labels, examples, kept, used);
 }
 
 }  // namespace
@@ -249,64 +270,35 @@ std::vector<std::string> dataset_names() {
   return names;
 }
 
-DatasetInfo dataset_info(const std::string& name) { return kind_of(name).info; }
+DatasetInfo dataset_info(const config::DatasetConfig& config) {
+  const Kind& kind = kind_of(config.name);
+  DatasetInfo info = kind.info;
+  if (info.has_images()) {
+    check_crop(info, config.augmentation.crop_padding);
+  } else {
+    info.channels = config.synthetic.dimensions;
+    info.classes = config.synthetic.outputs;
+    check_for_images(info, config);
+  }
+  if (kind.make) check_made(info, config.synthetic);
+  return info;
+}
 
-std::filesystem::path locate(const config::DatasetConfig& config) { return first_folder(config, kind_of(config.name)); }
+std::optional<std::filesystem::path> locate(const config::DatasetConfig& config) {
+  const Kind& kind = kind_of(config.name);
+  if (kind.make) return fs::path();
+  fs::path folder = first_folder(config, kind);
+  if (folder.empty()) return std::nullopt;
+  return folder;
+}
 
 Dataset load(const config::DatasetConfig& config) {
   const Kind& kind = kind_of(config.name);
-  Dataset dataset = kind.read(kind.info, find_folder(config, kind));
+  const DatasetInfo info = dataset_info(config);
+  Dataset dataset = kind.make ? kind.make(info, config.synthetic) : kind.read(info, find_folder(config, kind));
   apply_counts(config, dataset);
+  apply_shift(config.shift, dataset);
   return dataset;
-}
-
-Scaler::Scaler(const Dataset& dataset, config::Scaling scaling)
-    : channels_(dataset.info.channels),
-      plane_(dataset.info.height * dataset.info.width),
-      binary_(scaling == config::Scaling::binary),
-      scale_(static_cast<std::size_t>(channels_), scaling == config::Scaling::unit ? 1.0f / 255.0f : 1.0f),
-      offset_(static_cast<std::size_t>(channels_), 0.0f) {
-  if (scaling != config::Scaling::standardized) return;
-  const std::int64_t images = dataset.train.size();
-  for (std::int64_t c = 0; c < channels_; ++c) {
-    Sums sums;
-    for (std::int64_t n = 0; n < images; ++n)
-      add_sums(dataset.train.images.data() + (n * channels_ + c) * plane_, plane_, sums);
-    const auto count = static_cast<double>(images * plane_);
-    const double mean = static_cast<double>(sums.values) / count;
-    // The sums are exact and below 2^53, so a constant channel gives exactly 0 here, and no other does.
-    const double variance = static_cast<double>(sums.squares) / count - mean * mean;
-    const auto channel = static_cast<std::size_t>(c);
-    const double scale = variance > 0.0 ? 1.0 / std::sqrt(variance) : 0.0;  // of bytes: the factor 255 cancels
-    scale_[channel] = static_cast<float>(scale);
-    offset_[channel] = static_cast<float>(-mean * scale);
-  }
-}
-
-void Scaler::gather(const Split& split, std::span<const std::uint32_t> indices, float* dst,
-                    std::int32_t* labels) const {
-  constexpr std::size_t ahead = 4;
-  const std::int64_t image = channels_ * plane_;
-  for (const std::int64_t index : indices)
-    if (index >= split.size())
-      throw std::out_of_range(fmt::format("Scaler::gather: image {} of {}", index, split.size()));
-  for (std::size_t n = 0; n < indices.size(); ++n) {
-    const std::int64_t index = indices[n];
-    if (n + ahead < indices.size()) {
-      prefetch(split.images.data() + indices[n + ahead] * image, image);
-      __builtin_prefetch(split.labels.data() + indices[n + ahead]);
-    }
-    labels[n] = split.labels[static_cast<std::size_t>(index)];
-    scale_image(split.images.data() + index * image, dst + static_cast<std::int64_t>(n) * image);
-  }
-}
-
-void Scaler::scale_image(const std::uint8_t* src, float* dst) const {
-  if (binary_) return threshold_bytes(src, channels_ * plane_, dst);
-  for (std::int64_t c = 0; c < channels_; ++c) {
-    const auto channel = static_cast<std::size_t>(c);
-    scale_bytes(src + c * plane_, plane_, scale_[channel], offset_[channel], dst + c * plane_);
-  }
 }
 
 }  // namespace bnlab::data

@@ -10,6 +10,7 @@ namespace bnlab::layers {
 /// Where a program reads its labels and leaves its results. Outlives the program.
 struct LossBuffers {
   std::vector<std::int32_t> labels;  // (N), set before a run
+  std::vector<float> targets;        // (N, K), set before a run where the dataset has targets
   double mean_loss = 0;              // mean over the batch
   std::int64_t correct = 0;          // examples whose largest logit is the label's (the first of equals)
 };

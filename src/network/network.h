@@ -17,9 +17,10 @@ namespace bnlab::network {
 /// A frozen program for one batch size, with its input and output. Lives no longer than its network.
 class Executable {
  public:
-  /// Where a batch goes: images (N, C, H, W) in f32 and labels (N).
+  /// Where a batch goes: images (N, C, H, W) in f32, labels (N), and targets (N, K), null where the loss takes none.
   float* images() { return static_cast<float*>(input_.get_data_handle()); }
   std::int32_t* labels() { return loss_->labels.data(); }
+  float* targets() { return loss_->targets.data(); }
   std::int64_t batch_size() const { return batch_size_; }
   /// N * C * H * W.
   std::int64_t image_values() const { return static_cast<std::int64_t>(input_.get_desc().get_size() / sizeof(float)); }

@@ -118,7 +118,8 @@ class ActivationDistribution : public Probe {
       for (auto& values : tensor.by_unit) values.clear();
     }
     for (std::int64_t b = 0; b < batches_; ++b) {
-      context_.scaler.gather(context_.dataset.train, order_.batch(b), executable_->images(), executable_->labels());
+      context_.scaler.gather(context_.dataset.train, order_.batch(b), executable_->images(), executable_->labels(),
+                             executable_->targets());
       executable_->forward();
       for (std::size_t i = 0; i < collected_.size(); ++i) append(executable_->observations()[i], collected_[i]);
     }

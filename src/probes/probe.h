@@ -9,6 +9,7 @@
 
 #include "config/run_config.h"
 #include "data/dataset.h"
+#include "data/scaler.h"
 #include "network/network.h"
 #include "util/csv.h"
 

@@ -1,6 +1,7 @@
 #include "training/evaluation.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <span>
 
@@ -18,6 +19,11 @@ Pass pass_of(Statistics statistics) {
 }
 
 }  // namespace
+
+double accuracy(std::int64_t correct, std::int64_t examples, const data::DatasetInfo& dataset) {
+  if (dataset.has_targets) return std::numeric_limits<double>::quiet_NaN();
+  return static_cast<double>(correct) / static_cast<double>(examples);
+}
 
 Evaluator::Evaluator(network::Network& network, const data::Dataset& dataset, const data::Scaler& scaler,
                      const config::RunConfig& config)
@@ -84,13 +90,13 @@ EvaluationRow Evaluator::evaluate(const data::Split& split, const std::string& n
     network::Executable& program = executable(pass_of(statistics), count);
     const auto indices = std::span<const std::uint32_t>(indices_).subspan(static_cast<std::size_t>(first),
                                                                           static_cast<std::size_t>(count));
-    scaler_.gather(split, indices, program.images(), program.labels());
+    scaler_.gather(split, indices, program.images(), program.labels(), program.targets());
     program.forward();
     loss += program.mean_loss() * static_cast<double>(count);
     correct += program.correct();
   }
-  const auto size = static_cast<double>(split.size());
-  return {0, name, config::name_of(statistics), loss / size, static_cast<double>(correct) / size};
+  return {0, name, config::name_of(statistics), loss / static_cast<double>(split.size()),
+          accuracy(correct, split.size(), dataset_.info)};
 }
 
 // The same training batches at every evaluation, drawn apart from the order in which training visits them.
@@ -101,7 +107,7 @@ void Evaluator::measure_precise_statistics() {
   network::Executable& program = executable(Pass::evaluate_batch, batch);
   network_.reset_precise_statistics();
   for (std::int64_t i = 0; i < config_.normalization.precise_batches; ++i) {
-    scaler_.gather(dataset_.train, order.batch(i), program.images(), program.labels());
+    scaler_.gather(dataset_.train, order.batch(i), program.images(), program.labels(), program.targets());
     program.forward();
     network_.accumulate_precise_statistics(batch);
   }

@@ -8,6 +8,7 @@
 #include "config/run_config.h"
 #include "data/batch_order.h"
 #include "data/dataset.h"
+#include "data/scaler.h"
 #include "network/network.h"
 
 namespace bnlab::training {
@@ -18,8 +19,11 @@ struct EvaluationRow {
   std::string split;       // train, validation or test
   std::string statistics;  // running, precise or batch
   double loss = 0;         // mean over the split
-  double accuracy = 0;     // fraction
+  double accuracy = 0;     // fraction; nan where the dataset has targets
 };
+
+/// The fraction of examples that are classified as they should be; nan where the dataset has targets.
+double accuracy(std::int64_t correct, std::int64_t examples, const data::DatasetInfo& dataset);
 
 /// Evaluates a network on whole splits. Changes no parameter and no running statistic. Population statistics: any batch
 /// size gives the same result up to rounding. Batch statistics: batches of training.batch_size in file order, the last

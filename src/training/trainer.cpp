@@ -7,8 +7,9 @@
 #include <optional>
 
 #include "config/load.h"
-#include "data/batch_order.h"
 #include "data/dataset.h"
+#include "data/scaler.h"
+#include "data/training_batches.h"
 #include "network/network.h"
 #include "network/threads.h"
 #include "probes/probe.h"
@@ -47,13 +48,16 @@ void check_progress(const Progress& progress, const std::filesystem::path& file,
                                   progress.threads, options.threads));
 }
 
-/// Fills in what depends on the data: epochs become steps.
+/// Fills in what depends on the data: a batch of all becomes a number, epochs become steps.
 void resolve(config::RunConfig& config, const data::Dataset& dataset) {
   auto& training = config.training;
   const std::int64_t examples = dataset.train.size();
-  if (training.batch_size > examples)
-    throw ConfigError(fmt::format("training.batch_size: must be at most {}, the number of training images, got {}",
-                                  examples, training.batch_size));
+  if (dataset.info.has_targets && config.loss.type == config::LossType::cross_entropy)
+    throw ConfigError(
+        fmt::format("loss.type: must be squared_error with {}, whose examples have targets and no class, "
+                    "got cross_entropy",
+                    dataset.info.name));
+  data::resolve_batches(training, dataset);
   if (training.epochs) {
     const auto per_epoch = static_cast<double>(examples / training.batch_size);
     training.steps = std::max<std::int64_t>(1, std::llround(*training.epochs * per_epoch));
@@ -85,7 +89,7 @@ class Trainer {
         network_(config, dataset.info, config.training.batch_size),
         optimizer_(make_optimizer(config.optimizer, network_.parameters(), options.threads)),
         evaluator_(network_, dataset, scaler_, config),
-        order_(config.training.seed, dataset.train.size(), config.training.batch_size) {}
+        batches_(dataset, scaler_, config) {}
 
   /// Takes up a checkpoint; call before open_files.
   void resume() {
@@ -180,12 +184,12 @@ class Trainer {
   StepOutcome train_step(std::int64_t step, bool timed) {
     Clock::time_point start = Clock::now();
     network::Executable& program = network_.train();
-    scaler_.gather(dataset_.train, order_.batch(step - 1), program.images(), program.labels());
+    batches_.load(step - 1, program.images(), program.labels(), program.targets());
     program.forward();
     program.backward();
     double seconds = seconds_since(start);
     StepOutcome outcome{.loss = program.mean_loss(),
-                        .accuracy = static_cast<double>(program.correct()) / static_cast<double>(program.batch_size()),
+                        .accuracy = accuracy(program.correct(), program.batch_size(), dataset_.info),
                         .learning_rate = learning_rate(config_.optimizer, step),
                         .norms = {}};
     if (step == 1 && config_.record.initial_weights)
@@ -211,7 +215,7 @@ class Trainer {
   }
 
   double epoch(std::int64_t step) const {
-    return static_cast<double>(step) / static_cast<double>(order_.steps_per_epoch());
+    return static_cast<double>(step) / static_cast<double>(batches_.steps_per_epoch());
   }
 
   void log(std::int64_t step, const StepOutcome& outcome) {
@@ -253,12 +257,13 @@ class Trainer {
     if (config_.training.checkpoint_every > 0) save();
   }
 
-  // The order depends on the seed alone, so it can be written at the end of a run that was interrupted and resumed.
+  // A batch depends on the config and its step alone, so it can be written at the end of a run that was interrupted and
+  // resumed.
   void write_batches() {
     std::vector<std::int32_t> indices;
     indices.reserve(static_cast<std::size_t>(progress_.step * config_.training.batch_size));
     for (std::int64_t step = 0; step < progress_.step; ++step)
-      for (const std::uint32_t index : order_.batch(step)) indices.push_back(static_cast<std::int32_t>(index));
+      for (const std::uint32_t index : batches_.indices(step)) indices.push_back(static_cast<std::int32_t>(index));
     write_file_atomically(directory_.file("batches.npy"),
                           npy_bytes({{progress_.step, config_.training.batch_size}, std::move(indices)}));
   }
@@ -271,7 +276,7 @@ class Trainer {
   network::Network network_;
   std::unique_ptr<Optimizer> optimizer_;
   Evaluator evaluator_;
-  data::BatchOrder order_;
+  data::TrainingBatches batches_;
   std::vector<ScheduledProbe> probes_;
   CsvWriter* train_csv_ = nullptr;
   CsvWriter* eval_csv_ = nullptr;
@@ -327,7 +332,7 @@ std::string name_of(RunStatus status) {
 
 RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& display, const std::atomic<bool>& stop) {
   network::set_threads(options.threads);
-  probes::check(config.probes, network::check(config, data::dataset_info(config.dataset.name)));
+  probes::check(config.probes, network::check(config, data::dataset_info(config.dataset)));
   const data::Dataset dataset = data::load(config.dataset);
   resolve(config, dataset);
 

@@ -15,7 +15,12 @@ enum class RandomPurpose : std::uint32_t {
   dropout = 3,
   noise = 4,
   probe = 5,
-  precise_statistics = 6
+  precise_statistics = 6,
+  augmentation = 7,
+  batch_classes = 8,   // the classes of each batch, where a batch has few
+  class_order = 9,     // the order in which the images of a class are visited
+  synthetic_data = 10,
+  data_shift = 11
 };
 
 class RandomStream {

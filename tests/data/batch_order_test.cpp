@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <map>
 #include <numeric>
 #include <set>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include "util/random.h"
@@ -97,6 +100,134 @@ TEST(BatchOrder, RefusesWhatItCannotOrder) {
   EXPECT_THROW(BatchOrder(1, 10, -1), std::invalid_argument);
   EXPECT_THROW(BatchOrder(1, std::int64_t{1} << 32, 1), std::invalid_argument);
   BatchOrder order(1, 10, 5);
+  EXPECT_THROW(order.batch(-1), std::invalid_argument);
+}
+
+// ---- file order
+// ------------------------------------------------------------------------------------------------------
+
+TEST(FileOrder, GoesThroughTheFileEachEpoch) {
+  const FileOrder order(17, 5);
+  for (const std::int64_t epoch : {0, 1, 1000000000})
+    for (std::int64_t i = 0; i < 3; ++i) {
+      std::vector<std::uint32_t> expected(5);
+      std::iota(expected.begin(), expected.end(), static_cast<std::uint32_t>(5 * i));
+      EXPECT_EQ(copy(order.batch(3 * epoch + i)), expected);
+    }
+  EXPECT_THROW(order.batch(-1), std::invalid_argument);
+  EXPECT_THROW(FileOrder(10, 0), std::invalid_argument);
+  EXPECT_THROW(FileOrder(10, 11), std::invalid_argument);
+}
+
+// ---- batches of a few classes
+// ----------------------------------------------------------------------------------------
+
+/// Class 9 has 13 examples, class 0 has 7, class 255 has 24, class 4 has 12; they stand mixed.
+std::vector<std::uint8_t> mixed_labels() {
+  std::vector<std::uint8_t> labels;
+  for (int i = 0; i < 24; ++i) {
+    labels.push_back(255);
+    if (i % 2 == 0) labels.push_back(4);
+    if (i < 13) labels.push_back(9);
+    if (i > 16) labels.push_back(0);
+  }
+  return labels;
+}
+
+TEST(ClassOrder, TakesEquallyManyOfAFewClasses) {
+  const std::vector<std::uint8_t> labels = mixed_labels();
+  for (const auto& [batch, classes] : std::vector<std::pair<std::int64_t, std::int64_t>>{
+           {6, 2}, {6, 3}, {12, 4}, {7, 1}, {4, 4}, {14, 2}, {1, 1}, {2, 1}}) {
+    ClassOrder order(3, labels, batch, classes);
+    for (std::int64_t step = 0; step < 200; ++step) {
+      const std::vector<std::uint32_t> indices = copy(order.batch(step));
+      ASSERT_EQ(indices.size(), static_cast<std::size_t>(batch));
+      EXPECT_EQ(std::set<std::uint32_t>(indices.begin(), indices.end()).size(), indices.size());
+      std::map<int, std::int64_t> counts;
+      for (const std::uint32_t index : indices) ++counts[labels.at(index)];
+      EXPECT_EQ(counts.size(), static_cast<std::size_t>(classes));
+      for (const auto& [label, count] : counts) EXPECT_EQ(count, batch / classes) << label;
+      // One class after another.
+      for (std::size_t i = 0; i < indices.size(); ++i)
+        EXPECT_EQ(
+            labels[indices[i]],
+            labels[indices[i / static_cast<std::size_t>(batch / classes) * static_cast<std::size_t>(batch / classes)]]);
+    }
+  }
+}
+
+TEST(ClassOrder, VisitsTheExamplesOfAClassInOrdersThatAreUsedUp) {
+  const std::vector<std::uint8_t> labels = mixed_labels();
+  ClassOrder order(3, labels, 6, 2);
+  std::map<int, std::vector<std::uint32_t>> visits;
+  for (std::int64_t step = 0; step < 400; ++step)
+    for (const std::uint32_t index : order.batch(step)) visits[labels[index]].push_back(index);
+  for (const auto& [label, examples] : std::map<int, std::size_t>{{0, 7}, {4, 12}, {9, 13}, {255, 24}}) {
+    const std::size_t pass = examples / 3 * 3;
+    std::set<std::vector<std::uint32_t>> passes;
+    std::set<std::uint32_t> ever;
+    const std::vector<std::uint32_t>& all = visits.at(label);
+    ASSERT_GT(all.size(), 10 * pass);
+    for (std::size_t first = 0; first + pass <= all.size(); first += pass) {
+      const std::vector<std::uint32_t> one(all.begin() + static_cast<std::ptrdiff_t>(first),
+                                           all.begin() + static_cast<std::ptrdiff_t>(first + pass));
+      EXPECT_EQ(std::set<std::uint32_t>(one.begin(), one.end()).size(), pass) << "class " << label;
+      passes.insert(one);
+      ever.insert(one.begin(), one.end());
+    }
+    EXPECT_EQ(ever.size(), examples);
+    EXPECT_GT(passes.size(), all.size() / pass * 9 / 10);  // few of the 5040 orders of class 0 come twice
+  }
+}
+
+TEST(ClassOrder, DrawsTheClassesEvenly) {
+  const std::vector<std::uint8_t> labels = mixed_labels();
+  ClassOrder order(8, labels, 2, 2);
+  std::map<int, int> counts;
+  std::map<std::pair<int, int>, int> pairs;
+  constexpr int steps = 12000;
+  for (std::int64_t step = 0; step < steps; ++step) {
+    const auto batch = order.batch(step);
+    for (const std::uint32_t index : batch) ++counts[labels[index]];
+    ++pairs[{labels[batch[0]], labels[batch[1]]}];
+  }
+  // Within 5 standard deviations of the binomial distribution.
+  for (const auto& [label, count] : counts) EXPECT_NEAR(count, steps / 2, 5 * std::sqrt(steps * 0.25)) << label;
+  EXPECT_EQ(pairs.size(), 12u);
+  for (const auto& [pair, count] : pairs) EXPECT_NEAR(count, steps / 12, 5 * std::sqrt(steps * 11 / 144.0));
+}
+
+TEST(ClassOrder, IsAFunctionOfSeedAndStep) {
+  const std::vector<std::uint8_t> labels = mixed_labels();
+  ClassOrder in_order(5, labels, 6, 3);
+  std::vector<std::vector<std::uint32_t>> steps;
+  for (std::int64_t step = 0; step < 300; ++step) {
+    steps.push_back(copy(in_order.batch(step)));
+    EXPECT_EQ(copy(in_order.batch(step)), steps.back());  // the same step again
+  }
+  ClassOrder backwards(5, labels, 6, 3);
+  for (std::int64_t step = 299; step >= 0; --step)
+    EXPECT_EQ(copy(backwards.batch(step)), steps[static_cast<std::size_t>(step)]);
+  for (const std::int64_t step : {0, 1, 17, 299}) {
+    ClassOrder direct(5, labels, 6, 3);
+    EXPECT_EQ(copy(direct.batch(step)), steps[static_cast<std::size_t>(step)]);
+  }
+  ClassOrder other(6, labels, 6, 3);
+  EXPECT_NE(copy(other.batch(0)), steps[0]);
+  EXPECT_NE(steps[1], steps[0]);
+  const std::uint32_t* memory = in_order.batch(0).data();
+  EXPECT_EQ(in_order.batch(100000).data(), memory);
+}
+
+TEST(ClassOrder, RefusesWhatItCannotCompose) {
+  const std::vector<std::uint8_t> labels = mixed_labels();
+  EXPECT_THROW(ClassOrder(1, labels, 6, 0), std::invalid_argument);
+  EXPECT_THROW(ClassOrder(1, labels, 10, 5), std::invalid_argument);  // there are four classes
+  EXPECT_THROW(ClassOrder(1, labels, 7, 2), std::invalid_argument);
+  EXPECT_THROW(ClassOrder(1, labels, 16, 2), std::invalid_argument);  // class 0 has 7 examples
+  EXPECT_THROW(ClassOrder(1, labels, 0, 1), std::invalid_argument);
+  EXPECT_THROW(ClassOrder(1, {}, 1, 1), std::invalid_argument);
+  ClassOrder order(1, labels, 6, 2);
   EXPECT_THROW(order.batch(-1), std::invalid_argument);
 }
 

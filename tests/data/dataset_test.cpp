@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "data/idx_files.h"
+#include "data/images_testing.h"
 #include "util/errors.h"
 #include "util/file.h"
 #include "util/test_files.h"
@@ -56,20 +57,84 @@ struct EmptySurroundings {
 // ---- the table
 // -------------------------------------------------------------------------------------------------------
 
+config::DatasetConfig named(const std::string& name) {
+  config::DatasetConfig config;
+  config.name = name;
+  return config;
+}
+
 TEST(DatasetTable, KnowsItsDatasets) {
-  EXPECT_EQ(dataset_names(), (std::vector<std::string>{"mnist", "fashion_mnist"}));
+  EXPECT_EQ(dataset_names(), (std::vector<std::string>{"mnist", "fashion_mnist", "cifar10", "gaussian_regression",
+                                                       "gaussian_clusters", "drawn_digits"}));
   for (const std::string& name : dataset_names()) {
-    const DatasetInfo info = dataset_info(name);
+    const DatasetInfo info = dataset_info(named(name));
     EXPECT_EQ(info.name, name);
-    EXPECT_EQ(info.channels * info.height * info.width, 784);
     EXPECT_EQ(info.classes, 10);
+    EXPECT_EQ(info.has_targets, name == "gaussian_regression");
+    EXPECT_EQ(info.has_images(), name.find("gaussian") == std::string::npos);
+  }
+  for (const char* name : {"mnist", "fashion_mnist", "drawn_digits"}) {
+    const DatasetInfo info = dataset_info(named(name));
+    EXPECT_EQ((std::vector{info.channels, info.height, info.width}), (std::vector<std::int64_t>{1, 28, 28}));
+  }
+  const DatasetInfo info = dataset_info(named("cifar10"));
+  EXPECT_EQ((std::vector{info.channels, info.height, info.width}), (std::vector<std::int64_t>{3, 32, 32}));
+}
+
+TEST(DatasetTable, TakesTheSizesOfVectorsFromTheConfig) {
+  for (const char* name : {"gaussian_regression", "gaussian_clusters"}) {
+    config::DatasetConfig config = named(name);
+    config.synthetic.dimensions = 17;
+    config.synthetic.outputs = 256;
+    const DatasetInfo info = dataset_info(config);
+    EXPECT_EQ((std::vector{info.channels, info.height, info.width, info.classes}),
+              (std::vector<std::int64_t>{17, 1, 1, 256}));
   }
 }
 
 TEST(DatasetTable, NamesTheValidNames) {
-  const std::string text = error_text<ConfigError>([] { dataset_info("mnits"); });
-  EXPECT_EQ(text, "dataset.name: must be one of mnist, fashion_mnist, got \"mnits\"");
+  const std::string text = error_text<ConfigError>([] { dataset_info(named("mnits")); });
+  EXPECT_EQ(text,
+            "dataset.name: must be one of mnist, fashion_mnist, cifar10, gaussian_regression, gaussian_clusters, "
+            "drawn_digits, got \"mnits\"");
   EXPECT_THROW(load_named("mnits"), ConfigError);
+  EXPECT_THROW(locate(named("mnits")), ConfigError);
+}
+
+TEST(DatasetTable, RefusesWhatIsForImages) {
+  const auto refusal = [](const auto& change) {
+    config::DatasetConfig config = named("gaussian_clusters");
+    change(config);
+    EXPECT_THROW(load(config), ConfigError);
+    return error_text<ConfigError>([&] { dataset_info(config); });
+  };
+  EXPECT_EQ(refusal([](auto& config) { config.scaling = config::Scaling::binary; }),
+            "dataset.scaling: binary is for images; the examples of gaussian_clusters are vectors of numbers");
+  expect_contains(refusal([](auto& config) { config.augmentation.flip = true; }), "dataset.augmentation: ");
+  expect_contains(refusal([](auto& config) { config.augmentation.crop_padding = 1; }), "dataset.augmentation: ");
+  expect_contains(refusal([](auto& config) { config.shift.rotation = 5; }), "dataset.shift: ");
+  expect_contains(refusal([](auto& config) { config.shift.contrast = 0.5; }), "dataset.shift: ");
+  expect_contains(refusal([](auto& config) { config.shift.noise = 0.5; }), "dataset.shift: ");
+}
+
+TEST(DatasetTable, RefusesSizesThatDoNotFit) {
+  config::DatasetConfig config = named("mnist");
+  config.augmentation.crop_padding = 27;
+  EXPECT_NO_THROW(dataset_info(config));
+  config.augmentation.crop_padding = 28;
+  EXPECT_EQ(error_text<ConfigError>([&] { dataset_info(config); }),
+            "dataset.augmentation.crop_padding: must be less than 28, the size of the images of mnist, got 28");
+  config = named("gaussian_regression");
+  config.synthetic.dimensions = 100000;
+  config.synthetic.test_examples = 10737;
+  EXPECT_NO_THROW(dataset_info(config));
+  config.synthetic.test_examples = 10738;
+  EXPECT_EQ(error_text<ConfigError>([&] { dataset_info(config); }),
+            "dataset.synthetic.test_examples: must be at most 10737, because an example of gaussian_regression has "
+            "100000 values, got 10738");
+  config = named("drawn_digits");
+  config.synthetic.examples = 10'000'000;
+  expect_contains(error_text<ConfigError>([&] { dataset_info(config); }), "dataset.synthetic.examples: ");
 }
 
 // ---- reading
@@ -264,132 +329,18 @@ TEST(DatasetSearch, NamesTheFoldersSearched) {
             "with: scripts/fetch_data.sh mnist, or name their folder in dataset.path or BNLAB_DATA");
 }
 
-// ---- scaling
-// ---------------------------------------------------------------------------------------------------------
-
-/// Images of `channels` x `height` x `width` with pixels that depend on everything.
-Dataset small_dataset(std::int64_t channels, std::int64_t height, std::int64_t width, std::int64_t images) {
-  Dataset dataset;
-  dataset.info = {.name = "small", .channels = channels, .height = height, .width = width, .classes = 10};
-  for (std::int64_t i = 0; i < images * dataset.image_size(); ++i)
-    dataset.train.images.push_back(static_cast<std::uint8_t>((i * i * 7 + i / 3) % 256));
-  for (std::int64_t n = 0; n < images; ++n) dataset.train.labels.push_back(static_cast<std::uint8_t>((n * 3) % 10));
-  return dataset;
-}
-
-std::vector<float> gathered(const Dataset& dataset, config::Scaling scaling,
-                            const std::vector<std::uint32_t>& indices) {
-  std::vector<float> dst(indices.size() * static_cast<std::size_t>(dataset.image_size()), -1e9f);
-  std::vector<std::int32_t> labels(indices.size(), -1);
-  Scaler(dataset, scaling).gather(dataset.train, indices, dst.data(), labels.data());
-  for (std::size_t n = 0; n < indices.size(); ++n) EXPECT_EQ(labels[n], dataset.train.labels[indices[n]]);
-  return dst;
-}
-
-/// Mean and biased standard deviation of channel `c`, of value / 255, in two passes.
-std::pair<double, double> channel_moments(const Dataset& dataset, std::int64_t c) {
-  const std::int64_t plane = dataset.info.height * dataset.info.width;
-  std::vector<double> values;
-  for (std::size_t i = 0; i < dataset.train.images.size(); ++i)
-    if (static_cast<std::int64_t>(i) / plane % dataset.info.channels == c)
-      values.push_back(dataset.train.images[i] / 255.0);
-  const auto count = static_cast<double>(values.size());
-  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
-  double squares = 0;
-  for (const double value : values) squares += (value - mean) * (value - mean);
-  return {mean, std::sqrt(squares / count)};
-}
-
-TEST(Scaler, FollowsItsFormulas) {
-  const std::vector<std::uint32_t> indices = {4, 0, 4, 3, 1, 2, 0};
-  for (const std::int64_t channels : {1, 3, 17}) {
-    for (const std::int64_t width : {1, 28, 33}) {
-      const Dataset dataset = small_dataset(channels, 3, width, 5);
-      const std::int64_t plane = 3 * width;
-      const std::vector<float> raw = gathered(dataset, config::Scaling::raw, indices);
-      const std::vector<float> unit = gathered(dataset, config::Scaling::unit, indices);
-      const std::vector<float> binary = gathered(dataset, config::Scaling::binary, indices);
-      const std::vector<float> standardized = gathered(dataset, config::Scaling::standardized, indices);
-      for (std::size_t i = 0; i < raw.size(); ++i) {
-        const auto at = static_cast<std::int64_t>(i);
-        const std::int64_t image = dataset.image_size();
-        const auto source = static_cast<std::size_t>(indices[i / static_cast<std::size_t>(image)] * image + at % image);
-        const std::uint8_t byte = dataset.train.images[source];
-        ASSERT_EQ(raw[i], static_cast<float>(byte));
-        ASSERT_EQ(binary[i], byte >= 128 ? 1.0f : 0.0f);
-        ASSERT_NEAR(unit[i], byte / 255.0, std::numeric_limits<float>::epsilon());
-        const auto [mean, std] = channel_moments(dataset, at / plane % channels);
-        // The offset is rounded once and the product once, each at the scale of mean / std.
-        ASSERT_NEAR(standardized[i], (byte / 255.0 - mean) / std,
-                    2 * std::numeric_limits<float>::epsilon() * (1 + 1 / std));
-      }
-    }
+TEST(DatasetSearch, FindsTheFoldersOfEachDataset) {
+  EmptySurroundings empty;
+  const test::EnvironmentGuard guard("BNLAB_DATA", "environment");
+  EXPECT_EQ(locate(named("cifar10")), std::nullopt);
+  for (const char* folder : {"cifar10", "cifar-10", "cifar-10-batches-bin"}) {
+    fs::create_directories(fs::path("environment") / folder);
+    write_text(fs::path("environment") / folder / "test_batch.bin", "");
+    EXPECT_EQ(locate(named("cifar10")), fs::path("environment") / folder);
+    fs::remove_all("environment");
   }
-}
-
-TEST(Scaler, MapsTheEndsOfTheRangeExactly) {
-  Dataset dataset = small_dataset(1, 1, 256, 1);
-  std::iota(dataset.train.images.begin(), dataset.train.images.end(), std::uint8_t{0});
-  const std::vector<float> unit = gathered(dataset, config::Scaling::unit, {0});
-  EXPECT_EQ(unit.front(), 0.0f);
-  EXPECT_EQ(unit.back(), 1.0f);
-  const std::vector<float> binary = gathered(dataset, config::Scaling::binary, {0});
-  EXPECT_EQ(binary[127], 0.0f);
-  EXPECT_EQ(binary[128], 1.0f);
-}
-
-TEST(Scaler, MakesAConstantChannelZero) {
-  for (const int value : {0, 1, 77, 255}) {
-    Dataset dataset = small_dataset(2, 3, 3, 7);
-    for (std::size_t i = 0; i < dataset.train.images.size(); ++i)
-      if (i / 9 % 2 == 1) dataset.train.images[i] = static_cast<std::uint8_t>(value);
-    const std::vector<float> scaled = gathered(dataset, config::Scaling::standardized, {6, 2});
-    for (std::size_t i = 0; i < scaled.size(); ++i) {
-      if (i / 9 % 2 == 1) {
-        ASSERT_EQ(scaled[i], 0.0f) << value;
-      }
-    }
-    EXPECT_NE(scaled[0], 0.0f);
-  }
-}
-
-TEST(Scaler, TakesItsMomentsFromTheTrainingSplit) {
-  Dataset dataset = small_dataset(1, 4, 4, 6);
-  const std::vector<float> before = gathered(dataset, config::Scaling::standardized, {0});
-  dataset.test.images.assign(16, 255);
-  dataset.test.labels = {7};
-  dataset.validation = dataset.test;
-  EXPECT_EQ(gathered(dataset, config::Scaling::standardized, {0}), before);
-  std::vector<float> dst(16);
-  std::int32_t label = -1;
-  const std::vector<std::uint32_t> first = {0};
-  Scaler(dataset, config::Scaling::standardized).gather(dataset.test, first, dst.data(), &label);
-  const auto [mean, std] = channel_moments(dataset, 0);
-  EXPECT_NEAR(dst[0], (1 - mean) / std, 1e-6);
-  EXPECT_EQ(label, 7);
-}
-
-TEST(Scaler, StandardizesLargePlanes) {
-  const Dataset dataset = small_dataset(1, 700, 701, 2);  // more than one piece of the 32-bit sums
-  const std::vector<float> scaled = gathered(dataset, config::Scaling::standardized, {0, 1});
-  double sum = 0;
-  double squares = 0;
-  for (const float value : scaled) {
-    sum += value;
-    squares += static_cast<double>(value) * value;
-  }
-  const auto count = static_cast<double>(scaled.size());
-  EXPECT_NEAR(sum / count, 0, 1e-6);
-  EXPECT_NEAR(squares / count, 1, 1e-6);
-}
-
-TEST(Scaler, RefusesAnImageThatIsNotThere) {
-  const Dataset dataset = small_dataset(1, 2, 2, 3);
-  std::vector<float> dst(4);
-  std::int32_t label = 0;
-  const std::vector<std::uint32_t> indices = {3};
-  EXPECT_THROW(Scaler(dataset, config::Scaling::unit).gather(dataset.train, indices, dst.data(), &label),
-               std::out_of_range);
+  for (const char* name : {"gaussian_regression", "gaussian_clusters", "drawn_digits"})
+    EXPECT_EQ(locate(named(name)), fs::path()) << name;
 }
 
 // ---- the real files
@@ -409,7 +360,7 @@ TEST(RealData, FashionMnistIsWhole) {
   std::vector<int> counts(10);
   for (const std::uint8_t label : dataset.train.labels) ++counts[label];
   EXPECT_EQ(counts, std::vector<int>(10, 6000));
-  const auto [mean, std] = channel_moments(dataset, 0);
+  const auto [mean, std] = test::channel_moments(dataset, 0);
   EXPECT_NEAR(mean, 0.2860, 5e-5);  // the constants that training scripts pass to torchvision's Normalize
   EXPECT_NEAR(std, 0.3530, 5e-5);
 }
@@ -424,9 +375,35 @@ TEST(RealData, MnistIsWhole) {
     GTEST_SKIP() << text;
   }
   expect_whole(dataset);
-  const auto [mean, std] = channel_moments(dataset, 0);
+  const auto [mean, std] = test::channel_moments(dataset, 0);
   EXPECT_NEAR(mean, 0.1307, 5e-5);
   EXPECT_NEAR(std, 0.3081, 5e-5);
+}
+
+TEST(RealData, Cifar10IsWhole) {
+  Dataset dataset;
+  try {
+    dataset = load_named("cifar10");
+  } catch (const DataError& error) {
+    const std::string text = error.what();
+    if (text.find("no files of this dataset") == std::string::npos) throw;  // there, but damaged
+    GTEST_SKIP() << text;
+  }
+  ASSERT_EQ(dataset.train.size(), 50000);
+  ASSERT_EQ(dataset.test.size(), 10000);
+  EXPECT_EQ(dataset.train.images.size(), 50000u * 3072);
+  EXPECT_EQ(dataset.test.images.size(), 10000u * 3072);
+  std::vector<int> counts(10);
+  for (const std::uint8_t label : dataset.train.labels) ++counts[label];
+  EXPECT_EQ(counts, std::vector<int>(10, 5000));
+  // The constants that training scripts pass to torchvision's Normalize: red, green, blue.
+  const double means[] = {0.4914, 0.4822, 0.4465};
+  const double stds[] = {0.2470, 0.2435, 0.2616};
+  for (std::int64_t c = 0; c < 3; ++c) {
+    const auto [mean, std] = test::channel_moments(dataset, c);
+    EXPECT_NEAR(mean, means[c], 1e-4);
+    EXPECT_NEAR(std, stds[c], 1e-4);
+  }
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "config/run_config.h"
 #include "data/dataset.h"
+#include "data/scaler.h"
 #include "network/network.h"
 
 namespace bnlab::test {

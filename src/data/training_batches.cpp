@@ -1,0 +1,109 @@
+#include "data/training_batches.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "util/errors.h"
+#include "util/random.h"
+
+namespace bnlab::data {
+namespace {
+
+using config::BatchComposition;
+
+constexpr std::int64_t largest_batch = 1'000'000;  // a resolved config must be a valid one
+
+std::variant<BatchOrder, FileOrder, ClassOrder> make_order(const Split& train, const config::TrainingConfig& training) {
+  switch (training.composition) {
+    case BatchComposition::in_order:
+      return FileOrder(train.size(), training.batch_size);
+    case BatchComposition::by_class:
+      return ClassOrder(training.seed, train.labels, training.batch_size, training.classes_per_batch);
+    case BatchComposition::shuffled:
+      break;
+  }
+  return BatchOrder(training.seed, train.size(), training.batch_size);
+}
+
+void check_classes(const config::TrainingConfig& training, const Dataset& dataset) {
+  if (dataset.info.has_targets)
+    throw ConfigError(fmt::format("training.composition: by_class needs classes; the examples of {} have targets",
+                                  dataset.info.name));
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(dataset.info.classes));
+  for (const std::uint8_t label : dataset.train.labels) ++counts[label];
+  const auto present = static_cast<std::int64_t>(counts.size()) - std::count(counts.begin(), counts.end(), 0);
+  if (training.classes_per_batch > present)
+    throw ConfigError(
+        fmt::format("training.classes_per_batch: must be at most {}, the number of classes of the training images, "
+                    "got {}",
+                    present, training.classes_per_batch));
+  if (training.batch_size % training.classes_per_batch != 0)
+    throw ConfigError(fmt::format("training.classes_per_batch: must divide training.batch_size, {}, got {}",
+                                  training.batch_size, training.classes_per_batch));
+  const std::int64_t share = training.batch_size / training.classes_per_batch;
+  for (std::size_t label = 0; label < counts.size(); ++label)
+    if (counts[label] > 0 && counts[label] < share)
+      throw ConfigError(
+          fmt::format("training.batch_size: must be at most {} with {} classes a batch, because class {} has {} "
+                      "training images, got {}",
+                      counts[label] * training.classes_per_batch, training.classes_per_batch, label, counts[label],
+                      training.batch_size));
+}
+
+}  // namespace
+
+void resolve_batches(config::TrainingConfig& training, const Dataset& dataset) {
+  const std::int64_t examples = dataset.train.size();
+  if (training.batch_size == 0) {
+    if (training.composition == BatchComposition::by_class)
+      throw ConfigError("training.batch_size: must be at least 1 with training.composition by_class, got 0");
+    if (examples > largest_batch)
+      throw ConfigError(
+          fmt::format("training.batch_size: 0 takes all {} training images, but a batch has at most {}; "
+                      "dataset.limit takes fewer",
+                      examples, largest_batch));
+    training.batch_size = examples;
+    training.composition = BatchComposition::in_order;  // an order would change nothing but rounding
+  }
+  if (training.batch_size > examples)
+    throw ConfigError(fmt::format("training.batch_size: must be at most {}, the number of training images, got {}",
+                                  examples, training.batch_size));
+  if (training.composition == BatchComposition::by_class) check_classes(training, dataset);
+}
+
+TrainingBatches::TrainingBatches(const Dataset& dataset, const Scaler& scaler, const config::RunConfig& run)
+    : dataset_(dataset),
+      scaler_(scaler),
+      seed_(run.training.seed),
+      steps_per_epoch_(dataset.train.size() / run.training.batch_size),
+      order_(make_order(dataset.train, run.training)),
+      augmentation_(run.dataset.augmentation, dataset.info),
+      changed_(augmentation_.is_on() ? static_cast<std::size_t>(dataset.image_size()) : 0) {}
+
+std::span<const std::uint32_t> TrainingBatches::indices(std::int64_t step) {
+  return std::visit([&](auto& order) { return order.batch(step); }, order_);
+}
+
+void TrainingBatches::load(std::int64_t step, float* dst, std::int32_t* labels, float* targets) {
+  const std::span<const std::uint32_t> batch = indices(step);
+  if (augmentation_.is_on())
+    load_augmented(step, batch, dst, labels);
+  else
+    scaler_.gather(dataset_.train, batch, dst, labels, targets);
+}
+
+// The draws depend on the step and the place in the batch, so that a run can go on at any step.
+void TrainingBatches::load_augmented(std::int64_t step, std::span<const std::uint32_t> batch, float* dst,
+                                     std::int32_t* labels) {
+  RandomStream random(seed_, RandomPurpose::augmentation, static_cast<std::uint32_t>(step));
+  const std::int64_t image = dataset_.image_size();
+  for (std::size_t n = 0; n < batch.size(); ++n) {
+    labels[n] = dataset_.train.labels[batch[n]];
+    augmentation_.apply(dataset_.train.images.data() + batch[n] * image, random, changed_.data());
+    scaler_.scale(changed_.data(), dst + static_cast<std::int64_t>(n) * image);
+  }
+}
+
+}  // namespace bnlab::data
