@@ -7,7 +7,7 @@ from program import CONV, DONE, FAILED, SOURCE, USAGE, ProgramTest, config, main
 
 CONFIGS = SOURCE / "configs"
 KINDS = {
-    "datasets": ["mnist", "fashion_mnist"],
+    "datasets": ["mnist", "fashion_mnist", "cifar10", "gaussian_regression", "gaussian_clusters", "drawn_digits"],
     "networks": ["mlp_2x64", "mlp_3x100_sigmoid", "vgg6"],
     "normalizations": ["none", "batch", "frozen"],
     "initializations": ["gaussian", "uniform", "xavier", "he"],
@@ -79,10 +79,10 @@ class List(ProgramTest):
 
     def test_where_data_is(self):
         out, _ = self.run_program("list", "datasets")
-        self.assertIn(f"mnist          {self.shared / 'data' / 'mnist'}\n", out)
+        self.assertIn(f"mnist                {self.shared / 'data' / 'mnist'}\n", out)
         self.environment["BNLAB_DATA"] = str(self.folder)
         out, _ = self.run_program("list", "datasets")
-        self.assertIn("mnist          not found; get it with scripts/fetch_data.sh mnist\n", out)
+        self.assertIn("mnist                not found; get it with scripts/fetch_data.sh mnist\n", out)
 
 
 class Describe(ProgramTest):
