@@ -22,8 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// ---- the files of the IDX datasets
-// -----------------------------------------------------------------------------------
+// ---- the files of the IDX datasets ---------------------------------------------------------------------------------
 
 /// In the order in which Dataset::sha256 takes them: training images and labels, test images and labels.
 constexpr std::array<std::string_view, 4> idx_stems = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
@@ -97,8 +96,7 @@ Dataset read_idx_dataset(const DatasetInfo& info, const fs::path& folder) {
   return dataset;
 }
 
-// ---- the table
-// -------------------------------------------------------------------------------------------------------
+// ---- the table -----------------------------------------------------------------------------------------------------
 
 /// Where a dataset comes from: files that are searched for, or a function that makes it.
 struct Kind {
@@ -145,8 +143,7 @@ const Kind& kind_of(const std::string& name) {
   throw ConfigError(fmt::format("dataset.name: must be one of {}, got \"{}\"", join(dataset_names(), ", "), name));
 }
 
-// ---- what fits a dataset
-// ---------------------------------------------------------------------------------------------
+// ---- what fits a dataset -------------------------------------------------------------------------------------------
 
 constexpr std::int64_t most_values = std::int64_t{1} << 30;  // of the inputs of a split that is made
 
@@ -182,8 +179,7 @@ void check_crop(const DatasetInfo& info, std::int64_t padding) {
                     smallest, info.name, padding));
 }
 
-// ---- the search
-// ------------------------------------------------------------------------------------------------------
+// ---- the search ----------------------------------------------------------------------------------------------------
 
 /// The folders in which the files may be, in order. A search root is itself taken only by its name, or where the config
 /// names it: the files of different datasets have the same names.
@@ -225,8 +221,7 @@ fs::path find_folder(const config::DatasetConfig& config, const Kind& kind) {
                               config.path.empty() ? ", or name their folder in dataset.path or BNLAB_DATA" : ""));
 }
 
-// ---- limit and validation
-// --------------------------------------------------------------------------------------------
+// ---- limit and validation ------------------------------------------------------------------------------------------
 
 void check_counts(const config::DatasetConfig& config, std::int64_t images) {
   if (config.limit < 0 || config.limit > images)

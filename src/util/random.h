@@ -17,8 +17,8 @@ enum class RandomPurpose : std::uint32_t {
   probe = 5,
   precise_statistics = 6,
   augmentation = 7,
-  batch_classes = 8,   // the classes of each batch, where a batch has few
-  class_order = 9,     // the order in which the images of a class are visited
+  batch_classes = 8,  // the classes of each batch, where a batch has few
+  class_order = 9,    // the order in which the images of a class are visited
   synthetic_data = 10,
   data_shift = 11
 };

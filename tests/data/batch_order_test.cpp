@@ -103,8 +103,7 @@ TEST(BatchOrder, RefusesWhatItCannotOrder) {
   EXPECT_THROW(order.batch(-1), std::invalid_argument);
 }
 
-// ---- file order
-// ------------------------------------------------------------------------------------------------------
+// ---- file order ----------------------------------------------------------------------------------------------------
 
 TEST(FileOrder, GoesThroughTheFileEachEpoch) {
   const FileOrder order(17, 5);
@@ -119,8 +118,7 @@ TEST(FileOrder, GoesThroughTheFileEachEpoch) {
   EXPECT_THROW(FileOrder(10, 11), std::invalid_argument);
 }
 
-// ---- batches of a few classes
-// ----------------------------------------------------------------------------------------
+// ---- batches of a few classes --------------------------------------------------------------------------------------
 
 /// Class 9 has 13 examples, class 0 has 7, class 255 has 24, class 4 has 12; they stand mixed.
 std::vector<std::uint8_t> mixed_labels() {

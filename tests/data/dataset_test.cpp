@@ -54,8 +54,7 @@ struct EmptySurroundings {
   test::WorkingFolderGuard working_folder{folder.path()};
 };
 
-// ---- the table
-// -------------------------------------------------------------------------------------------------------
+// ---- the table -----------------------------------------------------------------------------------------------------
 
 config::DatasetConfig named(const std::string& name) {
   config::DatasetConfig config;
@@ -137,8 +136,7 @@ TEST(DatasetTable, RefusesSizesThatDoNotFit) {
   expect_contains(error_text<ConfigError>([&] { dataset_info(config); }), "dataset.synthetic.examples: ");
 }
 
-// ---- reading
-// ---------------------------------------------------------------------------------------------------------
+// ---- reading -------------------------------------------------------------------------------------------------------
 
 TEST(Dataset, ReadsTheFourFiles) {
   const TemporaryFolder folder;
@@ -211,8 +209,7 @@ TEST(Dataset, NamesAMissingFile) {
   expect_contains(text, "scripts/fetch_data.sh mnist");
 }
 
-// ---- limit and validation
-// --------------------------------------------------------------------------------------------
+// ---- limit and validation ------------------------------------------------------------------------------------------
 
 TEST(Dataset, AppliesLimitAndValidation) {
   const TemporaryFolder folder;
@@ -250,8 +247,7 @@ TEST(Dataset, RefusesCountsThatDoNotFit) {
   expect_contains(refusal(0, -1), "got -1");
 }
 
-// ---- the search
-// ------------------------------------------------------------------------------------------------------
+// ---- the search ----------------------------------------------------------------------------------------------------
 
 TEST(DatasetSearch, TakesThePathItselfOrTheNameBelowIt) {
   for (const char* below : {"", "fashion_mnist", "fashion-mnist"}) {
@@ -343,8 +339,7 @@ TEST(DatasetSearch, FindsTheFoldersOfEachDataset) {
     EXPECT_EQ(locate(named(name)), fs::path()) << name;
 }
 
-// ---- the real files
-// --------------------------------------------------------------------------------------------------
+// ---- the real files ------------------------------------------------------------------------------------------------
 
 void expect_whole(const Dataset& dataset) {
   EXPECT_EQ(dataset.train.size(), 60000);

@@ -16,8 +16,7 @@ namespace {
 using test::channel_moments;
 using test::images_of;
 
-// ---- images
-// ----------------------------------------------------------------------------------------------------------
+// ---- images --------------------------------------------------------------------------------------------------------
 
 std::vector<float> gathered(const Dataset& dataset, config::Scaling scaling,
                             const std::vector<std::uint32_t>& indices) {
@@ -120,8 +119,7 @@ TEST(Scaler, RefusesAnImageThatIsNotThere) {
                std::out_of_range);
 }
 
-// ---- floats
-// ----------------------------------------------------------------------------------------------------------
+// ---- floats --------------------------------------------------------------------------------------------------------
 
 /// Vectors of `d` numbers with two targets each.
 Dataset vectors_of(std::int64_t d, std::int64_t count) {

@@ -40,14 +40,16 @@ Moments moments_of(const std::vector<T>& values) {
 
 const std::vector<std::string> names = {"gaussian_regression", "gaussian_clusters", "drawn_digits"};
 
-// ---- all of them
-// -----------------------------------------------------------------------------------------------------
+// ---- all of them ---------------------------------------------------------------------------------------------------
 
 // The numbers of these datasets must never change: runs of different versions would be of different data.
 TEST(Synthetic, MakesTheSameDataForEver) {
-  EXPECT_EQ(load(config_of("gaussian_regression", 7, 5, 3, 2)).sha256, "d0f37191ac2198ab07dbc79bae81f22820bf636d6fbbf2ed4bc6778cd9b716e1");
-  EXPECT_EQ(load(config_of("gaussian_clusters", 7, 5, 3, 2)).sha256, "d7fdde67d3d5e3b7ff77af254231774f20e076c06df5308a95001516416e4502");
-  EXPECT_EQ(load(config_of("drawn_digits", 20, 10)).sha256, "67ca40a7ebbecd04efb333452e1d1ed01b05675627ffb9c8dcb77efde7c96427");
+  EXPECT_EQ(load(config_of("gaussian_regression", 7, 5, 3, 2)).sha256,
+            "d0f37191ac2198ab07dbc79bae81f22820bf636d6fbbf2ed4bc6778cd9b716e1");
+  EXPECT_EQ(load(config_of("gaussian_clusters", 7, 5, 3, 2)).sha256,
+            "d7fdde67d3d5e3b7ff77af254231774f20e076c06df5308a95001516416e4502");
+  EXPECT_EQ(load(config_of("drawn_digits", 20, 10)).sha256,
+            "67ca40a7ebbecd04efb333452e1d1ed01b05675627ffb9c8dcb77efde7c96427");
 }
 
 TEST(Synthetic, DependsOnItsOwnSeedAndSizes) {
@@ -153,8 +155,7 @@ TEST(Synthetic, HasEquallyManyOfEachClassInARandomOrder) {
   }
 }
 
-// ---- regression
-// ------------------------------------------------------------------------------------------------------
+// ---- regression ----------------------------------------------------------------------------------------------------
 
 TEST(GaussianRegression, HasInputsAndTargetsOfUnitVariance) {
   const Dataset dataset = load(config_of("gaussian_regression", 4000, 2000, 100, 50));
@@ -187,8 +188,7 @@ TEST(GaussianRegression, IsOneLinearMapOfBothSplits) {
   }
 }
 
-// ---- clusters
-// --------------------------------------------------------------------------------------------------------
+// ---- clusters ------------------------------------------------------------------------------------------------------
 
 /// (K, d)
 std::vector<double> class_means(const Split& split, std::size_t classes, std::size_t d) {
@@ -223,8 +223,7 @@ TEST(GaussianClusters, HasCentresOfTheSeparation) {
   }
 }
 
-// ---- digits
-// ----------------------------------------------------------------------------------------------------------
+// ---- digits --------------------------------------------------------------------------------------------------------
 
 TEST(DrawnDigits, LooksDifferentInEachClass) {
   const Dataset dataset = load(config_of("drawn_digits", 2000, 1000));

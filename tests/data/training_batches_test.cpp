@@ -48,8 +48,7 @@ Loaded load_step(TrainingBatches& batches, const Dataset& dataset, std::int64_t 
   return loaded;
 }
 
-// ---- what depends on the data
-// ----------------------------------------------------------------------------------------
+// ---- what depends on the data --------------------------------------------------------------------------------------
 
 TEST(ResolveBatches, TakesAllForZero) {
   const Dataset dataset = images_of(1, 2, 2, 23);
@@ -103,8 +102,7 @@ TEST(ResolveBatches, KeepsABatchWithinTheLimitOfTheConfig) {
   EXPECT_THROW(resolve_batches(training, dataset), ConfigError);
 }
 
-// ---- composition
-// -----------------------------------------------------------------------------------------------------
+// ---- composition ---------------------------------------------------------------------------------------------------
 
 TEST(TrainingBatches, ShuffledIsBatchOrderAndGather) {
   const Dataset dataset = images_of(3, 4, 5, 23);
@@ -166,8 +164,7 @@ TEST(TrainingBatches, BringsTargets) {
   }
 }
 
-// ---- augmentation
-// ----------------------------------------------------------------------------------------------------
+// ---- augmentation --------------------------------------------------------------------------------------------------
 
 /// The batch as augmentation.h describes it, from whole padded images.
 std::vector<float> expected_values(const Dataset& dataset, const Scaler& scaler, const config::RunConfig& run,
@@ -262,8 +259,7 @@ TEST(Augmentation, OfFlipsLeavesTheCropsAsTheyAre) {
   }
 }
 
-// ---- resuming
-// --------------------------------------------------------------------------------------------------------
+// ---- resuming ------------------------------------------------------------------------------------------------------
 
 TEST(TrainingBatches, DependOnTheStepAlone) {
   const Dataset dataset = images_of(2, 4, 3, 60);
