@@ -56,7 +56,7 @@ std::string call_table(const onednn::Program& program) {
 void describe(const ConfigOptions& options) {
   config::RunConfig config = options.load();
   network::set_threads(options.threads);
-  if (config.training.batch_size == 0) data::resolve_batches(config.training, data::load(config.dataset));
+  if (config.training.composition == config::BatchComposition::full_batch) data::resolve_batches(config.training, data::load(config.dataset));
   const std::int64_t batch = config.training.batch_size;
   network::Network network(config, data::dataset_info(config.dataset), batch);
   const auto evaluate = network.build(onednn::Pass::evaluate_population, config.evaluation.batch_size);
@@ -82,7 +82,7 @@ void add_describe(CLI::App& app, Context&) {
       "Examples:\n"
       "  bnlab describe configs/v6_batch_normalization.json\n"
       "  bnlab describe configs/figure1_batch_normalization.json --set training.batch_size=8 --threads 2\n"
-      "\nNeeds no data, unless training.batch_size is 0, which means all of them.");
+      "\nNeeds no data, unless training.composition is full_batch.");
   command->callback([options] { describe(*options); });
 }
 

@@ -415,11 +415,12 @@ void fields(V& v, OptimizerConfig& c) {
 template <class V>
 void fields(V& v, TrainingConfig& c) {
   using enum BatchComposition;
-  v.field("batch_size", c.batch_size, "images a step; 0: all training images, which is full-batch gradient descent",
-          between(0, 1e6));
   v.field(
       "composition", c.composition,
-      "shuffled: a new order each epoch; in_order: as in the file; by_class: a few classes a batch (Ioffe 2017, 4.3)");
+      "shuffled: a new order each epoch; in_order: as in the file; by_class: a few classes a batch (Ioffe 2017, 4.3); "
+      "full_batch: all training images at once, which is gradient descent without noise");
+  v.field("batch_size", c.batch_size, "images a step",
+          between(1, 1e6).only_for("composition", c.composition, {shuffled, in_order, by_class}));
   v.field("classes_per_batch", c.classes_per_batch, "classes of a batch, with equally many images each",
           between(1, 256).only_for("composition", c.composition, {by_class}));
   v.field("epochs", c.epochs, "passes over the training images, in place of steps; may be a fraction",

@@ -143,7 +143,8 @@ template <>
 struct Names<BatchComposition> {
   static constexpr Named<BatchComposition> table[] = {{"shuffled", BatchComposition::shuffled},
                                                       {"in_order", BatchComposition::in_order},
-                                                      {"by_class", BatchComposition::by_class}};
+                                                      {"by_class", BatchComposition::by_class},
+                                                      {"full_batch", BatchComposition::full_batch}};
 };
 template <>
 struct Names<Precision> {

@@ -43,7 +43,7 @@ enum class OptimizerType { sgd, adam, adamw, rmsprop };
 enum class Decay { coupled, decoupled };
 enum class Trainable { all, normalization, random };
 enum class ScheduleType { constant, step, exponential, cosine, one_cycle, doubling };
-enum class BatchComposition { shuffled, in_order, by_class };
+enum class BatchComposition { shuffled, in_order, by_class, full_batch };
 enum class Precision { f32, bf16 };
 enum class LossType { cross_entropy, squared_error };
 enum class Reduction { mean, sum };
@@ -340,7 +340,7 @@ struct LossConfig {
 };
 
 struct TrainingConfig {
-  std::int64_t batch_size = 128;  // 0: all training images, which is full-batch gradient descent
+  std::int64_t batch_size = 128;  // full_batch: the number of training images, once the data is known
   BatchComposition composition = BatchComposition::shuffled;
   std::int64_t classes_per_batch = 2;  // by_class
   std::int64_t steps = 1000;

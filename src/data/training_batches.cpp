@@ -13,11 +13,10 @@ namespace {
 
 using config::BatchComposition;
 
-constexpr std::int64_t largest_batch = 1'000'000;  // a resolved config must be a valid one
-
 std::variant<BatchOrder, FileOrder, ClassOrder> make_order(const Split& train, const config::TrainingConfig& training) {
   switch (training.composition) {
     case BatchComposition::in_order:
+    case BatchComposition::full_batch:
       return FileOrder(train.size(), training.batch_size);
     case BatchComposition::by_class:
       return ClassOrder(training.seed, train.labels, training.batch_size, training.classes_per_batch);
@@ -56,17 +55,7 @@ void check_classes(const config::TrainingConfig& training, const Dataset& datase
 
 void resolve_batches(config::TrainingConfig& training, const Dataset& dataset) {
   const std::int64_t examples = dataset.train.size();
-  if (training.batch_size == 0) {
-    if (training.composition == BatchComposition::by_class)
-      throw ConfigError("training.batch_size: must be at least 1 with training.composition by_class, got 0");
-    if (examples > largest_batch)
-      throw ConfigError(
-          fmt::format("training.batch_size: 0 takes all {} training images, but a batch has at most {}; "
-                      "dataset.limit takes fewer",
-                      examples, largest_batch));
-    training.batch_size = examples;
-    training.composition = BatchComposition::in_order;  // an order would change nothing but rounding
-  }
+  if (training.composition == BatchComposition::full_batch) training.batch_size = examples;
   if (training.batch_size > examples)
     throw ConfigError(fmt::format("training.batch_size: must be at most {}, the number of training images, got {}",
                                   examples, training.batch_size));

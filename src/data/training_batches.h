@@ -12,8 +12,8 @@
 
 namespace bnlab::data {
 
-/// Fills in and checks what of `training` depends on the data: batch_size 0 becomes the number of training examples, in
-/// file order. Throws ConfigError where batch size or composition don't fit the dataset.
+/// Fills in and checks what of `training` depends on the data: with full_batch, batch_size becomes the number of
+/// training examples. Throws ConfigError where batch size or composition don't fit the dataset.
 void resolve_batches(config::TrainingConfig& training, const Dataset& dataset);
 
 /// The batches that training sees: composed, augmented, scaled. A batch is a function of the config and its step.

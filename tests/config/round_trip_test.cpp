@@ -197,7 +197,7 @@ TEST(RoundTrip, EveryChoice) {
     c.optimizer.schedule = {
         .type = ScheduleType::one_cycle, .final_fraction = 0.5, .peak = 0.5, .initial_fraction = 0.5};
   });
-  check([](RunConfig& c) { c.training = {.batch_size = 0, .composition = BatchComposition::in_order}; });
+  check([](RunConfig& c) { c.training = {.composition = BatchComposition::full_batch}; });
   check([](RunConfig& c) { c.training = {.epochs = 0.1}; });
   check([](RunConfig& c) { c.normalization.type = NormalizationType::none; });
   check([](RunConfig& c) { c.normalization.mask = {.kind = LayerMask::Kind::first, .list = {}}; });

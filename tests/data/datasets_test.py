@@ -35,8 +35,10 @@ def write_cifar10(folder, count=12):
 
 class Datasets(ProgramTest):
     def sections(self, dataset, layers=MLP, training=None, **more):
-        return {"dataset": dataset, "network": {"name": "mlp", "layers": layers},
-                "training": {"batch_size": 50, "steps": 300, "eval_every": 0, **(training or {})}, **more}
+        training = {"batch_size": 50, "steps": 300, "eval_every": 0, **(training or {})}
+        if training.get("composition") == "full_batch":
+            del training["batch_size"]
+        return {"dataset": dataset, "network": {"name": "mlp", "layers": layers}, "training": training, **more}
 
     def learn(self, dataset, at_least, layers=MLP, training=None, out="run", **more):
         out = self.train(out, **self.sections(dataset, layers, training, **more))
@@ -79,11 +81,10 @@ class Datasets(ProgramTest):
 
     def test_full_batches(self):
         out = self.train("run", **self.sections({**DIGITS, "limit": 70, "validation": 3}, record={"batches": True},
-                                                training={"batch_size": 0, "steps": 3}))
+                                                training={"composition": "full_batch", "steps": 3}))
         shape, indices = read_npy(out / "batches.npy")
         self.assertEqual(shape, (3, 67))
         self.assertEqual(list(indices), 3 * list(range(67)))
-        self.assertIn('"batch_size": 67', (out / "config.json").read_text())
         # The resolved config is a config, and gives the same run.
         self.run_program("train", out / "config.json", "--out", self.folder / "again")
         self.assert_same_run(out, self.folder / "again")
@@ -155,7 +156,7 @@ class Datasets(ProgramTest):
             (DIGITS, {"batch_size": 22, "composition": "by_class", "classes_per_batch": 11},
              "training.classes_per_batch"),
             (DIGITS, {"batch_size": 600, "composition": "by_class"}, "training.batch_size"),
-            (DIGITS, {"batch_size": 0, "composition": "by_class"}, "training.batch_size"),
+            (DIGITS, {"batch_size": 0}, "training.batch_size"),
             ({"name": "gaussian_regression"}, {}, "loss.type"),
         ]
         for dataset, training, path in cases:

@@ -50,13 +50,12 @@ Loaded load_step(TrainingBatches& batches, const Dataset& dataset, std::int64_t 
 
 // ---- what depends on the data --------------------------------------------------------------------------------------
 
-TEST(ResolveBatches, TakesAllForZero) {
+TEST(ResolveBatches, TakesAllForAFullBatch) {
   const Dataset dataset = images_of(1, 2, 2, 23);
   config::TrainingConfig training;
-  training.batch_size = 0;
+  training.composition = BatchComposition::full_batch;
   resolve_batches(training, dataset);
   EXPECT_EQ(training.batch_size, 23);
-  EXPECT_EQ(training.composition, BatchComposition::in_order);
   // A number stays what it is, though it is the same.
   training = {.batch_size = 23};
   resolve_batches(training, dataset);
@@ -74,8 +73,6 @@ TEST(ResolveBatches, SaysWhatDoesNotFit) {
   using enum BatchComposition;
   EXPECT_EQ(refusal({.batch_size = 24}),
             "training.batch_size: must be at most 23, the number of training images, got 24");
-  EXPECT_EQ(refusal({.batch_size = 0, .composition = by_class}),
-            "training.batch_size: must be at least 1 with training.composition by_class, got 0");
   EXPECT_EQ(refusal({.batch_size = 10, .composition = by_class, .classes_per_batch = 3}),
             "training.classes_per_batch: must divide training.batch_size, 10, got 3");
   EXPECT_EQ(refusal({.batch_size = 22, .composition = by_class, .classes_per_batch = 11}),
@@ -90,16 +87,6 @@ TEST(ResolveBatches, SaysWhatDoesNotFit) {
   dataset.info.has_targets = true;
   EXPECT_EQ(refusal({.batch_size = 4, .composition = by_class}),
             "training.composition: by_class needs classes; the examples of small have targets");
-}
-
-TEST(ResolveBatches, KeepsABatchWithinTheLimitOfTheConfig) {
-  Dataset dataset = images_of(1, 2, 2, 1);
-  dataset.train.labels.resize(1'000'000);
-  config::TrainingConfig training{.batch_size = 0};
-  EXPECT_NO_THROW(resolve_batches(training, dataset));
-  dataset.train.labels.resize(1'000'001);
-  training.batch_size = 0;
-  EXPECT_THROW(resolve_batches(training, dataset), ConfigError);
 }
 
 // ---- composition ---------------------------------------------------------------------------------------------------
