@@ -8,40 +8,18 @@ namespace {
 namespace compat = onednn::compat;
 using config::Activation;
 
-// The backward calls that need the output alone let the input's buffer go.
-struct Functions {
-  dnnl::algorithm forward;
-  dnnl::algorithm backward;
-  bool backward_uses_dst;
-  bool keeps_zero;  // f(0) = 0, so the padding of a blocked layout stays zero
-};
-
-Functions functions_of(Activation function) {
-  using dnnl::algorithm;
-  switch (function) {
-    case Activation::relu:
-      return {algorithm::eltwise_relu, algorithm::eltwise_relu_use_dst_for_bwd, true, true};
-    case Activation::sigmoid:
-      return {algorithm::eltwise_logistic, algorithm::eltwise_logistic_use_dst_for_bwd, true, false};
-    case Activation::tanh:
-      return {algorithm::eltwise_tanh, algorithm::eltwise_tanh_use_dst_for_bwd, true, true};
-    case Activation::identity:
-      break;
-  }
-  return {algorithm::eltwise_linear, algorithm::eltwise_linear, false, true};
-}
-
 class ActivationLayer : public Layer {
  public:
-  ActivationLayer(const LayerContext& context, Activation function, bool fused_before)
+  ActivationLayer(const LayerContext& context, Activation function, double negative_slope, bool fused_before)
       : Layer(context.name, config::name_of(function), context.src_shape, context.src_shape),
-        function_(function),
+        function_(function, negative_slope),
+        is_identity_(function == Activation::identity),
         fused_before_(fused_before) {}
 
   Forward build(Builder& builder, const Tensor& src) override {
     builder.observe("input", src);
-    Forward result = function_ == Activation::identity || (fused_before_ && builder.may_fuse()) ? pass_on(builder, src)
-                                                                                                : apply(builder, src);
+    Forward result =
+        is_identity_ || (fused_before_ && builder.may_fuse()) ? pass_on(builder, src) : apply(builder, src);
     builder.observe("output", result.dst);
     return result;
   }
@@ -53,39 +31,96 @@ class ActivationLayer : public Layer {
   }
 
   Forward apply(Builder& builder, const Tensor& src) {
-    const Functions f = functions_of(function_);
-    Tensor input = src;
+    dnnl::memory input = src.memory;
     // oneDNN has only reference code for functions that would have to write zeros back into the padding.
-    if (!f.keeps_zero && onednn::is_padded(src.memory.get_desc()))
-      input.memory = builder.adapt(src.memory, onednn::plain_desc(compat::dims_of(src.memory.get_desc())));
-    const onednn::Desc desc = input.memory.get_desc();
-    const auto pd =
-        compat::eltwise_forward(builder.engine(), builder.prop_kind(), builder.has_backward() ? f.backward : f.forward,
-                                desc, 0.0f, 0.0f, builder.attributes());
+    if (!function_.keeps_zero() && onednn::is_padded(src.memory.get_desc()))
+      input = builder.adapt(src.memory, onednn::plain_desc(compat::dims_of(src.memory.get_desc())));
+    const onednn::Desc desc = input.get_desc();
     const Tensor dst{builder.allocate(desc), src.shape, src.needs_diff};
-    builder.add("forward", pd, dnnl::eltwise_forward(pd), {{DNNL_ARG_SRC, input.memory}, {DNNL_ARG_DST, dst.memory}});
+    function_.forward(builder, input, dst.memory);
     if (!builder.has_backward() || !src.needs_diff) return {dst, {}};
-    return {dst, [=](Builder& b, const Tensor& diff_dst) {
-              const auto back =
-                  compat::eltwise_backward(b.engine(), f.backward, desc, desc, 0.0f, 0.0f, pd, b.attributes());
+    return {dst, [=, this](Builder& b, const Tensor& diff_dst) {
               const Tensor diff_src{b.allocate(desc), src.shape, true};
-              b.add(
-                  "backward_data", back, dnnl::eltwise_backward(back),
-                  {{f.backward_uses_dst ? DNNL_ARG_DST : DNNL_ARG_SRC, f.backward_uses_dst ? dst.memory : input.memory},
-                   {DNNL_ARG_DIFF_DST, b.adapt(diff_dst.memory, desc)},
-                   {DNNL_ARG_DIFF_SRC, diff_src.memory}});
+              function_.backward(b, input, dst.memory, b.adapt(diff_dst.memory, desc), diff_src.memory);
               return diff_src;
             }};
   }
 
-  Activation function_;
+  Elementwise function_;
+  bool is_identity_;
   bool fused_before_;
 };
 
 }  // namespace
 
-std::unique_ptr<Layer> make_activation(const LayerContext& context, Activation function, double, bool fused_before) {
-  return std::make_unique<ActivationLayer>(context, function, fused_before);
+Elementwise::Elementwise(Activation function, double negative_slope)
+    : forward_(dnnl::algorithm::eltwise_linear),
+      backward_(dnnl::algorithm::eltwise_linear),
+      backward_uses_dst_(false),
+      keeps_zero_(true),
+      alpha_(1.0f) {
+  using dnnl::algorithm;
+  const auto set = [this](algorithm forward, algorithm backward, float alpha) {
+    forward_ = forward;
+    backward_ = backward;
+    backward_uses_dst_ = forward != backward;
+    alpha_ = alpha;
+  };
+  switch (function) {
+    case Activation::identity:
+      break;
+    case Activation::relu:
+      set(algorithm::eltwise_relu, algorithm::eltwise_relu_use_dst_for_bwd, 0.0f);
+      break;
+    case Activation::leaky_relu:  // the output tells the sign of the input unless the slope turns it over
+      set(algorithm::eltwise_relu,
+          negative_slope >= 0 ? algorithm::eltwise_relu_use_dst_for_bwd : algorithm::eltwise_relu,
+          static_cast<float>(negative_slope));
+      break;
+    case Activation::elu:
+      set(algorithm::eltwise_elu, algorithm::eltwise_elu_use_dst_for_bwd, 1.0f);
+      break;
+    case Activation::softplus:  // oneDNN 3 takes alpha for log(1 + e^(alpha x)) / alpha, 2.6 takes none
+      set(algorithm::eltwise_soft_relu, algorithm::eltwise_soft_relu, 1.0f);
+      keeps_zero_ = false;
+      break;
+    case Activation::gelu:
+      set(algorithm::eltwise_gelu_erf, algorithm::eltwise_gelu_erf, 0.0f);
+      break;
+    case Activation::sigmoid:
+      set(algorithm::eltwise_logistic, algorithm::eltwise_logistic_use_dst_for_bwd, 0.0f);
+      keeps_zero_ = false;
+      break;
+    case Activation::tanh:
+      set(algorithm::eltwise_tanh, algorithm::eltwise_tanh_use_dst_for_bwd, 0.0f);
+      break;
+  }
+}
+
+dnnl::eltwise_forward::primitive_desc Elementwise::forward_desc(Builder& builder, const onednn::Desc& desc) const {
+  return compat::eltwise_forward(builder.engine(), builder.prop_kind(), builder.has_backward() ? backward_ : forward_,
+                                 desc, alpha_, 0.0f, builder.attributes());
+}
+
+void Elementwise::forward(Builder& builder, const dnnl::memory& src, const dnnl::memory& dst) const {
+  const auto pd = forward_desc(builder, src.get_desc());
+  builder.add("forward", pd, dnnl::eltwise_forward(pd), {{DNNL_ARG_SRC, src}, {DNNL_ARG_DST, dst}});
+}
+
+void Elementwise::backward(Builder& builder, const dnnl::memory& src, const dnnl::memory& dst,
+                           const dnnl::memory& diff_dst, const dnnl::memory& diff_src) const {
+  const onednn::Desc desc = dst.get_desc();
+  const auto pd = compat::eltwise_backward(builder.engine(), backward_, desc, desc, alpha_, 0.0f,
+                                           forward_desc(builder, desc), builder.attributes());
+  builder.add("backward_data", pd, dnnl::eltwise_backward(pd),
+              {{backward_uses_dst_ ? DNNL_ARG_DST : DNNL_ARG_SRC, backward_uses_dst_ ? dst : src},
+               {DNNL_ARG_DIFF_DST, diff_dst},
+               {DNNL_ARG_DIFF_SRC, diff_src}});
+}
+
+std::unique_ptr<Layer> make_activation(const LayerContext& context, Activation function, double negative_slope,
+                                       bool fused_before) {
+  return std::make_unique<ActivationLayer>(context, function, negative_slope, fused_before);
 }
 
 }  // namespace bnlab::layers

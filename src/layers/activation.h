@@ -6,8 +6,34 @@
 
 namespace bnlab::layers {
 
-/// dst = f(src), element by element; any shape. `fused_before`: where the program may fuse, the layer before applies
-/// the function already and this one adds nothing.
+/// f, element by element, by oneDNN:
+///   identity x; relu max(x, 0); leaky_relu x, or negative_slope x below 0; elu x, or e^x - 1 below 0 (Clevert et al.
+///   2016, alpha = 1); softplus log(1 + e^x); gelu x Phi(x), Phi the normal distribution (Hendrycks & Gimpel 2016, by
+///   erf); sigmoid 1 / (1 + e^-x); tanh.
+class Elementwise {
+ public:
+  Elementwise(config::Activation function, double negative_slope);
+
+  /// f(0) = 0: the padding of a blocked layout stays zero.
+  bool keeps_zero() const { return keeps_zero_; }
+  /// Adds dst = f(src). Requires equal descriptors.
+  void forward(Builder& builder, const dnnl::memory& src, const dnnl::memory& dst) const;
+  /// Adds diff_src = diff_dst f'(src) with the src and dst of a forward call. Requires equal descriptors.
+  void backward(Builder& builder, const dnnl::memory& src, const dnnl::memory& dst, const dnnl::memory& diff_dst,
+                const dnnl::memory& diff_src) const;
+
+ private:
+  dnnl::eltwise_forward::primitive_desc forward_desc(Builder& builder, const onednn::Desc& desc) const;
+
+  dnnl::algorithm forward_;
+  dnnl::algorithm backward_;  // the one that needs the output alone lets the input's buffer go
+  bool backward_uses_dst_;
+  bool keeps_zero_;
+  float alpha_;
+};
+
+/// dst = f(src), any shape. `fused_before`: where the program may fuse, the layer before applies the function already
+/// and this one adds nothing.
 std::unique_ptr<Layer> make_activation(const LayerContext& context, config::Activation function, double negative_slope,
                                        bool fused_before);
 

@@ -3,73 +3,126 @@
 #include <algorithm>
 #include <cmath>
 
+#include "util/errors.h"
+
 namespace bnlab::layers {
 namespace {
 
-class CrossEntropyKernel : public onednn::Kernel {
+/// Goes through the rows of the output; kinds of losses differ in what they make of one.
+class LossKernel : public onednn::Kernel {
  public:
-  CrossEntropyKernel(dnnl::memory logits, dnnl::memory diff, Dims shape, LossBuffers& buffers)
-      : logits_(std::move(logits)),
+  /// `terms`: by how many values the sum of the rows' losses is divided.
+  LossKernel(dnnl::memory output, dnnl::memory diff, const Dims& shape, double terms, LossBuffers& buffers)
+      : outputs_(static_cast<std::size_t>(shape[1])),
+        buffers_(buffers),
+        terms_(terms),
+        output_(std::move(output)),
         diff_(std::move(diff)),
-        rows_(static_cast<std::size_t>(shape[0])),
-        classes_(static_cast<std::size_t>(shape[1])),
-        buffers_(buffers) {}
+        rows_(static_cast<std::size_t>(shape[0])) {}
 
   void run() override {
-    const auto* logits = static_cast<const float*>(logits_.get_data_handle());
+    const auto* output = static_cast<const float*>(output_.get_data_handle());
     auto* diff = diff_ ? static_cast<float*>(diff_.get_data_handle()) : nullptr;
     double sum = 0;
     std::int64_t correct = 0;
     for (std::size_t n = 0; n < rows_; ++n) {
-      const float* row = logits + n * classes_;
-      const auto label = static_cast<std::size_t>(buffers_.labels[n]);
-      const std::size_t largest = static_cast<std::size_t>(std::max_element(row, row + classes_) - row);
-      correct += largest == label;
-      sum += row_loss(row, row[largest], label, diff ? diff + n * classes_ : nullptr);
+      const float* row = output + n * outputs_;
+      const std::size_t largest = static_cast<std::size_t>(std::max_element(row, row + outputs_) - row);
+      correct += buffers_.targets.empty() && largest == static_cast<std::size_t>(buffers_.labels[n]);
+      sum += row_loss(n, row, row[largest], diff ? diff + n * outputs_ : nullptr);
     }
-    buffers_.mean_loss = sum / static_cast<double>(rows_);
+    buffers_.loss = sum / terms_;
     buffers_.correct = correct;
   }
 
+ protected:
+  /// The loss of row n, and where `diff` is not null its gradient, divided by the terms.
+  virtual double row_loss(std::size_t n, const float* row, float largest, float* diff) const = 0;
+
+  std::size_t outputs_;
+  LossBuffers& buffers_;
+  double terms_;
+
  private:
-  // log(sum_k exp(row_k - largest)) + largest - row_label; the gradient of the mean is (softmax - one_hot) / N.
-  double row_loss(const float* row, float largest, std::size_t label, float* diff) const {
+  dnnl::memory output_;
+  dnnl::memory diff_;
+  std::size_t rows_;
+};
+
+class CrossEntropyKernel : public LossKernel {
+ public:
+  CrossEntropyKernel(dnnl::memory logits, dnnl::memory diff, const Dims& shape, double terms, double smoothing,
+                     LossBuffers& buffers)
+      : LossKernel(std::move(logits), std::move(diff), shape, terms, buffers), smoothing_(smoothing) {}
+
+ private:
+  // log(sum_k exp(row_k - largest)) + largest - sum_k q_k row_k; the gradient is softmax - q.
+  double row_loss(std::size_t n, const float* row, float largest, float* diff) const override {
+    const auto label = static_cast<std::size_t>(buffers_.labels[n]);
     double total = 0;
-    for (std::size_t k = 0; k < classes_; ++k) {
+    for (std::size_t k = 0; k < outputs_; ++k) {
       const float e = std::exp(row[k] - largest);
       if (diff) diff[k] = e;
       total += static_cast<double>(e);
     }
     if (diff) {
-      const auto factor = static_cast<float>(1.0 / (total * static_cast<double>(rows_)));
-      for (std::size_t k = 0; k < classes_; ++k) diff[k] *= factor;
-      diff[label] -= 1.0f / static_cast<float>(rows_);
+      const auto factor = static_cast<float>(1.0 / (total * terms_));
+      const auto spread = static_cast<float>(smoothing_ / (static_cast<double>(outputs_) * terms_));
+      for (std::size_t k = 0; k < outputs_; ++k) diff[k] = diff[k] * factor - spread;
+      diff[label] -= static_cast<float>((1.0 - smoothing_) / terms_);
     }
-    return std::log(total) + (static_cast<double>(largest) - static_cast<double>(row[label]));
+    const auto below = [&](std::size_t k) { return static_cast<double>(largest) - static_cast<double>(row[k]); };
+    if (smoothing_ == 0) return std::log(total) + below(label);
+    double sum = 0;
+    for (std::size_t k = 0; k < outputs_; ++k) sum += below(k);
+    return std::log(total) + (1.0 - smoothing_) * below(label) + smoothing_ / static_cast<double>(outputs_) * sum;
   }
 
-  dnnl::memory logits_;
-  dnnl::memory diff_;
-  std::size_t rows_;
-  std::size_t classes_;
-  LossBuffers& buffers_;
+  double smoothing_;
+};
+
+class SquaredErrorKernel : public LossKernel {
+ public:
+  using LossKernel::LossKernel;
+
+ private:
+  double row_loss(std::size_t n, const float* row, float, float* diff) const override {
+    const float* targets = buffers_.targets.empty() ? nullptr : buffers_.targets.data() + n * outputs_;
+    const auto label = static_cast<std::size_t>(buffers_.labels[n]);
+    double sum = 0;
+    for (std::size_t k = 0; k < outputs_; ++k) {
+      const float target = targets ? targets[k] : k == label ? 1.0f : 0.0f;
+      const double error = static_cast<double>(row[k]) - static_cast<double>(target);
+      if (diff) diff[k] = static_cast<float>(2.0 * error / terms_);
+      sum += error * error;
+    }
+    return sum;
+  }
 };
 
 }  // namespace
 
-Forward build_cross_entropy(Builder& builder, const Tensor& logits, LossBuffers& buffers) {
-  buffers.labels.assign(static_cast<std::size_t>(logits.shape[0]), 0);
-  const dnnl::memory input = builder.plain(logits);
-  const dnnl::memory diff =
-      builder.has_backward() ? builder.allocate(onednn::plain_desc(logits.shape)) : dnnl::memory();
-  auto kernel = std::make_unique<CrossEntropyKernel>(input, diff, logits.shape, buffers);
+Forward build_loss(Builder& builder, const Tensor& output, const config::LossConfig& config, bool has_targets,
+                   LossBuffers& buffers) {
+  const bool is_squared = config.type == config::LossType::squared_error;
+  if (has_targets && !is_squared)
+    throw ConfigError("loss.type: must be squared_error for a dataset with targets, which has no classes");
+  const Dims& shape = output.shape;
+  buffers.labels.assign(static_cast<std::size_t>(shape[0]), 0);
+  buffers.targets.assign(has_targets ? static_cast<std::size_t>(shape[0] * shape[1]) : 0, 0.0f);
+  const bool is_mean = config.reduction == config::Reduction::mean;
+  const auto terms = static_cast<double>(is_mean ? shape[0] * (is_squared ? shape[1] : 1) : 1);
+
+  const dnnl::memory input = builder.plain(output);
+  const dnnl::memory diff = builder.has_backward() ? builder.allocate(onednn::plain_desc(shape)) : dnnl::memory();
+  std::unique_ptr<onednn::Kernel> kernel;
+  if (is_squared)
+    kernel = std::make_unique<SquaredErrorKernel>(input, diff, shape, terms, buffers);
+  else
+    kernel = std::make_unique<CrossEntropyKernel>(input, diff, shape, terms, config.label_smoothing, buffers);
   builder.add("forward", std::move(kernel), diff ? std::vector{input, diff} : std::vector{input});
   if (!builder.has_backward()) return {};
-  return {{}, [=](Builder&, const Tensor&) { return Tensor{diff, logits.shape, true}; }};
-}
-
-Forward build_loss(Builder& builder, const Tensor& output, const config::LossConfig&, LossBuffers& buffers) {
-  return build_cross_entropy(builder, output, buffers);
+  return {{}, [=](Builder&, const Tensor&) { return Tensor{diff, shape, true}; }};
 }
 
 }  // namespace bnlab::layers

@@ -1,6 +1,6 @@
 #include "layers/residual.h"
 
-#include <cstring>
+#include <algorithm>
 
 #include "layers/add.h"
 #include "util/target_clones.h"
@@ -34,24 +34,27 @@ std::size_t count_of(const dnnl::memory& memory) { return memory.get_desc().get_
 class ScaleKernel : public onednn::Kernel {
  public:
   ScaleKernel(dnnl::memory src, dnnl::memory scalar, dnnl::memory dst)
-      : src_(std::move(src)), scalar_(std::move(scalar)), dst_(std::move(dst)) {}
-  void run() override { multiply(floats(src_), *floats(scalar_), count_of(src_), floats_to(dst_)); }
+      : src_(std::move(src)), scalar_(std::move(scalar)), dst_(std::move(dst)), count_(count_of(src_)) {}
+  void run() override { multiply(floats(src_), *floats(scalar_), count_, floats_to(dst_)); }
 
  private:
   dnnl::memory src_, scalar_, dst_;
+  std::size_t count_;
 };
 
 /// diff_scalar = <diff, value>.
 class ScalarDiffKernel : public onednn::Kernel {
  public:
   ScalarDiffKernel(dnnl::memory diff, dnnl::memory value, dnnl::memory diff_scalar)
-      : diff_(std::move(diff)), value_(std::move(value)), diff_scalar_(std::move(diff_scalar)) {}
-  void run() override {
-    *floats_to(diff_scalar_) = static_cast<float>(dot(floats(diff_), floats(value_), count_of(diff_)));
-  }
+      : diff_(std::move(diff)),
+        value_(std::move(value)),
+        diff_scalar_(std::move(diff_scalar)),
+        count_(count_of(diff_)) {}
+  void run() override { *floats_to(diff_scalar_) = static_cast<float>(dot(floats(diff_), floats(value_), count_)); }
 
  private:
   dnnl::memory diff_, value_, diff_scalar_;
+  std::size_t count_;
 };
 
 class ResidualLayer : public Layer {
@@ -81,13 +84,10 @@ class ResidualLayer : public Layer {
     const Tensor value = scalar_ ? in_f32(builder, body.dst) : body.dst;
     const Tensor dst = add(builder, "forward", scalar_ ? scaled(builder, "scale", value) : value, shortcut.dst);
     if (!builder.has_backward() || !dst.needs_diff) return {dst, {}};
-    const bool is_identity = shortcut_.layers().empty();
     return {dst, [=, this](Builder& b, const Tensor& diff_dst) {
               const Tensor diff_body = scalar_ ? backward_scalar(b, value, diff_dst) : diff_dst;
               const Tensor through_body = body.backward ? body.backward(b, diff_body) : Tensor{};
-              Tensor through_shortcut;
-              if (shortcut.backward) through_shortcut = shortcut.backward(b, diff_dst);
-              if (is_identity && src.needs_diff) through_shortcut = diff_dst;
+              const Tensor through_shortcut = shortcut.backward ? shortcut.backward(b, diff_dst) : Tensor{};
               b.enter(name());
               return add(b, "backward_data", through_body, through_shortcut);
             }};
@@ -140,36 +140,43 @@ struct Reduction {
 class ReduceKernel : public onednn::Kernel {
  public:
   ReduceKernel(Reduction reduction, dnnl::memory src, dnnl::memory dst)
-      : reduction_(std::move(reduction)), src_(std::move(src)), dst_(std::move(dst)) {}
+      : reduction_(std::move(reduction)), src_(std::move(src)), dst_(std::move(dst)), count_(count_of(dst_)) {}
   void run() override {
+    const float* src = floats(src_);
     float* dst = floats_to(dst_);
-    std::memset(dst, 0, dst_.get_desc().get_size());
+    std::fill_n(dst, count_, 0.0f);
     reduction_.for_each_row([&](std::int64_t from, std::int64_t to) {
-      for (std::int64_t x = 0; x < reduction_.reduced[3]; ++x) dst[to + x] = floats(src_)[from + x * reduction_.stride];
+      for (std::int64_t x = 0; x < reduction_.reduced[3]; ++x) dst[to + x] = src[from + x * reduction_.stride];
     });
   }
 
  private:
   Reduction reduction_;
   dnnl::memory src_, dst_;
+  std::size_t count_;
 };
 
 class ReduceBackwardKernel : public onednn::Kernel {
  public:
   ReduceBackwardKernel(Reduction reduction, dnnl::memory diff_dst, dnnl::memory diff_src)
-      : reduction_(std::move(reduction)), diff_dst_(std::move(diff_dst)), diff_src_(std::move(diff_src)) {}
+      : reduction_(std::move(reduction)),
+        diff_dst_(std::move(diff_dst)),
+        diff_src_(std::move(diff_src)),
+        count_(count_of(diff_src_)) {}
   void run() override {
+    const float* diff_dst = floats(diff_dst_);
     float* diff_src = floats_to(diff_src_);
-    std::memset(diff_src, 0, diff_src_.get_desc().get_size());
+    std::fill_n(diff_src, count_, 0.0f);
     reduction_.for_each_row([&](std::int64_t image, std::int64_t reduced) {
       for (std::int64_t x = 0; x < reduction_.reduced[3]; ++x)
-        diff_src[image + x * reduction_.stride] = floats(diff_dst_)[reduced + x];
+        diff_src[image + x * reduction_.stride] = diff_dst[reduced + x];
     });
   }
 
  private:
   Reduction reduction_;
   dnnl::memory diff_dst_, diff_src_;
+  std::size_t count_;
 };
 
 class PaddingShortcutLayer : public Layer {

@@ -198,7 +198,8 @@ class Assembler {
               const LayerContext here = context("recurrent");
               const std::int64_t number = ++sites_;
               const config::NormalizationConfig none{};
-              push(make_recurrent(here, spec, site_name(number), is_active(number) ? normalization_ : none, states_));
+              push(make_recurrent(here, spec, network_.negative_slope, site_name(number),
+                                  is_active(number) ? normalization_ : none, states_));
             },
             [&](const Site&) {
               const std::int64_t number = ++sites_;

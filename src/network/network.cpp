@@ -32,6 +32,21 @@ const std::vector<float>& floats(const NpzArrays& arrays, const std::string& nam
   return *values;
 }
 
+/// Gives all states that share running statistics the mean of their `values`. They stand behind one another.
+void average_shared(const normalization::NormalizationStates& states,
+                    std::vector<float> normalization::NormalizationState::*values) {
+  for (std::size_t first = 0, end = 0; first < states.size(); first = end) {
+    for (end = first + 1; end < states.size() && states[end]->shared_with == states[first].get();) ++end;
+    if (end - first == 1) continue;
+    for (std::size_t c = 0; c < (*states[first].*values).size(); ++c) {
+      double sum = 0;
+      for (std::size_t i = first; i < end; ++i) sum += static_cast<double>((*states[i].*values)[c]);
+      const auto mean = static_cast<float>(sum / static_cast<double>(end - first));
+      for (std::size_t i = first; i < end; ++i) (*states[i].*values)[c] = mean;
+    }
+  }
+}
+
 }  // namespace
 
 Network::Network(const config::RunConfig& config, const data::DatasetInfo& dataset, std::int64_t batch_size,
@@ -42,6 +57,7 @@ Network::Network(const config::RunConfig& config, const data::DatasetInfo& datas
       parameters_(engine_),
       layers_(assemble(config.network, config.normalization, input_shape_, dataset.classes, parameters_, states_)),
       loss_(config.loss),
+      has_targets_(dataset.has_targets),
       seed_(config.training.seed) {
   // The training program decides the layout of the parameters; only then can they get their memory.
   train_ = build(Pass::train, batch_size, diff_input);
@@ -63,7 +79,7 @@ std::unique_ptr<Executable> Network::build(Pass pass, std::int64_t batch_size, b
 
   const Forward output = layers_.build(builder, {executable->input_, shape, diff_input});
   builder.enter("loss");
-  const Forward loss = build_loss(builder, output.dst, loss_, *executable->loss_);
+  const Forward loss = build_loss(builder, output.dst, loss_, has_targets_, *executable->loss_);
   builder.begin_backward();
 
   Tensor diff;
@@ -92,6 +108,8 @@ void Network::update_running_statistics() {
       state->running_variance[c] = keep * state->running_variance[c] + take_variance * state->batch_variance[c];
     }
   }
+  average_shared(states_, &normalization::NormalizationState::running_mean);
+  average_shared(states_, &normalization::NormalizationState::running_variance);
 }
 
 void Network::use_running_statistics() {
@@ -137,6 +155,8 @@ void Network::use_precise_statistics() {
       state.population_variance[c] = static_cast<float>(precise_[i].variance[c] / batches);
     }
   }
+  average_shared(states_, &normalization::NormalizationState::population_mean);
+  average_shared(states_, &normalization::NormalizationState::population_variance);
 }
 
 std::int64_t Network::parameter_count() const {
@@ -150,6 +170,7 @@ NpzArrays Network::weights() const {
   for (const auto& parameter : parameters_.all())
     arrays[parameter->name] = array_of(parameter->shape, parameter->plain_value());
   for (const auto& state : states_) {
+    if (state->shared_with) continue;
     arrays[state->name + ".running_mean"] = array_of({state->channels()}, state->running_mean);
     arrays[state->name + ".running_variance"] = array_of({state->channels()}, state->running_variance);
   }
@@ -164,10 +185,16 @@ NpzArrays Network::gradients() const {
 }
 
 void Network::set_weights(const NpzArrays& arrays) {
-  const std::size_t expected = parameters_.all().size() + 2 * states_.size();
+  std::size_t expected = parameters_.all().size();
   for (const auto& parameter : parameters_.all())
     parameter->set_plain_value(floats(arrays, parameter->name, parameter->shape));
   for (const auto& state : states_) {
+    if (state->shared_with) {
+      std::ranges::copy(state->shared_with->running_mean, state->running_mean.begin());
+      std::ranges::copy(state->shared_with->running_variance, state->running_variance.begin());
+      continue;
+    }
+    expected += 2;
     const Dims channels{state->channels()};
     std::ranges::copy(floats(arrays, state->name + ".running_mean", channels), state->running_mean.begin());
     std::ranges::copy(floats(arrays, state->name + ".running_variance", channels), state->running_variance.begin());

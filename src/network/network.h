@@ -36,7 +36,8 @@ class Executable {
     state_->steps = steps;
   }
 
-  double mean_loss() const { return loss_->mean_loss; }
+  /// Of the batch: its mean or its sum, as the config says.
+  double loss() const { return loss_->loss; }
   std::int64_t correct() const { return loss_->correct; }
   const onednn::Program& program() const { return program_; }
   /// Tensors that probes read; only with Pass::observe.
@@ -111,6 +112,7 @@ class Network {
   normalization::NormalizationStates states_;
   layers::Sequence layers_;
   config::LossConfig loss_;
+  bool has_targets_;
   std::uint64_t seed_;
   std::unique_ptr<Executable> train_;
   std::vector<PreciseSums> precise_;

@@ -33,6 +33,9 @@ struct NormalizationState {
 
   std::int64_t values_per_image = 1;  // H * W
   bool frozen = false;                // statistics stay as they are
+  // A state that stands before this one and has the same running statistics, the average of both; its alone go to
+  // files.
+  const NormalizationState* shared_with = nullptr;
 
   std::int64_t channels() const { return static_cast<std::int64_t>(running_mean.size()); }
 };

@@ -83,6 +83,7 @@ std::vector<EvaluationRow> Evaluator::evaluate(std::int64_t step) {
 
 EvaluationRow Evaluator::evaluate(const data::Split& split, const std::string& name, Statistics statistics) {
   const std::int64_t batch = batch_size(statistics, split);
+  const bool is_mean = config_.loss.reduction == config::Reduction::mean;
   double loss = 0;
   std::int64_t correct = 0;
   for (std::int64_t first = 0; first < split.size(); first += batch) {
@@ -92,10 +93,10 @@ EvaluationRow Evaluator::evaluate(const data::Split& split, const std::string& n
                                                                           static_cast<std::size_t>(count));
     scaler_.gather(split, indices, program.images(), program.labels(), program.targets());
     program.forward();
-    loss += program.mean_loss() * static_cast<double>(count);
+    loss += is_mean ? program.loss() * static_cast<double>(count) : program.loss();
     correct += program.correct();
   }
-  return {0, name, config::name_of(statistics), loss / static_cast<double>(split.size()),
+  return {0, name, config::name_of(statistics), is_mean ? loss / static_cast<double>(split.size()) : loss,
           accuracy(correct, split.size(), dataset_.info)};
 }
 

@@ -18,7 +18,7 @@ struct EvaluationRow {
   std::int64_t step = 0;
   std::string split;       // train, validation or test
   std::string statistics;  // running, precise or batch
-  double loss = 0;         // mean over the split
+  double loss = 0;         // mean or sum over the split, as loss.reduction says
   double accuracy = 0;     // fraction; nan where the dataset has targets
 };
 

@@ -172,7 +172,7 @@ std::vector<GradientCheckRow> check_gradients(network::Network& network, const G
       [&](std::span<const float> moved) {
         std::copy(moved.begin(), moved.end(), program.images());
         program.forward();
-        return program.mean_loss();
+        return program.loss();
       },
       options));
   std::copy(images.begin(), images.end(), program.images());
@@ -184,7 +184,7 @@ std::vector<GradientCheckRow> check_gradients(network::Network& network, const G
         [&](std::span<const float> moved) {
           parameter.set_plain_value(moved);
           program.forward();
-          return program.mean_loss();
+          return program.loss();
         },
         options));
     parameter.set_plain_value(values);

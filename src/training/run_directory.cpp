@@ -17,9 +17,9 @@ namespace {
 namespace fs = std::filesystem;
 
 std::vector<std::string> files_of_a_run() {
-  std::vector<std::string> files{"config.json",    "run.json",    "train.csv",           "eval.csv",
-                                 "checkpoint.npz", "weights.npz", "weights_initial.npz", "gradients_first.npz",
-                                 "batches.npy"};
+  std::vector<std::string> files{"config.json",    "run.json",         "train.csv",           "eval.csv",
+                                 "checkpoint.npz", "weights.npz",      "weights_initial.npz", "gradients_first.npz",
+                                 "batches.npy",    "dropout_masks.npz"};
   for (const std::string& probe : config::names_of<config::ProbeType>()) files.push_back(probe + ".csv");
   return files;
 }

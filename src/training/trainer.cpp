@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <numeric>
 #include <optional>
 
 #include "config/load.h"
 #include "data/dataset.h"
 #include "data/scaler.h"
 #include "data/training_batches.h"
+#include "layers/dropout.h"
 #include "network/network.h"
 #include "network/threads.h"
 #include "probes/probe.h"
@@ -29,6 +32,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::int64_t warm_up_steps = 10;              // left out of steps per second
 constexpr std::int64_t largest_batch_record = 1 << 29;  // indices in batches.npy, 2 GiB
+constexpr double largest_mask_record = 0x1p30;          // bytes of dropout_masks.npz
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -70,6 +74,21 @@ void resolve(config::RunConfig& config, const data::Dataset& dataset) {
   if (config.record.batches && training.steps > largest_batch_record / training.batch_size)
     throw ConfigError(fmt::format("record.batches: steps x batch_size must be at most {}, got {} x {}",
                                   largest_batch_record, training.steps, training.batch_size));
+}
+
+/// Throws where dropout_masks.npz would be larger than 1 GiB.
+void check_dropout_masks(const config::RunConfig& config, const std::vector<network::LayerShape>& layers) {
+  if (!config.record.dropout_masks) return;
+  double bytes = 0;
+  for (const network::LayerShape& layer : layers)
+    if (layer.type == "dropout")
+      bytes += std::accumulate(layer.dst_shape.begin(), layer.dst_shape.end(), 4.0, std::multiplies<>());
+  bytes *= static_cast<double>(config.training.steps) * static_cast<double>(config.training.batch_size);
+  if (bytes > largest_mask_record)
+    throw ConfigError(
+        fmt::format("record.dropout_masks: the masks of {} steps must not be larger than 1 GiB, they are "
+                    "{:.1f} GiB",
+                    config.training.steps, bytes / largest_mask_record));
 }
 
 struct ScheduledProbe {
@@ -185,10 +204,11 @@ class Trainer {
     Clock::time_point start = Clock::now();
     network::Executable& program = network_.train();
     batches_.load(step - 1, program.images(), program.labels(), program.targets());
+    program.set_step(step, config_.training.steps);
     program.forward();
     program.backward();
     double seconds = seconds_since(start);
-    StepOutcome outcome{.loss = program.mean_loss(),
+    StepOutcome outcome{.loss = program.loss(),
                         .accuracy = accuracy(program.correct(), program.batch_size(), dataset_.info),
                         .learning_rate = learning_rate(config_.optimizer, step),
                         .norms = {}};
@@ -253,6 +273,10 @@ class Trainer {
   void finish(RunStatus status) {
     if (status == RunStatus::interrupted) return save();
     if (config_.record.batches) write_batches();
+    if (config_.record.dropout_masks)
+      write_npz(
+          directory_.file("dropout_masks.npz"),
+          layers::dropout_masks(network_.layers(), config_.training.seed, progress_.step, config_.training.batch_size));
     if (config_.record.final_weights) write_npz(directory_.file("weights.npz"), network_.weights());
     if (config_.training.checkpoint_every > 0) save();
   }
@@ -332,9 +356,11 @@ std::string name_of(RunStatus status) {
 
 RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& display, const std::atomic<bool>& stop) {
   network::set_threads(options.threads);
-  probes::check(config.probes, network::check(config, data::dataset_info(config.dataset)));
+  const auto layers = network::check(config, data::dataset_info(config.dataset));
+  probes::check(config.probes, layers);
   const data::Dataset dataset = data::load(config.dataset);
   resolve(config, dataset);
+  check_dropout_masks(config, layers);
 
   RunDirectory directory(options.directory, options.existing);
   const std::string config_text = config::to_json(config);

@@ -52,4 +52,8 @@ class RandomStream {
   bool has_spare_ = false;
 };
 
+/// Words 4 * first_block, 4 * first_block + 1, ... of RandomStream(seed, purpose, substream), many at a time.
+void random_words(std::uint64_t seed, RandomPurpose purpose, std::uint32_t substream, std::uint64_t first_block,
+                  std::span<std::uint32_t> words);
+
 }  // namespace bnlab

@@ -17,7 +17,8 @@ struct Function {
 using Case = std::tuple<Function, Shape, Layout>;
 
 MakeLayer activation(config::Activation function) {
-  return [=](const auto& context) { return layers::make_activation(context, function, 0.01, false); };
+  return
+      [=](const auto& context) { return layers::make_activation(context, function, reference::negative_slope, false); };
 }
 
 class ActivationLayer : public ::testing::TestWithParam<Case> {};
@@ -44,8 +45,27 @@ TEST_P(ActivationLayer, EqualsTheReferenceAtItsEnds) {
   expect_close(run.backward(diff_dst), reference::activation_backward(src, diff_dst, function.expected), "diff_src");
 }
 
+// A slope below zero or above one turns the output over, so that it no longer tells the input's sign.
+TEST(LeakyRelu, TakesAnySlope) {
+  const Array src{{1, 6}, {-2.0, -0.5, 0.0, 0.25, 1.0, 3.0}};
+  for (const double slope : {-0.5, 0.0, 0.25, 1.0, 2.0}) {
+    LayerRun run(
+        [=](const auto& context) {
+          return layers::make_activation(context, config::Activation::leaky_relu, slope, false);
+        },
+        src.shape, Layout::plain);
+    EXPECT_EQ(run.forward(src).values, (std::vector<double>{-2.0 * slope, -0.5 * slope, 0.0, 0.25, 1.0, 3.0}));
+    EXPECT_EQ(run.backward(reference::full(src.shape, 2.0)).values,
+              (std::vector<double>{2.0 * slope, 2.0 * slope, 2.0 * slope, 2.0, 2.0, 2.0}));
+  }
+}
+
 const Function functions[] = {{config::Activation::identity, reference::Activation::identity},
                               {config::Activation::relu, reference::Activation::relu},
+                              {config::Activation::leaky_relu, reference::Activation::leaky_relu},
+                              {config::Activation::elu, reference::Activation::elu},
+                              {config::Activation::softplus, reference::Activation::softplus},
+                              {config::Activation::gelu, reference::Activation::gelu},
                               {config::Activation::sigmoid, reference::Activation::sigmoid},
                               {config::Activation::tanh, reference::Activation::tanh}};
 const Shape shapes[] = {{1, 1},        {60, 100},      {3, 17},        {1, 1, 1, 1}, {2, 1, 5, 4},

@@ -85,7 +85,7 @@ inline void load(Executable& executable, const Batch& batch) {
 inline double loss_of(Executable& executable, const Batch& batch) {
   load(executable, batch);
   executable.forward();
-  return executable.mean_loss();
+  return executable.loss();
 }
 
 inline void forward_backward(Executable& executable, const Batch& batch) {
@@ -164,7 +164,7 @@ inline void expect_reference(const config::RunConfig& config, const data::Datase
   forward_backward(network.train(), batch);
   const reference::Loss expected = net.loss(batch.images, batch.labels, mode);
   const Array diff = net.backward(expected.diff_logits);
-  EXPECT_NEAR(network.train().mean_loss(), expected.loss, tolerance * std::max(1.0, expected.loss));
+  EXPECT_NEAR(network.train().loss(), expected.loss, tolerance * std::max(1.0, expected.loss));
   expect_close(diff_images(network.train(), diff.shape), diff, "diff images");
   expect_same_gradients(network, net);
 }

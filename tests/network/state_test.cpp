@@ -36,7 +36,7 @@ Steps train(const config::RunConfig& config, int threads, const Between& between
   Steps run;
   for (int step = 0; step < 4; ++step) {
     forward_backward(network.train(), random_batch(dataset, 8, generator));
-    run.losses.push_back(network.train().mean_loss());
+    run.losses.push_back(network.train().loss());
     run.gradients = network.gradients();
     network.update_running_statistics();
     optimizer->step(0.05);
@@ -104,14 +104,14 @@ TEST_P(NetworkState, ForwardTwiceGivesTheSame) {
   Network network(conv_config(GetParam()), dataset, 8, true);
   const Batch batch = other_batch(8);
   forward_backward(network.train(), batch);
-  const double loss = network.train().mean_loss();
+  const double loss = network.train().loss();
   const NpzArrays gradients = network.gradients();
   const NpzArrays weights = network.weights();
   const Array diff = diff_images(network.train(), batch.images.shape);
   network.train().forward();  // the images are still there
   network.train().forward();
   network.train().backward();
-  EXPECT_EQ(network.train().mean_loss(), loss);
+  EXPECT_EQ(network.train().loss(), loss);
   expect_equal(network.gradients(), gradients);
   expect_equal(network.weights(), weights);
   EXPECT_EQ(diff_images(network.train(), batch.images.shape).values, diff.values);

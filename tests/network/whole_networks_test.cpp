@@ -37,7 +37,7 @@ void expect_training_equals_the_reference(const config::RunConfig& config, refer
     network.update_running_statistics();
     optimizer->step(learning_rate);
     const double expected = net.train_step(batch.images, batch.labels, sgd).loss;
-    EXPECT_NEAR(network.train().mean_loss(), expected, allowed * expected) << "step " << step + 1;
+    EXPECT_NEAR(network.train().loss(), expected, allowed * expected) << "step " << step + 1;
   }
   expect_same_weights(network, net, allowed);
 }
@@ -104,7 +104,7 @@ TEST(V6, GradientsEqualTheReference) {
     RecordProperty("seed", std::to_string(seed));
     forward_backward(network.train(), batch);
     const Array diff = net.backward(expected.diff_logits);
-    EXPECT_NEAR(network.train().mean_loss(), expected.loss, tolerance * expected.loss);
+    EXPECT_NEAR(network.train().loss(), expected.loss, tolerance * expected.loss);
     expect_close(diff_images(network.train(), diff.shape), diff, "diff images");
     expect_same_gradients(network, net);
     return;

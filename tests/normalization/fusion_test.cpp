@@ -94,7 +94,7 @@ TEST_P(NormalizationInNetwork, ObservingGivesTheSameBits) {
     const NpzArrays gradients = network.gradients();
     network.parameters().diffs()[0] = 7.0f;
     forward_backward(*observer, batch);
-    EXPECT_EQ(observer->mean_loss(), network.train().mean_loss());
+    EXPECT_EQ(observer->loss(), network.train().loss());
     EXPECT_EQ(observer->correct(), network.train().correct());
     expect_equal(network.gradients(), gradients);
     EXPECT_EQ(diff_images(*observer, batch.images.shape).values,

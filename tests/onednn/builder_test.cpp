@@ -182,7 +182,7 @@ Outcome run_program(const config::RunConfig& config, const data::DatasetInfo& da
     value = tensor(forward.dst);
     tape.push_back(std::move(forward.backward));
   }
-  tape.push_back(layers::build_cross_entropy(builder, value, loss).backward);
+  tape.push_back(layers::build_loss(builder, value, {}, false, loss).backward);
   builder.begin_backward();
   Tensor diff;
   for (auto step = tape.rbegin(); step != tape.rend() && *step; ++step) diff = tensor((*step)(builder, diff));
@@ -196,7 +196,7 @@ Outcome run_program(const config::RunConfig& config, const data::DatasetInfo& da
     program.run_forward(stream);
     program.run_backward(stream);
   }
-  return {loss.mean_loss, {parameters.diffs().begin(), parameters.diffs().end()}, program.arena_bytes()};
+  return {loss.loss, {parameters.diffs().begin(), parameters.diffs().end()}, program.arena_bytes()};
 }
 
 TEST(OnednnBuilder, SharingMemoryDoesNotChangeANetwork) {

@@ -165,15 +165,26 @@ inline LinearGradients conv_backward(const Array& src, const Array& weights, con
 
 // ---- activations ---------------------------------------------------------------------------------------------------
 
-enum class Activation { identity, relu, sigmoid, tanh };
+enum class Activation { identity, relu, leaky_relu, elu, softplus, gelu, sigmoid, tanh };
 
-/// identity: x; relu: max(x, 0); sigmoid: 1 / (1 + e^-x); tanh.
+inline constexpr double negative_slope = 0.01;  // of leaky_relu
+
+/// identity: x; relu: max(x, 0); leaky_relu: x, below 0 negative_slope x; elu: x, below 0 e^x - 1; softplus: log(1 +
+/// e^x); gelu: x Phi(x), Phi the normal distribution; sigmoid: 1 / (1 + e^-x); tanh.
 inline double activate(Activation function, double x) {
   switch (function) {
     case Activation::identity:
       return x;
     case Activation::relu:
       return x > 0.0 ? x : 0.0;
+    case Activation::leaky_relu:
+      return x > 0.0 ? x : negative_slope * x;
+    case Activation::elu:
+      return x > 0.0 ? x : std::expm1(x);
+    case Activation::softplus:
+      return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x)));
+    case Activation::gelu:
+      return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
     case Activation::sigmoid:
       return x >= 0.0 ? 1.0 / (1.0 + std::exp(-x)) : std::exp(x) / (1.0 + std::exp(x));
     case Activation::tanh:
@@ -182,7 +193,7 @@ inline double activate(Activation function, double x) {
   throw std::invalid_argument("reference: no such activation");
 }
 
-/// The derivative at x; relu's at 0 is 0.
+/// The derivative at x; relu's at 0 is 0, leaky_relu's negative_slope.
 inline double activation_slope(Activation function, double x) {
   const double y = activate(function, x);
   switch (function) {
@@ -190,6 +201,14 @@ inline double activation_slope(Activation function, double x) {
       return 1.0;
     case Activation::relu:
       return x > 0.0 ? 1.0 : 0.0;
+    case Activation::leaky_relu:
+      return x > 0.0 ? 1.0 : negative_slope;
+    case Activation::elu:
+      return x > 0.0 ? 1.0 : std::exp(x);
+    case Activation::softplus:
+      return activate(Activation::sigmoid, x);
+    case Activation::gelu:
+      return 0.5 * std::erfc(-x / std::sqrt(2.0)) + x * std::exp(-0.5 * x * x) / std::sqrt(2.0 * std::acos(-1.0));
     case Activation::sigmoid:
       return y * (1.0 - y);
     case Activation::tanh:

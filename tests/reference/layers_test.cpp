@@ -234,7 +234,8 @@ TEST(ReferencePoolKnown, GlobalAverage) {
 
 TEST(ReferenceActivation, Gradients) {
   std::mt19937_64 generator(6);
-  for (const Activation function : {Activation::identity, Activation::relu, Activation::sigmoid, Activation::tanh}) {
+  for (const Activation function : {Activation::identity, Activation::relu, Activation::leaky_relu, Activation::elu,
+                                    Activation::softplus, Activation::gelu, Activation::sigmoid, Activation::tanh}) {
     SCOPED_TRACE(static_cast<int>(function));
     for (const Shape& shape : std::vector<Shape>{{1, 1}, {3, 17}, {1, 100, 1, 1}, {2, 3, 5, 4}}) {
       Array src = spread(shape, generator);
@@ -250,14 +251,26 @@ TEST(ReferenceActivation, KnownValues) {
   EXPECT_EQ(activate(Activation::relu, -3.0), 0.0);
   EXPECT_EQ(activate(Activation::relu, 3.0), 3.0);
   EXPECT_EQ(activation_slope(Activation::relu, 0.0), 0.0);
+  EXPECT_EQ(activate(Activation::leaky_relu, -3.0), -0.03);
+  EXPECT_EQ(activate(Activation::leaky_relu, 3.0), 3.0);
+  EXPECT_NEAR(activate(Activation::elu, -std::log(4.0)), -0.75, 1e-15);
+  EXPECT_EQ(activate(Activation::elu, 3.0), 3.0);
+  EXPECT_NEAR(activate(Activation::softplus, std::log(3.0)), std::log(4.0), 1e-15);
+  EXPECT_NEAR(activate(Activation::gelu, 1.0), 0.8413447460685429, 1e-15);
+  EXPECT_NEAR(activate(Activation::gelu, -1.0), -0.15865525393145705, 1e-15);
   EXPECT_EQ(activate(Activation::sigmoid, 0.0), 0.5);
   EXPECT_NEAR(activate(Activation::sigmoid, std::log(3.0)), 0.75, 1e-15);
   EXPECT_NEAR(activate(Activation::tanh, std::log(3.0)), 0.8, 1e-15);
 }
 
-TEST(ReferenceActivation, SigmoidDoesNotOverflow) {
+TEST(ReferenceActivation, FarOutNothingOverflows) {
   EXPECT_EQ(activate(Activation::sigmoid, 1000.0), 1.0);
   EXPECT_EQ(activate(Activation::sigmoid, -1000.0), 0.0);
+  EXPECT_EQ(activate(Activation::softplus, 1000.0), 1000.0);
+  EXPECT_EQ(activate(Activation::softplus, -1000.0), 0.0);
+  EXPECT_EQ(activate(Activation::gelu, 1000.0), 1000.0);
+  EXPECT_EQ(activate(Activation::gelu, -1000.0), 0.0);
+  EXPECT_EQ(activate(Activation::elu, -1000.0), -1.0);
   EXPECT_EQ(activation_slope(Activation::sigmoid, -1000.0), 0.0);
 }
 

@@ -23,9 +23,35 @@ TEST(ReferenceLoss, Gradient) {
     Array logits = random_uniform(shape, generator, -3, 3);
     std::vector<std::int32_t> labels;
     for (std::int64_t n = 0; n < shape[0]; ++n) labels.push_back(static_cast<std::int32_t>((7 * n + 1) % shape[1]));
-    const Array numeric = numeric_gradient([&] { return softmax_cross_entropy(logits, labels).loss; }, logits);
-    EXPECT_LE(max_relative_error(softmax_cross_entropy(logits, labels).diff_logits, numeric), 1e-7);
+    const Array targets = random_uniform(shape, generator, -3, 3);
+    for (const Reduction reduction : {Reduction::mean, Reduction::sum}) {
+      for (const double smoothing : {0.0, 0.1, 0.9}) {
+        const auto loss = [&] { return softmax_cross_entropy(logits, labels, smoothing, reduction); };
+        const Array numeric = numeric_gradient([&] { return loss().loss; }, logits);
+        EXPECT_LE(max_relative_error(loss().diff_logits, numeric), 1e-7);
+      }
+      const Array numeric = numeric_gradient([&] { return squared_error(logits, targets, reduction).loss; }, logits);
+      EXPECT_LE(max_relative_error(squared_error(logits, targets, reduction).diff_logits, numeric), 1e-7);
+    }
   }
+}
+
+// torch.nn.functional.cross_entropy(torch.tensor([[0., log 3]]), torch.tensor([1]), label_smoothing=0.2), by hand.
+TEST(ReferenceLoss, LabelSmoothingMixesInEqualShares) {
+  const Array logits{{1, 2}, {0, std::log(3.0)}};
+  const Loss result = softmax_cross_entropy(logits, {1}, 0.2);
+  EXPECT_NEAR(result.loss, 0.9 * std::log(4.0 / 3.0) + 0.1 * std::log(4.0), 1e-15);
+  EXPECT_LE(max_relative_error(result.diff_logits, {{1, 2}, {0.15, -0.15}}), 1e-14);
+  const Array two{{2, 2}, {0, 1, 2, 3}};
+  EXPECT_NEAR(softmax_cross_entropy(two, {0, 1}, 0.2, Reduction::sum).loss,
+              2.0 * softmax_cross_entropy(two, {0, 1}, 0.2).loss, 1e-14);
+}
+
+TEST(ReferenceLoss, SquaredErrorIsOverBatchAndOutputs) {
+  const Array outputs{{2, 2}, {1, 2, 3, 4}}, targets{{2, 2}, {1, 0, 0, 0}};
+  EXPECT_EQ(squared_error(outputs, targets, Reduction::sum).loss, 29.0);
+  EXPECT_EQ(squared_error(outputs, targets).loss, 29.0 / 4.0);
+  EXPECT_EQ(squared_error(outputs, targets).diff_logits.values, (std::vector<double>{0, 1, 1.5, 2}));
 }
 
 TEST(ReferenceLoss, KnownValues) {

@@ -1,11 +1,10 @@
 #pragma once
-// A chain of layers with named parameters, and its training step.
+// A chain of layers with named parameters, some made of chains themselves, and its training step.
 
 #include <cstdint>
 #include <map>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "reference/array.h"
@@ -21,8 +20,9 @@ namespace bnlab::reference {
 class Net {
  public:
   Net& add(Layer layer) {
-    std::visit([this](LayerBase& base) { base.name += std::to_string(++counts_[base.name]); }, layer);
-    layers_.push_back(std::move(layer));
+    Layers one{std::move(layer)};
+    for_each_base(one, [this](LayerBase& base) { base.name = base.kind + std::to_string(++counts_[base.kind]); });
+    layers_.push_back(std::move(one.front()));
     return *this;
   }
   Net& dense(std::int64_t inputs, std::int64_t units, bool bias = true) { return add(DenseLayer(inputs, units, bias)); }
@@ -37,14 +37,28 @@ class Net {
   Net& avg_pool(const Window& window = {}) { return add(AvgPoolLayer(window)); }
   Net& global_avg_pool() { return add(GlobalAvgPoolLayer()); }
   Net& flatten() { return add(FlattenLayer()); }
+  Net& dropout(const Array& mask, double rate) { return add(DropoutLayer(mask, rate)); }
+  Net& padding_shortcut(std::int64_t channels, std::int64_t stride) {
+    return add(PaddingShortcutLayer(channels, stride));
+  }
+  Net& recurrent(std::int64_t inputs, std::int64_t units, std::int64_t steps, Activation function,
+                 StepStatistics statistics, const NormalizationOptions& options = {}) {
+    return add(RecurrentLayer(inputs, units, steps, function, statistics, options));
+  }
+  Net& residual(const Net& body, const Net& shortcut, bool has_scalar = false) {
+    return add(ResidualLayer(body.layers_, shortcut.layers_, has_scalar));
+  }
+  Net& concat(const std::vector<Net>& branches) {
+    std::vector<Layers> layers;
+    for (const Net& branch : branches) layers.push_back(branch.layers_);
+    return add(ConcatLayer(std::move(layers)));
+  }
 
-  /// The last layer's dst. Every layer's src and dst stay readable until the next forward.
+  /// The last layer's dst. The src and dst of every layer of the chain itself stay readable until the next forward.
   Array forward(const Array& src, Mode mode) {
     mode_ = mode;
     diffs_.clear();
-    values_.assign(1, src);
-    for (Layer& layer : layers_)
-      values_.push_back(std::visit([&](auto& l) { return l.forward(values_.back(), mode); }, layer));
+    values_ = chain_forward(layers_, src, mode);
     return values_.back();
   }
 
@@ -52,10 +66,7 @@ class Net {
   /// has the shape of what forward returned.
   Array backward(const Array& diff_dst) {
     require(values_.size() == layers_.size() + 1, "backward needs a forward before it");
-    diffs_.assign(values_.size(), Array{});
-    diffs_.back() = diff_dst;
-    for (std::size_t i = layers_.size(); i-- > 0;)
-      diffs_[i] = std::visit([&](auto& l) { return l.backward(values_[i], diffs_[i + 1], mode_); }, layers_[i]);
+    diffs_ = chain_backward(layers_, values_, diff_dst, mode_);
     return diffs_.front();
   }
 
@@ -73,9 +84,10 @@ class Net {
 
   /// Every parameter takes a step along its gradient.
   void sgd_step(const Sgd& sgd) {
-    for (Layer& layer : layers_)
-      for (Parameter& p : base(layer).parameters)
+    for_each_base(layers_, [&](LayerBase& base) {
+      for (Parameter& p : base.parameters)
         reference::sgd_step(p.value, p.velocity, p.gradient, sgd, p.decays || sgd.decay_normalization_and_biases);
+    });
   }
 
   /// `gradients` in train mode and `sgd_step`; the loss is the one before the step.
@@ -90,7 +102,7 @@ class Net {
   Array& velocity(const std::string& name) { return parameter(name).velocity; }
   Array& state(const std::string& name) {
     const auto [layer, last] = split(name);
-    State* found = find_named(base(layers_[index(layer)]).states, last);
+    State* found = find_named(find_base(layer).states, last);
     require(found, "no state " + name);
     return found->value;
   }
@@ -98,19 +110,21 @@ class Net {
   /// In network order.
   std::vector<std::string> parameter_names() {
     std::vector<std::string> names;
-    for (Layer& layer : layers_)
-      for (const Parameter& p : base(layer).parameters) names.push_back(base(layer).name + "." + p.name);
+    for_each_base(layers_, [&](const LayerBase& base) {
+      for (const Parameter& p : base.parameters) names.push_back(base.name + "." + p.name);
+    });
     return names;
   }
   std::vector<std::string> state_names() {
     std::vector<std::string> names;
-    for (Layer& layer : layers_)
-      for (const State& s : base(layer).states) names.push_back(base(layer).name + "." + s.name);
+    for_each_base(layers_, [&](const LayerBase& base) {
+      for (const State& s : base.states) names.push_back(base.name + "." + s.name);
+    });
     return names;
   }
   std::vector<std::string> layer_names() {
     std::vector<std::string> names;
-    for (Layer& layer : layers_) names.push_back(base(layer).name);
+    for (Layer& layer : layers_) names.push_back(base_of(layer).name);
     return names;
   }
 
@@ -121,8 +135,11 @@ class Net {
   const Array& diff_dst(const std::string& layer) const { return diffs_.at(index(layer) + 1); }
 
  private:
-  static LayerBase& base(Layer& layer) {
-    return std::visit([](LayerBase& b) -> LayerBase& { return b; }, layer);
+  LayerBase& find_base(const std::string& layer) {
+    LayerBase* found = nullptr;
+    for_each_base(layers_, [&](LayerBase& base) { found = base.name == layer ? &base : found; });
+    require(found, "no layer " + layer);
+    return *found;
   }
   static std::pair<std::string, std::string> split(const std::string& name) {
     const std::size_t dot = name.find('.');
@@ -131,17 +148,18 @@ class Net {
   }
   std::size_t index(const std::string& layer) const {
     for (std::size_t i = 0; i < layers_.size(); ++i)
-      if (std::visit([](const LayerBase& b) -> const std::string& { return b.name; }, layers_[i]) == layer) return i;
+      if (std::visit([](const LayerBase& base) -> const std::string& { return base.name; }, layers_[i]) == layer)
+        return i;
     throw std::invalid_argument("reference: no layer " + layer);
   }
   Parameter& parameter(const std::string& name) {
     const auto [layer, last] = split(name);
-    Parameter* found = find_named(base(layers_[index(layer)]).parameters, last);
+    Parameter* found = find_named(find_base(layer).parameters, last);
     require(found, "no parameter " + name);
     return *found;
   }
 
-  std::vector<Layer> layers_;
+  Layers layers_;
   std::map<std::string, int> counts_;  // of layers, by kind
   std::vector<Array> values_;          // [i]: layer i's src, [i + 1]: its dst
   std::vector<Array> diffs_;           // the same places

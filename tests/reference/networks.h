@@ -72,15 +72,15 @@ inline Net v6(Placement placement, const NormalizationOptions& options = {}, con
 }
 
 /// Fills every parameter with numbers that a float holds exactly: weights uniform with variance gain^2 / fan in, biases
-/// and beta in [-0.1, 0.1), gamma in [0.8, 1.2). States stay.
+/// and beta in [-0.1, 0.1), gamma and scalars in [0.8, 1.2). States stay.
 inline void fill(Net& net, std::mt19937_64& generator, double gain = 1.0) {
   for (const std::string& name : net.parameter_names()) {
     Array& value = net.value(name);
     double low = -0.1, high = 0.1;
-    if (name.ends_with(".weights")) {
+    if (name.ends_with("weights")) {
       high = gain * std::sqrt(3.0 * static_cast<double>(value.dim(0)) / static_cast<double>(value.size()));
       low = -high;
-    } else if (name.ends_with(".gamma")) {
+    } else if (name.ends_with(".gamma") || name.ends_with(".scalar")) {
       low = 0.8;
       high = 1.2;
     }

@@ -40,7 +40,7 @@ struct State {
       const auto program = network.build(pass, static_cast<std::int64_t>(indices.size()));
       scaler.gather(split, indices, program->images(), program->labels());
       program->forward();
-      loss += program->mean_loss() * static_cast<double>(indices.size());
+      loss += program->loss() * static_cast<double>(indices.size());
       correct += program->correct();
     }
     const auto size = static_cast<double>(split.size());
