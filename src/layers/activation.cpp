@@ -57,7 +57,8 @@ class ActivationLayer : public Layer {
     Tensor input = src;
     // oneDNN has only reference code for functions that would have to write zeros back into the padding.
     if (!f.keeps_zero && onednn::is_padded(src.memory.get_desc()))
-      input.memory = builder.adapt(src.memory, onednn::plain_desc(compat::dims_of(src.memory.get_desc())));
+      input.memory = builder.adapt(src.memory, onednn::plain_desc(compat::dims_of(src.memory.get_desc()),
+                                                                  compat::type_of(src.memory.get_desc())));
     const onednn::Desc desc = input.memory.get_desc();
     const auto pd =
         compat::eltwise_forward(builder.engine(), builder.prop_kind(), builder.has_backward() ? f.backward : f.forward,

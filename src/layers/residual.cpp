@@ -78,7 +78,7 @@ class ResidualLayer : public Layer {
     const Forward body = body_.build(builder, src);
     const Forward shortcut = shortcut_.build(builder, src);
     builder.enter(name());
-    const Tensor value = scalar_ ? in_f32(builder, body.dst) : body.dst;
+    const Tensor value = scalar_ ? builder.in_f32(body.dst) : body.dst;
     const Tensor dst = add(builder, "forward", scalar_ ? scaled(builder, "scale", value) : value, shortcut.dst);
     if (!builder.has_backward() || !dst.needs_diff) return {dst, {}};
     const bool is_identity = shortcut_.layers().empty();
@@ -94,12 +94,6 @@ class ResidualLayer : public Layer {
   }
 
  private:
-  static Tensor in_f32(Builder& builder, const Tensor& value) {
-    const onednn::Desc desc = value.memory.get_desc();
-    if (onednn::compat::type_of(desc) == dnnl::memory::data_type::f32) return value;
-    return {builder.plain(value), value.shape, value.needs_diff};
-  }
-
   Tensor scaled(Builder& builder, const char* operation, const Tensor& value) {
     const Tensor dst{builder.allocate(value.memory.get_desc()), value.shape, true};
     builder.add(operation, std::make_unique<ScaleKernel>(value.memory, scalar_->value, dst.memory),
@@ -142,10 +136,11 @@ class ReduceKernel : public onednn::Kernel {
   ReduceKernel(Reduction reduction, dnnl::memory src, dnnl::memory dst)
       : reduction_(std::move(reduction)), src_(std::move(src)), dst_(std::move(dst)) {}
   void run() override {
+    const float* src = floats(src_);
     float* dst = floats_to(dst_);
     std::memset(dst, 0, dst_.get_desc().get_size());
     reduction_.for_each_row([&](std::int64_t from, std::int64_t to) {
-      for (std::int64_t x = 0; x < reduction_.reduced[3]; ++x) dst[to + x] = floats(src_)[from + x * reduction_.stride];
+      for (std::int64_t x = 0; x < reduction_.reduced[3]; ++x) dst[to + x] = src[from + x * reduction_.stride];
     });
   }
 
@@ -159,11 +154,12 @@ class ReduceBackwardKernel : public onednn::Kernel {
   ReduceBackwardKernel(Reduction reduction, dnnl::memory diff_dst, dnnl::memory diff_src)
       : reduction_(std::move(reduction)), diff_dst_(std::move(diff_dst)), diff_src_(std::move(diff_src)) {}
   void run() override {
+    const float* diff_dst = floats(diff_dst_);
     float* diff_src = floats_to(diff_src_);
     std::memset(diff_src, 0, diff_src_.get_desc().get_size());
     reduction_.for_each_row([&](std::int64_t image, std::int64_t reduced) {
       for (std::int64_t x = 0; x < reduction_.reduced[3]; ++x)
-        diff_src[image + x * reduction_.stride] = floats(diff_dst_)[reduced + x];
+        diff_src[image + x * reduction_.stride] = diff_dst[reduced + x];
     });
   }
 

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "config/load.h"
+#include "config/names.h"
 #include "data/batch_order.h"
 #include "data/dataset.h"
 #include "network/network.h"
@@ -310,6 +311,7 @@ std::string name_of(RunStatus status) {
 
 RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& display, const std::atomic<bool>& stop) {
   network::set_threads(options.threads);
+  network::check_precision(config.training);
   probes::check(config.probes, network::check(config, data::dataset_info(config.dataset.name)));
   const data::Dataset dataset = data::load(config.dataset);
   resolve(config, dataset);
@@ -335,6 +337,7 @@ RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& d
   summary.dataset = dataset.info.name;
   summary.dataset_sha256 = dataset.sha256;
   summary.train_examples = dataset.train.size();
+  summary.precision = config::name_of(config.training.precision);
   summary.parameters = trainer.parameter_count();
   const auto write_summary = [&] { write_file_atomically(directory.file("run.json"), run_json(summary, options)); };
   try {
