@@ -3,6 +3,7 @@
 #include <map>
 
 #include "cli/command.h"
+#include "config/names.h"
 #include "data/training_batches.h"
 #include "network/network.h"
 #include "network/threads.h"
@@ -56,12 +57,14 @@ std::string call_table(const onednn::Program& program) {
 void describe(const ConfigOptions& options) {
   config::RunConfig config = options.load();
   network::set_threads(options.threads);
-  if (config.training.composition == config::BatchComposition::full_batch) data::resolve_batches(config.training, data::load(config.dataset));
+  if (config.training.composition == config::BatchComposition::full_batch)
+    data::resolve_batches(config.training, data::load(config.dataset));
   const std::int64_t batch = config.training.batch_size;
   network::Network network(config, data::dataset_info(config.dataset), batch);
   const auto evaluate = network.build(onednn::Pass::evaluate_population, config.evaluation.batch_size);
-  fmt::print("network {}, batch {}, {} thread(s), oneDNN {} ({})\n\n", config.network.name, batch, options.threads,
-             network::onednn_version(), network::onednn_isa());
+  fmt::print("network {}, batch {}, {}, {} thread(s), oneDNN {} ({})\n\n", config.network.name, batch,
+             config::name_of(config.training.precision), options.threads, network::onednn_version(),
+             network::onednn_isa());
   fmt::print("Layers (FLOP: multiplications and additions of dense and convolution calls, forward and backward)\n{}\n",
              layer_table(network));
   fmt::print("Parameters, as weights.npz names them\n{}\n", parameter_table(network));

@@ -20,6 +20,9 @@ struct Options {
 
 void gradcheck(const Options& options, Context& context) {
   const config::RunConfig config = options.config.load();
+  if (config.training.precision != config::Precision::f32)
+    throw ConfigError(
+        "training.precision: must be f32 for gradcheck; a loss in bf16 is too coarse to take differences of");
   network::set_threads(options.config.threads);
   network::check(config, data::dataset_info(config.dataset));
   const data::Dataset dataset = data::load(config.dataset);

@@ -34,7 +34,8 @@ class ActivationLayer : public Layer {
     dnnl::memory input = src.memory;
     // oneDNN has only reference code for functions that would have to write zeros back into the padding.
     if (!function_.keeps_zero() && onednn::is_padded(src.memory.get_desc()))
-      input = builder.adapt(src.memory, onednn::plain_desc(compat::dims_of(src.memory.get_desc())));
+      input = builder.adapt(src.memory, onednn::plain_desc(compat::dims_of(src.memory.get_desc()),
+                                                           compat::type_of(src.memory.get_desc())));
     const onednn::Desc desc = input.get_desc();
     const Tensor dst{builder.allocate(desc), src.shape, src.needs_diff};
     function_.forward(builder, input, dst.memory);

@@ -49,14 +49,20 @@ class ConcatLayer : public Layer {
   }
 
  private:
+  // How a branch's output is joined: as it is, unless a flatten or a normalization has left other dimensions or a layer
+  // of the branch another type.
+  static onednn::Desc branch_desc(const Builder& builder, const Tensor& output) {
+    const onednn::Desc desc = output.memory.get_desc();
+    const bool is_direct = compat::dims_of(desc) == output.shape && compat::type_of(desc) == builder.type();
+    return is_direct ? desc : onednn::plain_desc(output.shape, builder.type());
+  }
+
   static Tensor join(Builder& builder, const std::vector<Forward>& outputs, const Dims& shape) {
     std::vector<dnnl::memory> srcs;
     std::vector<onednn::Desc> descs;
     bool needs_diff = false;
     for (const Forward& output : outputs) {
-      // A flatten or a normalization may have left other dimensions.
-      const bool is_direct = compat::dims_of(output.dst.memory.get_desc()) == output.dst.shape;
-      srcs.push_back(is_direct ? output.dst.memory : builder.plain(output.dst));
+      srcs.push_back(builder.adapt(output.dst.memory, branch_desc(builder, output.dst)));
       descs.push_back(srcs.back().get_desc());
       needs_diff = needs_diff || output.dst.needs_diff;
     }
@@ -70,10 +76,7 @@ class ConcatLayer : public Layer {
   static Tensor slice(Builder& builder, const Tensor& diff_dst, std::int64_t first, const Tensor& output) {
     Dims offsets(output.shape.size(), 0);
     offsets[1] = first;
-    const onednn::Desc dense = compat::dims_of(output.memory.get_desc()) == output.shape
-                                   ? output.memory.get_desc()
-                                   : onednn::plain_desc(output.shape);
-    const Tensor diff{builder.allocate(dense), output.shape, true};
+    const Tensor diff{builder.allocate(branch_desc(builder, output)), output.shape, true};
     if (compat::dims_of(diff_dst.memory.get_desc()) == diff_dst.shape) {
       try {
         builder.copy_from_part(diff_dst.memory, offsets, diff.memory);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
 
 #include "util/errors.h"
 
@@ -39,25 +40,29 @@ class ConvLayer : public Layer {
   Forward build(Builder& builder, const Tensor& src) override {
     const Dims dst_shape = batched_dst_shape(src);
     const Desc bias_desc = onednn::plain_desc({dst_shape[1]});
-    const auto pd = compat::convolution_forward(builder.engine(), builder.prop_kind(), onednn::any_desc(src.shape),
-                                                weights_->layout(weights_dims()), bias_ ? &bias_desc : nullptr,
-                                                onednn::any_desc(dst_shape), geometry_.stride, geometry_.padding.lower,
+    const auto pd = compat::convolution_forward(builder.engine(), builder.prop_kind(), builder.any(src.shape),
+                                                weights_->layout(builder, weights_dims()), bias_ ? &bias_desc : nullptr,
+                                                builder.any(dst_shape), geometry_.stride, geometry_.padding.lower,
                                                 geometry_.padding.upper, builder.attributes());
-    parameters_.lay_out(*weights_, pd.weights_desc());
+    if (!weights_->laid_out())
+      parameters_.lay_out(*weights_, builder.type() == onednn::DataType::f32
+                                         ? pd.weights_desc()
+                                         : weights_diff(builder, pd, src.shape, dst_shape).diff_weights_desc());
     if (bias_) parameters_.lay_out(*bias_, bias_desc);
 
+    const dnnl::memory weights = builder.adapt(weights_->value, pd.weights_desc());
     const dnnl::memory input = builder.adapt(src.memory, pd.src_desc());
     const Tensor dst{builder.allocate(pd.dst_desc()), dst_shape, true};
     builder.add("forward", pd, dnnl::convolution_forward(pd),
                 {{DNNL_ARG_SRC, input},
-                 {DNNL_ARG_WEIGHTS, weights_->value},
+                 {DNNL_ARG_WEIGHTS, weights},
                  {DNNL_ARG_BIAS, bias_ ? bias_->value : dnnl::memory()},
                  {DNNL_ARG_DST, dst.memory}},
                 flop(dst_shape));
     if (!builder.has_backward()) return {dst, {}};
-    return {dst, [this, pd, src, input](Builder& b, const Tensor& diff_dst) {
-              backward_weights(b, pd, input, diff_dst);
-              return src.needs_diff ? backward_data(b, pd, src, diff_dst) : Tensor{};
+    return {dst, [this, pd, src, input, weights](Builder& b, const Tensor& diff_dst) {
+              backward_weights(b, pd, src, input, diff_dst);
+              return src.needs_diff ? backward_data(b, pd, src, weights, diff_dst) : Tensor{};
             }};
   }
 
@@ -75,13 +80,33 @@ class ConvLayer : public Layer {
     return 2.0 * static_cast<double>(dst_shape[0] * dst_shape[2] * dst_shape[3] * weights_->count());
   }
 
-  void backward_weights(Builder& builder, const dnnl::convolution_forward::primitive_desc& hint,
+  // The gradient of the weights is f32 whatever the type of the rest.
+  dnnl::convolution_backward_weights::primitive_desc weights_diff(const Builder& builder,
+                                                                  const dnnl::convolution_forward::primitive_desc& hint,
+                                                                  const Dims& src_shape, const Dims& dst_shape) const {
+    const Desc bias_desc = onednn::plain_desc({dst_shape[1]});
+    const auto with_layout = [&](dnnl::memory::format_tag tag) {
+      return compat::convolution_backward_weights(
+          builder.engine(), Desc(src_shape, builder.type(), tag), onednn::any_desc(weights_dims()),
+          bias_ ? &bias_desc : nullptr, Desc(dst_shape, builder.type(), tag), geometry_.stride, geometry_.padding.lower,
+          geometry_.padding.upper, hint, builder.attributes());
+    };
+    const auto pd = with_layout(dnnl::memory::format_tag::any);
+    if (builder.type() == onednn::DataType::f32 || is_compiled(pd)) return pd;
+    // For 8 output channels oneDNN 2.6 picks a matrix product in bf16, though its compiled kernel for channels last is
+    // five times as fast (1.6 against 8.2 ms for 8 to 8 channels of 28x28, batch 128).
+    const auto channels_last = with_layout(dnnl::memory::format_tag::nhwc);
+    return is_compiled(channels_last) ? channels_last : pd;
+  }
+
+  static bool is_compiled(const dnnl::convolution_backward_weights::primitive_desc& pd) {
+    const std::string_view name = pd.impl_info_str();
+    return name.find("ref") == std::string_view::npos && name.find("gemm") == std::string_view::npos;
+  }
+
+  void backward_weights(Builder& builder, const dnnl::convolution_forward::primitive_desc& hint, const Tensor& src,
                         const dnnl::memory& input, const Tensor& diff_dst) {
-    const Desc bias_desc = onednn::plain_desc({diff_dst.shape[1]});
-    const auto pd = compat::convolution_backward_weights(
-        builder.engine(), onednn::any_desc(compat::dims_of(input.get_desc())), onednn::any_desc(weights_dims()),
-        bias_ ? &bias_desc : nullptr, onednn::any_desc(diff_dst.shape), geometry_.stride, geometry_.padding.lower,
-        geometry_.padding.upper, hint, builder.attributes());
+    const auto pd = weights_diff(builder, hint, src.shape, diff_dst.shape);
     const bool same_layout = pd.diff_weights_desc() == weights_->diff.get_desc();
     const dnnl::memory diff_weights = same_layout ? weights_->diff : builder.allocate(pd.diff_weights_desc());
     builder.add("backward_weights", pd, dnnl::convolution_backward_weights(pd),
@@ -94,14 +119,13 @@ class ConvLayer : public Layer {
   }
 
   Tensor backward_data(Builder& builder, const dnnl::convolution_forward::primitive_desc& hint, const Tensor& src,
-                       const Tensor& diff_dst) {
+                       const dnnl::memory& weights, const Tensor& diff_dst) {
     const auto pd = compat::convolution_backward_data(
-        builder.engine(), onednn::any_desc(src.shape), onednn::any_desc(weights_dims()),
-        onednn::any_desc(diff_dst.shape), geometry_.stride, geometry_.padding.lower, geometry_.padding.upper, hint,
-        builder.attributes());
+        builder.engine(), builder.any(src.shape), builder.any(weights_dims()), builder.any(diff_dst.shape),
+        geometry_.stride, geometry_.padding.lower, geometry_.padding.upper, hint, builder.attributes());
     const Tensor diff_src{builder.allocate(pd.diff_src_desc()), src.shape, true};
     builder.add("backward_data", pd, dnnl::convolution_backward_data(pd),
-                {{DNNL_ARG_WEIGHTS, builder.adapt(weights_->value, pd.weights_desc())},
+                {{DNNL_ARG_WEIGHTS, builder.adapt(weights, pd.weights_desc())},
                  {DNNL_ARG_DIFF_DST, builder.adapt(diff_dst.memory, pd.diff_dst_desc())},
                  {DNNL_ARG_DIFF_SRC, diff_src.memory}},
                 flop(diff_dst.shape));

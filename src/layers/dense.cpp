@@ -27,36 +27,48 @@ class DenseLayer : public Layer {
   Forward build(Builder& builder, const Tensor& src) override {
     const Dims dst_shape = batched_dst_shape(src);
     const Desc bias_desc = onednn::plain_desc({dst_shape[1]});
-    const auto pd = compat::inner_product_forward(builder.engine(), builder.prop_kind(), onednn::any_desc(src.shape),
-                                                  weights_->layout(weights_->shape), bias_ ? &bias_desc : nullptr,
-                                                  onednn::any_desc(dst_shape), builder.attributes());
-    parameters_.lay_out(*weights_, pd.weights_desc());
+    // The logits are f32 in any case.
+    const Desc dst_desc = weights_->role.is_output ? onednn::any_desc(dst_shape) : builder.any(dst_shape);
+    const auto pd = compat::inner_product_forward(builder.engine(), builder.prop_kind(), builder.any(src.shape),
+                                                  weights_->layout(builder, weights_->shape),
+                                                  bias_ ? &bias_desc : nullptr, dst_desc, builder.attributes());
+    if (!weights_->laid_out())
+      parameters_.lay_out(*weights_, builder.type() == onednn::DataType::f32
+                                         ? pd.weights_desc()
+                                         : weights_diff(builder, pd, dst_shape).diff_weights_desc());
     if (bias_) parameters_.lay_out(*bias_, bias_desc);
 
+    const dnnl::memory weights = builder.adapt(weights_->value, pd.weights_desc());
     const dnnl::memory input = builder.adapt(src.memory, pd.src_desc());
     const Tensor dst{builder.allocate(pd.dst_desc()), dst_shape, true};
     builder.add("forward", pd, dnnl::inner_product_forward(pd),
                 {{DNNL_ARG_SRC, input},
-                 {DNNL_ARG_WEIGHTS, weights_->value},
+                 {DNNL_ARG_WEIGHTS, weights},
                  {DNNL_ARG_BIAS, bias_ ? bias_->value : dnnl::memory()},
                  {DNNL_ARG_DST, dst.memory}},
                 flop(src));
     if (!builder.has_backward()) return {dst, {}};
-    return {dst, [this, pd, src, input](Builder& b, const Tensor& diff_dst) {
+    return {dst, [this, pd, src, input, weights](Builder& b, const Tensor& diff_dst) {
               backward_weights(b, pd, src, input, diff_dst);
-              return src.needs_diff ? backward_data(b, pd, src, diff_dst) : Tensor{};
+              return src.needs_diff ? backward_data(b, pd, src, weights, diff_dst) : Tensor{};
             }};
   }
 
  private:
   double flop(const Tensor& src) const { return 2.0 * static_cast<double>(src.shape[0] * weights_->count()); }
 
+  // The gradient of the weights is f32 whatever the type of the rest.
+  dnnl::inner_product_backward_weights::primitive_desc weights_diff(
+      const Builder& builder, const dnnl::inner_product_forward::primitive_desc& hint, const Dims& dst_shape) const {
+    const Desc bias_desc = onednn::plain_desc({dst_shape[1]});
+    return compat::inner_product_backward_weights(builder.engine(), hint.src_desc(), onednn::any_desc(weights_->shape),
+                                                  bias_ ? &bias_desc : nullptr, builder.any(dst_shape), hint,
+                                                  builder.attributes());
+  }
+
   void backward_weights(Builder& builder, const dnnl::inner_product_forward::primitive_desc& hint, const Tensor& src,
                         const dnnl::memory& input, const Tensor& diff_dst) {
-    const Desc bias_desc = onednn::plain_desc({diff_dst.shape[1]});
-    const auto pd = compat::inner_product_backward_weights(
-        builder.engine(), input.get_desc(), onednn::any_desc(weights_->shape), bias_ ? &bias_desc : nullptr,
-        onednn::any_desc(diff_dst.shape), hint, builder.attributes());
+    const auto pd = weights_diff(builder, hint, diff_dst.shape);
     const bool same_layout = pd.diff_weights_desc() == weights_->diff.get_desc();
     const dnnl::memory diff_weights = same_layout ? weights_->diff : builder.allocate(pd.diff_weights_desc());
     builder.add("backward_weights", pd, dnnl::inner_product_backward_weights(pd),
@@ -69,13 +81,13 @@ class DenseLayer : public Layer {
   }
 
   Tensor backward_data(Builder& builder, const dnnl::inner_product_forward::primitive_desc& hint, const Tensor& src,
-                       const Tensor& diff_dst) {
-    const auto pd = compat::inner_product_backward_data(builder.engine(), onednn::any_desc(src.shape),
-                                                        onednn::any_desc(weights_->shape),
-                                                        onednn::any_desc(diff_dst.shape), hint, builder.attributes());
+                       const dnnl::memory& weights, const Tensor& diff_dst) {
+    const auto pd =
+        compat::inner_product_backward_data(builder.engine(), builder.any(src.shape), builder.any(weights_->shape),
+                                            builder.any(diff_dst.shape), hint, builder.attributes());
     const Tensor diff_src{builder.allocate(pd.diff_src_desc()), src.shape, true};
     builder.add("backward_data", pd, dnnl::inner_product_backward_data(pd),
-                {{DNNL_ARG_WEIGHTS, builder.adapt(weights_->value, pd.weights_desc())},
+                {{DNNL_ARG_WEIGHTS, builder.adapt(weights, pd.weights_desc())},
                  {DNNL_ARG_DIFF_DST, builder.adapt(diff_dst.memory, pd.diff_dst_desc())},
                  {DNNL_ARG_DIFF_SRC, diff_src.memory}},
                 flop(src));

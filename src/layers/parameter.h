@@ -23,8 +23,9 @@ struct BranchRole {
   bool is_output = false;       // the last layer with weights of the network
 };
 
-/// One trainable array. Values are f32 in the layout that oneDNN chose for the forward call of the training program;
-/// the gradient has the same layout. Padding in that layout is zero and stays zero.
+/// One trainable array. Values are f32 in the layout that oneDNN chose for the training program; the gradient has the
+/// same layout. A program in bf16 makes a copy for its primitives in each run. Padding in the layout is zero and stays
+/// zero.
 struct Parameter {
   std::string name;  // "conv1.weights"
   ParameterKind kind = ParameterKind::weights;
@@ -39,8 +40,11 @@ struct Parameter {
 
   std::int64_t count() const;
   bool laid_out() const { return static_cast<bool>(value); }
-  /// The layout to ask oneDNN for: the one that is fixed already, else any, with dimensions `dims`.
-  onednn::Desc layout(const onednn::Dims& dims) const { return laid_out() ? value.get_desc() : onednn::any_desc(dims); }
+  /// The layout to ask oneDNN for, with dimensions `dims`: in f32 the one that is fixed already, so that calls read the
+  /// values themselves; else any.
+  onednn::Desc layout(const onednn::Builder& builder, const onednn::Dims& dims) const {
+    return laid_out() && builder.type() == onednn::DataType::f32 ? value.get_desc() : builder.any(dims);
+  }
   /// The parameter's values, or its gradient, in C order of `shape`.
   std::vector<float> plain_value() const { return plain(static_cast<const float*>(value.get_data_handle())); }
   std::vector<float> plain_diff() const { return plain(static_cast<const float*>(diff.get_data_handle())); }

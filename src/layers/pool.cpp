@@ -29,9 +29,10 @@ class PoolLayer : public Layer {
     image[0] = src.shape[0];
     const Dims kernel{window_.kernel.height, window_.kernel.width};
     const Dims stride{window_.stride.height, window_.stride.width};
-    const auto pd = compat::pooling_forward(builder.engine(), builder.prop_kind(), window_.algorithm,
-                                            src.memory.get_desc(), onednn::any_desc(image), stride, kernel,
-                                            window_.padding.lower, window_.padding.upper, builder.attributes());
+    const auto pd =
+        compat::pooling_forward(builder.engine(), builder.prop_kind(), window_.algorithm, src.memory.get_desc(),
+                                onednn::any_desc(image, compat::type_of(src.memory.get_desc())), stride, kernel,
+                                window_.padding.lower, window_.padding.upper, builder.attributes());
     const Tensor dst{builder.allocate(pd.dst_desc()), batched_dst_shape(src), src.needs_diff};
     // Max pooling keeps the places of the maxima for its backward pass.
     const bool keeps_places = builder.has_backward() && window_.algorithm == dnnl::algorithm::pooling_max;

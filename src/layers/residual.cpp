@@ -81,7 +81,7 @@ class ResidualLayer : public Layer {
     const Forward body = body_.build(builder, src);
     const Forward shortcut = shortcut_.build(builder, src);
     builder.enter(name());
-    const Tensor value = scalar_ ? in_f32(builder, body.dst) : body.dst;
+    const Tensor value = scalar_ ? builder.in_f32(body.dst) : body.dst;
     const Tensor dst = add(builder, "forward", scalar_ ? scaled(builder, "scale", value) : value, shortcut.dst);
     if (!builder.has_backward() || !dst.needs_diff) return {dst, {}};
     return {dst, [=, this](Builder& b, const Tensor& diff_dst) {
@@ -94,12 +94,6 @@ class ResidualLayer : public Layer {
   }
 
  private:
-  static Tensor in_f32(Builder& builder, const Tensor& value) {
-    const onednn::Desc desc = value.memory.get_desc();
-    if (onednn::compat::type_of(desc) == dnnl::memory::data_type::f32) return value;
-    return {builder.plain(value), value.shape, value.needs_diff};
-  }
-
   Tensor scaled(Builder& builder, const char* operation, const Tensor& value) {
     const Tensor dst{builder.allocate(value.memory.get_desc()), value.shape, true};
     builder.add(operation, std::make_unique<ScaleKernel>(value.memory, scalar_->value, dst.memory),

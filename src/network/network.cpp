@@ -20,6 +20,10 @@ using onednn::Tensor;
 
 Dims image_shape(const data::DatasetInfo& dataset) { return {1, dataset.channels, dataset.height, dataset.width}; }
 
+onednn::DataType type_of(config::Precision precision) {
+  return precision == config::Precision::bf16 ? onednn::DataType::bf16 : onednn::DataType::f32;
+}
+
 NpyArray array_of(Dims shape, std::vector<float> values) { return {std::move(shape), std::move(values)}; }
 
 const std::vector<float>& floats(const NpzArrays& arrays, const std::string& name, const Dims& shape) {
@@ -52,6 +56,7 @@ void average_shared(const normalization::NormalizationStates& states,
 Network::Network(const config::RunConfig& config, const data::DatasetInfo& dataset, std::int64_t batch_size,
                  bool diff_input)
     : engine_(dnnl::engine::kind::cpu, 0),
+      precision_(config.training.precision),
       normalization_(config.normalization),
       input_shape_(image_shape(dataset)),
       parameters_(engine_),
@@ -59,6 +64,7 @@ Network::Network(const config::RunConfig& config, const data::DatasetInfo& datas
       loss_(config.loss),
       has_targets_(dataset.has_targets),
       seed_(config.training.seed) {
+  check_precision(config.training);
   // The training program decides the layout of the parameters; only then can they get their memory.
   train_ = build(Pass::train, batch_size, diff_input);
   parameters_.allocate();
@@ -72,25 +78,35 @@ Network::Network(const config::RunConfig& config, const data::DatasetInfo& datas
 std::unique_ptr<Executable> Network::build(Pass pass, std::int64_t batch_size, bool diff_input) {
   std::unique_ptr<Executable> executable(new Executable(engine_, batch_size));
   executable->state_->seed = seed_;
-  Builder builder(engine_, pass, executable->state_.get());
-  Dims shape = input_shape_;
-  shape[0] = batch_size;
-  executable->input_ = builder.allocate_kept(onednn::plain_desc(shape));
+  Builder builder(engine_, pass, executable->state_.get(), type_of(precision_));
+  try {
+    add_calls(builder, *executable, diff_input);
+  } catch (const dnnl::error& error) {
+    if (precision_ == config::Precision::f32) throw;
+    throw ConfigError(fmt::format("training.precision: oneDNN {} has no bf16 implementation of {} for {}: {}",
+                                  onednn_version(), builder.layer(), onednn_isa(), error.what()));
+  }
+  executable->observations_ = builder.observations();
+  executable->program_ = builder.finish();
+  return executable;
+}
 
-  const Forward output = layers_.build(builder, {executable->input_, shape, diff_input});
+void Network::add_calls(Builder& builder, Executable& executable, bool diff_input) {
+  Dims shape = input_shape_;
+  shape[0] = executable.batch_size();
+  executable.input_ = builder.allocate_kept(onednn::plain_desc(shape));
+
+  const Forward output = layers_.build(builder, {executable.input_, shape, diff_input});
   builder.enter("loss");
-  const Forward loss = build_loss(builder, output.dst, loss_, has_targets_, *executable->loss_);
+  const Forward loss = build_loss(builder, output.dst, loss_, has_targets_, *executable.loss_);
   builder.begin_backward();
 
   Tensor diff;
   if (loss.backward && output.backward) diff = output.backward(builder, loss.backward(builder, {}));
   if (diff_input && builder.has_backward()) {
-    executable->diff_input_ = builder.plain(diff);
-    builder.keep(executable->diff_input_);
+    executable.diff_input_ = builder.plain(diff);
+    builder.keep(executable.diff_input_);
   }
-  executable->observations_ = builder.observations();
-  executable->program_ = builder.finish();
-  return executable;
 }
 
 void Network::update_running_statistics() {
@@ -206,6 +222,15 @@ void Network::set_weights(const NpzArrays& arrays) {
 std::string onednn_version() { return onednn::compat::version(); }
 
 std::string onednn_isa() { return onednn::compat::cpu_isa(); }
+
+void check_precision(const config::TrainingConfig& training) {
+  if (training.precision != config::Precision::bf16 || training.allow_slow_bf16) return;
+  if (onednn::compat::has_fast_bf16()) return;
+  throw ConfigError(
+      fmt::format("training.precision: bf16 is slower than f32 on this processor, for which oneDNN has no bf16 "
+                  "instructions ({}); set training.allow_slow_bf16 to train in bf16 all the same",
+                  onednn_isa()));
+}
 
 std::vector<LayerShape> check(const config::RunConfig& config, const data::DatasetInfo& dataset) {
   layers::Parameters parameters{dnnl::engine(dnnl::engine::kind::cpu, 0)};

@@ -64,12 +64,13 @@ class Executable {
 class Network {
  public:
   /// Builds the layers, the training program for `batch_size`, and the initial parameters. `diff_input`: the training
-  /// program also computes the gradient of the input. Throws ConfigError where the network doesn't fit the data.
+  /// program also computes the gradient of the input. Throws ConfigError where the network doesn't fit the data, and as
+  /// check_precision() does.
   Network(const config::RunConfig& config, const data::DatasetInfo& dataset, std::int64_t batch_size,
           bool diff_input = false);
 
   Executable& train() { return *train_; }
-  /// A further program on the same parameters and states.
+  /// A further program on the same parameters and states, in the same precision.
   std::unique_ptr<Executable> build(onednn::Pass pass, std::int64_t batch_size, bool diff_input = false);
 
   /// Takes the batch statistics of the last train().forward() into the running statistics:
@@ -89,6 +90,7 @@ class Network {
   layers::Parameters& parameters() { return parameters_; }
   const layers::Parameters& parameters() const { return parameters_; }
   const normalization::NormalizationStates& states() const { return states_; }
+  config::Precision precision() const { return precision_; }
   bool has_normalization() const { return !states_.empty(); }
   std::int64_t parameter_count() const;
 
@@ -100,12 +102,15 @@ class Network {
   void set_weights(const NpzArrays& arrays);
 
  private:
+  void add_calls(onednn::Builder& builder, Executable& executable, bool diff_input);
+
   struct PreciseSums {
     std::vector<double> mean;      // (C)
     std::vector<double> variance;  // (C)
   };
 
   dnnl::engine engine_;
+  config::Precision precision_;
   config::NormalizationConfig normalization_;
   layers::Dims input_shape_;  // (1, C, H, W)
   layers::Parameters parameters_;
@@ -122,6 +127,10 @@ class Network {
 /// "2.6.3", and the instruction set that oneDNN uses here, such as "avx512_core".
 std::string onednn_version();
 std::string onednn_isa();
+
+/// Throws ConfigError where `training` asks for bf16 and oneDNN would only emulate it on this processor, unless
+/// allow_slow_bf16 is set.
+void check_precision(const config::TrainingConfig& training);
 
 /// A layer as it is known before anything is built.
 struct LayerShape {

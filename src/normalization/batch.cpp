@@ -128,10 +128,12 @@ class BatchNormalizationLayer : public layers::Layer {
     using Tag = dnnl::memory::format_tag;
     Dims image = src.shape;
     image.resize(4, 1);
-    const auto tagged = [&](Tag tag) { return Desc(image, dnnl::memory::data_type::f32, tag); };
+    const auto tagged = [&](Tag tag) { return Desc(image, builder.type(), tag); };
     std::vector<Desc> candidates;
-    if (src.memory.get_desc() != onednn::plain_desc(src.shape) && compat::dims_of(src.memory.get_desc()) == image)
-      candidates.push_back(src.memory.get_desc());
+    const Desc given = src.memory.get_desc();
+    if (given != onednn::plain_desc(src.shape, builder.type()) && compat::dims_of(given) == image &&
+        compat::type_of(given) == builder.type())
+      candidates.push_back(given);
     if (src.shape.size() == 2) candidates.push_back(tagged(Tag::nhwc));
     candidates.insert(candidates.end(),
                       {tagged(Tag::nChw16c), tagged(Tag::nChw8c), tagged(Tag::nhwc), tagged(Tag::nchw)});

@@ -24,22 +24,22 @@ dnnl::memory without_handle(const Desc& desc, const dnnl::engine& engine) {
 
 }  // namespace
 
-Desc plain_desc(const Dims& dims) {
+Desc plain_desc(const Dims& dims, DataType type) {
   Dims strides(dims.size());
   dnnl::memory::dim stride = 1;
   for (std::size_t i = dims.size(); i-- > 0;) {
     strides[i] = stride;
     stride *= dims[i];
   }
-  return Desc(dims, dnnl::memory::data_type::f32, strides);
+  return Desc(dims, type, strides);
 }
 
-Desc any_desc(const Dims& dims) { return Desc(dims, dnnl::memory::data_type::f32, dnnl::memory::format_tag::any); }
+Desc any_desc(const Dims& dims, DataType type) { return Desc(dims, type, dnnl::memory::format_tag::any); }
 
 bool is_padded(const Desc& desc) { return compat::dims_of(desc) != compat::padded_dims_of(desc); }
 
-Builder::Builder(const dnnl::engine& engine, Pass pass, const RunState* state)
-    : engine_(engine), pass_(pass), state_(state) {
+Builder::Builder(const dnnl::engine& engine, Pass pass, const RunState* state, DataType type)
+    : engine_(engine), pass_(pass), type_(type), state_(state) {
   static const RunState unchanged;
   if (!state_) state_ = &unchanged;
   attributes_.set_scratchpad_mode(dnnl::scratchpad_mode::user);
@@ -88,11 +88,18 @@ dnnl::memory Builder::at(const dnnl::memory& memory, const Desc& desc, std::uint
   return other;
 }
 
+Desc Builder::any(const Dims& dims) const { return any_desc(dims, type_); }
+
 dnnl::memory Builder::adapt(const dnnl::memory& memory, const Desc& desc) {
   if (memory.get_desc() == desc) return memory;
   const Dims from = compat::dims_of(memory.get_desc());
   const Dims to = compat::dims_of(desc);
-  if (from != to) return adapt(view(adapt(memory, plain_desc(from)), plain_desc(to)), desc);
+  if (from != to) {
+    // The narrower of the two types on the way: nothing is rounded twice.
+    const bool is_f32 = compat::type_of(memory.get_desc()) == DataType::f32;
+    const DataType type = is_f32 ? compat::type_of(desc) : compat::type_of(memory.get_desc());
+    return adapt(view(adapt(memory, plain_desc(from, type)), plain_desc(to, type)), desc);
+  }
   dnnl::memory dst = allocate(desc);
   copy(memory, dst);
   return dst;
@@ -111,6 +118,11 @@ void Builder::copy_from_part(const dnnl::memory& src, const Dims& offsets, const
 }
 
 dnnl::memory Builder::plain(const Tensor& tensor) { return adapt(tensor.memory, plain_desc(tensor.shape)); }
+
+Tensor Builder::in_f32(const Tensor& tensor) {
+  if (compat::type_of(tensor.memory.get_desc()) == DataType::f32) return tensor;
+  return {plain(tensor), tensor.shape, tensor.needs_diff};
+}
 
 void Builder::touch(const dnnl::memory& memory) {
   const auto found = place_of_.find(memory.get());

@@ -11,8 +11,11 @@
 
 namespace bnlab::onednn {
 
+using DataType = dnnl::memory::data_type;
+
 /// A value on its way through the network. `shape` is what the network means: (N, C) or (N, C, H, W). The memory's
-/// dimensions may have more parts than `shape` after a flatten, which moves no data.
+/// dimensions may have more parts than `shape` after a flatten, which moves no data. Its type is the program's or f32:
+/// a layer takes either, and says by Builder::adapt or Builder::in_f32 which it needs.
 struct Tensor {
   dnnl::memory memory;
   Dims shape;
@@ -39,13 +42,15 @@ struct Observation {
 
 class Builder {
  public:
-  /// `state` outlives the program; null: a state of its own that stays as it is.
-  Builder(const dnnl::engine& engine, Pass pass, const RunState* state = nullptr);
+  /// `state` outlives the program; null: a state of its own that stays as it is. `type`: f32 or bf16, of activations,
+  /// of the gradients between layers, and of the weights that primitives read.
+  Builder(const dnnl::engine& engine, Pass pass, const RunState* state = nullptr, DataType type = DataType::f32);
   Builder(const Builder&) = delete;
   Builder& operator=(const Builder&) = delete;
 
   const dnnl::engine& engine() const { return engine_; }
   Pass pass() const { return pass_; }
+  DataType type() const { return type_; }
   bool has_backward() const { return pass_ == Pass::train || pass_ == Pass::observe; }
   /// Whether neighbouring layers may be merged into one call.
   bool may_fuse() const { return pass_ == Pass::train || pass_ == Pass::evaluate_population; }
@@ -59,6 +64,7 @@ class Builder {
 
   /// Names the layer that the next calls belong to.
   void enter(std::string layer) { layer_ = std::move(layer); }
+  const std::string& layer() const { return layer_; }
   void begin_backward() { program_.forward_end_ = program_.calls_.size(); }
 
   /// A buffer of the program; its bytes may be shared with buffers that live at other times.
@@ -72,16 +78,21 @@ class Builder {
   /// Some of the bytes of `memory`, from `offset` on, under another descriptor.
   dnnl::memory part(const dnnl::memory& memory, const Desc& desc, std::uint64_t offset);
 
-  /// `memory` itself when it has the descriptor already, else a new buffer and a reorder to it. Where the dimensions
-  /// differ, as after a flatten, the values keep their C order; the numbers of values must be equal.
+  /// A descriptor in the program's type whose layout oneDNN chooses.
+  Desc any(const Dims& dims) const;
+  /// `memory` itself when it has the descriptor already, else a new buffer and a reorder to it, which changes layout
+  /// and type. Where the dimensions differ, as after a flatten, the values keep their C order; the numbers of values
+  /// must be equal.
   dnnl::memory adapt(const dnnl::memory& memory, const Desc& desc);
   /// Adds a reorder from `src` into `dst` when their descriptors differ; requires them to be different buffers.
   void copy(const dnnl::memory& src, const dnnl::memory& dst);
   /// Copies the part of `src` that begins at `offsets` and has the dimensions of `dst` into `dst`. Throws dnnl::error
   /// where the layout of `src` does not let that part be told apart.
   void copy_from_part(const dnnl::memory& src, const Dims& offsets, const dnnl::memory& dst);
-  /// The tensor's memory in plain (N, C, ...) order with exactly the dimensions of its shape.
+  /// The tensor's memory in f32 and plain (N, C, ...) order with exactly the dimensions of its shape.
   dnnl::memory plain(const Tensor& tensor);
+  /// For kernels that know f32 alone: the tensor itself, in whatever layout, where it is f32, else a plain copy.
+  Tensor in_f32(const Tensor& tensor);
 
   using Arguments = std::initializer_list<std::pair<int, dnnl::memory>>;
   /// Adds a primitive. Memories that are left out of a call (a bias that isn't there) are passed as empty and skipped.
@@ -132,6 +143,7 @@ class Builder {
 
   dnnl::engine engine_;
   Pass pass_;
+  DataType type_;
   dnnl::primitive_attr attributes_;
   std::string layer_;
   Program program_;
@@ -147,10 +159,10 @@ class Builder {
   std::vector<Observation> observations_;
 };
 
-/// Plain row-major f32 descriptor of 1 to 5 dimensions.
-Desc plain_desc(const Dims& dims);
-/// f32 descriptor whose layout oneDNN chooses.
-Desc any_desc(const Dims& dims);
+/// Plain row-major descriptor of 1 to 5 dimensions.
+Desc plain_desc(const Dims& dims, DataType type = DataType::f32);
+/// Descriptor whose layout oneDNN chooses.
+Desc any_desc(const Dims& dims, DataType type = DataType::f32);
 /// Whether the padded dimensions are larger than the dimensions.
 bool is_padded(const Desc& desc);
 

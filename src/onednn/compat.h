@@ -261,4 +261,18 @@ inline std::string cpu_isa() {
   }
 }
 
+/// Whether oneDNN uses instructions of this processor that multiply bf16 (AVX-512 BF16, AMX) or at least convert it
+/// (AVX2 with AVX-NE-CONVERT); without them it emulates bf16, slower than f32.
+inline bool has_fast_bf16() {
+  // The number of an instruction set has the bits of all those that it includes.
+  const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+  const auto includes = [isa](dnnl::cpu_isa other) {
+    return (isa & static_cast<unsigned>(other)) == static_cast<unsigned>(other);
+  };
+#if DNNL_VERSION_MAJOR >= 3
+  if (includes(dnnl::cpu_isa::avx2_vnni_2)) return true;
+#endif
+  return includes(dnnl::cpu_isa::avx512_core_bf16);
+}
+
 }  // namespace bnlab::onednn::compat

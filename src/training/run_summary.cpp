@@ -77,6 +77,7 @@ std::string run_json(const RunSummary& summary, const RunOptions& options) {
   json["last_step"] = summary.progress.step;
   json["steps"] = summary.steps;
   json["parameters"] = summary.parameters;
+  json["precision"] = summary.precision;
   json["wall_seconds"] = summary.progress.seconds;
   json["steps_per_second"] = steps_per_second(summary.progress);
   json["seconds_to_first_step"] = summary.seconds_to_first_step;

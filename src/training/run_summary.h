@@ -18,6 +18,7 @@ struct RunSummary {
   Progress progress;
   std::int64_t steps = 0;  // asked for
   std::int64_t parameters = 0;
+  std::string precision;             // "f32" or "bf16"
   double seconds_to_first_step = 0;  // from the start of the program; 0 when there was none
   std::string start_time;
   std::string dataset;

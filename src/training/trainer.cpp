@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "config/load.h"
+#include "config/names.h"
 #include "data/dataset.h"
 #include "data/scaler.h"
 #include "data/training_batches.h"
@@ -125,9 +126,10 @@ class Trainer {
     std::filesystem::path file = config_.initialization.from;
     if (std::filesystem::is_directory(file)) file /= "weights.npz";
     if (!std::filesystem::exists(file))
-      throw ConfigError(fmt::format("initialization.from: must be a run's directory with its weights.npz, or such a file; {} "
-                                    "does not exist",
-                                    file.string()));
+      throw ConfigError(
+          fmt::format("initialization.from: must be a run's directory with its weights.npz, or such a file; {} "
+                      "does not exist",
+                      file.string()));
     try {
       network_.set_weights(read_npz(file));
     } catch (const DataError& error) {
@@ -356,6 +358,7 @@ std::string name_of(RunStatus status) {
 
 RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& display, const std::atomic<bool>& stop) {
   network::set_threads(options.threads);
+  network::check_precision(config.training);
   const auto layers = network::check(config, data::dataset_info(config.dataset));
   probes::check(config.probes, layers);
   const data::Dataset dataset = data::load(config.dataset);
@@ -387,6 +390,7 @@ RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& d
   summary.dataset_sha256 = dataset.sha256;
   summary.initial_weights_sha256 = initial_weights_sha256;
   summary.train_examples = dataset.train.size();
+  summary.precision = config::name_of(config.training.precision);
   summary.parameters = trainer.parameter_count();
   const auto write_summary = [&] { write_file_atomically(directory.file("run.json"), run_json(summary, options)); };
   try {
