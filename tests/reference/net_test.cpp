@@ -194,6 +194,128 @@ TEST(ReferenceNet, OtherLayersInAChain) {
   }
 }
 
+/// Every gradient of a smooth net, element by element.
+void expect_gradients(Net net, const Shape& src_shape, std::int64_t classes, Mode mode, std::uint64_t seed) {
+  std::mt19937_64 generator(seed);
+  fill(net, generator);
+  disturb_states(net, generator);
+  Array src = random_uniform(src_shape, generator, -1, 1);
+  const std::vector<std::int32_t> labels = cyclic_labels(src_shape[0], classes);
+  net.gradients(src, labels, mode);
+  const Array diff_src = net.diff_src(net.layer_names().front());
+  const auto loss = [&] { return net.loss(src, labels, mode).loss; };
+  EXPECT_LE(max_relative_error(diff_src, numeric_gradient(loss, src)), 1e-7) << "src";
+  for (const std::string& name : net.parameter_names()) {
+    const Array gradient = net.gradient(name);
+    EXPECT_GT(max_abs(gradient), 0.0) << name;
+    EXPECT_LE(max_relative_error(gradient, numeric_gradient(loss, net.value(name))), 1e-7) << name;
+  }
+}
+
+Net smooth_block(std::int64_t inputs, std::int64_t outputs, std::int64_t stride) {
+  Net net;
+  net.conv(inputs, outputs, {3, 3}, {{stride, stride}, {1, 1}, 1}, false).normalization(outputs);
+  return net.activation(Activation::tanh);
+}
+
+TEST(ReferenceNet, ResidualBlocks) {
+  Net projection;
+  projection.conv(3, 4, {1, 1}, {{2, 2}, {0, 0}, 1}, false).normalization(4);
+  Net net;
+  net.conv(2, 3, {3, 3}, {{1, 1}, {1, 1}, 1}).residual(smooth_block(3, 3, 1), {}, true);
+  net.residual(smooth_block(3, 4, 2), projection).residual(smooth_block(4, 5, 2), Net().padding_shortcut(5, 2));
+  net.global_avg_pool().flatten();
+  EXPECT_EQ(net.parameter_names(),
+            (Names{"conv1.weights", "conv1.bias", "residual1.scalar", "conv2.weights", "normalization1.gamma",
+                   "normalization1.beta", "conv3.weights", "normalization2.gamma", "normalization2.beta",
+                   "conv4.weights", "normalization3.gamma", "normalization3.beta", "conv5.weights",
+                   "normalization4.gamma", "normalization4.beta"}));
+  for (const Mode mode : {Mode::train, Mode::frozen}) expect_gradients(net, {3, 2, 5, 4}, 5, mode, 41);
+}
+
+TEST(ReferenceNet, ResidualAddsItsShortcut) {
+  Net net;
+  net.residual(Net().activation(Activation::tanh), {}, true);
+  net.value("residual1.scalar").values[0] = 0.5;
+  const Array src{{1, 2}, {1.0, -2.0}};
+  EXPECT_EQ(net.forward(src, Mode::train).values,
+            (std::vector<double>{1.0 + 0.5 * std::tanh(1.0), -2.0 + 0.5 * std::tanh(-2.0)}));
+}
+
+TEST(ReferenceNet, PaddingShortcutTakesEveryOtherPixelAndNewChannelsAreZero) {
+  Net net;
+  net.padding_shortcut(2, 2);
+  const Array dst = net.forward({{1, 1, 3, 3}, {1, 2, 3, 4, 5, 6, 7, 8, 9}}, Mode::train);
+  EXPECT_EQ(dst.shape, (Shape{1, 2, 2, 2}));
+  EXPECT_EQ(dst.values, (std::vector<double>{1, 3, 7, 9, 0, 0, 0, 0}));
+}
+
+TEST(ReferenceNet, ConcatOfBranches) {
+  Net inner;
+  inner.residual(smooth_block(2, 2, 1), {}).conv(2, 3, {1, 1}, {});
+  Net net;
+  net.concat({smooth_block(2, 4, 1), {}, inner}).activation(Activation::sigmoid).conv(9, 3, {1, 1}, {});
+  net.global_avg_pool().flatten();
+  for (const Mode mode : {Mode::train, Mode::frozen}) expect_gradients(net, {3, 2, 3, 4}, 3, mode, 42);
+}
+
+TEST(ReferenceNet, ConcatKeepsTheOrderOfItsBranches) {
+  Net net;
+  net.concat({{}, Net().activation(Activation::relu)});
+  const Array dst = net.forward({{2, 2}, {1, -2, -3, 4}}, Mode::train);
+  EXPECT_EQ(dst.shape, (Shape{2, 4}));
+  EXPECT_EQ(dst.values, (std::vector<double>{1, -2, 1, 0, -3, 4, 0, 4}));
+}
+
+TEST(ReferenceNet, RecurrentLayers) {
+  for (const StepStatistics statistics : {StepStatistics::none, StepStatistics::per_step, StepStatistics::shared})
+    for (const Mode mode : {Mode::train, Mode::frozen}) {
+      Net net;
+      net.recurrent(6, 5, 4, Activation::tanh, statistics, {.epsilon = 1e-2}).dense(5, 3);
+      expect_gradients(net, {4, 2, 4, 3}, 3, mode, 43);
+    }
+}
+
+// Two steps of one unit, by hand: h_2 = tanh(w_x x_2 + w_h tanh(w_x x_1 + b) + b).
+TEST(ReferenceNet, RecurrentLayerByHand) {
+  Net net;
+  net.recurrent(1, 1, 2, Activation::tanh, StepStatistics::none);
+  net.value("recurrent1.input_weights").values = {0.5};
+  net.value("recurrent1.hidden_weights").values = {2.0};
+  net.value("recurrent1.bias").values = {0.25};
+  const Array dst = net.forward({{1, 1, 2, 1}, {1.0, -3.0}}, Mode::train);
+  EXPECT_NEAR(dst.values[0], std::tanh(-1.5 + 2.0 * std::tanh(0.75) + 0.25), 1e-15);
+}
+
+TEST(ReferenceNet, RecurrentStatisticsOfEachStepOrTheirAverage) {
+  std::mt19937_64 generator(44);
+  const Array src = random_uniform({4, 1, 3, 2}, generator, -1, 1);
+  Net each, shared;
+  each.recurrent(2, 3, 3, Activation::tanh, StepStatistics::per_step, {.running_average_decay = 0.75});
+  shared.recurrent(2, 3, 3, Activation::tanh, StepStatistics::shared, {.running_average_decay = 0.75});
+  fill(each, generator);
+  for (const std::string& name : each.parameter_names()) shared.value(name) = each.value(name);
+  EXPECT_EQ(each.forward(src, Mode::train).values, shared.forward(src, Mode::train).values);
+  EXPECT_EQ(each.state_names().size(), 6U);
+  EXPECT_EQ(shared.state_names(), (Names{"normalization1.running_mean", "normalization1.running_variance"}));
+  for (std::size_t u = 0; u < 3; ++u)
+    for (const char* state : {"running_mean", "running_variance"}) {
+      double sum = 0.0;
+      for (const char* step : {"step1.", "step2.", "step3."})
+        sum += each.state(std::string("normalization1.") + step + state).values[u];
+      EXPECT_NEAR(shared.state(std::string("normalization1.") + state).values[u], sum / 3.0, 1e-15) << state;
+    }
+}
+
+TEST(ReferenceNet, DropoutTakesItsMaskInTrainingAlone) {
+  Net net;
+  net.dropout({{1, 3}, {1, 0, 1}}, 0.75);
+  const Array src{{1, 3}, {1, 2, 3}};
+  EXPECT_EQ(net.forward(src, Mode::train).values, (std::vector<double>{4, 0, 12}));
+  EXPECT_EQ(net.backward({{1, 3}, {1, 1, 1}}).values, (std::vector<double>{4, 0, 4}));
+  EXPECT_EQ(net.forward(src, Mode::frozen).values, src.values);
+}
+
 // BN((aW)u) = BN(Wu) where epsilon is 0, so the loss doesn't change along W: <W, dL/dW> = 0, at full size.
 TEST(ReferenceNet, V6GradientIsOrthogonalToNormalizedWeights) {
   std::mt19937_64 generator(34);
