@@ -83,7 +83,7 @@ class Trainer {
         directory_(directory),
         scaler_(dataset, config.dataset.scaling),
         network_(config, dataset.info, config.training.batch_size),
-        optimizer_(make_optimizer(config.optimizer, network_.parameters(), options.threads)),
+        optimizer_(make_optimizer(config.optimizer, network_.parameters(), options.threads, config.training.seed)),
         evaluator_(network_, dataset, scaler_, config),
         order_(config.training.seed, dataset.train.size(), config.training.batch_size) {}
 
@@ -169,7 +169,7 @@ class Trainer {
     double seconds = seconds_since(start);
     StepOutcome outcome{.loss = program.mean_loss(),
                         .accuracy = static_cast<double>(program.correct()) / static_cast<double>(program.batch_size()),
-                        .learning_rate = learning_rate(config_.optimizer, step),
+                        .learning_rate = learning_rate(config_.optimizer, step, config_.training.steps),
                         .norms = {}};
     if (step == 1 && config_.record.initial_weights)
       write_npz(directory_.file("gradients_first.npz"), network_.gradients());

@@ -15,7 +15,8 @@ enum class RandomPurpose : std::uint32_t {
   dropout = 3,
   noise = 4,
   probe = 5,
-  precise_statistics = 6
+  precise_statistics = 6,
+  trainable = 7
 };
 
 class RandomStream {
