@@ -3,15 +3,25 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "config/run_config.h"
 #include "onednn/builder.h"
 
 namespace bnlab::layers {
 
 enum class ParameterKind { weights, bias, gamma, beta };
+
+/// Where a layer stands in a residual network, for Fixup (Zhang et al. 2019).
+struct BranchRole {
+  int branches = 0;             // L, the residual branches of the network
+  int layers_in_branch = 0;     // m, the layers with weights in this one's branch; 0: in no branch
+  bool last_in_branch = false;  // the last of those
+  bool is_output = false;       // the last layer with weights of the network
+};
 
 /// One trainable array. Values are f32 in the layout that oneDNN chose for the forward call of the training program;
 /// the gradient has the same layout. Padding in that layout is zero and stays zero.
@@ -19,11 +29,13 @@ struct Parameter {
   std::string name;  // "conv1.weights"
   ParameterKind kind = ParameterKind::weights;
   onednn::Dims shape;        // as it is written to files: (O, I), (O, I/groups, kh, kw), (C)
-  std::int64_t fan_in = 1;   // inputs of one unit, for the initialization of weights
+  std::int64_t fan_in = 1;   // inputs of one unit, of a bias too, for the initialization
   std::int64_t fan_out = 1;  // outputs that one input reaches
   double initial_value = 0;  // of a bias, gamma or beta
-  dnnl::memory value{};      // set by Parameters::lay_out
-  dnnl::memory diff{};       // d loss / d value
+  BranchRole role{};
+  std::optional<config::InitializationScheme> scheme = std::nullopt;  // unset: the config's
+  dnnl::memory value{};                                               // set by Parameters::lay_out
+  dnnl::memory diff{};                                                // d loss / d value
 
   std::int64_t count() const;
   bool laid_out() const { return static_cast<bool>(value); }

@@ -42,6 +42,7 @@ Network::Network(const config::RunConfig& config, const data::DatasetInfo& datas
       input_shape_(image_shape(dataset)),
       parameters_(engine_),
       layers_(assemble(config.network, config.normalization, input_shape_, dataset.classes, parameters_, states_)) {
+  check_overrides(config.initialization, parameters_);
   // The training program decides the layout of the parameters; only then can they get their memory.
   train_ = build(Pass::train, batch_size, diff_input);
   parameters_.allocate();
@@ -194,6 +195,7 @@ std::vector<LayerShape> check(const config::RunConfig& config, const data::Datas
   for (const auto& layer :
        assemble(config.network, config.normalization, image_shape(dataset), dataset.classes, parameters, states))
     shapes.push_back({layer->name(), layer->type(), layer->dst_shape()});
+  check_overrides(config.initialization, parameters);
   return shapes;
 }
 
