@@ -114,10 +114,10 @@ TEST(RoundTrip, EveryChoice) {
     change(config);
     EXPECT_EQ(there_and_back(config), config) << to_json(config);
   };
-  check([](RunConfig& c) { c.initialization = {.scheme = InitializationScheme::gaussian, .std = 3}; });
-  check([](RunConfig& c) { c.initialization = {.scheme = InitializationScheme::uniform, .bound = 3}; });
+  check([](RunConfig& c) { static_cast<WeightInitialization&>(c.initialization) = {.scheme = InitializationScheme::gaussian, .std = 3}; });
+  check([](RunConfig& c) { static_cast<WeightInitialization&>(c.initialization) = {.scheme = InitializationScheme::uniform, .bound = 3}; });
   check([](RunConfig& c) {
-    c.initialization = {.scheme = InitializationScheme::he, .distribution = Distribution::uniform};
+    static_cast<WeightInitialization&>(c.initialization) = {.scheme = InitializationScheme::he, .distribution = Distribution::uniform};
   });
   check([](RunConfig& c) { c.training = {.epochs = 0.1}; });
   check([](RunConfig& c) { c.normalization.type = NormalizationType::none; });
