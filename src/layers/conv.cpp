@@ -33,8 +33,10 @@ class ConvLayer : public Layer {
                                      .fan_in = inputs * window,
                                      .fan_out = spec.channels / groups_ * window});
     if (bias)
-      bias_ =
-          &parameters_.declare({.name = context.name + ".bias", .kind = ParameterKind::bias, .shape = {spec.channels}});
+      bias_ = &parameters_.declare({.name = context.name + ".bias",
+                                    .kind = ParameterKind::bias,
+                                    .shape = {spec.channels},
+                                    .fan_in = inputs * window});
   }
 
   Forward build(Builder& builder, const Tensor& src) override {

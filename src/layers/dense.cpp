@@ -21,7 +21,8 @@ class DenseLayer : public Layer {
                                      .fan_in = inputs,
                                      .fan_out = units});
     if (bias)
-      bias_ = &parameters_.declare({.name = context.name + ".bias", .kind = ParameterKind::bias, .shape = {units}});
+      bias_ = &parameters_.declare(
+          {.name = context.name + ".bias", .kind = ParameterKind::bias, .shape = {units}, .fan_in = inputs});
   }
 
   Forward build(Builder& builder, const Tensor& src) override {

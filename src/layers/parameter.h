@@ -30,7 +30,7 @@ struct Parameter {
   std::string name;  // "conv1.weights"
   ParameterKind kind = ParameterKind::weights;
   onednn::Dims shape;        // as it is written to files: (O, I), (O, I/groups, kh, kw), (C)
-  std::int64_t fan_in = 1;   // inputs of one unit, for the initialization of weights
+  std::int64_t fan_in = 1;   // inputs of one unit, of a bias too, for the initialization
   std::int64_t fan_out = 1;  // outputs that one input reaches
   double initial_value = 0;  // of a bias, gamma, beta or scalar
   std::optional<config::InitializationScheme> scheme{};  // of weights, in place of the config's

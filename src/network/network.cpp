@@ -65,6 +65,7 @@ Network::Network(const config::RunConfig& config, const data::DatasetInfo& datas
       has_targets_(dataset.has_targets),
       seed_(config.training.seed) {
   check_precision(config.training);
+  check_overrides(config.initialization, parameters_);
   // The training program decides the layout of the parameters; only then can they get their memory.
   train_ = build(Pass::train, batch_size, diff_input);
   parameters_.allocate();
@@ -239,6 +240,7 @@ std::vector<LayerShape> check(const config::RunConfig& config, const data::Datas
   const layers::Sequence layers =
       assemble(config.network, config.normalization, image_shape(dataset), dataset.classes, parameters, states);
   for (const layers::Layer* layer : layers.all()) shapes.push_back({layer->name(), layer->type(), layer->dst_shape()});
+  check_overrides(config.initialization, parameters);
   return shapes;
 }
 

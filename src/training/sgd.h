@@ -1,13 +1,13 @@
 #pragma once
 #include <memory>
 
-#include "training/optimizer.h"
+#include "config/run_config.h"
+#include "training/update_rule.h"
 
 namespace bnlab::training {
 
-/// Stochastic gradient descent with (heavy-ball) momentum and coupled L2 decay, as PyTorch writes it:
-///   g += weight_decay * w;  v = momentum * v + g;  w -= learning_rate * v.
-/// Gamma, beta and biases decay only with `decay_normalization_and_biases`.
-std::unique_ptr<Optimizer> make_sgd(const config::OptimizerConfig& config, layers::Parameters& parameters, int threads);
+/// Stochastic gradient descent with heavy-ball momentum (Polyak 1964) or Nesterov's (Sutskever et al. 2013), as PyTorch
+/// writes it:  v = momentum * v + g;  w -= learning_rate * v, or learning_rate * (g + momentum * v) with Nesterov's.
+std::unique_ptr<UpdateRule> make_sgd(const config::OptimizerConfig& config);
 
 }  // namespace bnlab::training

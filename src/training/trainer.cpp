@@ -107,7 +107,7 @@ class Trainer {
         directory_(directory),
         scaler_(dataset, config.dataset.scaling),
         network_(config, dataset.info, config.training.batch_size),
-        optimizer_(make_optimizer(config.optimizer, network_.parameters(), options.threads)),
+        optimizer_(make_optimizer(config.optimizer, network_.parameters(), options.threads, config.training.seed)),
         evaluator_(network_, dataset, scaler_, config),
         batches_(dataset, scaler_, config) {}
 
@@ -212,7 +212,7 @@ class Trainer {
     double seconds = seconds_since(start);
     StepOutcome outcome{.loss = program.loss(),
                         .accuracy = accuracy(program.correct(), program.batch_size(), dataset_.info),
-                        .learning_rate = learning_rate(config_.optimizer, step),
+                        .learning_rate = learning_rate(config_.optimizer, step, config_.training.steps),
                         .norms = {}};
     if (step == 1 && config_.record.initial_weights)
       write_npz(directory_.file("gradients_first.npz"), network_.gradients());

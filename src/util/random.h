@@ -20,7 +20,8 @@ enum class RandomPurpose : std::uint32_t {
   batch_classes = 8,  // the classes of each batch, where a batch has few
   class_order = 9,    // the order in which the images of a class are visited
   synthetic_data = 10,
-  data_shift = 11
+  data_shift = 11,
+  trainable = 12
 };
 
 class RandomStream {

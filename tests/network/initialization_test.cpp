@@ -2,14 +2,34 @@
 
 #include <cmath>
 
+#include "layers/conv.h"
 #include "network/network_testing.h"
+#include "util/errors.h"
+#include "util/test_files.h"
 
 namespace bnlab::network_testing {
 namespace {
 
 using config::Distribution;
+using config::Fan;
 using config::InitializationConfig;
+using config::InitializationOverride;
 using config::InitializationScheme;
+using config::WeightInitialization;
+
+InitializationConfig config_of(const WeightInitialization& start, std::vector<InitializationOverride> overrides = {}) {
+  InitializationConfig config;
+  static_cast<WeightInitialization&>(config) = start;
+  config.overrides = std::move(overrides);
+  return config;
+}
+
+InitializationOverride override_of(const std::string& layers, const WeightInitialization& start) {
+  InitializationOverride other;
+  static_cast<WeightInitialization&>(other) = start;
+  other.layers = layers;
+  return other;
+}
 
 layers::Parameter weights(const std::string& name = "dense1.weights") {
   return {.name = name, .kind = layers::ParameterKind::weights, .shape = {400, 300}, .fan_in = 300, .fan_out = 400};
@@ -17,7 +37,7 @@ layers::Parameter weights(const std::string& name = "dense1.weights") {
 
 struct Case {
   std::string name;
-  InitializationConfig config;
+  WeightInitialization config;
   double std;
   bool normal;
 };
@@ -27,7 +47,7 @@ class Initialization : public ::testing::TestWithParam<Case> {};
 // Of n = 120,000 values the mean lies within 5 std / sqrt(n), the variance within 5 sqrt(2 / n) of it, relative.
 TEST_P(Initialization, HasItsMoments) {
   const Case& c = GetParam();
-  const std::vector<float> values = network::initial_value(weights(), c.config, 3);
+  const std::vector<float> values = network::initial_value(weights(), config_of(c.config), 3);
   const auto n = static_cast<double>(values.size());
   ASSERT_EQ(values.size(), 120000U);
   double sum = 0, squares = 0, fourth = 0, largest = 0;
@@ -73,8 +93,34 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"he_uniform_gain",
              {.scheme = InitializationScheme::he, .distribution = Distribution::uniform, .gain = 0.1},
              0.1 * he,
-             false}),
+             false},
+        Case{"xavier_fan_in", {.scheme = InitializationScheme::xavier, .fan = Fan::in}, std::sqrt(1.0 / 300.0), true},
+        Case{"xavier_fan_out", {.scheme = InitializationScheme::xavier, .fan = Fan::out}, std::sqrt(1.0 / 400.0), true},
+        Case{"he_fan_out", {.scheme = InitializationScheme::he, .fan = Fan::out}, std::sqrt(2.0 / 400.0), true},
+        Case{"he_fan_average", {.scheme = InitializationScheme::he, .fan = Fan::average}, std::sqrt(2.0 / 350.0), true},
+        Case{"pytorch", {.scheme = InitializationScheme::pytorch}, std::sqrt(1.0 / 900.0), false},
+        Case{"pytorch_gain", {.scheme = InitializationScheme::pytorch, .gain = 3.0}, std::sqrt(1.0 / 100.0), false},
+        Case{"fixup", {.scheme = InitializationScheme::fixup}, he, true},
+        // Of an orthogonal matrix the squares of 400 x 300 values sum to 300.
+        Case{"orthogonal", {.scheme = InitializationScheme::orthogonal}, std::sqrt(1.0 / 400.0), true}),
     [](const auto& test) { return test.param.name; });
+
+// The same numbers since the first release: a run can be repeated.
+TEST(InitialValues, StayTheSame) {
+  const auto expect_first = [](const WeightInitialization& start, float first, float second) {
+    const std::vector<float> values = network::initial_value(weights(), config_of(start), 77);
+    EXPECT_FLOAT_EQ(values[0], first);
+    EXPECT_FLOAT_EQ(values[1], second);
+  };
+  expect_first({.scheme = InitializationScheme::gaussian, .std = 0.5}, 0.551563978f, -0.931461036f);
+  expect_first({.scheme = InitializationScheme::uniform, .bound = 0.25}, 0.202013329f, 0.167544261f);
+  expect_first({.scheme = InitializationScheme::xavier}, 0.0589646697f, -0.0995773748f);
+  expect_first({.scheme = InitializationScheme::xavier, .distribution = Distribution::uniform}, 0.0748112053f,
+               0.0620463379f);
+  expect_first({.scheme = InitializationScheme::he}, 0.0900700167f, -0.152106956f);
+  expect_first({.scheme = InitializationScheme::he, .distribution = Distribution::uniform}, 0.114275999f,
+               0.0947773457f);
+}
 
 TEST(InitialValues, DependOnSeedAndNameAlone) {
   const InitializationConfig config;
@@ -87,7 +133,7 @@ TEST(InitialValues, DependOnSeedAndNameAlone) {
 TEST(InitialValues, OfBiasesGammaAndBetaAreConstant) {
   for (const auto kind : {layers::ParameterKind::bias, layers::ParameterKind::gamma, layers::ParameterKind::beta}) {
     const layers::Parameter parameter{.name = "any", .kind = kind, .shape = {5}, .initial_value = 0.75};
-    EXPECT_EQ(network::initial_value(parameter, {.gain = 9.0}, 1), std::vector<float>(5, 0.75f));
+    EXPECT_EQ(network::initial_value(parameter, config_of({.gain = 9.0}), 1), std::vector<float>(5, 0.75f));
   }
 }
 
@@ -115,10 +161,232 @@ TEST(InitialValues, KnowTheFansOfEachLayer) {
     EXPECT_EQ(parameter.name, name);
     EXPECT_EQ(parameter.fan_in, fan_in) << name;
     EXPECT_EQ(parameter.fan_out, fan_out) << name;
+    EXPECT_EQ(network.parameters().all()[index + 1]->fan_in, fan_in) << "bias of " << name;
   };
   expect_fans(0, "conv1.weights", 3 * 9, 32 * 9);
   expect_fans(2, "conv2.weights", 16 * 15, 32 * 15);
   expect_fans(4, "dense1.weights", 64 * 16, 10);
+}
+
+double product(const std::vector<float>& a, std::size_t first, std::size_t second, std::size_t stride,
+               std::size_t length) {
+  double sum = 0;
+  for (std::size_t i = 0; i < length; ++i)
+    sum += static_cast<double>(a[first + i * stride]) * static_cast<double>(a[second + i * stride]);
+  return sum;
+}
+
+// Rows, or columns where there are fewer, are orthonormal; in f32 each product is off by no more than 1e-7.
+TEST(Orthogonal, IsOrthogonal) {
+  const std::vector<Shape> shapes{{1, 1},   {7, 1},     {1, 7},        {17, 17},       {100, 17},
+                                  {17, 99}, {300, 300}, {17, 3, 5, 3}, {100, 3, 3, 3}, {64, 16, 3, 3}};
+  for (const Shape& shape : shapes)
+    for (const double gain : {1.0, 1.5}) {
+      layers::Parameter parameter = weights();
+      parameter.shape = shape;
+      const std::vector<float> values =
+          network::initial_value(parameter, config_of({.scheme = InitializationScheme::orthogonal, .gain = gain}), 5);
+      const auto rows = static_cast<std::size_t>(shape[0]);
+      const std::size_t columns = values.size() / rows;
+      const bool wide = rows <= columns;
+      for (std::size_t i = 0; i < std::min(rows, columns); ++i)
+        for (std::size_t j = 0; j <= i; ++j) {
+          const double sum =
+              wide ? product(values, i * columns, j * columns, 1, columns) : product(values, i, j, columns, rows);
+          EXPECT_NEAR(sum, i == j ? gain * gain : 0.0, 1e-6) << reference::to_string(shape) << " " << i << " " << j;
+        }
+    }
+}
+
+// A = Q R with the diagonal of R positive: the k-th column of Q lies on the side of the k-th of A, and no column of A
+// reaches beyond the first k of Q.
+TEST(Orthogonal, IsTheQOfTheGaussianMatrix) {
+  layers::Parameter parameter = weights();
+  for (const Shape& shape : std::vector<Shape>{{40, 17}, {17, 40}, {23, 23}}) {
+    parameter.shape = shape;
+    const std::vector<float> a =
+        network::initial_value(parameter, config_of({.scheme = InitializationScheme::gaussian, .std = 1.0}), 5);
+    const std::vector<float> q =
+        network::initial_value(parameter, config_of({.scheme = InitializationScheme::orthogonal}), 5);
+    const auto rows = static_cast<std::size_t>(shape[0]), columns = static_cast<std::size_t>(shape[1]);
+    const bool wide = rows < columns;
+    const std::size_t count = std::min(rows, columns), length = std::max(rows, columns);
+    const auto at = [&](const std::vector<float>& m, std::size_t k, std::size_t i) {
+      return static_cast<double>(wide ? m[k * columns + i] : m[i * columns + k]);
+    };
+    for (std::size_t k = 0; k < count; ++k) {
+      std::vector<double> rest(length);
+      double last = 0;
+      for (std::size_t i = 0; i < length; ++i) rest[i] = at(a, k, i);
+      for (std::size_t j = 0; j <= k; ++j) {
+        double r = 0;
+        for (std::size_t i = 0; i < length; ++i) r += at(q, j, i) * at(a, k, i);
+        for (std::size_t i = 0; i < length; ++i) rest[i] -= r * at(q, j, i);
+        last = r;
+      }
+      EXPECT_GT(last, 0.0) << k;
+      EXPECT_LT(reference::max_abs(rest), 1e-5) << k;
+    }
+  }
+}
+
+TEST(Identity, OfDenseLayers) {
+  layers::Parameter parameter = weights();
+  for (const Shape& shape : std::vector<Shape>{{3, 3}, {3, 5}, {5, 3}}) {
+    parameter.shape = shape;
+    parameter.fan_out = shape[0];
+    const std::vector<float> values =
+        network::initial_value(parameter, config_of({.scheme = InitializationScheme::identity, .gain = 0.5}), 1);
+    for (std::int64_t o = 0; o < shape[0]; ++o)
+      for (std::int64_t i = 0; i < shape[1]; ++i)
+        EXPECT_EQ(values[static_cast<std::size_t>(o * shape[1] + i)], o == i ? 0.5f : 0.0f) << o << " " << i;
+  }
+}
+
+// Output d of each group is input d of the group; further outputs are zero.
+TEST(Identity, OfConvolutionsPassesTheImageOn) {
+  const Shape images{2, 4, 6, 7};
+  std::mt19937_64 generator(1);
+  const Array src = layer_testing::random_array(images, generator);
+  for (const std::int64_t groups : {1, 2, 4})
+    for (const std::int64_t channels : {4, 8, 12}) {
+      const config::Conv spec{.channels = channels, .kernel = {3, 5}, .groups = groups};
+      layer_testing::LayerRun run(
+          [&](const layers::LayerContext& context) { return layers::make_conv(context, spec, false); }, images,
+          layer_testing::Layout::plain);
+      layers::Parameter& parameter = *run.parameters().all()[0];
+      parameter.set_plain_value(
+          network::initial_value(parameter, config_of({.scheme = InitializationScheme::identity}), 1));
+      const Array dst = run.forward(src);
+      const std::int64_t inputs = 4 / groups, outputs = channels / groups;
+      for (std::int64_t n = 0; n < 2; ++n)
+        for (std::int64_t c = 0; c < channels; ++c)
+          for (std::int64_t i = 0; i < 42; ++i) {
+            const std::int64_t d = c % outputs, input = c / outputs * inputs + d;
+            const double expected = d < inputs ? src.values[static_cast<std::size_t>((n * 4 + input) * 42 + i)] : 0.0;
+            EXPECT_EQ(dst.values[static_cast<std::size_t>((n * channels + c) * 42 + i)], expected)
+                << groups << " groups, " << channels << " channels, channel " << c;
+          }
+    }
+}
+
+layers::Parameter in_branch(int branches, int layers_in_branch, bool last = false) {
+  layers::Parameter parameter = weights();
+  parameter.role = {.branches = branches, .layers_in_branch = layers_in_branch, .last_in_branch = last};
+  return parameter;
+}
+
+// Zhang et al. 2019, 3.2: L^(-1 / (2m - 2)).
+TEST(Fixup, ScalesWhatIsInABranch) {
+  const InitializationConfig fixup = config_of({.scheme = InitializationScheme::fixup});
+  const std::vector<float> plain =
+      network::initial_value(weights(), config_of({.scheme = InitializationScheme::he}), 1);
+  const auto expect_factor = [&](const layers::Parameter& parameter, double factor) {
+    const std::vector<float> values = network::initial_value(parameter, fixup, 1);
+    for (std::size_t i = 0; i < values.size(); ++i)
+      ASSERT_NEAR(static_cast<double>(values[i]), factor * static_cast<double>(plain[i]), 1e-7) << i;
+  };
+  expect_factor(weights(), 1.0);
+  expect_factor(in_branch(16, 2), 0.25);                   // 16^(-1/2)
+  expect_factor(in_branch(16, 3), 0.5);                    // 16^(-1/4)
+  expect_factor(in_branch(54, 2), 1.0 / std::sqrt(54.0));  // ResNet-110
+  expect_factor(in_branch(1, 2), 1.0);
+}
+
+TEST(Fixup, StartsBranchesAndOutputAtZero) {
+  const InitializationConfig fixup = config_of({.scheme = InitializationScheme::fixup});
+  layers::Parameter output = weights();
+  output.role.is_output = true;
+  for (const layers::Parameter& parameter :
+       {in_branch(16, 2, true), in_branch(16, 3, true), in_branch(16, 1), output}) {
+    const std::vector<float> values = network::initial_value(parameter, fixup, 1);
+    EXPECT_EQ(std::count(values.begin(), values.end(), 0.0f), 120000);
+    EXPECT_NE(network::initial_value(parameter, config_of({}), 1)[0], 0.0f);  // another scheme takes no notice
+  }
+}
+
+// b = 1 / sqrt(fan in) of the layer, in which the gain has no part.
+TEST(InitialValues, OfPyTorchDrawBiasesToo) {
+  layers::Parameter bias{.name = "dense1.bias", .kind = layers::ParameterKind::bias, .shape = {10000}, .fan_in = 25};
+  const auto start = config_of({.scheme = InitializationScheme::pytorch, .gain = 7.0});
+  const std::vector<float> values = network::initial_value(bias, start, 1);
+  const auto [low, high] = std::minmax_element(values.begin(), values.end());
+  EXPECT_NEAR(*low, -0.2f, 1e-3f);
+  EXPECT_NEAR(*high, 0.2f, 1e-3f);
+  EXPECT_GE(*low, -0.2f);
+  EXPECT_LE(*high, 0.2f);
+  for (const auto kind : {layers::ParameterKind::gamma, layers::ParameterKind::beta}) {
+    bias.kind = kind;
+    EXPECT_EQ(network::initial_value(bias, start, 1), std::vector<float>(10000, 0.0f));
+  }
+}
+
+TEST(InitialValues, FollowTheParametersSchemeFirst) {
+  layers::Parameter parameter = weights();
+  parameter.scheme = InitializationScheme::identity;
+  for (const auto& start : {config_of({}), config_of({}, {override_of("*", {.scheme = InitializationScheme::he})})}) {
+    const std::vector<float> values = network::initial_value(parameter, start, 1);
+    EXPECT_EQ(std::count(values.begin(), values.end(), 1.0f), 300);
+    EXPECT_EQ(std::count(values.begin(), values.end(), 0.0f), 120000 - 300);
+  }
+}
+
+TEST(InitializationOverrides, TheLastThatFitsCounts) {
+  const auto std_of = [](const std::string& name, const std::vector<InitializationOverride>& overrides) {
+    const auto values = network::initial_value(
+        weights(name), config_of({.scheme = InitializationScheme::gaussian, .std = 1.0}, overrides), 1);
+    double squares = 0;
+    for (const float value : values) squares += std::pow(static_cast<double>(value), 2);
+    return std::sqrt(squares / 120000.0);
+  };
+  const auto gaussian = [](const std::string& layers, double std) {
+    return override_of(layers, {.scheme = InitializationScheme::gaussian, .std = std});
+  };
+  const std::vector<InitializationOverride> overrides{gaussian("*", 2), gaussian("conv*", 4), gaussian("conv*2", 8),
+                                                      gaussian("d*s*1", 16)};
+  const std::vector<std::pair<std::string, double>> expected{{"pool1", 2},    {"conv1", 4},  {"conv12", 8},
+                                                             {"conv2", 8},    {"conv21", 4}, {"dense1", 16},
+                                                             {"dense11", 16}, {"ds1", 16},   {"dense12", 2}};
+  for (const auto& [layer, std] : expected)
+    EXPECT_NEAR(std_of(layer + ".weights", overrides), std, 0.02 * std) << layer;
+  EXPECT_NEAR(std_of("conv1.weights", {gaussian("conv", 2), gaussian("onv1", 2), gaussian("conv1*1", 2)}), 1.0, 0.02);
+}
+
+TEST(InitializationOverrides, ReachTheLayersOfANetwork) {
+  const auto network =
+      network_of(conv_block(17, config::Activation::relu), config::Flatten{}, config::Dense{.units = 10});
+  config::RunConfig config = run_config(network);
+  config.initialization = config_of({}, {override_of("dense1", {.scheme = InitializationScheme::uniform, .bound = 0.0}),
+                                         override_of("conv1", {.scheme = InitializationScheme::pytorch})});
+  const NpzArrays values = Network(config, dataset_of(3, 6, 6, 10), 2).weights();
+  const auto largest = [&](const std::string& name) { return reference::max_abs(to_array(values.at(name))); };
+  EXPECT_EQ(largest("dense1.weights"), 0.0);
+  const double bound = 1.0 / std::sqrt(27.0);
+  for (const char* name : {"conv1.weights", "conv1.bias"}) {
+    EXPECT_LE(largest(name), bound) << name;
+    EXPECT_GT(largest(name), 0.5 * bound) << name;
+  }
+  EXPECT_EQ(largest("dense1.bias"), 0.0);
+}
+
+TEST(InitializationOverrides, MustFitALayerWithWeights) {
+  const auto network =
+      network_of(conv_block(17, config::Activation::relu), config::Flatten{}, config::Dense{.units = 10});
+  const auto text = [&](const std::string& pattern) {
+    config::RunConfig config = run_config(network, config::NormalizationType::batch);
+    config.initialization = config_of({}, {override_of("*", {}), override_of(pattern, {})});
+    const data::DatasetInfo dataset = dataset_of(3, 6, 6, 10);
+    const std::string checked = test::error_text<ConfigError>([&] { network::check(config, dataset); });
+    EXPECT_EQ(test::error_text<ConfigError>([&] { Network(config, dataset, 2); }), checked);
+    return checked;
+  };
+  EXPECT_EQ(text("cnv1"),
+            "initialization.overrides.1.layers: \"cnv1\" fits no layer with weights; did you mean \"conv1\"?");
+  EXPECT_EQ(text("desne*"),
+            "initialization.overrides.1.layers: \"desne*\" fits no layer with weights; did you mean \"dense*\"?");
+  test::expect_contains(text("normalization1"),
+                        "\"normalization1\" fits no layer with weights; there are conv1, dense1");
+  test::expect_contains(text("conv1.weights"), "\"conv1.weights\" fits no layer with weights");
 }
 
 }  // namespace

@@ -1,0 +1,271 @@
+#include "training/block_optimizer.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "training/trainable.h"
+#include "util/errors.h"
+#include "util/target_clones.h"
+
+namespace bnlab::training {
+namespace {
+
+using layers::ParameterKind;
+using layers::Segment;
+
+constexpr std::size_t chunk_floats = 4096;
+const char* const step_name = "step";  // no parameter has a name without a dot
+
+/// Sums of squares.
+struct Sums {
+  double gradient = 0;
+  double trainable = 0;  // of the gradients of values that may change
+  double weights = 0;
+};
+
+enum class Changes { none, some, all };
+
+/// A piece of one parameter: short enough that sums in f32 stay exact to a few ulp, and the unit that threads share.
+struct Chunk {
+  std::size_t offset;
+  std::size_t length;  // a multiple of `lanes`
+  bool is_weights;
+  bool decays;
+  Changes changes = Changes::all;
+  std::size_t mask = 0;  // Changes::some: where its mask begins
+};
+
+// In the order of the rules' sums, for equal bits.
+BNLAB_TARGET_CLONES
+void add_squares(const float* __restrict values, std::size_t length, float* __restrict squares) {
+  for (std::size_t i = 0; i < length; i += lanes)
+    for (std::size_t j = 0; j < lanes; ++j) squares[j] += values[i + j] * values[i + j];
+}
+
+BNLAB_TARGET_CLONES
+void scale(const float* __restrict values, std::size_t length, float factor, float* __restrict scaled) {
+  for (std::size_t i = 0; i < length; ++i) scaled[i] = factor * values[i];
+}
+
+BNLAB_TARGET_CLONES
+void shrink(float* values, std::size_t length, float share) {
+  for (std::size_t i = 0; i < length; ++i) values[i] -= share * values[i];
+}
+
+/// Puts back `others` wherever the mask is 0.
+BNLAB_TARGET_CLONES
+void keep_where(const float* __restrict mask, const float* __restrict others, std::size_t length,
+                float* __restrict values) {
+  for (std::size_t i = 0; i < length; ++i) values[i] = mask[i] != 0.0f ? values[i] : others[i];
+}
+
+double total(const Lanes& squares) {
+  double sum = 0;
+  for (const float square : squares) sum += static_cast<double>(square);
+  return sum;
+}
+
+double total_in_double(const float* values, std::size_t length) {
+  double sum = 0;
+  for (std::size_t i = 0; i < length; ++i) sum += static_cast<double>(values[i]) * static_cast<double>(values[i]);
+  return sum;
+}
+
+// Finite values beyond 1e19 have squares that f32 can't hold.
+double sum_of_squares(const float* values, std::size_t length) {
+  Lanes squares = {};
+  add_squares(values, length, squares);
+  const double sum = total(squares);
+  return std::isfinite(sum) ? sum : total_in_double(values, length);
+}
+
+class BlockOptimizer : public Optimizer {
+ public:
+  BlockOptimizer(std::unique_ptr<UpdateRule> rule, const config::OptimizerConfig& config,
+                 layers::Parameters& parameters, int threads, std::uint64_t seed)
+      : rule_(std::move(rule)), parameters_(parameters), threads_(threads), clip_norm_(config.clip_norm) {
+    const config::Decay unset =
+        config.type == config::OptimizerType::adamw ? config::Decay::decoupled : config::Decay::coupled;
+    if (config.decay.value_or(unset) == config::Decay::coupled)
+      coupled_decay_ = to_float(config.weight_decay);
+    else
+      decoupled_decay_ = config.weight_decay;
+    cut(config);
+    // Padding stays zero by itself, but for zeros that an epsilon of zero lets be divided by zero.
+    if (config.trainable.select != config::Trainable::all || config.epsilon == 0.0)
+      choose(trainable_mask(config.trainable, parameters, seed));
+    sums_.resize(chunks_.size());
+    for (std::string& name : rule_->arrays())
+      arrays_.push_back({std::move(name), std::vector<float>(parameters.values().size())});
+  }
+
+  StepNorms step(double learning_rate) override {
+    ++step_;
+    rule_->begin_step(learning_rate, step_);
+    shrinkage_ = to_float(learning_rate * decoupled_decay_);
+    const bool measures = clip_norm_ > 0.0 || careful_;
+    Sums sums;
+    if (measures) sums = for_each_chunk([this](const Chunk& chunk) { return measure(chunk); });
+    if (clip_norm_ > 0.0)
+      clipping_ = static_cast<float>(std::min(1.0, clip_norm_ / (std::sqrt(sums.trainable) + 1e-6)));
+    const Sums seen = for_each_chunk([this](const Chunk& chunk) { return update(chunk); });
+    if (!measures) sums = seen;
+    wild_ = wild_ || !(learning_rate < 1e6 && sums.gradient < 1e12 && sums.weights < 1e20);
+    careful_ = wild_;
+    return {std::sqrt(sums.gradient), std::sqrt(sums.weights)};
+  }
+
+  NpzArrays state() const override {
+    NpzArrays state;
+    state[step_name] = {{1}, std::vector{step_}};
+    for (const Array& array : arrays_)
+      for (const Segment& segment : parameters_.segments())
+        state[segment.parameter->name + "." + array.name] = {
+            segment.parameter->shape, segment.parameter->plain(array.values.data() + segment.offset)};
+    return state;
+  }
+
+  void set_state(const NpzArrays& state) override {
+    step_ = array_of<std::int64_t>(state, step_name, {1})[0];
+    for (Array& array : arrays_)
+      for (const Segment& segment : parameters_.segments())
+        segment.parameter->set_plain(
+            array.values.data() + segment.offset,
+            array_of<float>(state, segment.parameter->name + "." + array.name, segment.parameter->shape));
+  }
+
+ private:
+  struct Array {
+    std::string name;
+    std::vector<float> values;  // as the parameters' block
+  };
+
+  void cut(const config::OptimizerConfig& config) {
+    for (const Segment& segment : parameters_.segments()) {
+      const bool is_weights = segment.parameter->kind == ParameterKind::weights;
+      for (std::size_t begin = 0; begin < segment.length; begin += chunk_floats)
+        chunks_.push_back({segment.offset + begin, std::min(chunk_floats, segment.length - begin), is_weights,
+                           is_weights || config.decay_normalization_and_biases});
+    }
+  }
+
+  // Only chunks that change in part, at padding among others, keep their mask.
+  void choose(const std::vector<float>& mask) {
+    for (Chunk& chunk : chunks_) {
+      const auto begin = mask.begin() + static_cast<std::ptrdiff_t>(chunk.offset);
+      const auto end = begin + static_cast<std::ptrdiff_t>(chunk.length);
+      const auto chosen = static_cast<std::size_t>(std::count(begin, end, 1.0f));
+      chunk.changes = chosen == 0 ? Changes::none : chosen == chunk.length ? Changes::all : Changes::some;
+      if (chunk.changes != Changes::some) continue;
+      chunk.mask = masks_.size();
+      masks_.insert(masks_.end(), begin, end);
+    }
+  }
+
+  /// Adds up what `work` gives, always in the same order, so that the sums do not depend on the threads.
+  template <class Work>
+  Sums for_each_chunk(const Work& work) {
+    const auto count = static_cast<std::ptrdiff_t>(chunks_.size());
+#pragma omp parallel for schedule(static) num_threads(threads_) if (threads_ > 1 && count > 16)
+    for (std::ptrdiff_t i = 0; i < count; ++i)
+      sums_[static_cast<std::size_t>(i)] = work(chunks_[static_cast<std::size_t>(i)]);
+    Sums all;
+    for (const Sums& sums : sums_) {
+      all.gradient += sums.gradient;
+      all.trainable += sums.trainable;
+      all.weights += sums.weights;
+    }
+    return all;
+  }
+
+  float* values_of(const Chunk& chunk) const { return parameters_.values().data() + chunk.offset; }
+  const float* diffs_of(const Chunk& chunk) const { return parameters_.diffs().data() + chunk.offset; }
+
+  Sums measure(const Chunk& chunk) const {
+    const float* g = diffs_of(chunk);
+    Sums sums{.gradient = sum_of_squares(g, chunk.length)};
+    if (chunk.is_weights) sums.weights = sum_of_squares(values_of(chunk), chunk.length);
+    if (chunk.changes == Changes::all) sums.trainable = sums.gradient;
+    if (chunk.changes == Changes::some) {
+      const float zeros[chunk_floats] = {};
+      float trainable[chunk_floats];
+      std::copy_n(g, chunk.length, trainable);
+      keep_where(masks_.data() + chunk.mask, zeros, chunk.length, trainable);
+      sums.trainable = sum_of_squares(trainable, chunk.length);
+    }
+    return sums;
+  }
+
+  Sums update(const Chunk& chunk) {
+    if (chunk.changes == Changes::none) return measure(chunk);
+    if (chunk.changes == Changes::all) return update_all(chunk);
+    float before[chunk_floats];
+    std::copy_n(values_of(chunk), chunk.length, before);
+    const Sums sums = update_all(chunk);
+    keep_where(masks_.data() + chunk.mask, before, chunk.length, values_of(chunk));
+    return sums;
+  }
+
+  /// Gives the sums of before the update, unless the gradient is clipped.
+  Sums update_all(const Chunk& chunk) {
+    float* w = values_of(chunk);
+    const float* g = diffs_of(chunk);
+    Sums sums;
+    float clipped[chunk_floats];
+    if (clipping_ != 1.0f) {
+      scale(g, chunk.length, clipping_, clipped);
+      g = clipped;
+    }
+    const bool shrinks = chunk.decays && shrinkage_ != 0.0f;
+    if (shrinks) {
+      sums.weights = sum_of_squares(w, chunk.length);
+      shrink(w, chunk.length, shrinkage_);
+    }
+    float* arrays[most_arrays] = {};
+    for (std::size_t k = 0; k < arrays_.size(); ++k) arrays[k] = arrays_[k].values.data() + chunk.offset;
+    Squares squares;
+    rule_->update(w, g, {arrays, arrays_.size()}, chunk.length, chunk.decays ? coupled_decay_ : 0.0f, squares);
+    sums.gradient = total(squares.gradient);
+    if (!std::isfinite(sums.gradient)) sums.gradient = total_in_double(g, chunk.length);
+    if (!shrinks) sums.weights = total(squares.weights);
+    if (!chunk.is_weights) sums.weights = 0.0;
+    return sums;
+  }
+
+  template <class T>
+  static const std::vector<T>& array_of(const NpzArrays& state, const std::string& name,
+                                        const std::vector<std::int64_t>& shape) {
+    const auto found = state.find(name);
+    const auto* values = found == state.end() ? nullptr : std::get_if<std::vector<T>>(&found->second.values);
+    if (!values || found->second.shape != shape)
+      throw DataError("checkpoint: the array \"" + name + "\" is missing or of another shape");
+    return *values;
+  }
+
+  std::unique_ptr<UpdateRule> rule_;
+  layers::Parameters& parameters_;
+  int threads_;
+  double clip_norm_;
+  float coupled_decay_ = 0;
+  double decoupled_decay_ = 0;
+  float clipping_ = 1;   // factor of this step's gradient
+  float shrinkage_ = 0;  // share of the weights that decoupled decay takes in this step
+  std::vector<Chunk> chunks_;
+  std::vector<Sums> sums_;    // of each chunk
+  std::vector<float> masks_;  // of the chunks that change in part, one after another
+  std::vector<Array> arrays_;
+  std::int64_t step_ = 0;  // done so far
+  // An update sums the squares of weights in f32, where they may overflow, and leaves none of them to sum again. So
+  // large weights are measured before it: in the first step, and for good once weights could leap beyond 1e15.
+  bool wild_ = false;
+  bool careful_ = true;
+};
+
+}  // namespace
+
+std::unique_ptr<Optimizer> make_block_optimizer(std::unique_ptr<UpdateRule> rule, const config::OptimizerConfig& config,
+                                                layers::Parameters& parameters, int threads, std::uint64_t seed) {
+  return std::make_unique<BlockOptimizer>(std::move(rule), config, parameters, threads, seed);
+}
+
+}  // namespace bnlab::training

@@ -1,0 +1,80 @@
+#include "training/rmsprop.h"
+
+#include <cmath>
+
+#include "util/target_clones.h"
+
+namespace bnlab::training {
+namespace {
+
+struct Constants {
+  float smoothing, rest;  // rest = 1 - smoothing, rounded once
+  float epsilon, momentum;
+};
+
+BNLAB_TARGET_CLONES
+void descend(float* __restrict w, const float* __restrict g, float* __restrict square, std::size_t length, float decay,
+             Constants c, float rate, float* __restrict gradient_squares, float* __restrict weight_squares) {
+  for (std::size_t i = 0; i < length; i += lanes)
+    for (std::size_t j = 0; j < lanes; ++j) {
+      gradient_squares[j] += g[i + j] * g[i + j];
+      weight_squares[j] += w[i + j] * w[i + j];
+      const float gradient = g[i + j] + decay * w[i + j];
+      const float s = c.smoothing * square[i + j] + c.rest * (gradient * gradient);
+      square[i + j] = s;
+      w[i + j] -= rate * (gradient / (std::sqrt(s) + c.epsilon));
+    }
+}
+
+BNLAB_TARGET_CLONES
+void descend_with_momentum(float* __restrict w, const float* __restrict g, float* __restrict square,
+                           float* __restrict v, std::size_t length, float decay, Constants c, float rate,
+                           float* __restrict gradient_squares, float* __restrict weight_squares) {
+  for (std::size_t i = 0; i < length; i += lanes)
+    for (std::size_t j = 0; j < lanes; ++j) {
+      gradient_squares[j] += g[i + j] * g[i + j];
+      weight_squares[j] += w[i + j] * w[i + j];
+      const float gradient = g[i + j] + decay * w[i + j];
+      const float s = c.smoothing * square[i + j] + c.rest * (gradient * gradient);
+      const float velocity = c.momentum * v[i + j] + gradient / (std::sqrt(s) + c.epsilon);
+      square[i + j] = s;
+      v[i + j] = velocity;
+      w[i + j] -= rate * velocity;
+    }
+}
+
+class RmsProp : public UpdateRule {
+ public:
+  explicit RmsProp(const config::OptimizerConfig& config)
+      : constants_{static_cast<float>(config.smoothing), static_cast<float>(1.0 - config.smoothing),
+                   static_cast<float>(config.epsilon), static_cast<float>(config.momentum)} {}
+
+  std::vector<std::string> arrays() const override {
+    std::vector<std::string> names{"average_square"};
+    if (constants_.momentum != 0.0f) names.emplace_back("velocity");
+    return names;
+  }
+
+  void begin_step(double learning_rate, std::int64_t) override { rate_ = to_float(learning_rate); }
+
+  void update(float* w, const float* g, std::span<float* const> arrays, std::size_t length, float decay,
+              Squares& squares) const override {
+    if (arrays.size() == 1)
+      descend(w, g, arrays[0], length, decay, constants_, rate_, squares.gradient, squares.weights);
+    else
+      descend_with_momentum(w, g, arrays[0], arrays[1], length, decay, constants_, rate_, squares.gradient,
+                            squares.weights);
+  }
+
+ private:
+  Constants constants_;
+  float rate_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<UpdateRule> make_rmsprop(const config::OptimizerConfig& config) {
+  return std::make_unique<RmsProp>(config);
+}
+
+}  // namespace bnlab::training
