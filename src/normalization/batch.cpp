@@ -31,24 +31,12 @@ class BatchNormalizationLayer : public layers::Layer {
         epsilon_(static_cast<float>(context.config.epsilon)),
         frozen_(statistics == BatchStatistics::frozen),
         relu_follows_(context.relu_follows),
-        state_(state) {
-    if (!context.config.affine) return;
-    const Dims channels{context.layer.src_shape[1]};
-    gamma_ = &parameters_.declare({.name = name() + ".gamma",
-                                   .kind = layers::ParameterKind::gamma,
-                                   .shape = channels,
-                                   .initial_value = context.config.initial_gamma});
-    beta_ = &parameters_.declare({.name = name() + ".beta",
-                                  .kind = layers::ParameterKind::beta,
-                                  .shape = channels,
-                                  .initial_value = context.config.initial_beta});
-    state_.gamma = gamma_;
-    state_.beta = beta_;
-  }
+        state_(state),
+        gamma_(state.gamma),
+        beta_(state.beta) {}
 
   Forward build(Builder& builder, const Tensor& src) override {
-    if (gamma_) parameters_.lay_out(*gamma_, onednn::plain_desc(gamma_->shape));
-    if (beta_) parameters_.lay_out(*beta_, onednn::plain_desc(beta_->shape));
+    lay_out_affine(parameters_, state_);
     const normalization_flags flags = flags_for(builder);
     const Desc data = choose_layout(builder, src, flags);
     const auto pd = compat::batch_normalization_forward(builder.engine(), prop_kind(builder), data, epsilon_, flags,
@@ -113,7 +101,7 @@ class BatchNormalizationLayer : public layers::Layer {
   }
 
   std::pair<dnnl::memory, dnnl::memory> statistics_for(Builder& builder) {
-    const Desc desc = onednn::plain_desc({state_.channels()});
+    const Desc desc = onednn::plain_desc({state_.channels});
     const auto wrap = [&](std::vector<float>& values) { return dnnl::memory(desc, builder.engine(), values.data()); };
     if (builder.pass() == Pass::evaluate_population)
       return {wrap(state_.population_mean), wrap(state_.population_variance)};
@@ -161,30 +149,15 @@ class BatchNormalizationLayer : public layers::Layer {
   bool frozen_;
   bool relu_follows_;
   NormalizationState& state_;
-  layers::Parameter* gamma_ = nullptr;
-  layers::Parameter* beta_ = nullptr;
+  layers::Parameter* gamma_;
+  layers::Parameter* beta_;
 };
-
-NormalizationState& add_state(const NormalizationContext& context, bool frozen) {
-  auto state = std::make_unique<NormalizationState>();
-  const Dims& shape = context.layer.src_shape;
-  const auto channels = static_cast<std::size_t>(shape[1]);
-  state->name = context.layer.name;
-  for (auto* zeros : {&state->running_mean, &state->population_mean, &state->batch_mean, &state->evaluated_mean})
-    zeros->assign(channels, 0.0f);
-  for (auto* ones :
-       {&state->running_variance, &state->population_variance, &state->batch_variance, &state->evaluated_variance})
-    ones->assign(channels, 1.0f);
-  state->values_per_image = shape.size() == 4 ? shape[2] * shape[3] : 1;
-  state->frozen = frozen;
-  context.states.push_back(std::move(state));
-  return *context.states.back();
-}
 
 }  // namespace
 
 std::unique_ptr<layers::Layer> make_batch(const NormalizationContext& context, BatchStatistics statistics) {
-  NormalizationState& state = add_state(context, statistics == BatchStatistics::frozen);
+  NormalizationState& state = add_state(context, true);
+  state.frozen = statistics == BatchStatistics::frozen;
   return std::make_unique<BatchNormalizationLayer>(context, statistics, state);
 }
 

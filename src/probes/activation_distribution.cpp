@@ -101,6 +101,7 @@ class ActivationDistribution : public Probe {
   Moment moment() const override { return Moment::step_done; }
 
   void measure(std::int64_t step) override {
+    executable_->set_step(step, context_.run.training.steps);
     collect();
     for (std::size_t i = 0; i < collected_.size(); i += 2) write(step, collected_[i], collected_[i + 1]);
   }

@@ -102,9 +102,10 @@ class Trainer {
     std::filesystem::path file = config_.initialization.from;
     if (std::filesystem::is_directory(file)) file /= "weights.npz";
     if (!std::filesystem::exists(file))
-      throw ConfigError(fmt::format("initialization.from: must be a run's directory with its weights.npz, or such a file; {} "
-                                    "does not exist",
-                                    file.string()));
+      throw ConfigError(
+          fmt::format("initialization.from: must be a run's directory with its weights.npz, or such a file; {} "
+                      "does not exist",
+                      file.string()));
     try {
       network_.set_weights(read_npz(file));
     } catch (const DataError& error) {
@@ -180,6 +181,7 @@ class Trainer {
   StepOutcome train_step(std::int64_t step, bool timed) {
     Clock::time_point start = Clock::now();
     network::Executable& program = network_.train();
+    program.set_step(step, config_.training.steps);
     scaler_.gather(dataset_.train, order_.batch(step - 1), program.images(), program.labels());
     program.forward();
     program.backward();
