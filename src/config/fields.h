@@ -302,6 +302,8 @@ void fields(V& v, NormalizationConfig& c) {
           only_for("type", c.type, {lp}));
   v.section("r_max", c.r_max, "largest factor of the correction (Ioffe 2017, 3)",
             only_for("type", c.type, {batch_renorm}));
+  v.require(c.type != batch_renorm || std::min(c.r_max.initial, c.r_max.final) >= 1, "r_max",
+            "initial and final must be at least 1");
   v.section("d_max", c.d_max, "largest shift of the correction (Ioffe 2017, 3)",
             only_for("type", c.type, {batch_renorm}));
   v.section("noise", c.noise, "the noise (Santurkar et al. 2018, appendix A)",

@@ -23,15 +23,15 @@ class Masks {
   template <class T>
   void draw(std::uint64_t seed, std::int64_t step, T one, std::span<T> mask) const {
     constexpr std::size_t piece = 1024;
+    const BulkRandom random(seed, RandomPurpose::dropout, substream_);
     const auto pieces = static_cast<std::ptrdiff_t>((mask.size() + piece - 1) / piece);
 #pragma omp parallel for schedule(static) if (pieces > 16)
     for (std::ptrdiff_t p = 0; p < pieces; ++p) {
       const std::size_t first = static_cast<std::size_t>(p) * piece;
       const std::size_t count = std::min(piece, mask.size() - first);
       std::array<std::uint32_t, piece> words;
-      // Each step has 2^32 blocks of 4 words to itself.
-      random_words(seed, RandomPurpose::dropout, substream_, (static_cast<std::uint64_t>(step) << 32) + first / 4,
-                   {words.data(), count});
+      // Each step has 2^34 words to itself.
+      random.words((static_cast<std::uint64_t>(step) << 34) + first, std::span(words).first(count));
       for (std::size_t i = 0; i < count; ++i) mask[first + i] = words[i] < dropped_ ? T{0} : one;
     }
   }

@@ -114,15 +114,13 @@ void Network::update_running_statistics() {
   const double decay = normalization_.running_average_decay;
   for (const auto& state : states_) {
     if (state->frozen) continue;
-    const bool unbiased = normalization_.running_variance == config::RunningVariance::unbiased;
-    const std::int64_t m = train_->batch_size() * state->values_per_image;
-    const double factor = unbiased ? normalization::unbiased_factor(m) : 1.0;
     const auto keep = static_cast<float>(decay);
     const auto take = static_cast<float>(1.0 - decay);
-    const auto take_variance = static_cast<float>((1.0 - decay) * factor);
     for (std::size_t c = 0; c < state->running_mean.size(); ++c) {
+      const double variance = normalization::variance_for_population(
+          *state, normalization::Measured::in_training, c, train_->batch_size(), normalization_.running_variance);
       state->running_mean[c] = keep * state->running_mean[c] + take * state->batch_mean[c];
-      state->running_variance[c] = keep * state->running_variance[c] + take_variance * state->batch_variance[c];
+      state->running_variance[c] = keep * state->running_variance[c] + take * static_cast<float>(variance);
     }
   }
   average_shared(states_, &normalization::NormalizationState::running_mean);
@@ -148,11 +146,10 @@ void Network::accumulate_precise_statistics(std::int64_t batch_size) {
   ++precise_batches_;
   for (std::size_t i = 0; i < states_.size(); ++i) {
     const auto& state = *states_[i];
-    const bool unbiased = normalization_.running_variance == config::RunningVariance::unbiased;
-    const double factor = unbiased ? normalization::unbiased_factor(batch_size * state.values_per_image) : 1.0;
     for (std::size_t c = 0; c < state.evaluated_mean.size(); ++c) {
       precise_[i].mean[c] += static_cast<double>(state.evaluated_mean[c]);
-      precise_[i].variance[c] += factor * static_cast<double>(state.evaluated_variance[c]);
+      precise_[i].variance[c] += normalization::variance_for_population(state, normalization::Measured::in_evaluation,
+                                                                        c, batch_size, normalization_.running_variance);
     }
   }
 }
@@ -176,6 +173,10 @@ void Network::use_precise_statistics() {
   average_shared(states_, &normalization::NormalizationState::population_variance);
 }
 
+bool Network::has_population_statistics() const {
+  return std::ranges::any_of(states_, [](const auto& state) { return state->has_statistics(); });
+}
+
 std::int64_t Network::parameter_count() const {
   std::int64_t count = 0;
   for (const auto& parameter : parameters_.all()) count += parameter->count();
@@ -187,9 +188,9 @@ NpzArrays Network::weights() const {
   for (const auto& parameter : parameters_.all())
     arrays[parameter->name] = array_of(parameter->shape, parameter->plain_value());
   for (const auto& state : states_) {
-    if (state->shared_with) continue;
-    arrays[state->name + ".running_mean"] = array_of({state->channels()}, state->running_mean);
-    arrays[state->name + ".running_variance"] = array_of({state->channels()}, state->running_variance);
+    if (state->shared_with || !state->has_statistics()) continue;
+    arrays[state->name + ".running_mean"] = array_of({state->channels}, state->running_mean);
+    arrays[state->name + ".running_variance"] = array_of({state->channels}, state->running_variance);
   }
   return arrays;
 }
@@ -206,13 +207,14 @@ void Network::set_weights(const NpzArrays& arrays) {
   for (const auto& parameter : parameters_.all())
     parameter->set_plain_value(floats(arrays, parameter->name, parameter->shape));
   for (const auto& state : states_) {
+    if (!state->has_statistics()) continue;
     if (state->shared_with) {
       std::ranges::copy(state->shared_with->running_mean, state->running_mean.begin());
       std::ranges::copy(state->shared_with->running_variance, state->running_variance.begin());
       continue;
     }
     expected += 2;
-    const Dims channels{state->channels()};
+    const Dims channels{state->channels};
     std::ranges::copy(floats(arrays, state->name + ".running_mean", channels), state->running_mean.begin());
     std::ranges::copy(floats(arrays, state->name + ".running_variance", channels), state->running_variance.begin());
   }

@@ -74,7 +74,7 @@ class Network {
   std::unique_ptr<Executable> build(onednn::Pass pass, std::int64_t batch_size, bool diff_input = false);
 
   /// Takes the batch statistics of the last train().forward() into the running statistics:
-  /// running = d * running + (1 - d) * batch, the variance times m / (m - 1) where it is to be unbiased.
+  /// running = d * running + (1 - d) * batch, the variance unbiased where it is to be.
   void update_running_statistics();
 
   /// Copies the running statistics to where programs with population statistics read them.
@@ -91,7 +91,8 @@ class Network {
   const layers::Parameters& parameters() const { return parameters_; }
   const normalization::NormalizationStates& states() const { return states_; }
   config::Precision precision() const { return precision_; }
-  bool has_normalization() const { return !states_.empty(); }
+  /// Whether evaluation depends on statistics of the training data.
+  bool has_population_statistics() const;
   std::int64_t parameter_count() const;
 
   /// Parameters and running statistics by name ("dense1.weights", "normalization1.running_mean"), in plain order.

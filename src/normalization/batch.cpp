@@ -31,24 +31,11 @@ class BatchNormalizationLayer : public layers::Layer {
         epsilon_(static_cast<float>(context.config.epsilon)),
         frozen_(statistics == BatchStatistics::frozen),
         relu_follows_(context.relu_follows),
-        state_(state) {
-    if (!context.config.affine) return;
-    const Dims channels{context.layer.src_shape[1]};
-    gamma_ = &parameters_.declare({.name = name() + ".gamma",
-                                   .kind = layers::ParameterKind::gamma,
-                                   .shape = channels,
-                                   .initial_value = context.config.initial_gamma});
-    beta_ = &parameters_.declare({.name = name() + ".beta",
-                                  .kind = layers::ParameterKind::beta,
-                                  .shape = channels,
-                                  .initial_value = context.config.initial_beta});
-    state_.gamma = gamma_;
-    state_.beta = beta_;
-  }
+        state_(state),
+        affine_{state.gamma, state.beta} {}
 
   Forward build(Builder& builder, const Tensor& src) override {
-    if (gamma_) parameters_.lay_out(*gamma_, onednn::plain_desc(gamma_->shape));
-    if (beta_) parameters_.lay_out(*beta_, onednn::plain_desc(beta_->shape));
+    lay_out(parameters_, affine_);
     const normalization_flags flags = flags_for(builder);
     const Desc data = choose_layout(builder, src, flags);
     const auto pd = compat::batch_normalization_forward(builder.engine(), prop_kind(builder), data, epsilon_, flags,
@@ -58,13 +45,13 @@ class BatchNormalizationLayer : public layers::Layer {
     const dnnl::memory workspace =
         fused && builder.has_backward() ? builder.allocate(pd.workspace_desc()) : dnnl::memory();
     const dnnl::memory input = builder.adapt(src.memory, data);
-    const Tensor dst{builder.allocate(data), src.shape, src.needs_diff || gamma_};
+    const Tensor dst{builder.allocate(data), src.shape, src.needs_diff || affine_.gamma};
     builder.add("forward", pd, dnnl::batch_normalization_forward(pd),
                 {{DNNL_ARG_SRC, input},
                  {DNNL_ARG_MEAN, mean},
                  {DNNL_ARG_VARIANCE, variance},
-                 {DNNL_ARG_SCALE, gamma_ ? gamma_->value : dnnl::memory()},
-                 {DNNL_ARG_SHIFT, beta_ ? beta_->value : dnnl::memory()},
+                 {DNNL_ARG_SCALE, affine_.gamma ? affine_.gamma->value : dnnl::memory()},
+                 {DNNL_ARG_SHIFT, affine_.beta ? affine_.beta->value : dnnl::memory()},
                  {DNNL_ARG_WORKSPACE, workspace},
                  {DNNL_ARG_DST, dst.memory}});
     if (!builder.has_backward() || !dst.needs_diff) return {dst, {}};
@@ -72,19 +59,19 @@ class BatchNormalizationLayer : public layers::Layer {
               const auto back =
                   compat::batch_normalization_backward(b.engine(), data, data, epsilon_, flags, pd, b.attributes());
               const Tensor diff_src{b.allocate(data), src.shape, true};
-              const bool takes_shift = beta_ && compat::batch_normalization_backward_takes_shift;
-              const dnnl::memory shift = takes_shift ? beta_->value : dnnl::memory();
+              const bool takes_shift = affine_.beta && compat::batch_normalization_backward_takes_shift;
+              const dnnl::memory shift = takes_shift ? affine_.beta->value : dnnl::memory();
               b.add("backward", back, dnnl::batch_normalization_backward(back),
                     {{DNNL_ARG_SRC, input},
                      {DNNL_ARG_MEAN, mean},
                      {DNNL_ARG_VARIANCE, variance},
-                     {DNNL_ARG_SCALE, gamma_ ? gamma_->value : dnnl::memory()},
+                     {DNNL_ARG_SCALE, affine_.gamma ? affine_.gamma->value : dnnl::memory()},
                      {DNNL_ARG_SHIFT, shift},
                      {DNNL_ARG_WORKSPACE, workspace},
                      {DNNL_ARG_DIFF_DST, b.adapt(diff_dst.memory, data)},
                      {DNNL_ARG_DIFF_SRC, diff_src.memory},
-                     {DNNL_ARG_DIFF_SCALE, gamma_ ? gamma_->diff : dnnl::memory()},
-                     {DNNL_ARG_DIFF_SHIFT, beta_ ? beta_->diff : dnnl::memory()}});
+                     {DNNL_ARG_DIFF_SCALE, affine_.gamma ? affine_.gamma->diff : dnnl::memory()},
+                     {DNNL_ARG_DIFF_SHIFT, affine_.beta ? affine_.beta->diff : dnnl::memory()}});
               return diff_src;
             }};
   }
@@ -106,14 +93,14 @@ class BatchNormalizationLayer : public layers::Layer {
 
   normalization_flags flags_for(const Builder& builder) const {
     auto flags = normalization_flags::none;
-    if (gamma_) flags = flags | normalization_flags::use_scale | normalization_flags::use_shift;
+    if (affine_.gamma) flags = flags | normalization_flags::use_scale | normalization_flags::use_shift;
     if (given_statistics(builder)) flags = flags | normalization_flags::use_global_stats;
     if (relu_follows_ && builder.may_fuse()) flags = flags | normalization_flags::fuse_norm_relu;
     return flags;
   }
 
   std::pair<dnnl::memory, dnnl::memory> statistics_for(Builder& builder) {
-    const Desc desc = onednn::plain_desc({state_.channels()});
+    const Desc desc = onednn::plain_desc({state_.channels});
     const auto wrap = [&](std::vector<float>& values) { return dnnl::memory(desc, builder.engine(), values.data()); };
     if (builder.pass() == Pass::evaluate_population)
       return {wrap(state_.population_mean), wrap(state_.population_variance)};
@@ -163,30 +150,14 @@ class BatchNormalizationLayer : public layers::Layer {
   bool frozen_;
   bool relu_follows_;
   NormalizationState& state_;
-  layers::Parameter* gamma_ = nullptr;
-  layers::Parameter* beta_ = nullptr;
+  Affine affine_;
 };
-
-NormalizationState& add_state(const NormalizationContext& context, bool frozen) {
-  auto state = std::make_unique<NormalizationState>();
-  const Dims& shape = context.layer.src_shape;
-  const auto channels = static_cast<std::size_t>(shape[1]);
-  state->name = context.layer.name;
-  for (auto* zeros : {&state->running_mean, &state->population_mean, &state->batch_mean, &state->evaluated_mean})
-    zeros->assign(channels, 0.0f);
-  for (auto* ones :
-       {&state->running_variance, &state->population_variance, &state->batch_variance, &state->evaluated_variance})
-    ones->assign(channels, 1.0f);
-  state->values_per_image = shape.size() == 4 ? shape[2] * shape[3] : 1;
-  state->frozen = frozen;
-  context.states.push_back(std::move(state));
-  return *context.states.back();
-}
 
 }  // namespace
 
 std::unique_ptr<layers::Layer> make_batch(const NormalizationContext& context, BatchStatistics statistics) {
-  NormalizationState& state = add_state(context, statistics == BatchStatistics::frozen);
+  NormalizationState& state = add_state(context, true);
+  state.frozen = statistics == BatchStatistics::frozen;
   return std::make_unique<BatchNormalizationLayer>(context, statistics, state);
 }
 

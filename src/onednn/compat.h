@@ -13,6 +13,14 @@ namespace bnlab::onednn::compat {
 using Dims = dnnl::memory::dims;
 using Desc = dnnl::memory::desc;
 
+/// Of local response normalization.
+struct LrnConstants {
+  dnnl::memory::dim size;
+  float alpha;
+  float beta;
+  float k;
+};
+
 #if DNNL_VERSION_MAJOR >= 3
 
 inline Dims dims_of(const Desc& desc) { return desc.get_dims(); }
@@ -105,6 +113,31 @@ inline auto batch_normalization_backward(const dnnl::engine& engine, const Desc&
                                                             epsilon, flags, hint, attr);
 }
 
+inline auto layer_normalization_forward(const dnnl::engine& engine, dnnl::prop_kind prop, const Desc& data,
+                                        const Desc& statistics, float epsilon, dnnl::normalization_flags flags,
+                                        const dnnl::primitive_attr& attr) {
+  return dnnl::layer_normalization_forward::primitive_desc(engine, prop, data, data, statistics, epsilon, flags, attr);
+}
+inline auto layer_normalization_backward(const dnnl::engine& engine, const Desc& diff, const Desc& data,
+                                         const Desc& statistics, float epsilon, dnnl::normalization_flags flags,
+                                         const dnnl::layer_normalization_forward::primitive_desc& hint,
+                                         const dnnl::primitive_attr& attr) {
+  return dnnl::layer_normalization_backward::primitive_desc(engine, dnnl::prop_kind::backward, diff, diff, data,
+                                                            statistics, epsilon, flags, hint, attr);
+}
+
+/// dst = src / (k + alpha / size * sum src^2)^beta over `size` neighbouring channels.
+inline auto lrn_forward(const dnnl::engine& engine, dnnl::prop_kind prop, const Desc& data, const LrnConstants& c,
+                        const dnnl::primitive_attr& attr) {
+  return dnnl::lrn_forward::primitive_desc(engine, prop, dnnl::algorithm::lrn_across_channels, data, data, c.size,
+                                           c.alpha, c.beta, c.k, attr);
+}
+inline auto lrn_backward(const dnnl::engine& engine, const Desc& diff, const Desc& data, const LrnConstants& c,
+                         const dnnl::lrn_forward::primitive_desc& hint, const dnnl::primitive_attr& attr) {
+  return dnnl::lrn_backward::primitive_desc(engine, dnnl::algorithm::lrn_across_channels, diff, diff, data, c.size,
+                                            c.alpha, c.beta, c.k, hint, attr);
+}
+
 inline auto binary(const dnnl::engine& engine, dnnl::algorithm algorithm, const Desc& src0, const Desc& src1,
                    const Desc& dst, const dnnl::primitive_attr& attr) {
   return dnnl::binary::primitive_desc(engine, algorithm, src0, src1, dst, attr);
@@ -116,6 +149,7 @@ inline auto concat(const dnnl::engine& engine, int dimension, const std::vector<
 
 /// Whether the backward pass takes the shift as an argument.
 inline constexpr bool batch_normalization_backward_takes_shift = false;
+inline constexpr bool layer_normalization_backward_takes_shift = false;
 
 #else  // 2.6
 
@@ -218,6 +252,35 @@ inline auto batch_normalization_backward(const dnnl::engine& engine, const Desc&
   using Op = dnnl::batch_normalization_backward;
   return Op::primitive_desc(Op::desc(dnnl::prop_kind::backward, diff, data, epsilon, flags), attr, engine, hint);
 }
+
+inline auto layer_normalization_forward(const dnnl::engine& engine, dnnl::prop_kind prop, const Desc& data,
+                                        const Desc& statistics, float epsilon, dnnl::normalization_flags flags,
+                                        const dnnl::primitive_attr& attr) {
+  using Op = dnnl::layer_normalization_forward;
+  return Op::primitive_desc(Op::desc(prop, data, statistics, epsilon, flags), attr, engine);
+}
+inline auto layer_normalization_backward(const dnnl::engine& engine, const Desc& diff, const Desc& data,
+                                         const Desc& statistics, float epsilon, dnnl::normalization_flags flags,
+                                         const dnnl::layer_normalization_forward::primitive_desc& hint,
+                                         const dnnl::primitive_attr& attr) {
+  using Op = dnnl::layer_normalization_backward;
+  return Op::primitive_desc(Op::desc(dnnl::prop_kind::backward, diff, data, statistics, epsilon, flags), attr, engine,
+                            hint);
+}
+
+inline auto lrn_forward(const dnnl::engine& engine, dnnl::prop_kind prop, const Desc& data, const LrnConstants& c,
+                        const dnnl::primitive_attr& attr) {
+  using Op = dnnl::lrn_forward;
+  const Op::desc desc(prop, dnnl::algorithm::lrn_across_channels, data, c.size, c.alpha, c.beta, c.k);
+  return Op::primitive_desc(desc, attr, engine);
+}
+inline auto lrn_backward(const dnnl::engine& engine, const Desc& diff, const Desc& data, const LrnConstants& c,
+                         const dnnl::lrn_forward::primitive_desc& hint, const dnnl::primitive_attr& attr) {
+  using Op = dnnl::lrn_backward;
+  const Op::desc desc(dnnl::algorithm::lrn_across_channels, data, diff, c.size, c.alpha, c.beta, c.k);
+  return Op::primitive_desc(desc, attr, engine, hint);
+}
+
 inline auto binary(const dnnl::engine& engine, dnnl::algorithm algorithm, const Desc& src0, const Desc& src1,
                    const Desc& dst, const dnnl::primitive_attr& attr) {
   return dnnl::binary::primitive_desc(dnnl::binary::desc(algorithm, src0, src1, dst), attr, engine);
@@ -228,6 +291,7 @@ inline auto concat(const dnnl::engine& engine, int dimension, const std::vector<
 }
 
 inline constexpr bool batch_normalization_backward_takes_shift = true;
+inline constexpr bool layer_normalization_backward_takes_shift = true;
 
 #endif
 

@@ -18,13 +18,15 @@ class NormalizationStateProbe : public Probe {
     for (const auto& state : states_) {
       const std::vector<float> gamma = state->gamma ? state->gamma->plain_value() : std::vector<float>();
       const std::vector<float> beta = state->beta ? state->beta->plain_value() : std::vector<float>();
-      const bool has_batch = step > 0 && !state->frozen;
+      const bool has_running = state->has_statistics();
+      const bool has_batch = step > 0 && !state->frozen && has_running;
       const double none = std::numeric_limits<double>::quiet_NaN();
-      for (std::size_t c = 0; c < state->running_mean.size(); ++c) {
+      for (std::size_t c = 0; c < static_cast<std::size_t>(state->channels); ++c) {
         csv_.add(step).add(state->name).add(static_cast<std::int64_t>(c));
         csv_.add(gamma.empty() ? 1.0 : static_cast<double>(gamma[c]))
             .add(beta.empty() ? 0.0 : static_cast<double>(beta[c]));
-        csv_.add(static_cast<double>(state->running_mean[c])).add(static_cast<double>(state->running_variance[c]));
+        csv_.add(has_running ? static_cast<double>(state->running_mean[c]) : none);
+        csv_.add(has_running ? static_cast<double>(state->running_variance[c]) : none);
         csv_.add(has_batch ? static_cast<double>(state->batch_mean[c]) : none);
         csv_.add(has_batch ? static_cast<double>(state->batch_variance[c]) : none);
         csv_.end_row();

@@ -43,7 +43,7 @@ Evaluator::Evaluator(network::Network& network, const data::Dataset& dataset, co
     }
   }
   const bool measures = std::find(statistics_.begin(), statistics_.end(), Statistics::precise) != statistics_.end();
-  if (measures && network.has_normalization()) executable(Pass::evaluate_batch, config.training.batch_size);
+  if (measures && network.has_population_statistics()) executable(Pass::evaluate_batch, config.training.batch_size);
   indices_.resize(static_cast<std::size_t>(largest));
   std::iota(indices_.begin(), indices_.end(), 0u);
 }
@@ -69,6 +69,7 @@ network::Executable& Evaluator::executable(Pass pass, std::int64_t batch_size) {
 }
 
 std::vector<EvaluationRow> Evaluator::evaluate(std::int64_t step) {
+  for (auto& [key, program] : executables_) program->set_step(step, config_.training.steps);
   std::vector<EvaluationRow> rows;
   for (const Statistics statistics : statistics_) {
     if (statistics == Statistics::running) network_.use_running_statistics();
@@ -102,7 +103,7 @@ EvaluationRow Evaluator::evaluate(const data::Split& split, const std::string& n
 
 // The same training batches at every evaluation, drawn apart from the order in which training visits them.
 void Evaluator::measure_precise_statistics() {
-  if (!network_.has_normalization()) return;
+  if (!network_.has_population_statistics()) return;
   const std::int64_t batch = config_.training.batch_size;
   data::BatchOrder order(config_.training.seed, dataset_.train.size(), batch, RandomPurpose::precise_statistics);
   network::Executable& program = executable(Pass::evaluate_batch, batch);

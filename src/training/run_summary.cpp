@@ -50,20 +50,20 @@ Json best_metrics(const Progress& progress) {
 Json provenance(const RunSummary& summary, const RunOptions& options) {
   const BuildInfo build = build_info();
   Json json = {{"bnlab", build.version},
-          {"git_revision", build.git_revision},
-          {"git_dirty", build.git_dirty},
-          {"compiler", build.compiler},
-          {"build_type", build.build_type},
-          {"onednn", network::onednn_version()},
-          {"cpu", cpu_model()},
-          {"isa", network::onednn_isa()},
-          {"threads", options.threads},
-          {"host", host_name()},
-          {"dataset", summary.dataset},
-          {"dataset_sha256", summary.dataset_sha256},
-          {"train_examples", summary.train_examples},
-          {"command_line", options.command_line},
-          {"start_time", summary.start_time}};
+               {"git_revision", build.git_revision},
+               {"git_dirty", build.git_dirty},
+               {"compiler", build.compiler},
+               {"build_type", build.build_type},
+               {"onednn", network::onednn_version()},
+               {"cpu", cpu_model()},
+               {"isa", network::onednn_isa()},
+               {"threads", options.threads},
+               {"host", host_name()},
+               {"dataset", summary.dataset},
+               {"dataset_sha256", summary.dataset_sha256},
+               {"train_examples", summary.train_examples},
+               {"command_line", options.command_line},
+               {"start_time", summary.start_time}};
   if (!summary.initial_weights_sha256.empty()) json["initial_weights_sha256"] = summary.initial_weights_sha256;
   return json;
 }

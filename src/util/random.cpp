@@ -8,47 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "util/target_clones.h"
-
 namespace bnlab {
-namespace {
-
-constexpr std::size_t lanes = 16;  // blocks that philox_lanes computes side by side
-
-/// Philox4x32-10 of `lanes` counters that follow on `first_block`; Random123 computes one at a time.
-BNLAB_TARGET_CLONES
-void philox_lanes(std::uint64_t seed, std::uint32_t purpose, std::uint32_t substream, std::uint64_t first_block,
-                  std::uint32_t* __restrict words) {
-  std::uint32_t a[lanes], b[lanes], c[lanes], d[lanes];
-  for (std::size_t i = 0; i < lanes; ++i) {
-    a[i] = static_cast<std::uint32_t>(first_block + i);
-    b[i] = static_cast<std::uint32_t>((first_block + i) >> 32);
-    c[i] = substream;
-    d[i] = purpose;
-  }
-  auto key0 = static_cast<std::uint32_t>(seed);
-  auto key1 = static_cast<std::uint32_t>(seed >> 32);
-  for (int round = 0; round < 10; ++round) {
-    for (std::size_t i = 0; i < lanes; ++i) {
-      const std::uint64_t first = std::uint64_t{PHILOX_M4x32_0} * a[i];
-      const std::uint64_t second = std::uint64_t{PHILOX_M4x32_1} * c[i];
-      a[i] = static_cast<std::uint32_t>(second >> 32) ^ b[i] ^ key0;
-      b[i] = static_cast<std::uint32_t>(second);
-      c[i] = static_cast<std::uint32_t>(first >> 32) ^ d[i] ^ key1;
-      d[i] = static_cast<std::uint32_t>(first);
-    }
-    key0 += PHILOX_W32_0;
-    key1 += PHILOX_W32_1;
-  }
-  for (std::size_t i = 0; i < lanes; ++i) {
-    words[4 * i] = a[i];
-    words[4 * i + 1] = b[i];
-    words[4 * i + 2] = c[i];
-    words[4 * i + 3] = d[i];
-  }
-}
-
-}  // namespace
 
 RandomStream::RandomStream(std::uint64_t seed, RandomPurpose purpose, std::uint32_t substream)
     : seed_(seed), purpose_(static_cast<std::uint32_t>(purpose)), substream_(substream) {}
@@ -113,20 +73,6 @@ std::uint32_t RandomStream::substream_of(std::string_view name) {
   std::uint32_t hash = 2166136261u;
   for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
   return hash;
-}
-
-void random_words(std::uint64_t seed, RandomPurpose purpose, std::uint32_t substream, std::uint64_t first_block,
-                  std::span<std::uint32_t> words) {
-  const auto number = static_cast<std::uint32_t>(purpose);
-  while (words.size() >= 4 * lanes) {
-    philox_lanes(seed, number, substream, first_block, words.data());
-    first_block += lanes;
-    words = words.subspan(4 * lanes);
-  }
-  if (words.empty()) return;
-  std::uint32_t last[4 * lanes];
-  philox_lanes(seed, number, substream, first_block, last);
-  std::copy_n(last, words.size(), words.begin());
 }
 
 }  // namespace bnlab

@@ -55,13 +55,15 @@ using Values = std::map<std::string, Array>;  // "weights", ...
 /// A training program of one layer called "layer1", with its parameters.
 class LayerRun {
  public:
-  /// Shapes with the batch. Requires that the layer has a backward pass.
-  LayerRun(const MakeLayer& make, Shape src_shape, Layout layout, onednn::Pass pass = onednn::Pass::train)
+  /// Shapes with the batch. Requires that the layer has a backward pass. `state` outlives the run; null: one of its
+  /// own.
+  LayerRun(const MakeLayer& make, Shape src_shape, Layout layout, onednn::Pass pass = onednn::Pass::train,
+           const onednn::RunState* state = nullptr)
       : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_), parameters_(engine_), src_shape_(std::move(src_shape)) {
     Shape one = src_shape_;
     one[0] = 1;
     layer_ = make({"layer1", one, parameters_});
-    onednn::Builder builder(engine_, pass);
+    onednn::Builder builder(engine_, pass, state);
     builder.enter("layer1");
     src_ = builder.allocate_kept(onednn::plain_desc(src_shape_));
     const layers::Forward forward =

@@ -1,5 +1,5 @@
 #pragma once
-// A batch normalization by itself.
+// A normalization by itself.
 
 #include "layers/layer_testing.h"
 #include "normalization/normalization.h"
@@ -12,16 +12,24 @@ struct NormalizationRun {
   normalization::NormalizationStates states;
   LayerRun run;
 
-  NormalizationRun(const config::NormalizationConfig& normalization, const Shape& shape, Layout layout)
+  /// `state` outlives the run; null: one of its own.
+  NormalizationRun(const config::NormalizationConfig& normalization, const Shape& shape, Layout layout,
+                   onednn::Pass pass = onednn::Pass::train, const onednn::RunState* state = nullptr)
       : config(normalization),
         run(
             [this](const auto& context) {
               return normalization::make_normalization({context, config, states, false});
             },
-            shape, layout) {}
+            shape, layout, pass, state) {}
 
   normalization::NormalizationState& state() { return *states.front(); }
 };
+
+inline config::NormalizationConfig config_of(config::NormalizationType type) {
+  config::NormalizationConfig config;
+  config.type = type;
+  return config;
+}
 
 inline Array state_array(const std::vector<float>& values) {
   return reference::from_floats({static_cast<std::int64_t>(values.size())}, values);

@@ -1,9 +1,14 @@
 #pragma once
 // Batch normalization (Ioffe and Szegedy 2015, section 3): with the batch's own statistics, with frozen ones, and the
-// averages of statistics that inference uses. gamma and beta: (C), null where there is no affine part (1 and 0).
+// averages of statistics that inference uses; and its relatives, which take their statistics over other sets of values,
+// with other norms, or correct them. gamma and beta: (C), null where there is no affine part (1 and 0).
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
+#include <map>
+#include <vector>
 
 #include "reference/array.h"
 
@@ -137,6 +142,219 @@ inline void update_running_statistics(Array& running_mean, Array& running_varian
                                       double decay, bool unbiased) {
   update_running_average(running_mean, batch.mean, decay);
   update_running_average(running_variance, unbiased ? unbiased_variance(batch) : batch.variance, decay);
+}
+
+// ---- statistics over other sets of values --------------------------------------------------------------------------
+
+/// The number of the set that the value of image n, channel c and position p (of H * W) shares its statistics with.
+using SetOf = std::function<std::int64_t(std::int64_t n, std::int64_t c, std::int64_t p)>;
+
+/// Ghost batches (Hoffer et al. 2017): the images in turn, `images` at a time, each channel by itself.
+inline SetOf virtual_batches(std::int64_t images) {
+  return [=](std::int64_t n, std::int64_t c, std::int64_t) { return n / images * 1000000 + c; };
+}
+/// Group normalization (Wu & He 2018); 1 group: layer, as many as channels: instance normalization.
+inline SetOf channel_groups(std::int64_t channels, std::int64_t groups) {
+  return [=](std::int64_t n, std::int64_t c, std::int64_t) { return n * groups + c / (channels / groups); };
+}
+/// Layer normalization over the channels of each position.
+inline SetOf positions() {
+  return [](std::int64_t n, std::int64_t, std::int64_t p) { return n * 1000000 + p; };
+}
+
+/// The offsets of src's values, set by set.
+inline std::map<std::int64_t, std::vector<std::size_t>> members_of(const Shape& shape, const SetOf& set_of) {
+  const std::int64_t channels = shape[1], pixels = volume(shape) / (shape[0] * channels);
+  std::map<std::int64_t, std::vector<std::size_t>> members;
+  for (std::int64_t i = 0; i < volume(shape); ++i)
+    members[set_of(i / (pixels * channels), i / pixels % channels, i % pixels)].push_back(static_cast<std::size_t>(i));
+  return members;
+}
+
+/// dst = gamma * (src - mean) / sqrt(variance + epsilon) + beta, mean and biased variance over each set.
+inline Array set_norm_forward(const Array& src, const SetOf& set_of, const Array* gamma, const Array* beta,
+                              double epsilon) {
+  Array x_hat = zeros(src.shape), dst = zeros(src.shape);
+  for (const auto& [set, members] : members_of(src.shape, set_of)) {
+    const double m = static_cast<double>(members.size());
+    double mean = 0.0, variance = 0.0;
+    for (const std::size_t i : members) mean += src.values[i] / m;
+    for (const std::size_t i : members) variance += (src.values[i] - mean) * (src.values[i] - mean) / m;
+    for (const std::size_t i : members) x_hat.values[i] = (src.values[i] - mean) / std::sqrt(variance + epsilon);
+  }
+  for_each_in_channel(src.shape, [&](std::int64_t c, std::int64_t i) {
+    dst.values[i] = (gamma ? gamma->values[c] : 1.0) * x_hat.values[i] + (beta ? beta->values[c] : 0.0);
+  });
+  return dst;
+}
+
+/// d loss / d x of each set from d = d loss / d x_hat, written as the Jacobian of (x - mean) / sqrt(variance +
+/// epsilon): diff_src_i = sum_j d_j [ (delta_ij - 1/m) r - u_i u_j r^3 / m ], u = x - mean, r = 1 / sqrt(variance +
+/// epsilon).
+inline NormalizationGradients set_norm_backward(const Array& src, const Array& diff_dst, const SetOf& set_of,
+                                                const Array* gamma, double epsilon) {
+  require_shape(diff_dst, src.shape, "normalization diff_dst");
+  const Array x_hat = set_norm_forward(src, set_of, nullptr, nullptr, epsilon);
+  NormalizationGradients gradients{zeros(src.shape), zeros({src.dim(1)}), zeros({src.dim(1)})};
+  Array d = diff_dst;
+  for_each_in_channel(src.shape, [&](std::int64_t c, std::int64_t i) {
+    gradients.diff_gamma.values[c] += diff_dst.values[i] * x_hat.values[i];
+    gradients.diff_beta.values[c] += diff_dst.values[i];
+    d.values[i] *= gamma ? gamma->values[c] : 1.0;
+  });
+  for (const auto& [set, members] : members_of(src.shape, set_of)) {
+    const double m = static_cast<double>(members.size());
+    double mean = 0.0, variance = 0.0, sum_d = 0.0, sum_du = 0.0;
+    for (const std::size_t i : members) mean += src.values[i] / m;
+    for (const std::size_t i : members) variance += (src.values[i] - mean) * (src.values[i] - mean) / m;
+    for (const std::size_t i : members) sum_d += d.values[i], sum_du += d.values[i] * (src.values[i] - mean);
+    const double r = 1.0 / std::sqrt(variance + epsilon);
+    for (const std::size_t i : members)
+      gradients.diff_src.values[i] = (d.values[i] - sum_d / m) * r - (src.values[i] - mean) * sum_du * r * r * r / m;
+  }
+  return gradients;
+}
+
+// ---- other norms ---------------------------------------------------------------------------------------------------
+
+enum class Norm { l1, l2, linf };
+
+/// Of each channel: the mean, and s^2 in place of the variance, s = mean |u|, sqrt(mean u^2) or max |u|, u = x - mean.
+inline Statistics lp_statistics(const Array& src, Norm norm) {
+  Statistics statistics = batch_statistics(src);
+  if (norm == Norm::l2) return statistics;
+  const double m = static_cast<double>(statistics.values);
+  Array s = zeros({src.dim(1)});
+  for_each_in_channel(src.shape, [&](std::int64_t c, std::int64_t i) {
+    const double distance = std::abs(src.values[i] - statistics.mean.values[c]);
+    s.values[c] = norm == Norm::l1 ? s.values[c] + distance / m : std::max(s.values[c], distance);
+  });
+  for (std::size_t c = 0; c < s.values.size(); ++c) statistics.variance.values[c] = s.values[c] * s.values[c];
+  return statistics;
+}
+
+/// dst = gamma * (src - mean) / sqrt(s^2 + epsilon) + beta.
+inline Normalized lp_norm_forward(const Array& src, Norm norm, const Array* gamma, const Array* beta, double epsilon) {
+  return batch_norm_frozen_forward(src, lp_statistics(src, norm), gamma, beta, epsilon);
+}
+
+/// With the chain rule through s and the mean: diff_s = -sum d u s r^3, d_u = d r + diff_s ds/du, and diff_src = d_u
+/// less its mean. ds/du_i = sign(u_i) / m for l1, u_i / (m s) for l2, sign(u_i) at the first of the largest for linf.
+inline NormalizationGradients lp_norm_backward(const Array& src, const Array& diff_dst, Norm norm, const Array* gamma,
+                                               double epsilon) {
+  const Statistics statistics = lp_statistics(src, norm);
+  NormalizationGradients gradients = batch_norm_frozen_backward(src, diff_dst, statistics, gamma, epsilon);
+  const std::int64_t channels = src.dim(1);
+  const double m = static_cast<double>(statistics.values);
+  const auto u = [&](std::int64_t c, std::int64_t i) { return src.values[i] - statistics.mean.values[c]; };
+  Array diff_s = zeros({channels}), mean_diff = zeros({channels});
+  std::vector<std::int64_t> peak(static_cast<std::size_t>(channels), -1);
+  for_each_in_channel(src.shape, [&](std::int64_t c, std::int64_t i) {
+    const double s = std::sqrt(statistics.variance.values[c]);
+    diff_s.values[c] -= gradients.diff_src.values[i] * u(c, i) * s / (s * s + epsilon);
+    if (peak[c] < 0 || std::abs(u(c, i)) > std::abs(u(c, peak[c]))) peak[c] = i;
+  });
+  for_each_in_channel(src.shape, [&](std::int64_t c, std::int64_t i) {
+    const double s = std::sqrt(statistics.variance.values[c]), x = u(c, i);
+    const double sign = x > 0.0 ? 1.0 : x < 0.0 ? -1.0 : 0.0;
+    double slope = 0.0;
+    if (norm == Norm::l1) slope = sign / m;
+    if (norm == Norm::l2) slope = s > 0.0 ? x / (m * s) : 0.0;
+    if (norm == Norm::linf) slope = i == peak[c] ? sign : 0.0;
+    gradients.diff_src.values[i] += diff_s.values[c] * slope;
+    mean_diff.values[c] += gradients.diff_src.values[i] / m;
+  });
+  for_each_in_channel(src.shape,
+                      [&](std::int64_t c, std::int64_t i) { gradients.diff_src.values[i] -= mean_diff.values[c]; });
+  return gradients;
+}
+
+// ---- batch renormalization (Ioffe 2017) ----------------------------------------------------------------------------
+
+/// r and d for each channel, constants for the gradient.
+struct Correction {
+  Array r;
+  Array d;
+};
+
+/// Equation 3 and its clipping, sigma = sqrt(variance + epsilon) of batch and running statistics alike.
+inline Correction renorm_correction(const Statistics& batch, const Statistics& running, double r_max, double d_max,
+                                    double epsilon) {
+  Correction correction{zeros(batch.mean.shape), zeros(batch.mean.shape)};
+  for (std::size_t c = 0; c < batch.mean.values.size(); ++c) {
+    const double sigma = std::sqrt(running.variance.values[c] + epsilon);
+    const double r = std::sqrt(batch.variance.values[c] + epsilon) / sigma;
+    const double d = (batch.mean.values[c] - running.mean.values[c]) / sigma;
+    correction.r.values[c] = std::min(std::max(r, 1.0 / r_max), r_max);
+    correction.d.values[c] = std::min(std::max(d, -d_max), d_max);
+  }
+  return correction;
+}
+
+/// dst = gamma * (r x_hat + d) + beta.
+inline Array renorm_forward(const Array& src, const Correction& correction, const Array* gamma, const Array* beta,
+                            double epsilon) {
+  Array dst = batch_norm_forward(src, &correction.r, &correction.d, epsilon).dst;
+  for_each_in_channel(src.shape, [&](std::int64_t c, std::int64_t i) {
+    dst.values[i] = (gamma ? gamma->values[c] : 1.0) * dst.values[i] + (beta ? beta->values[c] : 0.0);
+  });
+  return dst;
+}
+
+/// Batch normalization's gradient with d loss / d x_hat = diff_dst gamma r; diff_gamma = sum diff_dst (r x_hat + d).
+inline NormalizationGradients renorm_backward(const Array& src, const Array& diff_dst, const Correction& correction,
+                                              const Array* gamma, double epsilon) {
+  Array scale = correction.r;
+  for (std::size_t c = 0; gamma && c < scale.values.size(); ++c) scale.values[c] *= gamma->values[c];
+  NormalizationGradients gradients = batch_norm_backward(src, diff_dst, &scale, epsilon);
+  for (std::size_t c = 0; c < scale.values.size(); ++c)
+    gradients.diff_gamma.values[c] = correction.r.values[c] * gradients.diff_gamma.values[c] +
+                                     correction.d.values[c] * gradients.diff_beta.values[c];
+  return gradients;
+}
+
+// ---- local response normalization (Krizhevsky et al. 2012, 3.3) ----------------------------------------------------
+
+struct LocalResponseOptions {
+  std::int64_t size = 5;  // odd
+  double alpha = 1e-4, beta = 0.75, k = 1.0;
+};
+
+/// k + alpha / size * the sum of squares over the `size` channels around each, those that there are.
+inline Array local_response_base(const Array& src, const LocalResponseOptions& options) {
+  const std::int64_t channels = src.dim(1), pixels = src.size() / (src.dim(0) * channels), half = options.size / 2;
+  Array base = full(src.shape, options.k);
+  for_each_in_channel(src.shape, [&](std::int64_t c, std::int64_t i) {
+    for (std::int64_t other = std::max<std::int64_t>(0, c - half); other <= std::min(channels - 1, c + half); ++other) {
+      const double x = src.values[i + (other - c) * pixels];
+      base.values[i] += options.alpha / static_cast<double>(options.size) * x * x;
+    }
+  });
+  return base;
+}
+
+/// dst = src / base^beta.
+inline Array local_response_forward(const Array& src, const LocalResponseOptions& options) {
+  Array dst = local_response_base(src, options);
+  for (std::size_t i = 0; i < dst.values.size(); ++i)
+    dst.values[i] = src.values[i] / std::pow(dst.values[i], options.beta);
+  return dst;
+}
+
+inline Array local_response_backward(const Array& src, const Array& diff_dst, const LocalResponseOptions& options) {
+  const std::int64_t channels = src.dim(1), pixels = src.size() / (src.dim(0) * channels), half = options.size / 2;
+  const Array base = local_response_base(src, options);
+  Array diff_src = zeros(src.shape);
+  for_each_in_channel(src.shape, [&](std::int64_t c, std::int64_t i) {
+    diff_src.values[i] += diff_dst.values[i] / std::pow(base.values[i], options.beta);
+    for (std::int64_t other = std::max<std::int64_t>(0, c - half); other <= std::min(channels - 1, c + half); ++other) {
+      const std::int64_t j = i + (other - c) * pixels;
+      diff_src.values[j] -= diff_dst.values[i] * src.values[i] * options.beta *
+                            std::pow(base.values[i], -options.beta - 1.0) * 2.0 * options.alpha /
+                            static_cast<double>(options.size) * src.values[j];
+    }
+  });
+  return diff_src;
 }
 
 }  // namespace bnlab::reference

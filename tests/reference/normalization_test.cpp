@@ -1,4 +1,4 @@
-// The batch normalization references: central differences, known values, and what the gradient must satisfy.
+// The references of the normalizations: central differences, known values, and what the gradient must satisfy.
 
 #include "reference/normalization.h"
 
@@ -45,9 +45,9 @@ class ReferenceNormalization : public testing::TestWithParam<Shape> {
 
   /// Expects the gradients of dot(forward(), diff_dst) with respect to src, gamma and beta.
   template <typename Forward>
-  void expect_gradients(const Forward& forward, const NormalizationGradients& gradients) {
+  void expect_gradients(const Forward& forward, const NormalizationGradients& gradients, double h = 1e-3) {
     const auto objective = [&] { return dot(forward(), diff_dst); };
-    expect_close(gradients.diff_src, numeric_gradient(objective, src));
+    expect_close(gradients.diff_src, numeric_gradient(objective, src, h));
     expect_close(gradients.diff_gamma, numeric_gradient(objective, gamma));
     expect_close(gradients.diff_beta, numeric_gradient(objective, beta));
   }
@@ -100,6 +100,60 @@ TEST_P(ReferenceNormalization, FrozenForwardWithTheBatchStatisticsIsTheTrainingF
             batch_norm_forward(src, &gamma, &beta, kEpsilon).dst.values);
 }
 
+TEST_P(ReferenceNormalization, GradientsOverOtherSets) {
+  const std::int64_t channels = src.dim(1);
+  for (const SetOf& sets : {virtual_batches(1), virtual_batches(2), virtual_batches(100), channel_groups(channels, 1),
+                            channel_groups(channels, channels), positions()})
+    expect_gradients([&] { return set_norm_forward(src, sets, &gamma, &beta, kEpsilon); },
+                     set_norm_backward(src, diff_dst, sets, &gamma, kEpsilon));
+}
+
+TEST_P(ReferenceNormalization, OneVirtualBatchIsBatchNormalization) {
+  const SetOf sets = virtual_batches(100);
+  EXPECT_LE(max_relative_error(set_norm_forward(src, sets, &gamma, &beta, kEpsilon),
+                               batch_norm_forward(src, &gamma, &beta, kEpsilon).dst),
+            1e-12);
+  expect_close(set_norm_backward(src, diff_dst, sets, &gamma, kEpsilon).diff_src,
+               batch_norm_backward(src, diff_dst, &gamma, kEpsilon).diff_src);
+}
+
+TEST_P(ReferenceNormalization, LpGradients) {
+  // Of two values either is the farther one, as they are moved: no derivative there.
+  const bool has_peak = src.size() != 2 * src.dim(1);
+  for (const Norm norm : {Norm::l1, Norm::l2, Norm::linf})
+    if (norm != Norm::linf || has_peak)
+      expect_gradients([&] { return lp_norm_forward(src, norm, &gamma, &beta, kEpsilon).dst; },
+                       lp_norm_backward(src, diff_dst, norm, &gamma, kEpsilon), 1e-4);  // no kink so near
+}
+
+TEST_P(ReferenceNormalization, LpGradientOfL2IsBatchNormalizations) {
+  expect_close(lp_norm_backward(src, diff_dst, Norm::l2, &gamma, kEpsilon).diff_src,
+               batch_norm_backward(src, diff_dst, &gamma, kEpsilon).diff_src);
+}
+
+// The correction stays what it was when the source moves.
+TEST_P(ReferenceNormalization, RenormGradients) {
+  const Correction correction = renorm_correction(batch_statistics(src), frozen, 1.5, 0.5, kEpsilon);
+  expect_gradients([&] { return renorm_forward(src, correction, &gamma, &beta, kEpsilon); },
+                   renorm_backward(src, diff_dst, correction, &gamma, kEpsilon));
+}
+
+// Ioffe 2017, equation 1: without clipping, training normalizes with the running statistics.
+TEST_P(ReferenceNormalization, RenormWithoutLimitsIsFrozen) {
+  const Correction correction = renorm_correction(batch_statistics(src), frozen, 1e9, 1e9, kEpsilon);
+  EXPECT_LE(max_relative_error(renorm_forward(src, correction, &gamma, &beta, kEpsilon),
+                               batch_norm_frozen_forward(src, frozen, &gamma, &beta, kEpsilon).dst),
+            1e-10);
+}
+
+TEST_P(ReferenceNormalization, LocalResponseGradients) {
+  for (const LocalResponseOptions& options :
+       {LocalResponseOptions{}, LocalResponseOptions{3, 0.5, 0.75, 2.0}, LocalResponseOptions{1, 1.0, 1.5, 0.5}}) {
+    const auto objective = [&] { return dot(local_response_forward(src, options), diff_dst); };
+    expect_close(local_response_backward(src, diff_dst, options), numeric_gradient(objective, src));
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Shapes, ReferenceNormalization,
                          testing::Values(Shape{1, 1}, Shape{5, 1}, Shape{2, 3}, Shape{1, 17}, Shape{4, 17},
                                          Shape{3, 100}, Shape{1, 1, 1, 1}, Shape{1, 3, 1, 1}, Shape{1, 2, 3, 2},
@@ -136,6 +190,28 @@ TEST(ReferenceNormalizationKnown, ChannelsOfImagesPoolOverPixels) {
   EXPECT_DOUBLE_EQ(statistics.variance.values[0], 3.5);
   EXPECT_DOUBLE_EQ(statistics.variance.values[1], 350.0);
   EXPECT_EQ(statistics.values, 4);
+}
+
+TEST(ReferenceNormalizationKnown, NormsOfTheCentredValues) {
+  const Array src{{4, 1}, {1, 2, 3, 6}};  // mean 3: -2 -1 0 3
+  EXPECT_EQ(lp_statistics(src, Norm::l1).variance.values[0], 1.5 * 1.5);
+  EXPECT_EQ(lp_statistics(src, Norm::l2).variance.values[0], 3.5);
+  EXPECT_EQ(lp_statistics(src, Norm::linf).variance.values[0], 9.0);
+}
+
+TEST(ReferenceNormalizationKnown, CorrectionIsClippedBothWays) {
+  const Statistics batch{{{4}, {1, -1, 9, -9}}, {{4}, {4, 1, 100, 0.01}}, 8}, running{zeros({4}), full({4}, 1.0), 0};
+  const Correction correction = renorm_correction(batch, running, 3.0, 5.0, 0.0);
+  EXPECT_EQ(correction.r.values, (std::vector<double>{2, 1, 3, 1.0 / 3.0}));
+  EXPECT_EQ(correction.d.values, (std::vector<double>{1, -1, 5, -5}));
+}
+
+TEST(ReferenceNormalizationKnown, LocalResponseSumsNeighboursThatExist) {
+  const Array src{{1, 3}, {1, 2, 3}};
+  const Array dst = local_response_forward(src, {3, 3.0, 1.0, 1.0});
+  EXPECT_DOUBLE_EQ(dst.values[0], 1.0 / 6.0);  // 1 + 1 + 4
+  EXPECT_DOUBLE_EQ(dst.values[1], 2.0 / 15.0);
+  EXPECT_DOUBLE_EQ(dst.values[2], 3.0 / 14.0);
 }
 
 TEST(ReferenceNormalizationKnown, OneValueAChannelGivesBetaAndNoGradient) {

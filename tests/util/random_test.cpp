@@ -55,19 +55,19 @@ TEST(Random, StreamIsPhiloxOfBlockSubstreamAndPurposeUnderTheSeed) {
     ASSERT_EQ(next_block(stream), naive_philox({block, 0, 0x13198a2e, 4}, {0xa4093822, 0x299f31d0})) << block;
 }
 
-// The words of a stream, from any block on, across the end of the counter's lower half too.
+// The words of a stream, from any of them on, across the end of the counter's lower half too.
 TEST(Random, ManyWordsAtATimeAreThoseOfTheStream) {
-  const std::uint64_t seed = 0x299f31d0a4093822ull;
-  for (const std::uint64_t first : {0ull, 5ull, 0xfffffff0ull, 7ull << 32})
+  const BulkRandom random(0x299f31d0a4093822ull, RandomPurpose::dropout, 0x13198a2e);
+  for (const std::uint64_t first : {0ull, 1ull, 6ull, 20ull, 0x3ffffffc2ull, 7ull << 34})
     for (const std::size_t count : {0u, 1u, 3u, 4u, 63u, 64u, 65u, 1000u}) {
       std::vector<std::uint32_t> words(count + 1, 12345u);
-      random_words(seed, RandomPurpose::dropout, 0x13198a2e, first, std::span(words).first(count));
+      random.words(first, std::span(words).first(count));
       for (std::size_t i = 0; i < count; ++i) {
-        const std::uint64_t block = first + i / 4;
+        const std::uint64_t block = (first + i) / 4;
         const Words expected =
             naive_philox({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), 0x13198a2e, 3},
                          {0xa4093822, 0x299f31d0});
-        ASSERT_EQ(words[i], expected[i % 4]) << first << " " << i;
+        ASSERT_EQ(words[i], expected[(first + i) % 4]) << first << " " << i;
       }
       EXPECT_EQ(words[count], 12345u);
     }

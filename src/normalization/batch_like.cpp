@@ -1,0 +1,28 @@
+#include "normalization/batch_like.h"
+
+#include "normalization/batch.h"
+
+namespace bnlab::normalization {
+
+using layers::Builder;
+using layers::Forward;
+using layers::Tensor;
+
+BatchLikeLayer::BatchLikeLayer(const NormalizationContext& context, const char* type)
+    : Layer(context.layer.name, type, context.layer.src_shape, context.layer.src_shape),
+      parameters_(context.layer.parameters),
+      epsilon_(context.config.epsilon),
+      with_population_(make_batch(context, BatchStatistics::of_batch)),
+      state_(*context.states.back()),
+      affine_{state_.gamma, state_.beta} {}
+
+Forward BatchLikeLayer::build(Builder& builder, const Tensor& src) {
+  if (builder.pass() == onednn::Pass::evaluate_population) return with_population_->build(builder, src);
+  lay_out(parameters_, affine_);
+  MomentOptions options = moments(builder, src.shape[0]);
+  options.epsilon = epsilon_;
+  options.outputs = outputs_for(builder.pass(), state_);
+  return build_moments(builder, src, affine_, std::move(options));
+}
+
+}  // namespace bnlab::normalization

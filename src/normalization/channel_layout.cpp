@@ -1,0 +1,30 @@
+#include "normalization/channel_layout.h"
+
+namespace bnlab::normalization {
+
+using onednn::Desc;
+using onednn::Dims;
+using Tag = dnnl::memory::format_tag;
+
+std::optional<ChannelLayout> channel_layout(const Desc& desc, const Dims& shape) {
+  Dims image = shape;
+  image.resize(4, 1);
+  const std::int64_t images = image[0], channels = image[1], pixels = image[2] * image[3];
+  const auto tagged = [&](Tag tag) { return Desc(image, dnnl::memory::data_type::f32, tag); };
+  const auto blocks_of = [&](std::int64_t lanes) {
+    return ChannelLayout{images, channels, (channels + lanes - 1) / lanes, pixels, lanes};
+  };
+  const bool is_plain = desc == onednn::plain_desc(shape) || desc == onednn::plain_desc(image);
+  if (is_plain && pixels > 1) return ChannelLayout{images, channels, channels, pixels, 1};
+  if (is_plain || desc == tagged(Tag::nhwc)) return ChannelLayout{images, channels, 1, pixels, channels};
+  if (desc == tagged(Tag::nChw16c)) return blocks_of(16);
+  if (desc == tagged(Tag::nChw8c)) return blocks_of(8);
+  return std::nullopt;
+}
+
+Desc kernel_desc(const onednn::Tensor& tensor) {
+  const Desc desc = tensor.memory.get_desc();
+  return channel_layout(desc, tensor.shape) ? desc : onednn::plain_desc(tensor.shape);
+}
+
+}  // namespace bnlab::normalization

@@ -1,0 +1,94 @@
+#include "normalization/layer_norm.h"
+
+#include "normalization/channel_layout.h"
+#include "normalization/group.h"
+
+namespace bnlab::normalization {
+namespace {
+
+namespace compat = onednn::compat;
+using dnnl::normalization_flags;
+using layers::Builder;
+using layers::Dims;
+using layers::Forward;
+using layers::Tensor;
+using onednn::Desc;
+
+/// Positions are the rows of a matrix (N H W, C), which channels-last memory is.
+class PositionLayer : public layers::Layer {
+ public:
+  explicit PositionLayer(const NormalizationContext& context)
+      : Layer(context.layer.name, "layer", context.layer.src_shape, context.layer.src_shape),
+        parameters_(context.layer.parameters),
+        epsilon_(static_cast<float>(context.config.epsilon)),
+        state_(add_state(context, false)),
+        affine_{state_.gamma, state_.beta} {
+    require_two_values(context, state_.channels, "layer");
+  }
+
+  Forward build(Builder& builder, const Tensor& src) override {
+    lay_out(parameters_, affine_);
+    const Desc data = channels_last(src);
+    const Desc rows = onednn::plain_desc({src.shape[0] * state_.values_per_image, state_.channels});
+    const Desc statistics = onednn::plain_desc({src.shape[0] * state_.values_per_image});
+    const auto flags =
+        affine_.gamma ? normalization_flags::use_scale | normalization_flags::use_shift : normalization_flags::none;
+    const auto pd = compat::layer_normalization_forward(builder.engine(), builder.prop_kind(), rows, statistics,
+                                                        epsilon_, flags, builder.attributes());
+    const dnnl::memory input = builder.view(builder.adapt(src.memory, data), rows);
+    const Tensor dst{builder.allocate(data), src.shape, src.needs_diff || affine_.gamma};
+    const bool trains = builder.has_backward();  // only then are the statistics an output
+    const dnnl::memory mean = trains ? builder.allocate(statistics) : dnnl::memory();
+    const dnnl::memory variance = trains ? builder.allocate(statistics) : dnnl::memory();
+    builder.add("forward", pd, dnnl::layer_normalization_forward(pd),
+                {{DNNL_ARG_SRC, input},
+                 {DNNL_ARG_MEAN, mean},
+                 {DNNL_ARG_VARIANCE, variance},
+                 {DNNL_ARG_SCALE, affine_.gamma ? affine_.gamma->value : dnnl::memory()},
+                 {DNNL_ARG_SHIFT, affine_.beta ? affine_.beta->value : dnnl::memory()},
+                 {DNNL_ARG_DST, builder.view(dst.memory, rows)}});
+    if (!trains || !dst.needs_diff) return {dst, {}};
+    return {dst, [=, this](Builder& b, const Tensor& diff_dst) {
+              const auto back = compat::layer_normalization_backward(b.engine(), rows, rows, statistics, epsilon_,
+                                                                     flags, pd, b.attributes());
+              const Tensor diff_src{b.allocate(data), src.shape, true};
+              const bool takes_shift = affine_.beta && compat::layer_normalization_backward_takes_shift;
+              b.add("backward", back, dnnl::layer_normalization_backward(back),
+                    {{DNNL_ARG_SRC, input},
+                     {DNNL_ARG_MEAN, mean},
+                     {DNNL_ARG_VARIANCE, variance},
+                     {DNNL_ARG_SCALE, affine_.gamma ? affine_.gamma->value : dnnl::memory()},
+                     {DNNL_ARG_SHIFT, takes_shift ? affine_.beta->value : dnnl::memory()},
+                     {DNNL_ARG_DIFF_DST, b.view(b.adapt(diff_dst.memory, data), rows)},
+                     {DNNL_ARG_DIFF_SRC, b.view(diff_src.memory, rows)},
+                     {DNNL_ARG_DIFF_SCALE, affine_.gamma ? affine_.gamma->diff : dnnl::memory()},
+                     {DNNL_ARG_DIFF_SHIFT, affine_.beta ? affine_.beta->diff : dnnl::memory()}});
+              return diff_src;
+            }};
+  }
+
+ private:
+  Desc channels_last(const Tensor& src) const {
+    const Desc own = src.memory.get_desc();
+    const auto layout = channel_layout(own, src.shape);
+    if (layout && layout->lanes == state_.channels) return own;
+    if (src.shape.size() == 2) return onednn::plain_desc(src.shape);
+    return Desc(src.shape, dnnl::memory::data_type::f32, dnnl::memory::format_tag::nhwc);
+  }
+
+  layers::Parameters& parameters_;
+  float epsilon_;
+  NormalizationState& state_;
+  Affine affine_;
+};
+
+}  // namespace
+
+std::unique_ptr<layers::Layer> make_layer_norm(const NormalizationContext& context) {
+  const Dims& shape = context.layer.src_shape;
+  if (shape.size() == 2 || context.config.over == config::LayerNormOver::position)
+    return std::make_unique<PositionLayer>(context);
+  return make_per_image(context, "layer", shape[1]);
+}
+
+}  // namespace bnlab::normalization

@@ -1,0 +1,28 @@
+#include "normalization/lp.h"
+
+#include "normalization/batch_like.h"
+
+namespace bnlab::normalization {
+namespace {
+
+class LpLayer : public BatchLikeLayer {
+ public:
+  explicit LpLayer(const NormalizationContext& context) : BatchLikeLayer(context, "lp"), norm_(context.config.norm) {
+    state().holds_variance = norm_ == config::LpNorm::l2;
+  }
+
+ private:
+  MomentOptions moments(const layers::Builder&, std::int64_t images) const override {
+    return {.sets = {.images = images, .channels = 1}, .norm = norm_};
+  }
+
+  config::LpNorm norm_;
+};
+
+}  // namespace
+
+std::unique_ptr<layers::Layer> make_lp(const NormalizationContext& context) {
+  return std::make_unique<LpLayer>(context);
+}
+
+}  // namespace bnlab::normalization
