@@ -44,9 +44,9 @@ inline Array read(const dnnl::memory& memory, const Shape& shape) {
 /// How tensors reach the layer: as oneDNN's plain NCHW, or in blocks of 16 channels, padded where they don't fill one.
 enum class Layout { plain, blocked };
 
-inline onednn::Desc desc_of(const Shape& shape, Layout layout) {
-  if (layout == Layout::plain || shape.size() != 4) return onednn::plain_desc(shape);
-  return onednn::Desc(shape, dnnl::memory::data_type::f32, dnnl::memory::format_tag::nChw16c);
+inline onednn::Desc desc_of(const Shape& shape, Layout layout, onednn::DataType type = onednn::DataType::f32) {
+  if (layout == Layout::plain || shape.size() != 4) return onednn::plain_desc(shape, type);
+  return onednn::Desc(shape, type, dnnl::memory::format_tag::nChw16c);
 }
 
 using MakeLayer = std::function<std::unique_ptr<layers::Layer>(const layers::LayerContext&)>;
@@ -56,25 +56,25 @@ using Values = std::map<std::string, Array>;  // "weights", ...
 class LayerRun {
  public:
   /// Shapes with the batch. Requires that the layer has a backward pass. `state` outlives the run; null: one of its
-  /// own.
+  /// own. `type`: of the program; values come and go as f32.
   LayerRun(const MakeLayer& make, Shape src_shape, Layout layout, onednn::Pass pass = onednn::Pass::train,
-           const onednn::RunState* state = nullptr)
+           const onednn::RunState* state = nullptr, onednn::DataType type = onednn::DataType::f32)
       : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_), parameters_(engine_), src_shape_(std::move(src_shape)) {
     Shape one = src_shape_;
     one[0] = 1;
     layer_ = make({"layer1", one, parameters_});
-    onednn::Builder builder(engine_, pass, state);
+    onednn::Builder builder(engine_, pass, state, type);
     builder.enter("layer1");
     src_ = builder.allocate_kept(onednn::plain_desc(src_shape_));
     const layers::Forward forward =
-        layer_->build(builder, {builder.adapt(src_, desc_of(src_shape_, layout)), src_shape_, true});
+        layer_->build(builder, {builder.adapt(src_, desc_of(src_shape_, layout, type)), src_shape_, true});
     dst_shape_ = forward.dst.shape;
     dst_ = builder.plain(forward.dst);
     builder.keep(dst_);
     builder.begin_backward();
     diff_dst_ = builder.allocate_kept(onednn::plain_desc(dst_shape_));
     const layers::Tensor diff_src =
-        forward.backward(builder, {builder.adapt(diff_dst_, desc_of(dst_shape_, layout)), dst_shape_, true});
+        forward.backward(builder, {builder.adapt(diff_dst_, desc_of(dst_shape_, layout, type)), dst_shape_, true});
     diff_src_ = builder.plain(diff_src);
     builder.keep(diff_src_);
     parameters_.allocate();

@@ -17,7 +17,7 @@ reference::Activation of(Activation function) {
       return reference::Activation::sigmoid;
     case Activation::tanh:
       return reference::Activation::tanh;
-    case Activation::identity:
+    default:  // no others here
       break;
   }
   return reference::Activation::identity;

@@ -5,6 +5,7 @@
 
 #include "layers/loss.h"
 #include "network/network_testing.h"
+#include "reference/bf16.h"
 
 namespace bnlab::onednn {
 namespace {
@@ -133,6 +134,33 @@ TEST(OnednnBuilder, ViewsAndAdapts) {
   for (const float value : Stamp::values_of(blocked)) padding += std::abs(static_cast<double>(value));
   for (const double value : values.values) padding -= std::abs(value);
   EXPECT_NEAR(padding, 0.0, 1e-9);
+}
+
+TEST(OnednnBuilder, ChangesTypes) {
+  if (!compat::has_fast_bf16()) GTEST_SKIP() << "oneDNN has no bf16 instructions here: " << compat::cpu_isa();
+  const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  const dnnl::stream stream(engine);
+  Builder builder(engine, Pass::train, nullptr, DataType::bf16);
+  EXPECT_EQ(compat::type_of(builder.any({2, 3})), DataType::bf16);
+  const Shape shape{2, 17, 3, 4};
+  const dnnl::memory src = builder.allocate_kept(plain_desc(shape));
+  EXPECT_EQ(builder.in_f32({src, shape, true}).memory.get(), src.get());
+  const dnnl::memory blocked = builder.adapt(src, Desc(shape, DataType::bf16, dnnl::memory::format_tag::nChw16c));
+  const dnnl::memory flat = builder.adapt(blocked, plain_desc({2, 17 * 12}, DataType::bf16));
+  // From one type and rank to the other in both directions.
+  const dnnl::memory flat_again = builder.adapt(src, plain_desc({2, 17 * 12}, DataType::bf16));
+  std::vector<dnnl::memory> results{builder.plain({blocked, shape, true}), builder.plain({flat, {2, 17 * 12}, true}),
+                                    builder.in_f32({flat_again, {2, 17 * 12}, true}).memory,
+                                    builder.adapt(flat, plain_desc(shape))};
+  for (const dnnl::memory& memory : results) builder.keep(memory);
+  builder.begin_backward();
+  const Program program = builder.finish();
+  std::mt19937_64 generator(73);
+  const Array values = layer_testing::random_array(shape, generator);
+  layer_testing::write(src, values);
+  program.run_forward(stream);
+  for (const dnnl::memory& memory : results)
+    EXPECT_EQ(layer_testing::read(memory, shape).values, reference::to_bf16(values).values);
 }
 
 TEST(OnednnBuilder, ObservesOnlyWhereItIsAskedTo) {

@@ -92,6 +92,14 @@ inline double dot(const Array& a, const Array& b) {
   return sum;
 }
 
+/// sum_i |a_i * b_i|.
+inline double absolute_dot(const Array& a, const Array& b) {
+  require(a.size() == b.size(), "dot of " + to_string(a.shape) + " and " + to_string(b.shape));
+  double sum = 0.0;
+  for (std::size_t i = 0; i < a.values.size(); ++i) sum += std::abs(a.values[i] * b.values[i]);
+  return sum;
+}
+
 inline double max_abs(std::span<const double> values) {
   double largest = 0.0;
   for (const double value : values) largest = std::max(largest, std::abs(value));

@@ -99,6 +99,7 @@ class Net {
 
   Array& value(const std::string& name) { return parameter(name).value; }
   const Array& gradient(const std::string& name) { return parameter(name).gradient; }
+  double gradient_terms(const std::string& name) { return parameter(name).terms; }
   Array& velocity(const std::string& name) { return parameter(name).velocity; }
   Array& state(const std::string& name) {
     const auto [layer, last] = split(name);

@@ -25,6 +25,7 @@ struct Parameter {
   bool decays = true;  // false: weight decay leaves it alone unless told to take everything
   Array gradient = zeros(value.shape);
   Array velocity = zeros(value.shape);
+  double terms = 0.0;  // where the gradient is a single sum that may cancel: the sum of the absolute terms
 };
 
 /// What a layer carries from step to step and no gradient changes.
@@ -62,7 +63,7 @@ struct LayerBase {
 
 /// weights and, where asked for, bias: zeros until set.
 struct WeightedLayer : LayerBase {
-  WeightedLayer(std::string kind, const Shape& weights, bool bias) : LayerBase(std::move(kind)) {
+  WeightedLayer(std::string layer_kind, const Shape& weights, bool bias) : LayerBase(std::move(layer_kind)) {
     parameters.push_back({"weights", zeros(weights)});
     if (bias) parameters.push_back({"bias", zeros({weights[0]}), false});
   }
@@ -457,6 +458,7 @@ inline Array ResidualLayer::backward(const Array& src, const Array& diff_dst, Mo
   Array diff_body = diff_dst;
   if (value("scalar")) {
     set_gradient("scalar", {{1}, {dot(diff_dst, values.back())}});
+    find_named(parameters, "scalar")->terms = absolute_dot(diff_dst, values.back());
     for (double& d : diff_body.values) d *= value("scalar")->values[0];
   }
   Array diff_src = chain_backward(body, values, diff_body, mode).front();
