@@ -117,7 +117,7 @@ TEST(Parse, NamesPathValueAndRule) {
       {R"(, "initialization": {"scheme": "uniform", "distribution": "normal"})",
        "initialization.distribution: only for scheme xavier, he, got scheme uniform"},
       {R"(, "optimizer": {"schedule": {"factor": 0.5}})",
-       "optimizer.schedule.factor: only for type step, got type constant"},
+       "optimizer.schedule.factor: only for type step, exponential, got type constant"},
       {R"(, "probes": [{"type": "gradient_norm", "units": []}])",
        "probes.0.units: only for type activation_distribution, got type gradient_norm"},
       // rules between fields
@@ -130,7 +130,7 @@ TEST(Parse, NamesPathValueAndRule) {
       {R"(, "normalization": {"mask": {"every": 0}})", "normalization.mask.every: must be at least 1, got 0"},
       {R"(, "normalization": {"mask": {"evry": 2}})", R"(normalization.mask.evry: unknown key; did you mean "every"?)"},
       {R"(, "normalization": {"mask": {}})",
-       R"(normalization.mask: must be "all", "first", "last", a list such as [1, 3], or {"every": n}, got {})"},
+       R"(normalization.mask: must be "all", "none", "first", "last", a list such as [1, 3], or {"every": n}, got {})"},
   };
   for (const Wrong& wrong : cases) {
     expect_line(problems_of(config_with(wrong.more)), "c.json:1: " + wrong.error, wrong.more);

@@ -23,7 +23,7 @@ class Bf16Layer : public ::testing::TestWithParam<Layout> {
       GTEST_SKIP() << "oneDNN has no bf16 instructions here: " << onednn::compat::cpu_isa();
   }
   static LayerRun run_of(const MakeLayer& make, const Shape& src_shape) {
-    return LayerRun(make, src_shape, GetParam(), onednn::Pass::train, onednn::DataType::bf16);
+    return LayerRun(make, src_shape, GetParam(), onednn::Pass::train, nullptr, onednn::DataType::bf16);
   }
   // In [low, 1), a bf16 each.
   static Array random(const Shape& shape, std::mt19937_64& generator, double low = -1.0) {

@@ -91,7 +91,7 @@ TEST_F(Bf16Network, HasTheGradientsOfF32) {
     expect_equal(bf16.weights(), f32.weights());
     forward_backward(f32.train(), batch());
     forward_backward(bf16.train(), batch());
-    EXPECT_NEAR(bf16.train().mean_loss(), f32.train().mean_loss(), 0.01 * f32.train().mean_loss());
+    EXPECT_NEAR(bf16.train().loss(), f32.train().loss(), 0.01 * f32.train().loss());
     const NpzArrays expected = f32.gradients();
     const NpzArrays actual = bf16.gradients();
     for (const auto& [name, array] : expected) {
@@ -119,7 +119,7 @@ TEST_F(Bf16Network, ObservesInF32WithoutChangingABit) {
   network.parameters().diffs()[0] = 7.0f;
   forward_backward(*observer, batch());
   forward_backward(*expected, batch());
-  EXPECT_EQ(observer->mean_loss(), network.train().mean_loss());
+  EXPECT_EQ(observer->loss(), network.train().loss());
   expect_equal(network.gradients(), gradients);
   ASSERT_EQ(observer->observations().size(), expected->observations().size());
   for (std::size_t i = 0; i < expected->observations().size(); ++i) {
