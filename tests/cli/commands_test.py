@@ -1,6 +1,7 @@
 """describe, validate, list, schema and gradcheck."""
 
 import json
+import re
 import shutil
 
 from program import CONV, DONE, FAILED, SOURCE, USAGE, ProgramTest, config, main
@@ -80,10 +81,10 @@ class List(ProgramTest):
 
     def test_where_data_is(self):
         out, _ = self.run_program("list", "datasets")
-        self.assertIn(f"mnist          {self.shared / 'data' / 'mnist'}\n", out)
+        self.assertRegex(out, rf"(?m)^mnist +{re.escape(str(self.shared / 'data' / 'mnist'))}$")
         self.environment["BNLAB_DATA"] = str(self.folder)
         out, _ = self.run_program("list", "datasets")
-        self.assertIn("mnist          not found; get it with scripts/fetch_data.sh mnist\n", out)
+        self.assertRegex(out, r"(?m)^mnist +not found; get it with scripts/fetch_data.sh mnist$")
 
 
 class Describe(ProgramTest):

@@ -62,7 +62,8 @@ def write_dataset(folder, train=300, test=100, zipped=False):
 
 
 def config(**sections):
-    """A small run on the synthetic data; `sections` replace or add to those here, one level deep."""
+    """A small run on the synthetic data; `sections` replace or add to those here, one level deep. An optimizer of another
+    type replaces the whole section, whose fields it may not have."""
     base = {
         "dataset": {"name": "mnist", "scaling": "standardized"},
         "network": {"name": "small", "layers": MLP},
@@ -71,6 +72,8 @@ def config(**sections):
         "training": {"batch_size": 32, "steps": 20, "seed": 3, "eval_every": 10, "log_every": 1},
         "evaluation": {"batch_size": 64},
     }
+    if "type" in sections.get("optimizer", {}):
+        base["optimizer"] = {}
     for name, section in sections.items():
         base[name] = {**base.get(name, {}), **section} if isinstance(section, dict) else section
     return base

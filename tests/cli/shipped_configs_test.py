@@ -56,7 +56,7 @@ class Shipped(ProgramTest):
                                               "--set", "training.batch_size=4", "--set", "evaluation.batch_size=4")
                     self.assertIn(f"network {name}", out)
                     self.assertIn("total", out)
-                    self.assertEqual(" batch " in out, normalization == "batch")
+                    self.assertEqual("normalization1.gamma" in out, normalization == "batch")
 
     def test_every_normalization_in_a_deep_network(self):
         kinds, _ = self.run_program("list", "normalizations")

@@ -136,7 +136,7 @@ class WrongConfig(ProgramTest):
     def test_shapes_that_do_not_fit(self):
         for layers, parts in MISFITS:
             with self.subTest(layers):
-                content = put(config(), "network.layers", layers)
+                content = put(config(normalization={"type": "none"}), "network.layers", layers)
                 self.expect_config_refused(content, *parts)
                 path = self.write_config(content)
                 text, error = self.run_program("validate", path, status=USAGE)
