@@ -9,17 +9,56 @@
 
 namespace bnlab::config {
 
-/// A value of JSON that is passed on to a config, or shown: as compact JSON text ("0.5", "\"none\"", "[1, 3]").
-using JsonText = std::string;
-/// Dotted paths of a config and the values they get, in the order of the file.
-using Settings = std::vector<std::pair<std::string, JsonText>>;
-/// Dotted paths and the values that each takes in turn.
-using Axes = std::vector<std::pair<std::string, std::vector<JsonText>>>;
+/// A value of JSON that is handed on to a config, as text on one line: 0.5, "none", [1, 3].
+struct JsonText {
+  std::string text;
+  bool operator==(const JsonText&) const = default;
+};
 
-enum class Profile { quick, full };
+/// Dotted paths of a config and the value each gets, in the order of the file.
+struct Settings {
+  std::vector<std::pair<std::string, JsonText>> paths;
+  bool operator==(const Settings&) const = default;
+};
+
+/// Dotted paths of a config and the values that each takes in turn.
+struct Axes {
+  std::vector<std::pair<std::string, std::vector<JsonText>>> paths;
+  bool operator==(const Axes&) const = default;
+};
+
+/// Columns of a CSV file and the values of the rows that count, as the file has them.
+struct RowFilter {
+  std::vector<std::pair<std::string, std::vector<std::string>>> columns;
+  bool operator==(const RowFilter&) const = default;
+};
+
+/// The seeds of an experiment: a count n for 1 to n, or a list.
+struct Seeds {
+  std::vector<std::uint64_t> list{1, 2, 3};
+  bool operator==(const Seeds&) const = default;
+};
+
+/// One or more lines of text.
+struct Lines {
+  std::vector<std::string> lines;
+  bool operator==(const Lines&) const = default;
+};
+
+/// The config that the arms start from: the name of a file, or a config written out.
+struct BaseConfig {
+  std::string file;  // empty: `text` holds it
+  std::string text;  // JSON
+  bool operator==(const BaseConfig&) const = default;
+};
+
 enum class Better { higher, lower };
+enum class OverTime { final, best, mean, median, range, area, at, steps_to, first_non_finite };
+enum class OverRows { mean, median, minimum, maximum, sum, log_slope };
+enum class CriterionType { value, difference, ratio, log_slope, range, widest_interval, equality, order };
+enum class FigureType { none, curves, axis, bands, heat_map };
 
-/// An arm that has no runs of its own: the best point of another arm's axes.
+/// An arm without runs of its own: the best point of another arm's axes.
 struct BestOf {
   std::string arm;
   std::string quantity;  // by its mean over the seeds; never of the test split
@@ -29,61 +68,94 @@ struct BestOf {
 struct ArmConfig {
   std::string name;
   std::string meaning;
-  Settings set;
-  Axes grid;                // every combination
-  Axes zip;                 // the first values of each together, then the second, ...
-  std::string config;       // a whole config of its own in place of the base
+  std::string config;                   // a whole config of its own, in place of the base
   std::vector<std::string> differs_in;  // config: the paths in which it may differ from the base
+  Settings set;
+  Axes grid;  // every combination
+  Axes zip;   // the first values together, then the second, ...
   std::optional<BestOf> best_of;
   bool operator==(const ArmConfig&) const = default;
 };
 
-enum class OverTime { final, best, mean, median, range, area, at, steps_to, first_non_finite };
-enum class OverRows { mean, median, minimum, maximum, sum, log_slope };
-
-/// One number of a run, of each combination of the columns that `where` leaves open (layers, units).
+/// One number out of the rows of one group: those that differ in nothing but the step.
 struct SeriesConfig {
   std::string column;
-  std::string minus;  // another column of the same row
+  std::string minus;  // another column, taken away from each row
   OverTime over_time = OverTime::final;
-  std::optional<std::int64_t> last;   // mean, median: of the last n rows; unset: of all
-  std::optional<std::int64_t> step;   // at
-  std::optional<double> level;        // steps_to
-  std::int64_t from_step = 0;
+  std::optional<std::int64_t> last;  // mean, median: of the last n rows; unset: of all
+  std::int64_t step = 0;             // at
+  double level = 0;                  // steps_to
+  std::int64_t from_step = 0;        // earlier rows don't count
   bool operator==(const SeriesConfig&) const = default;
 };
 
-/// One number of each run.
+/// One number of each run: a series of each group, divided by another where there is one, and all groups together.
 struct QuantityConfig {
   std::string name;
   std::string meaning;
   std::string unit;
   std::string file = "eval.csv";
-  std::vector<std::pair<std::string, std::string>> where;  // column, text of its value; a list in JSON has several
+  RowFilter where;
   SeriesConfig series;
   std::optional<SeriesConfig> divided_by;
   OverRows over_rows = OverRows::mean;
   Better better = Better::higher;
-  std::optional<double> when_diverged;  // in place of what is not finite, or was never reached, in a run that diverged
+  std::optional<double> when_diverged;  // the value of a run that diverged; unset: what its rows give
   bool operator==(const QuantityConfig&) const = default;
 };
 
-enum class CriterionType { value, difference, ratio, log_slope, range, widest_interval, equality, order };
-
-/// A statement about a quantity over arms. Thresholds: with neither the criterion is reported, and decides nothing.
+/// A statement about one quantity over arms. Without a threshold it is reported and decides nothing.
 struct CriterionConfig {
   std::string name;
   std::string meaning;
   CriterionType type = CriterionType::difference;
   std::string quantity;
   std::vector<std::string> arms;
-  std::string axis;                   // log_slope, range, widest_interval: the path of the axis
-  std::optional<double> usable;       // widest_interval: a point counts where the quantity is at least (lower: at most) this
+  std::string axis;   // log_slope, range, widest_interval: the path of the arm's axis
+  double usable = 0;  // widest_interval: the level of the quantity from which a point counts
   std::optional<double> at_least;
   std::optional<double> at_most;
-  std::optional<double> within;       // equality: the largest difference that is none
-  std::string source;                 // of the threshold
+  double within = 0;   // equality: the largest difference that is none
+  std::string source;  // of the threshold
   bool operator==(const CriterionConfig&) const = default;
+};
+
+/// How much of an experiment is run.
+struct ProfileConfig {
+  Settings set;
+  std::optional<Seeds> seeds;
+  Axes axes;           // other values of the arms' axes
+  double minutes = 0;  // expected, on two cores
+  bool operator==(const ProfileConfig&) const = default;
+};
+
+struct FigureConfig {
+  FigureType type = FigureType::none;
+  std::string title;
+  std::string quantity;           // axis, heat_map
+  std::string file = "eval.csv";  // curves, bands
+  std::string column = "accuracy";
+  RowFilter where;
+  std::vector<std::string> arms;  // empty: all
+  std::string axis;               // axis: the path on the horizontal axis; heat_map: the first two axes
+  bool log_x = false;
+  bool log_y = false;
+  bool operator==(const FigureConfig&) const = default;
+};
+
+struct ExperimentConfig {
+  std::string claim;
+  std::string source;
+  Lines notes;
+  BaseConfig base;
+  std::vector<ArmConfig> arms;
+  Seeds seeds;
+  std::vector<QuantityConfig> quantities;
+  std::vector<CriterionConfig> criteria;
+  ProfileConfig quick;
+  ProfileConfig full;
+  FigureConfig figure;
+  bool operator==(const ExperimentConfig&) const = default;
 };
 
 }  // namespace bnlab::config

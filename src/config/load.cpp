@@ -1,9 +1,7 @@
 #include "config/load.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
-#include <fstream>
 #include <optional>
 #include <system_error>
 
@@ -11,6 +9,7 @@
 #include "config/overrides.h"
 #include "config/problems.h"
 #include "config/reader.h"
+#include "config/text_file.h"
 #include "config/writer.h"
 #include "util/errors.h"
 #include "util/nearest.h"
@@ -20,34 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t max_file_bytes = 16 << 20;
 constexpr std::int64_t max_blocks = 20'000;
 const char* const schema_key = "$schema";
-
-std::string read_text(const fs::path& file) {
-  std::error_code error;
-  if (!fs::exists(file, error)) throw ConfigError(file.string() + ": no such file");
-  if (fs::is_directory(file, error)) throw ConfigError(file.string() + ": is a folder, not a file");
-  std::ifstream stream(file, std::ios::binary);
-  std::string text;
-  std::array<char, 1 << 16> buffer;
-  while (stream && text.size() <= max_file_bytes) {
-    stream.read(buffer.data(), buffer.size());
-    text.append(buffer.data(), static_cast<std::size_t>(stream.gcount()));
-  }
-  if (text.size() > max_file_bytes)
-    throw ConfigError(file.string() + ": larger than " + std::to_string(max_file_bytes >> 20) +
-                      " MB, so hardly a config");
-  if (!stream.eof()) throw ConfigError(file.string() + ": can't be read");
-  return text;
-}
-
-Json parse_source(std::string_view text, int source, const std::string& label) {
-  ParsedJson parsed = parse_json(text, source);
-  if (parsed.error.empty()) return std::move(parsed.root);
-  throw ConfigError(label + ":" + std::to_string(parsed.line) + ":" + std::to_string(parsed.column) + ": " +
-                    parsed.error);
-}
 
 std::optional<fs::path> find_network(const std::string& name, const std::vector<fs::path>& folders) {
   std::error_code error;

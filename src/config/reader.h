@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -43,6 +44,14 @@ class Reader {
   template <class T>
   void section(std::string_view name, T& value, std::string_view, const Rule& rule = {}) {
     if (const Json* json = take(name, rule)) read(*json, joined(path_, name), value, problems_, {}, depth_);
+  }
+
+  template <class T>
+  void optional_section(std::string_view name, std::optional<T>& value, std::string_view, const Rule& rule = {}) {
+    const Json* json = take(name, rule);
+    if (!json || json->is(Json::Kind::null)) return;
+    value.emplace();
+    read(*json, joined(path_, name), *value, problems_, {}, depth_);
   }
 
   template <class T>

@@ -1,6 +1,7 @@
 #pragma once
 // Structs to JSON: the visitor of fields.h that writes every field that applies.
 
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -31,6 +32,11 @@ class Writer {
   template <class T>
   void section(std::string_view name, T& value, std::string_view, const Rule& rule = {}) {
     if (rule.applies) object_.set(name, write(value));
+  }
+
+  template <class T>
+  void optional_section(std::string_view name, std::optional<T>& value, std::string_view, const Rule& rule = {}) {
+    if (rule.applies && value) object_.set(name, write(*value));
   }
 
   template <class T>

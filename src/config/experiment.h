@@ -1,0 +1,55 @@
+#pragma once
+// From an experiment file to a checked ExperimentConfig, and from its arms to the configs of runs.
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "config/experiment_config.h"
+#include "config/run_config.h"
+
+namespace bnlab::config {
+
+/// Reads an experiment file and checks it, apart from what its settings make of configs (resolve() does that). Throws
+/// ConfigError whose text has one line for each problem.
+ExperimentConfig load_experiment(const std::filesystem::path& file);
+
+/// The same from JSON text; `source` names it in errors.
+ExperimentConfig parse_experiment(std::string_view text, const std::string& source);
+
+/// Whether a JSON file is an experiment (an object with `claim` and `arms`), for `bnlab validate`.
+bool is_experiment_file(const std::filesystem::path& file);
+
+/// The whole experiment as JSON, every default in it; parse_experiment() of it gives an equal one.
+std::string to_json(const ExperimentConfig& experiment);
+
+/// JSON Schema (draft 2020-12) of an experiment file.
+std::string experiment_schema();
+
+/// Markdown table of all fields of an experiment.
+std::string experiment_reference();
+
+/// A base with its file read in: what experiment.json keeps, so that nothing outside changes it. `folder`: of the
+/// experiment, where the file is looked for first. Throws ConfigError.
+BaseConfig read_base(const BaseConfig& base, const std::filesystem::path& folder);
+
+/// The config of one run: a base that has been read, with settings ("optimizer.learning_rate=0.5") on top in their
+/// order. Throws ConfigError whose lines name `label`.
+RunConfig resolve(const BaseConfig& base, const std::vector<std::string>& settings, const std::filesystem::path& folder,
+                  const std::string& label);
+
+/// "path=value" for each.
+std::vector<std::string> texts_of(const Settings& settings);
+
+/// Where two configs differ: a dotted path and both values, "(unset)" where one has none.
+struct Difference {
+  std::string path;
+  std::string first;
+  std::string second;
+};
+std::vector<Difference> differences(const RunConfig& first, const RunConfig& second);
+
+/// Names of the experiments in `folder`, sorted.
+std::vector<std::string> experiment_names(const std::filesystem::path& folder);
+
+}  // namespace bnlab::config

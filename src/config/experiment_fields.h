@@ -1,0 +1,169 @@
+#pragma once
+// The table of the fields of an experiment, as fields.h is of a config's.
+
+#include "config/experiment_config.h"
+#include "config/rule.h"
+
+namespace bnlab::config {
+
+template <>
+struct Names<Better> {
+  static constexpr Named<Better> table[] = {{"higher", Better::higher}, {"lower", Better::lower}};
+};
+template <>
+struct Names<OverTime> {
+  static constexpr Named<OverTime> table[] = {
+      {"final", OverTime::final},   {"best", OverTime::best},         {"mean", OverTime::mean},
+      {"median", OverTime::median}, {"range", OverTime::range},       {"area", OverTime::area},
+      {"at", OverTime::at},         {"steps_to", OverTime::steps_to}, {"first_non_finite", OverTime::first_non_finite}};
+};
+template <>
+struct Names<OverRows> {
+  static constexpr Named<OverRows> table[] = {{"mean", OverRows::mean},       {"median", OverRows::median},
+                                              {"minimum", OverRows::minimum}, {"maximum", OverRows::maximum},
+                                              {"sum", OverRows::sum},         {"log_slope", OverRows::log_slope}};
+};
+template <>
+struct Names<CriterionType> {
+  static constexpr Named<CriterionType> table[] = {
+      {"value", CriterionType::value},       {"difference", CriterionType::difference},
+      {"ratio", CriterionType::ratio},       {"log_slope", CriterionType::log_slope},
+      {"range", CriterionType::range},       {"widest_interval", CriterionType::widest_interval},
+      {"equality", CriterionType::equality}, {"order", CriterionType::order}};
+};
+template <>
+struct Names<FigureType> {
+  static constexpr Named<FigureType> table[] = {{"none", FigureType::none},
+                                                {"curves", FigureType::curves},
+                                                {"axis", FigureType::axis},
+                                                {"bands", FigureType::bands},
+                                                {"heat_map", FigureType::heat_map}};
+};
+
+template <class V>
+void fields(V& v, BestOf& c) {
+  v.field("arm", c.arm, "the arm whose points are compared", required().not_empty());
+  v.field("quantity", c.quantity,
+          "what they are compared by: its mean over the seeds, the better one as the quantity says; of the training or "
+          "the validation split, never of the test split",
+          required().not_empty());
+}
+
+template <class V>
+void fields(V& v, ArmConfig& c) {
+  v.field("name", c.name, "of the arm, in criteria, files and figures", required().file_name());
+  v.field("meaning", c.meaning, "what figures and tables call it; empty: its name");
+  v.field("config", c.config, "a config file in place of the base; its differences must be declared");
+  v.field("differs_in", c.differs_in, "the paths in which the arm's own config may differ from the base");
+  v.field("set", c.set, "dotted paths and their values, as --set takes them");
+  v.field("grid", c.grid, "dotted paths and lists of values: a point for every combination");
+  v.field("zip", c.zip, "dotted paths and lists of equal length: a point for each place in the lists");
+  v.optional_section("best_of", c.best_of, "the best point of another arm, in place of runs of its own");
+  v.require(c.grid.paths.empty() || c.zip.paths.empty(), "zip", "can't stand beside a grid");
+  v.require(c.differs_in.empty() || !c.config.empty(), "differs_in", "only with config");
+  v.require(!c.best_of || (c.set.paths.empty() && c.grid.paths.empty() && c.zip.paths.empty() && c.config.empty()),
+            "best_of", "can't stand beside set, grid, zip or config");
+}
+
+template <class V>
+void fields(V& v, SeriesConfig& c) {
+  using enum OverTime;
+  v.field("column", c.column, "of the file", required().not_empty());
+  v.field("minus", c.minus, "another column, taken away in each row");
+  v.field(
+      "over_time", c.over_time,
+      "final: the last row; best: the best, as `better` says; range: largest - smallest; area: under the curve over "
+      "the steps (trapezoids); at: in the row of a step; steps_to: the first step at which a level is reached; "
+      "first_non_finite: the first step with a value that is not finite");
+  v.field("last", c.last, "of the last n rows; unset: of all",
+          at_least(1).only_for("over_time", c.over_time, {mean, median}));
+  v.field("step", c.step, "the step", at_least(0).only_for("over_time", c.over_time, {at}));
+  v.field("level", c.level, "the level to be reached", Rule{}.only_for("over_time", c.over_time, {steps_to}));
+  v.field("from_step", c.from_step, "rows before this step do not count", at_least(0));
+}
+
+template <class V>
+void fields(V& v, QuantityConfig& c) {
+  v.field("name", c.name, "of the quantity, in criteria and in runs.csv", required().file_name());
+  v.field("meaning", c.meaning, "what figures and tables call it; empty: its name");
+  v.field("unit", c.unit, "of the quantity");
+  v.field("file", c.file, "of the run: train.csv, eval.csv, PROBE.csv", file_name());
+  v.field("where", c.where, "columns and the values, one or a list, of the rows that count");
+  v.section("series", c.series, "what is read, and its reduction over time", required());
+  v.optional_section("divided_by", c.divided_by, "another series of the same rows");
+  v.field("over_rows", c.over_rows,
+          "what becomes of several series, one for each combination of the columns that `where` leaves open (layers, "
+          "units), in the file's order; log_slope: the slope of the logarithm against their number");
+  v.field("better", c.better, "which of two values is the better one");
+  v.field("when_diverged", c.when_diverged, "the value of a run that diverged; unset: what its rows give");
+}
+
+template <class V>
+void fields(V& v, CriterionConfig& c) {
+  using enum CriterionType;
+  v.field("name", c.name, "of the criterion", required().file_name());
+  v.field("meaning", c.meaning, "what it says, in words");
+  v.field(
+      "type", c.type,
+      "value: of one arm; difference: first arm - second; ratio: first / second (from log-ratios); log_slope: of the "
+      "quantity over an axis; range: the largest difference between points of an axis; widest_interval: the widest "
+      "usable part of an axis, last value / first, of one arm or the ratio of two; equality: two arms within a "
+      "tolerance; order: the arms from the smallest value to the largest",
+      required());
+  v.field("quantity", c.quantity, "what it is about", required().not_empty());
+  v.field("arms", c.arms, "the arms that it compares", required().not_empty());
+  v.field("axis", c.axis, "the path of the axis", Rule{}.only_for("type", c.type, {log_slope, range, widest_interval}));
+  v.field("usable", c.usable, "the value of the quantity from which a point is usable",
+          Rule{}.only_for("type", c.type, {widest_interval}));
+  v.field("at_least", c.at_least, "the claim: the effect is at least this",
+          Rule{}.only_for("type", c.type, {value, difference, ratio, log_slope, range, widest_interval}));
+  v.field("at_most", c.at_most, "the claim: the effect is at most this",
+          Rule{}.only_for("type", c.type, {value, difference, ratio, log_slope, range, widest_interval}));
+  v.field("within", c.within, "the largest difference that is none", at_least(0).only_for("type", c.type, {equality}));
+  v.field("source", c.source, "where the threshold comes from");
+  const bool has_threshold = c.at_least || c.at_most || c.type == equality;
+  v.require(!has_threshold || !c.source.empty(), "source", "must say where the threshold comes from");
+}
+
+template <class V>
+void fields(V& v, ProfileConfig& c) {
+  v.field("set", c.set, "dotted paths and values for all arms; an arm's own come after");
+  v.field("seeds", c.seeds, "in place of the experiment's");
+  v.field("axes", c.axes, "other values for axes of the arms, by path");
+  v.field("minutes", c.minutes, "expected time on two cores", at_least(0));
+}
+
+template <class V>
+void fields(V& v, FigureConfig& c) {
+  using enum FigureType;
+  v.field(
+      "type", c.type,
+      "curves: a column over the steps; axis: a quantity over an axis; bands: percentiles over the steps; heat_map: a "
+      "quantity over two axes");
+  v.field("title", c.title, "above the figure");
+  v.field("quantity", c.quantity, "what is drawn", Rule{}.only_for("type", c.type, {axis, heat_map}));
+  v.field("file", c.file, "of the runs", file_name().only_for("type", c.type, {curves, bands}));
+  v.field("column", c.column, "what is drawn", Rule{}.only_for("type", c.type, {curves}));
+  v.field("where", c.where, "the rows that count", Rule{}.only_for("type", c.type, {curves, bands}));
+  v.field("arms", c.arms, "those that are drawn; empty: all");
+  v.field("axis", c.axis, "the path of the horizontal axis", Rule{}.only_for("type", c.type, {axis, heat_map}));
+  v.field("log_x", c.log_x, "logarithmic horizontal axis");
+  v.field("log_y", c.log_y, "logarithmic vertical axis");
+}
+
+template <class V>
+void fields(V& v, ExperimentConfig& c) {
+  v.field("claim", c.claim, "what is claimed, in a sentence", required().not_empty());
+  v.field("source", c.source, "who claims it, where, with which number", required().not_empty());
+  v.field("notes", c.notes, "what a reader must know: the protocol, what differs from the source, what came out");
+  v.field("base", c.base, "the config that the arms start from: a file's name, or the config", required());
+  v.sections("arms", c.arms, "what is compared", required().not_empty());
+  v.field("seeds", c.seeds, "of the runs of each arm: a list, or n for 1 to n");
+  v.sections("quantities", c.quantities, "what is measured of each run", required().not_empty());
+  v.sections("criteria", c.criteria, "what the claim says of it", required().not_empty());
+  v.section("quick", c.quick, "the small profile: seconds to a few minutes");
+  v.section("full", c.full, "what the claim deserves");
+  v.section("figure", c.figure, "what shows it");
+}
+
+}  // namespace bnlab::config

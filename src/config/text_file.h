@@ -1,0 +1,17 @@
+#pragma once
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "config/json.h"
+
+namespace bnlab::config {
+
+/// The whole text of a JSON file. Throws ConfigError where there is none, where it can't be read, or where it is larger
+/// than 16 MB.
+std::string read_text(const std::filesystem::path& file);
+
+/// The JSON of a text. Throws ConfigError with label, line and column.
+Json parse_source(std::string_view text, int source, const std::string& label);
+
+}  // namespace bnlab::config
