@@ -1,8 +1,9 @@
 #include "config/experiment.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <functional>
-#include <set>
+#include <numeric>
 #include <system_error>
 
 #include "config/experiment_codecs.h"
@@ -202,7 +203,11 @@ std::vector<std::pair<std::string, std::string>> leaves_of(const RunConfig& conf
 
 }  // namespace
 
-ExperimentConfig load_experiment(const fs::path& file) { return parse_experiment(read_text(file), file.string()); }
+ExperimentConfig load_experiment(const fs::path& file) {
+  ExperimentConfig experiment = parse_experiment(read_text(file), file.string());
+  if (experiment.name.empty()) experiment.name = file.stem().string();
+  return experiment;
+}
 
 ExperimentConfig parse_experiment(std::string_view text, const std::string& source) {
   Problems problems;
@@ -251,6 +256,37 @@ BaseConfig read_base(const BaseConfig& base, const fs::path& folder) {
   std::vector<std::string> names;
   for (const fs::path& one : folders) names.push_back(one.lexically_normal().string());
   throw ConfigError("base: no " + base.file + " in " + join(names));
+}
+
+ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
+                           const std::vector<std::string>& settings, std::optional<std::int64_t> seeds,
+                           const fs::path& folder) {
+  const ProfileConfig& chosen = profile == Profile::quick ? experiment.quick : experiment.full;
+  ExperimentConfig result = experiment;
+  result.profile = profile == Profile::quick ? "quick" : "full";
+  if (chosen.seeds) result.seeds = *chosen.seeds;
+  if (seeds) {
+    result.seeds.list.resize(static_cast<std::size_t>(*seeds));
+    std::iota(result.seeds.list.begin(), result.seeds.list.end(), std::uint64_t{1});
+  }
+  std::vector<std::string> all = texts_of(chosen.set);
+  all.insert(all.end(), settings.begin(), settings.end());
+  RunConfig base = resolve(read_base(experiment.base, folder), all, folder, experiment.name + ": base");
+  base.description.clear();
+  result.base = {.file = "", .text = to_json(base)};
+  for (ArmConfig& arm : result.arms)
+    for (Axes* axes : {&arm.grid, &arm.zip})
+      for (auto& [path, values] : axes->paths)
+        for (const auto& [changed, others] : chosen.axes.paths)
+          if (changed == path) values = others;
+  for (const ArmConfig& arm : result.arms)
+    for (const auto& [path, values] : arm.zip.paths)
+      if (values.size() != arm.zip.paths.front().second.size())
+        throw ConfigError(fmt::format("{}: {}.axes: the lists of arm {}, which are zipped, must stay of equal length",
+                                      experiment.name, result.profile, arm.name));
+  result.quick = {};
+  result.full = {};
+  return result;
 }
 
 RunConfig resolve(const BaseConfig& base, const std::vector<std::string>& settings, const fs::path& folder,

@@ -2,6 +2,7 @@
 // From an experiment file to a checked ExperimentConfig, and from its arms to the configs of runs.
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,9 @@
 #include "config/run_config.h"
 
 namespace bnlab::config {
+
+/// How much of an experiment is run.
+enum class Profile { quick, full };
 
 /// Reads an experiment file and checks it, apart from what its settings make of configs (resolve() does that). Throws
 /// ConfigError whose text has one line for each problem.
@@ -32,6 +36,12 @@ std::string experiment_reference();
 /// A base with its file read in: what experiment.json keeps, so that nothing outside changes it. `folder`: of the
 /// experiment, where the file is looked for first. Throws ConfigError.
 BaseConfig read_base(const BaseConfig& base, const std::filesystem::path& folder);
+
+/// The experiment as it is run with a profile: settings of the profile, then `settings`, in the base, which is resolved
+/// and written out; seeds and axes of the profile in place; no profiles left. `seeds`: how many, in place of those.
+ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
+                           const std::vector<std::string>& settings, std::optional<std::int64_t> seeds,
+                           const std::filesystem::path& folder);
 
 /// The config of one run: a base that has been read, with settings ("optimizer.learning_rate=0.5") on top in their
 /// order. Throws ConfigError whose lines name `label`.

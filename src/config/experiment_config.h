@@ -144,6 +144,8 @@ struct FigureConfig {
 };
 
 struct ExperimentConfig {
+  std::string name;     // the file's name without its ending
+  std::string profile;  // written by a sweep: "quick" or "full"
   std::string claim;
   std::string source;
   Lines notes;

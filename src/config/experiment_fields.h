@@ -153,6 +153,8 @@ void fields(V& v, FigureConfig& c) {
 
 template <class V>
 void fields(V& v, ExperimentConfig& c) {
+  v.field("name", c.name, "of the experiment; empty: the file's, without .json", file_name());
+  v.field("profile", c.profile, "of a sweep's experiment.json: the profile that was run");
   v.field("claim", c.claim, "what is claimed, in a sentence", required().not_empty());
   v.field("source", c.source, "who claims it, where, with which number", required().not_empty());
   v.field("notes", c.notes, "what a reader must know: the protocol, what differs from the source, what came out");

@@ -42,11 +42,11 @@ std::string name_of(Verdict verdict);
 
 struct Judgement {
   Verdict verdict = Verdict::inconclusive;
-  double effect = 0;                  // NaN where there is none
-  std::optional<Interval> interval;   // 95 %; of the effect, on its own scale (a ratio's is not symmetric)
-  Bound bound = Bound::exact;         // what of the effect is known, where values are bounds
-  std::int64_t seeds = 0;             // pairs that entered
-  std::string explanation;            // one line: why it isn't reproduced or reported; "" else
+  double effect = 0;                 // NaN where there is none
+  std::optional<Interval> interval;  // 95 %; of the effect, on its own scale (a ratio's is not symmetric)
+  Bound bound = Bound::exact;        // what of the effect is known, where values are bounds
+  std::int64_t seeds = 0;            // pairs that entered
+  std::string explanation;           // one line: why it isn't reproduced or reported; "" else
 };
 
 /// Applies the criterion's row of the table of criteria. Never throws for evidence that is thin, missing or not finite:

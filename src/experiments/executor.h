@@ -52,8 +52,8 @@ class SweepDisplay {
 
 struct LocalOptions {
   int jobs = 1;
-  int threads = 1;        // of each run
-  double timeout = 0;     // seconds of wall clock for each run; 0: none
+  int threads = 1;                // of each run
+  double timeout = 0;             // seconds of wall clock for each run; 0: none
   std::filesystem::path program;  // the binary to run; empty: this one
 };
 

@@ -1,0 +1,49 @@
+#pragma once
+// An experiment's arms, points and seeds as runs.
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "config/experiment_config.h"
+#include "config/run_config.h"
+
+namespace bnlab::experiments {
+
+/// One combination of an arm's axes; an arm without axes has one point without settings.
+struct ArmPoint {
+  std::string arm;
+  std::string label;                                          // "grid[learning_rate=0.1,std=0.01]", "batch"
+  std::vector<std::pair<std::string, std::string>> settings;  // paths of the axes, and values as JSON
+  config::RunConfig config;                                   // with the first seed
+};
+
+struct PlannedRun {
+  std::size_t point = 0;  // of Plan::points
+  std::uint64_t seed = 0;
+  config::RunConfig config;
+  std::string name;  // of its directory, which begins with a hash of the config; equal configs share one
+};
+
+struct Plan {
+  config::ExperimentConfig experiment;  // effective
+  std::vector<std::string> axes;        // every path that some arm has as an axis, in their order
+  std::vector<ArmPoint> points;
+  std::vector<PlannedRun> runs;  // of each seed all points, so that a sweep that is stopped has whole pairs
+};
+
+/// All runs of an experiment as config::effective() made it. Throws ConfigError for settings that make no config, and
+/// for an arm that differs from the base in what it does not declare.
+Plan make_plan(const config::ExperimentConfig& experiment);
+
+/// What an arm's point declares and changes against the base: "optimizer.learning_rate: 0.1 -> 0.5", one a line.
+std::vector<std::string> changes_of(const Plan& plan, const ArmPoint& point);
+
+/// 64 hexadecimal digits of the config's content; its description is not part of it.
+std::string hash_of(const config::RunConfig& config);
+
+/// The value of an axis as a number: itself where it is one, else its place in the list, from 0.
+double axis_value(const Plan& plan, const std::string& arm, const std::string& path, const std::string& value);
+
+}  // namespace bnlab::experiments

@@ -1,0 +1,104 @@
+#include "util/csv_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <limits>
+
+#include "util/errors.h"
+#include "util/file.h"
+
+namespace bnlab {
+namespace {
+
+constexpr std::uint64_t most_bytes = std::uint64_t{1} << 30;
+
+/// Takes records off a text. A record ends with a newline outside quotes.
+class Records {
+ public:
+  Records(std::string_view text, const std::string& source) : text_(text), source_(source) {}
+
+  int line() const { return line_; }
+
+  /// Nothing at the end, or where the last record is not whole.
+  std::optional<std::vector<std::string>> next() {
+    first_line_ = line_;
+    std::vector<std::string> values(1);
+    bool quoted = false, was_quoted = false;
+    for (std::size_t i = 0; i < text_.size(); ++i) {
+      const char c = text_[i];
+      if (c == '\n') ++line_;
+      if (quoted) {
+        if (c != '"')
+          values.back() += c;
+        else if (i + 1 < text_.size() && text_[i + 1] == '"')
+          values.back() += text_[++i];
+        else
+          quoted = false;
+      } else if (c == '\n') {
+        if (!values.back().empty() && values.back().back() == '\r' && !was_quoted) values.back().pop_back();
+        text_.remove_prefix(i + 1);
+        return values;
+      } else if (c == ',') {
+        values.emplace_back();
+        was_quoted = false;
+      } else if (c == '"' && values.back().empty() && !was_quoted) {
+        quoted = was_quoted = true;
+      } else if (was_quoted && c != '\r') {
+        throw DataError(fmt::format("{}:{}: a quoted value is followed by text", source_, first_line_));
+      } else if (!was_quoted) {
+        values.back() += c;
+      }
+    }
+    return std::nullopt;
+  }
+
+  int first_line() const { return first_line_; }
+
+ private:
+  std::string_view text_;
+  const std::string& source_;
+  int line_ = 1;
+  int first_line_ = 1;
+};
+
+}  // namespace
+
+std::optional<std::size_t> CsvTable::find(std::string_view column) const {
+  const auto found = std::find(columns.begin(), columns.end(), column);
+  if (found == columns.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - columns.begin());
+}
+
+CsvTable parse_csv(std::string_view text, const std::string& source) {
+  Records records(text, source);
+  auto header = records.next();
+  if (!header) throw DataError(source + ": empty, not even a header");
+  CsvTable table{std::move(*header), {}};
+  while (auto row = records.next()) {
+    if (row->size() != table.columns.size())
+      throw DataError(fmt::format("{}:{}: {} values, expected {}", source, records.first_line(), row->size(),
+                                  table.columns.size()));
+    table.rows.push_back(std::move(*row));
+  }
+  return table;
+}
+
+CsvTable read_csv(const std::filesystem::path& file) {
+  const std::vector<std::uint8_t> bytes = read_file(file, most_bytes);
+  return parse_csv({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file.string());
+}
+
+std::optional<double> csv_number(std::string_view text) {
+  if (text == "nan" || text == "-nan") return std::numeric_limits<double>::quiet_NaN();
+  if (text == "inf") return std::numeric_limits<double>::infinity();
+  if (text == "-inf") return -std::numeric_limits<double>::infinity();
+  double value = 0;
+  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (result.ec != std::errc() || result.ptr != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+}  // namespace bnlab

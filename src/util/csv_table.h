@@ -1,0 +1,29 @@
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bnlab {
+
+/// A CSV file that CsvWriter made, as text. Rows have as many values as the header.
+struct CsvTable {
+  std::vector<std::string> columns;
+  std::vector<std::vector<std::string>> rows;
+
+  /// The place of a column; nothing where there is none of that name.
+  std::optional<std::size_t> find(std::string_view column) const;
+};
+
+/// Reads RFC 4180. A last line without its newline, which a run that was killed may leave, is left out. Throws
+/// DataError with path and line for a file that is missing, empty, larger than 1 GB, or whose rows don't fit its
+/// header.
+CsvTable read_csv(const std::filesystem::path& file);
+/// The same from text; `source` names it in errors.
+CsvTable parse_csv(std::string_view text, const std::string& source);
+
+/// A value as CsvWriter writes it: a number, nan, inf or -inf; nothing for any other text.
+std::optional<double> csv_number(std::string_view text);
+
+}  // namespace bnlab
