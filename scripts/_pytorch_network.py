@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 # With these a layer before has no bias of its own: beta, or the mean, makes it superfluous.
-ABSORBS_BIAS = {"batch", "batch_renorm", "ghost", "frozen", "noisy_batch", "lp"}
+ABSORBS_BIAS = {"batch", "batch_renorm", "ghost", "frozen", "noisy_batch", "instance", "lp"}
 
 
 # ---- normalizations --------------------------------------------------------------------------------------------------

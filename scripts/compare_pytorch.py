@@ -180,8 +180,11 @@ def tensor_distance(a, b, scale=None):
 
 def gradient_distance(name, a, b):
     """Distance of one gradient. One that is zero but for rounding, such as a bias's before a normalization, is held to
-    the scale of the network's largest."""
+    the scale of the network's largest; a single number, a sum that may cancel, to that of its layer's gradients."""
     scale = np.max(np.abs(b[name]))
+    if b[name].size == 1:
+        layer = name.rpartition(".")[0]
+        scale = max(np.max(np.abs(b[other])) for other in b if other.rpartition(".")[0] == layer)
     largest = max(np.max(np.abs(gradient)) for gradient in b.values())
     return tensor_distance(a[name], b[name], largest if scale < 1e-5 * largest else scale)
 
