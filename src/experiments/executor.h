@@ -29,7 +29,8 @@ struct RunReport {
   RunState state = RunState::missing;
   std::string error;  // of a failed run, one line
   std::int64_t last_step = 0;
-  double seconds = 0;  // of training and evaluation
+  std::int64_t steps = 0;  // asked for
+  double seconds = 0;      // of training and evaluation
   double steps_per_second = 0;
   std::string dataset_sha256;
   std::string isa;

@@ -1,0 +1,261 @@
+#include "experiments/quantities.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "util/csv_table.h"
+#include "util/errors.h"
+#include "util/nearest.h"
+
+namespace bnlab::experiments {
+namespace {
+
+using config::OverRows;
+using config::OverTime;
+using config::QuantityConfig;
+using config::SeriesConfig;
+
+constexpr double none = std::numeric_limits<double>::quiet_NaN();
+
+/// The columns that tell the rows of one step apart; rows that agree in all of them are one series.
+constexpr std::array<std::string_view, 7> key_columns{"split", "statistics", "layer", "tensor",
+                                                      "unit",  "parameter",  "arm"};
+
+struct Sample {
+  std::int64_t step;
+  double value;
+};
+using Series = std::vector<Sample>;
+
+/// A file's rows that count, in groups of one series each, in the order in which the groups begin.
+class Rows {
+ public:
+  Rows(const QuantityConfig& quantity, const std::filesystem::path& file)
+      : quantity_(quantity), file_(file), table_(read_csv(file)), step_(column("step")) {
+    std::vector<std::pair<std::size_t, const std::vector<std::string>*>> filters;
+    for (const auto& [name, values] : quantity.where.columns) filters.emplace_back(column(name), &values);
+    std::vector<std::size_t> keys;
+    for (const std::string_view name : key_columns)
+      if (const auto place = table_.find(name)) keys.push_back(*place);
+    std::map<std::vector<std::string>, std::size_t> places;
+    for (const auto& row : table_.rows) {
+      const bool counts = std::all_of(filters.begin(), filters.end(), [&](const auto& filter) {
+        return std::find(filter.second->begin(), filter.second->end(), row[filter.first]) != filter.second->end();
+      });
+      if (!counts) continue;
+      std::vector<std::string> key;
+      for (const std::size_t place : keys) key.push_back(row[place]);
+      const auto [group, is_new] = places.emplace(std::move(key), groups_.size());
+      if (is_new) groups_.emplace_back();
+      groups_[group->second].push_back(&row);
+    }
+    if (quantity.file == "eval.csv" && groups_.size() > 1)
+      throw ConfigError(fmt::format(
+          "quantity {}: where must leave one split and one kind of statistics of eval.csv; {} has {} that fit",
+          quantity.name, file.string(), groups_.size()));
+  }
+
+  std::size_t groups() const { return groups_.size(); }
+
+  Series series(std::size_t group, const SeriesConfig& config) const {
+    const std::size_t value = column(config.column);
+    const std::size_t minus = config.minus.empty() ? value : column(config.minus);
+    Series series;
+    for (const auto* row : groups_[group]) {
+      const auto step = static_cast<std::int64_t>(number(*row, step_));
+      if (step < config.from_step) continue;
+      series.push_back({step, number(*row, value) - (config.minus.empty() ? 0.0 : number(*row, minus))});
+    }
+    return series;
+  }
+
+ private:
+  std::size_t column(const std::string& name) const {
+    const auto place = table_.find(name);
+    if (!place)
+      throw ConfigError(fmt::format("quantity {}: {} has no column \"{}\"{}", quantity_.name, file_.string(), name,
+                                    did_you_mean(name, table_.columns)));
+    return *place;
+  }
+
+  double number(const std::vector<std::string>& row, std::size_t place) const {
+    const auto value = csv_number(row[place]);
+    if (!value)
+      throw DataError(
+          fmt::format("{}: column {}: \"{}\" is no number", file_.string(), table_.columns[place], row[place]));
+    return *value;
+  }
+
+  const QuantityConfig& quantity_;
+  const std::filesystem::path& file_;
+  CsvTable table_;
+  std::size_t step_;
+  std::vector<std::vector<const std::vector<std::string>*>> groups_;
+};
+
+std::vector<double> values_of(const Series& series) {
+  std::vector<double> values;
+  for (const Sample& sample : series) values.push_back(sample.value);
+  return values;
+}
+
+bool has_nan(const std::vector<double>& values) {
+  return std::any_of(values.begin(), values.end(), [](double value) { return std::isnan(value); });
+}
+
+double mean(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double value : values) sum += value;
+  return values.empty() ? none : sum / static_cast<double>(values.size());
+}
+
+double median(std::vector<double> values) {
+  if (values.empty() || has_nan(values)) return none;
+  std::sort(values.begin(), values.end());
+  const std::size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+double smallest(const std::vector<double>& values) {
+  return values.empty() || has_nan(values) ? none : *std::min_element(values.begin(), values.end());
+}
+double greatest(const std::vector<double>& values) {
+  return values.empty() || has_nan(values) ? none : *std::max_element(values.begin(), values.end());
+}
+
+/// The best value that there is; rows that are not a number are none.
+double best(const Series& series, config::Better better) {
+  double found = none;
+  for (const Sample& sample : series) {
+    if (std::isnan(sample.value)) continue;
+    const bool is_better = better == config::Better::higher ? sample.value > found : sample.value < found;
+    if (std::isnan(found) || is_better) found = sample.value;
+  }
+  return found;
+}
+
+double area(const Series& series) {
+  double sum = 0;
+  for (std::size_t i = 1; i < series.size(); ++i)
+    sum += (series[i].value + series[i - 1].value) / 2 * static_cast<double>(series[i].step - series[i - 1].step);
+  return series.size() < 2 ? none : sum;
+}
+
+Value steps_to(const Series& series, double level, config::Better better, std::int64_t steps) {
+  for (const Sample& sample : series)
+    if (better == config::Better::higher ? sample.value >= level : sample.value <= level)
+      return {static_cast<double>(sample.step), Bound::exact};
+  return {static_cast<double>(steps), Bound::at_least};
+}
+
+Value first_non_finite(const Series& series, std::int64_t steps) {
+  for (const Sample& sample : series)
+    if (!std::isfinite(sample.value)) return {static_cast<double>(sample.step), Bound::exact};
+  return {static_cast<double>(steps), Bound::at_least};
+}
+
+std::vector<double> last_of(const Series& series, std::optional<std::int64_t> count) {
+  std::vector<double> values = values_of(series);
+  if (count && static_cast<std::size_t>(*count) < values.size())
+    values.erase(values.begin(), values.end() - static_cast<std::ptrdiff_t>(*count));
+  return values;
+}
+
+Value over_time(const Series& series, const SeriesConfig& config, config::Better better, std::int64_t steps) {
+  switch (config.over_time) {
+    case OverTime::final:
+      return {series.empty() ? none : series.back().value};
+    case OverTime::best:
+      return {best(series, better)};
+    case OverTime::mean:
+      return {mean(last_of(series, config.last))};
+    case OverTime::median:
+      return {median(last_of(series, config.last))};
+    case OverTime::range:
+      return {greatest(values_of(series)) - smallest(values_of(series))};
+    case OverTime::area:
+      return {area(series)};
+    case OverTime::at: {
+      const auto row =
+          std::find_if(series.begin(), series.end(), [&](const Sample& sample) { return sample.step == config.step; });
+      return {row == series.end() ? none : row->value};
+    }
+    case OverTime::steps_to:
+      return steps_to(series, config.level, better, steps);
+    case OverTime::first_non_finite:
+      return first_non_finite(series, steps);
+  }
+  return {none};
+}
+
+/// Slope of the least-squares line of ln(value) against 0, 1, 2, ...
+double log_slope(const std::vector<double>& values) {
+  const std::size_t n = values.size();
+  if (n < 2 || std::any_of(values.begin(), values.end(), [](double value) { return !(value > 0); })) return none;
+  const double centre = static_cast<double>(n - 1) / 2;
+  double products = 0, squares = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double x = static_cast<double>(i) - centre;
+    products += x * std::log(values[i]);
+    squares += x * x;
+  }
+  return products / squares;
+}
+
+double over_rows(const std::vector<double>& values, OverRows reduction) {
+  switch (reduction) {
+    case OverRows::mean:
+      return mean(values);
+    case OverRows::median:
+      return median(values);
+    case OverRows::minimum:
+      return smallest(values);
+    case OverRows::maximum:
+      return greatest(values);
+    case OverRows::sum:
+      return values.empty() ? none : mean(values) * static_cast<double>(values.size());
+    case OverRows::log_slope:
+      return log_slope(values);
+  }
+  return none;
+}
+
+bool counts_steps(OverTime reduction) {
+  return reduction == OverTime::steps_to || reduction == OverTime::first_non_finite;
+}
+
+/// Whether the reduction needs the rows that a run which diverged no longer wrote.
+bool needs_the_end(OverTime reduction) { return !counts_steps(reduction) && reduction != OverTime::best; }
+
+}  // namespace
+
+Value measure(const QuantityConfig& quantity, const std::filesystem::path& directory, RunState state,
+              std::int64_t steps) {
+  const bool diverged = state == RunState::diverged;
+  if (diverged && quantity.when_diverged && !counts_steps(quantity.series.over_time)) return {*quantity.when_diverged};
+  const std::filesystem::path file = directory / quantity.file;
+  const Rows rows(quantity, file);
+  std::vector<double> values;
+  Bound bound = Bound::exact;
+  for (std::size_t group = 0; group < rows.groups(); ++group) {
+    Value value = over_time(rows.series(group, quantity.series), quantity.series, quantity.better, steps);
+    if (quantity.divided_by)
+      value.value /=
+          over_time(rows.series(group, *quantity.divided_by), *quantity.divided_by, quantity.better, steps).value;
+    if (value.bound != Bound::exact) bound = value.bound;
+    values.push_back(value.value);
+  }
+  // The last evaluation of a run that diverged says nothing of where it ended.
+  if (diverged && quantity.file == "eval.csv" && needs_the_end(quantity.series.over_time)) return {none};
+  return {over_rows(values, quantity.over_rows), bound};
+}
+
+}  // namespace bnlab::experiments

@@ -1,0 +1,18 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+
+#include "config/experiment_config.h"
+#include "experiments/criteria.h"
+#include "experiments/executor.h"
+
+namespace bnlab::experiments {
+
+/// The quantity's number for one run that has ended, from the CSV files in its directory. `steps` that the run was to
+/// make: a level that was never reached needs at least so many. NaN where nothing is defined: no row counts, or the run
+/// diverged before a row that the reduction needs. Throws DataError for a file that is missing or damaged, and
+/// ConfigError for a column that is not there and for rows of eval.csv that `where` leaves open.
+Value measure(const config::QuantityConfig& quantity, const std::filesystem::path& directory, RunState state,
+              std::int64_t steps);
+
+}  // namespace bnlab::experiments

@@ -1,0 +1,62 @@
+#pragma once
+// runs.csv: one row for each arm, point and seed. Verdicts are computed from it alone.
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/experiment_config.h"
+#include "experiments/criteria.h"
+#include "experiments/executor.h"
+#include "experiments/plan.h"
+
+namespace bnlab::experiments {
+
+struct RunRow {
+  std::string arm;
+  std::map<std::string, std::string> axes;  // path and value as JSON, of the arm's axes
+  std::uint64_t seed = 0;
+  std::string run;                          // its directory's name
+  std::string status;                       // name_of(RunState)
+  std::map<std::string, Value> quantities;  // those that could be measured
+  std::int64_t last_step = 0;
+  double seconds = 0;
+  double steps_per_second = 0;
+  std::string error;  // of a failed run, or of what could not be measured
+};
+
+struct RunTable {
+  std::vector<std::string> axes;        // columns
+  std::vector<std::string> quantities;  // columns
+  std::vector<RunRow> rows;
+  std::vector<std::string> warnings;  // what of the runs differs beside the arms; not in the file
+};
+
+/// Measures all runs of a plan in DIRECTORY/runs. An arm that is the best of another's points gets its rows once every
+/// run of those points is finished.
+RunTable collect(const Plan& plan, const std::filesystem::path& directory);
+
+/// The table as CSV. Columns: arm, the axes, seed, run, status, each quantity (and QUANTITY_bound, "at_least" where a
+/// level was never reached, for those that count steps), last_step, error, seconds, steps_per_second.
+std::string to_csv(const RunTable& table, const config::ExperimentConfig& experiment);
+
+/// Reads it back. Throws DataError where the file does not fit the experiment.
+RunTable read_run_table(const std::filesystem::path& file, const config::ExperimentConfig& experiment);
+
+/// What a criterion looks at.
+Evidence evidence_for(const config::CriterionConfig& criterion, const RunTable& table, const Plan& plan);
+
+/// The choice of each arm that is the best of another's points: "none_best: learning_rate=0.1 (train loss 0.31)".
+struct Choice {
+  std::string arm;
+  std::string of;
+  std::string point;  // "[learning_rate=0.1]"; empty where none could be made
+  std::string quantity;
+  double mean = 0;
+  std::vector<std::pair<std::string, double>> candidates;  // each point and its mean over the seeds
+};
+std::vector<Choice> choices(const RunTable& table, const Plan& plan);
+
+}  // namespace bnlab::experiments
