@@ -29,6 +29,9 @@ struct Context {
 
 /// Adds one subcommand.
 void add_train(CLI::App& app, Context& context);
+void add_sweep(CLI::App& app, Context& context);
+void add_verdict(CLI::App& app, Context& context);
+void add_reproduce(CLI::App& app, Context& context);
 void add_describe(CLI::App& app, Context& context);
 void add_validate(CLI::App& app, Context& context);
 void add_list(CLI::App& app, Context& context);
