@@ -134,9 +134,9 @@ TEST(Equivalence, OfInstanceAndAGroupForEachChannel) {
     if (shape[2] > 1) expect_equivalent(config_of(NormalizationType::instance), group_of(shape[1]), {shape});
 }
 
-NormalizationConfig ghost_of(std::int64_t images) {
+NormalizationConfig ghost_of(std::int64_t size) {
   NormalizationConfig config = config_of(NormalizationType::ghost);
-  config.virtual_batch_size = images;
+  config.virtual_batch_size = size;
   return config;
 }
 

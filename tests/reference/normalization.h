@@ -372,11 +372,11 @@ struct NormalizationOptions {
   double running_average_decay = 0.9;  // running = decay * running + (1 - decay) * batch
   bool unbiased_running_variance = true;
   Method method = Method::batch;
-  std::int64_t virtual_batch_size = 32;           // ghost
-  Norm norm = Norm::l2;                           // lp
-  std::vector<double> r_max = {1}, d_max = {0};   // renorm: of the first training step, the next ...; the last stays
-  std::int64_t groups = 1;                        // group
-  LocalResponseOptions local_response_constants;  // local_response, which is never affine
+  std::int64_t virtual_batch_size = 32;          // ghost
+  Norm norm = Norm::l2;                          // lp
+  std::vector<double> r_max = {1}, d_max = {0};  // renorm: of the first training step, the next ...; the last stays
+  std::int64_t groups = 1;                       // group
+  LocalResponseOptions local_response_constants = {};  // local_response, which is never affine
 };
 
 /// Whether evaluation normalizes with running statistics.
