@@ -23,7 +23,7 @@ const json& golden() {
   return values;
 }
 
-/// Compares with {"mean", "interval"}; relative to the interval's width, or to its ends where `relative_to_ends`.
+/// Compares with {"mean", "interval"}.
 void expect_golden(double mean, const Interval& interval, const json& expected, const std::string& what) {
   const double low = expected["interval"][0];
   const double high = expected["interval"][1];
@@ -86,11 +86,11 @@ TEST(MeanInterval, RefusesWhatHasNone) {
 TEST(Criteria, PairsAgreeWithScipy) {
   ASSERT_EQ(golden()["pairs"].size(), 3u);
   for (const json& row : golden()["pairs"]) {
-    const Evidence evidence = test::arms({test::Values(row["a"].get<std::vector<double>>()),
-                                          test::Values(row["b"].get<std::vector<double>>())});
-    for (const auto& [type, name] : {std::pair(CriterionType::difference, "difference"),
-                                     std::pair(CriterionType::equality, "difference"),
-                                     std::pair(CriterionType::ratio, "ratio")}) {
+    const Evidence evidence = test::arms(
+        {test::Values(row["a"].get<std::vector<double>>()), test::Values(row["b"].get<std::vector<double>>())});
+    for (const auto& [type, name] :
+         {std::pair(CriterionType::difference, "difference"), std::pair(CriterionType::equality, "difference"),
+          std::pair(CriterionType::ratio, "ratio")}) {
       const Judgement judgement = judge(test::criterion(type), evidence);
       ASSERT_TRUE(judgement.interval) << judgement.explanation;
       expect_golden(judgement.effect, *judgement.interval, row[name], row.dump());
