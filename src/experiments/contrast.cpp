@@ -112,7 +112,8 @@ Estimate extreme_of(const std::vector<Contrast>& contrasts, Extreme extreme, con
     const End own_low = end_of(effects.low, -infinity, largest ? corrected : 1 - error_rate);
     const End own_high = end_of(effects.high, infinity, largest ? 1 - error_rate : corrected);
     const double mean = largest ? own_low.mean : own_high.mean;
-    if (contrasts.size() > 1 && (estimate.subject.empty() || further(mean, largest ? low.mean : high.mean) == mean))
+    const double best = largest ? low.mean : high.mean;
+    if (contrasts.size() > 1 && (estimate.subject.empty() || (mean != best && further(mean, best) == mean)))
       estimate.subject = fmt::format("the {} difference ({})", largest ? "largest" : "smallest", contrast.name);
     low = {further(low.mean, own_low.mean), further(low.limit, own_low.limit)};
     high = {further(high.mean, own_high.mean), further(high.limit, own_high.limit)};

@@ -275,9 +275,10 @@ void decide(const Estimate& estimate, const Claim& claim, Judgement& judgement) 
     judgement.verdict = Verdict::reproduced;
   } else if (!clears_low(interval.high, claim) || !clears_high(interval.low, claim)) {
     const bool below = !clears_low(interval.high, claim);
+    const char* place = !below ? "above" : claim.above ? "not above" : "below";
     judgement.verdict = Verdict::not_reproduced;
-    judgement.explanation = fmt::format("the interval {}{} lies {} the threshold {:.4g}", text(interval), of,
-                                        below ? "below" : "above", below ? claim.low : claim.high);
+    judgement.explanation = fmt::format("the interval {}{} lies {} the threshold {:.4g}", text(interval), of, place,
+                                        below ? claim.low : claim.high);
   } else {
     judgement.verdict = Verdict::inconclusive;
     const std::string held = low_clear    ? fmt::format(" {:.4g}", claim.high)

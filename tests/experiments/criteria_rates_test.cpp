@@ -18,11 +18,12 @@ using config::CriterionConfig;
 using config::CriterionType;
 using test::criterion;
 
-constexpr int trials = 10000;
+constexpr int null_trials = 10000;
+constexpr int power_trials = 2000;
 constexpr double rate = 0.025;  // of wrong verdicts on each side, at most
-const double slack = 3 * std::sqrt(rate * (1 - rate) / trials);
+const double slack = 3 * std::sqrt(rate * (1 - rate) / null_trials);
 constexpr double coverage = 0.95;
-const double coverage_slack = 3 * std::sqrt(coverage * (1 - coverage) / trials);
+const double coverage_slack = 3 * std::sqrt(coverage * (1 - coverage) / null_trials);
 
 /// Arms of one point each, or one arm of several, with these true values.
 struct Truth {
@@ -56,7 +57,7 @@ void draw(const Truth& truth, std::size_t seeds, RandomStream& stream, Evidence&
   }
 }
 
-Rates simulate(const Case& item, std::size_t seeds) {
+Rates simulate(const Case& item, std::size_t seeds, int trials) {
   Evidence evidence;
   for (const std::vector<double>& arm : item.truth.arms) {
     std::vector<Point>& points = evidence.arms.emplace_back();
@@ -82,7 +83,7 @@ class AtTheThreshold : public testing::TestWithParam<Case> {};
 // true effect in 95 %.
 TEST_P(AtTheThreshold, WrongVerdictsAreRare) {
   for (const std::size_t seeds : {3u, 5u, 10u}) {
-    const Rates rates = simulate(GetParam(), seeds);
+    const Rates rates = simulate(GetParam(), seeds, null_trials);
     const std::string at = "_at_" + std::to_string(seeds);
     RecordProperty("reproduced" + at, std::to_string(rates.reproduced));
     RecordProperty("not_reproduced" + at, std::to_string(rates.not_reproduced));
@@ -90,7 +91,9 @@ TEST_P(AtTheThreshold, WrongVerdictsAreRare) {
     EXPECT_LE(rates.reproduced, rate + slack) << seeds << " seeds";
     EXPECT_LE(rates.not_reproduced, rate + slack) << seeds << " seeds";
     EXPECT_GE(rates.covered, coverage - coverage_slack) << seeds << " seeds";
-    if (GetParam().exact) EXPECT_LE(rates.covered, coverage + coverage_slack) << seeds << " seeds";
+    if (GetParam().exact) {
+      EXPECT_LE(rates.covered, coverage + coverage_slack) << seeds << " seeds";
+    }
   }
 }
 
@@ -115,8 +118,7 @@ INSTANTIATE_TEST_SUITE_P(
                          criterion(CriterionType::log_slope, 0.2),
                          {{{0.3, 0.6, 0.9, 1.2}, {0.1, 0.2, 0.3, 0.4}}, 0.2, true}},
                     Case{"range_at_most_one_pair", criterion(CriterionType::range, none, 1), {{{0, 0.5, 1}}, 1}, false},
-                    Case{"range_at_most_pairs", criterion(CriterionType::range, none, 1), {{{0, 0, 1, 1}}, 1}, false},
-                    Case{"range_at_least_pairs", criterion(CriterionType::range, 1), {{{0, 0, 1, 1}}, 1}, false},
+                    Case{"range_at_least_pairs", criterion(CriterionType::range, 1), {{{0, 1, 1}}, 1}, false},
                     // So small that the sign of a difference is chance.
                     Case{"range_at_least_tiny", criterion(CriterionType::range, 1e-3), {{{0, 1e-3}}, 1e-3}, false}),
     [](const auto& item) { return item.param.name; });
@@ -128,7 +130,7 @@ class BeyondTheThreshold : public testing::TestWithParam<Case> {};
 TEST_P(BeyondTheThreshold, PowerGrowsWithSeeds) {
   double power = 0;
   for (const std::size_t seeds : {3u, 5u, 10u}) {
-    const Rates rates = simulate(GetParam(), seeds);
+    const Rates rates = simulate(GetParam(), seeds, power_trials);
     RecordProperty("power_at_" + std::to_string(seeds), std::to_string(rates.reproduced));
     EXPECT_GT(rates.reproduced, power) << seeds << " seeds";
     EXPECT_LE(rates.not_reproduced, 0.001) << seeds << " seeds";
