@@ -218,11 +218,11 @@ std::string numbers_text(std::size_t least, std::size_t most) {
 std::string problem_of_shape(const Row& row, const Evidence& evidence) {
   const std::size_t arms = evidence.arms.size();
   if (arms < row.min_arms || arms > row.max_arms)
-    return fmt::format("{} arms, but the criterion takes {}", arms, numbers_text(row.min_arms, row.max_arms));
+    return fmt::format("arms: {}, but the criterion takes {}", arms, numbers_text(row.min_arms, row.max_arms));
   for (const Points& points : evidence.arms)
     if (points.size() < row.min_points || points.size() > row.max_points)
-      return fmt::format("{} points of {}, but the criterion takes {}", points.size(),
-                         points.empty() ? "an arm" : quoted(points.front()),
+      return fmt::format("points of {}: {}, but the criterion takes {}",
+                         points.empty() ? "an arm" : quoted(points.front()), points.size(),
                          numbers_text(row.min_points, row.max_points));
   return "";
 }

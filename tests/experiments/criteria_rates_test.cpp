@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <functional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -38,6 +38,8 @@ struct Case {
   Truth truth;
   bool exact = true;  // whether the interval is Student's own, not a conservative one
 };
+
+void PrintTo(const Case& item, std::ostream* stream) { *stream << item.name; }
 
 struct Rates {
   double reproduced = 0;

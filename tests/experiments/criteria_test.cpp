@@ -376,16 +376,16 @@ TEST(Criteria, ThinEvidence) {
   EXPECT_FALSE(one.interval);
   EXPECT_EQ(judge(value, arms({{inf}})).verdict, Verdict::inconclusive);
   const Judgement nothing = judge(value, {});
-  expect_judgement(nothing, Verdict::inconclusive, "0 arms, but the criterion takes 1");
+  expect_judgement(nothing, Verdict::inconclusive, "arms: 0, but the criterion takes 1");
   EXPECT_TRUE(std::isnan(nothing.effect));
-  expect_judgement(judge(value, {{{}}, {1}}), Verdict::inconclusive, "0 points of an arm, but the criterion takes 1");
+  expect_judgement(judge(value, {{{}}, {1}}), Verdict::inconclusive, "points of an arm: 0, but the criterion takes 1");
   expect_judgement(judge(value, {{{Point{"a", 0, {}}}}, {}}), Verdict::inconclusive, "there are no seeds");
   expect_judgement(judge(criterion(CriterionType::difference, 0), arms({{1, 2}})), Verdict::inconclusive,
-                   "1 arms, but the criterion takes 2");
+                   "arms: 1, but the criterion takes 2");
   expect_judgement(judge(criterion(CriterionType::order), arms({{1, 2}})), Verdict::inconclusive,
-                   "1 arms, but the criterion takes 2 or more");
+                   "arms: 1, but the criterion takes 2 or more");
   expect_judgement(judge(criterion(CriterionType::range, 1), arms({{1, 2}})), Verdict::inconclusive,
-                   "1 points of \"a\", but the criterion takes 2 or more");
+                   "points of \"a\": 1, but the criterion takes 2 or more");
 }
 
 TEST(Criteria, InfinityLiesBeyondEveryNumber) {
