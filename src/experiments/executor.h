@@ -1,11 +1,13 @@
 #pragma once
 // What runs the runs of a sweep. Run directories are the only state: whoever looks at one sees how far its run is.
 
-#include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "util/process.h"
 
 namespace bnlab::experiments {
 
@@ -27,7 +29,7 @@ bool is_finished(RunState state);  // completed or diverged
 /// What a directory says of its run: run.json, and failure.json where its process ended without a word.
 struct RunReport {
   RunState state = RunState::missing;
-  std::string error;  // of a failed run, one line
+  std::string error;  // of a failed run, one line; of an unfinished one, why an executor gave it up
   std::int64_t last_step = 0;
   std::int64_t steps = 0;  // asked for
   double seconds = 0;      // of training and evaluation
@@ -51,23 +53,34 @@ class SweepDisplay {
   virtual void tick() {}
 };
 
-struct LocalOptions {
-  int jobs = 1;
-  int threads = 1;                // of each run
-  double timeout = 0;             // seconds of wall clock for each run; 0: none
-  std::filesystem::path program;  // the binary to run; empty: this one
+enum class SweepEnd {
+  done,         // each task ended, in whatever way
+  interrupted,  // stopped before that; a later call goes on
+  detached      // jobs go on without this process
 };
 
-enum class SweepEnd { done, interrupted };
+/// Makes a failed run one that a later call goes on with, from its checkpoint where it has one: removes failure.json,
+/// and run.json where it says "failed". Other runs are left alone. Throws RunError.
+void clear_failure(const std::filesystem::path& directory);
 
-/// Runs the tasks, each in a process of its own, `jobs` at a time, in their order. A process that crashes, hangs beyond
-/// the timeout or is killed costs its run only: its reason goes to failure.json in the run's directory, beside
-/// stderr.log. When `stop` becomes true the children are asked to stop (they write a checkpoint), and waited for; set a
-/// second time, they are killed. When this process dies, so do they.
-SweepEnd run_local(const std::vector<Task>& tasks, const LocalOptions& options, SweepDisplay& display,
-                   const std::atomic<int>& stop);
+// ---- what executors share ----
 
-/// The command of a task, quoted for a POSIX shell: what --print-commands prints and what Slurm's tasks run.
-std::string command_of(const Task& task, const LocalOptions& options);
+/// The arguments of a task's process, the name of the program first.
+std::vector<std::string> arguments_of(const Task& task, const std::filesystem::path& program, int threads);
+
+/// Writes failure.json and gives the report of the failed run. Where the file can't be written, the report says so too.
+RunReport record_failure(const std::filesystem::path& directory, const std::string& error);
+
+/// Why a process that left no result ended: "config error: ...", "ended by signal 11 (Segmentation fault)"; with the
+/// last lines of what it wrote into stderr.log after its first `offset` bytes.
+std::string failure_text(const ProcessEnd& end, const std::filesystem::path& directory, std::uint64_t offset);
+
+/// The last row of a run's train.csv.
+struct LoggedStep {
+  std::int64_t step = 0;
+  double loss = 0;
+};
+/// Reads the header and the last bytes alone. Nothing where there is no whole row.
+std::optional<LoggedStep> last_logged_step(const std::filesystem::path& directory);
 
 }  // namespace bnlab::experiments

@@ -15,16 +15,42 @@ namespace bnlab::training {
 namespace {
 
 namespace fs = std::filesystem;
+using namespace std::string_literals;
 
 std::vector<std::string> files_of_a_run() {
-  std::vector<std::string> files{"config.json",    "run.json",         "train.csv",           "eval.csv",
-                                 "checkpoint.npz", "weights.npz",      "weights_initial.npz", "gradients_first.npz",
-                                 "batches.npy",    "dropout_masks.npz"};
+  std::vector<std::string> files{"run.json",
+                                 "train.csv",
+                                 "eval.csv",
+                                 "checkpoint.npz",
+                                 "weights.npz",
+                                 "weights_initial.npz",
+                                 "gradients_first.npz",
+                                 "batches.npy",
+                                 "dropout_masks.npz",
+                                 failure_file};
   for (const std::string& probe : config::names_of<config::ProbeType>()) files.push_back(probe + ".csv");
+  // The last: without it, what a kill leaves of the others would be nobody's.
+  files.push_back("config.json");
   return files;
 }
 
 }  // namespace
+
+bool holds_nothing(const fs::path& directory) {
+  std::error_code error;
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    // A kill in the middle of a write leaves .tmp files; config.json is the first file of a run.
+    if (name != stderr_file && name != failure_file && name != failure_file + ".tmp"s && name != "config.json.tmp")
+      return false;
+  }
+  return !error || error == std::errc::no_such_file_or_directory;
+}
+
+bool is_locked(const fs::path& directory) {
+  const posix::Descriptor file = posix::open(directory, O_RDONLY | O_DIRECTORY);
+  return file.valid() && ::flock(file.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
 
 RunDirectory::RunDirectory(fs::path path, Existing existing) : path_(std::move(path)) {
   std::error_code error;
@@ -39,8 +65,7 @@ RunDirectory::RunDirectory(fs::path path, Existing existing) : path_(std::move(p
   // A file system without locks leaves the check to the user.
   if (lock_.valid() && ::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
     throw ConfigError(fmt::format("--out: another run writes into {}", path_.string()));
-  const bool empty = fs::is_empty(path_, error);
-  if (existing == Existing::refuse && !empty)
+  if (existing == Existing::refuse && !holds_nothing(path_))
     throw ConfigError(
         fmt::format("--out: {} is not empty; nothing was changed. Choose another directory, continue the run "
                     "in it with --resume, or replace it with --force",

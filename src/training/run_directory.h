@@ -15,16 +15,27 @@ namespace bnlab::training {
 
 /// How a run treats a directory that holds something already.
 enum class Existing {
-  refuse,   // an error unless the directory is empty or missing
+  refuse,   // an error unless the directory holds nothing
   replace,  // allowed; the caller clears it once the new run can begin
   resume    // an earlier run goes on
 };
 
+/// Beside the files of a run, from whoever started its process: what the process said, and why it failed.
+inline constexpr const char* stderr_file = "stderr.log";
+inline constexpr const char* failure_file = "failure.json";
+
+/// Whether there is no such directory, or nothing in it but these two: no run has begun here.
+bool holds_nothing(const std::filesystem::path& directory);
+
+/// Whether another process writes a run into the directory now.
+bool is_locked(const std::filesystem::path& directory);
+
 /// The directory of a run, locked against a second writer while this object lives.
 class RunDirectory {
  public:
-  /// Makes the directory (and its parents). Throws ConfigError where it isn't empty and `existing` says refuse, where
-  /// another process writes into it, or where it can't be made or written to; the text names it and says what to do.
+  /// Makes the directory (and its parents). Throws ConfigError where it holds something and `existing` says refuse,
+  /// where another process writes into it, or where it can't be made or written to; the text names it and says what to
+  /// do.
   RunDirectory(std::filesystem::path path, Existing existing);
   RunDirectory(const RunDirectory&) = delete;
   RunDirectory& operator=(const RunDirectory&) = delete;
@@ -32,7 +43,7 @@ class RunDirectory {
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path file(const std::string& name) const { return path_ / name; }
 
-  /// Removes what a run writes, so that it can start anew; other files are left alone.
+  /// Removes what a run writes and failure.json, so that it can start anew; other files are left alone.
   void clear();
   /// CSV files opened from now on continue after these many bytes, by file name.
   void continue_at(std::map<std::string, std::uint64_t> bytes) { continue_at_ = std::move(bytes); }

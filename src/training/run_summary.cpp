@@ -68,6 +68,23 @@ Json provenance(const RunSummary& summary, const RunOptions& options) {
   return json;
 }
 
+/// Discarded where the file is missing or no JSON.
+Json read_json(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  return Json::parse(stream, nullptr, false);
+}
+
+std::string text_at(const Json& json, const char* key) {
+  if (!json.is_object()) return "";
+  const auto value = json.find(key);
+  return value != json.end() && value->is_string() ? value->get<std::string>() : "";
+}
+
+double number_at(const Json& json, const char* key) {
+  const auto value = json.find(key);
+  return value != json.end() && value->is_number() ? value->get<double>() : 0.0;
+}
+
 }  // namespace
 
 std::string run_json(const RunSummary& summary, const RunOptions& options) {
@@ -90,11 +107,35 @@ std::string run_json(const RunSummary& summary, const RunOptions& options) {
 }
 
 std::optional<RunEnd> read_end(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  const Json json = Json::parse(stream, nullptr, false);
+  const Json json = read_json(file);
   if (!json.is_object() || !json.contains("status") || !json["status"].is_string()) return std::nullopt;
   if (!json.contains("last_step") || !json["last_step"].is_number_integer()) return std::nullopt;
-  return RunEnd{json["status"].get<std::string>(), json["last_step"].get<std::int64_t>()};
+  RunEnd end;
+  end.status = json["status"].get<std::string>();
+  end.last_step = json["last_step"].get<std::int64_t>();
+  end.error = text_at(json, "error");
+  end.steps = static_cast<std::int64_t>(number_at(json, "steps"));
+  end.seconds = number_at(json, "wall_seconds");
+  end.steps_per_second = number_at(json, "steps_per_second");
+  const auto provenance = json.find("provenance");
+  if (provenance == json.end()) return end;
+  end.dataset_sha256 = text_at(*provenance, "dataset_sha256");
+  end.isa = text_at(*provenance, "isa");
+  end.git_revision = text_at(*provenance, "git_revision");
+  end.onednn = text_at(*provenance, "onednn");
+  return end;
+}
+
+std::string failure_json(const std::string& error) {
+  const Json json = {{"status", "failed"}, {"error", error}, {"host", host_name()}, {"time", utc_time()}};
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::optional<std::string> read_failure(const std::filesystem::path& file) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored)) return std::nullopt;
+  const std::string error = text_at(read_json(file), "error");
+  return error.empty() ? fmt::format("failed, but {} can't be understood", file.string()) : error;
 }
 
 std::string summary_line(const RunSummary& summary) {

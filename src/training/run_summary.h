@@ -30,14 +30,28 @@ struct RunSummary {
 /// The text of run.json: status, metrics, times, provenance.
 std::string run_json(const RunSummary& summary, const RunOptions& options);
 
-/// How an earlier run ended.
+/// How an earlier run ended. What its run.json does not say is empty or 0.
 struct RunEnd {
   std::string status;
   std::int64_t last_step = 0;
+  std::string error;       // of a failed run
+  std::int64_t steps = 0;  // asked for
+  double seconds = 0;      // of training and evaluation, wall clock
+  double steps_per_second = 0;
+  std::string dataset_sha256;
+  std::string isa;
+  std::string git_revision;
+  std::string onednn;
 };
 
 /// From the run.json that run_json() made; nothing where the file is missing or can't be understood.
 std::optional<RunEnd> read_end(const std::filesystem::path& file);
+
+/// The text of failure.json, which whoever started a run writes where its process ended without a run.json: why.
+std::string failure_json(const std::string& error);
+
+/// The reason in a failure.json; nothing where there is no such file.
+std::optional<std::string> read_failure(const std::filesystem::path& file);
 
 /// One line for people: "completed 1000 steps in 3.2 s (410 steps/s); test accuracy 0.874 (best 0.876 at step 900)".
 std::string summary_line(const RunSummary& summary);

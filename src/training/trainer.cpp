@@ -315,7 +315,7 @@ class Trainer {
 bool holds_this_run(const RunDirectory& directory, const std::string& config_text) {
   const auto file = directory.file("config.json");
   if (!std::filesystem::exists(file)) {
-    if (!std::filesystem::is_empty(directory.path()))
+    if (!holds_nothing(directory.path()))
       throw ConfigError(
           fmt::format("--resume: {} is not empty, and holds no run: it has no config.json; nothing was changed",
                       directory.path().string()));

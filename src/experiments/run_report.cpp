@@ -1,0 +1,184 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <csignal>
+#include <cstring>
+#include <system_error>
+
+#include "experiments/executor.h"
+#include "training/run_directory.h"
+#include "training/run_summary.h"
+#include "util/errors.h"
+#include "util/file.h"
+#include "util/posix.h"
+
+namespace bnlab::experiments {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// At most `count` bytes from `offset` on, or (`offset` < 0) the last ones. Empty where the file can't be read.
+std::string part_of(const fs::path& path, std::int64_t offset, std::size_t count) {
+  const posix::Descriptor file = posix::open(path, O_RDONLY);
+  struct stat status {};
+  if (!file.valid() || fstat(file.get(), &status) != 0) return "";
+  if (offset < 0) offset = std::max<std::int64_t>(0, status.st_size - static_cast<std::int64_t>(count));
+  std::string text(count, '\0');
+  const ssize_t got = pread(file.get(), text.data(), count, offset);
+  text.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  return text;
+}
+
+std::vector<std::string> split(std::string_view text, char separator) {
+  std::vector<std::string> parts;
+  for (;;) {
+    const std::size_t end = text.find(separator);
+    parts.emplace_back(text.substr(0, end));
+    if (end == std::string_view::npos) return parts;
+    text.remove_prefix(end + 1);
+  }
+}
+
+template <class Number>
+bool parse(const std::string& text, Number& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+/// The last three lines after the first `offset` bytes, as one.
+std::string last_lines(const fs::path& file, std::uint64_t offset) {
+  constexpr std::size_t most_lines = 3, most_bytes = 1000;
+  std::error_code error;
+  const std::uintmax_t size = fs::file_size(file, error);
+  if (error || size <= offset) return "";
+  const std::string text = part_of(file, -1, std::min<std::size_t>(most_bytes, size - offset));
+  std::vector<std::string> lines = split(text, '\n');
+  std::erase(lines, "");
+  std::string joined;
+  for (std::size_t i = lines.size() - std::min(lines.size(), most_lines); i < lines.size(); ++i)
+    joined += (joined.empty() ? "" : " | ") + (lines[i].starts_with("bnlab: ") ? lines[i].substr(7) : lines[i]);
+  std::replace_if(
+      joined.begin(), joined.end(), [](unsigned char c) { return c < ' '; }, ' ');
+  return joined;
+}
+
+std::string end_text(const ProcessEnd& end) {
+  if (end.signal != 0) return fmt::format("ended by signal {} ({})", end.signal, strsignal(end.signal));
+  switch (end.status) {
+    case 0:
+      return "ended with status 0, but left no result";
+    case 2:
+      return "config error (status 2)";
+    case 3:
+      return "data missing or damaged (status 3)";
+    default:
+      return fmt::format("ended with status {}", end.status);
+  }
+}
+
+}  // namespace
+
+std::string name_of(RunState state) {
+  switch (state) {
+    case RunState::missing:
+      return "missing";
+    case RunState::unfinished:
+      return "unfinished";
+    case RunState::completed:
+      return "completed";
+    case RunState::diverged:
+      return "diverged";
+    case RunState::failed:
+      break;
+  }
+  return "failed";
+}
+
+bool is_finished(RunState state) { return state == RunState::completed || state == RunState::diverged; }
+
+RunReport read_report(const fs::path& directory) {
+  RunReport report;
+  if (const auto end = training::read_end(directory / "run.json")) {
+    report.error = end->error;
+    report.last_step = end->last_step;
+    report.steps = end->steps;
+    report.seconds = end->seconds;
+    report.steps_per_second = end->steps_per_second;
+    report.dataset_sha256 = end->dataset_sha256;
+    report.isa = end->isa;
+    report.git_revision = end->git_revision;
+    report.onednn = end->onednn;
+    report.state = RunState::unfinished;
+    for (const RunState state : {RunState::completed, RunState::diverged, RunState::failed})
+      if (end->status == name_of(state)) report.state = state;
+    if (is_finished(report.state)) return report;
+  } else if (!training::holds_nothing(directory)) {
+    report.state = RunState::unfinished;
+  }
+  if (const auto error = training::read_failure(directory / training::failure_file)) {
+    report.state = RunState::failed;
+    report.error = *error;
+  }
+  return report;
+}
+
+void clear_failure(const fs::path& directory) {
+  const auto remove = [&](const char* name) {
+    std::error_code error;
+    fs::remove(directory / name, error);
+    if (error) throw RunError(fmt::format("can't remove {}: {}", (directory / name).string(), error.message()));
+  };
+  const auto end = training::read_end(directory / "run.json");
+  if (end && end->status == name_of(RunState::failed)) remove("run.json");
+  remove(training::failure_file);
+}
+
+std::vector<std::string> arguments_of(const Task& task, const fs::path& program, int threads) {
+  // A path that begins with a dash would be an option.
+  const auto argument = [](const fs::path& path) {
+    return path.native().starts_with('-') ? "./" + path.native() : path.native();
+  };
+  return {program.native(), "train",     argument(task.config),   "--out",  argument(task.directory),
+          "--resume",       "--threads", std::to_string(threads), "--quiet"};
+}
+
+RunReport record_failure(const fs::path& directory, const std::string& error) {
+  std::string problem;
+  try {
+    write_file_atomically(directory / training::failure_file, training::failure_json(error));
+  } catch (const RunError& failure) {
+    problem = fmt::format(" ({})", failure.what());
+  }
+  RunReport report = read_report(directory);
+  report.state = RunState::failed;
+  report.error = error + problem;
+  return report;
+}
+
+std::string failure_text(const ProcessEnd& end, const fs::path& directory, std::uint64_t offset) {
+  const std::string said = last_lines(directory / training::stderr_file, offset);
+  return end_text(end) + (said.empty() ? "" : ": " + said);
+}
+
+std::optional<LoggedStep> last_logged_step(const fs::path& directory) {
+  constexpr std::size_t most_bytes = 512;  // of the header, and of a row
+  const fs::path file = directory / "train.csv";
+  const std::vector<std::string> columns = split(split(part_of(file, 0, most_bytes), '\n').front(), ',');
+  std::vector<std::string> lines = split(part_of(file, -1, most_bytes), '\n');
+  // The text after the last line end is a row that is not whole, and the first line may not be.
+  if (lines.size() < 3) return std::nullopt;
+  const std::vector<std::string> values = split(lines[lines.size() - 2], ',');
+  if (values.size() != columns.size()) return std::nullopt;
+  LoggedStep row;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (columns[i] == "step" && !parse(values[i], row.step)) return std::nullopt;
+    if (columns[i] == "loss" && !parse(values[i], row.loss)) return std::nullopt;
+  }
+  return row;
+}
+
+}  // namespace bnlab::experiments

@@ -1,0 +1,342 @@
+#include "experiments/slurm_executor.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <thread>
+
+#include "experiments/local_executor.h"
+#include "training/run_directory.h"
+#include "util/errors.h"
+#include "util/file.h"
+
+namespace bnlab::experiments {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int interrupted_status = 130;
+
+/// The script of a submission. The shell stays, to pass the warning on and to keep the exit status.
+constexpr const char* script = R"sh(#!/bin/sh
+# One run of a bnlab sweep: this task's line of {name}.commands is its command, of {name}.directories its directory.
+submission={submission}
+export OMP_NUM_THREADS={threads}
+line() {{ sed -n "${{SLURM_ARRAY_TASK_ID}}{{p;q;}}" "$submission.$1"; }}
+status_file=$submission.$SLURM_ARRAY_TASK_ID.status
+rm -f "$status_file"
+eval "directory=$(line directories)"
+mkdir -p "$directory"
+child=
+# Before the time limit Slurm signals this shell, and the run writes a checkpoint. To cancel it signals the run itself.
+trap 'kill -TERM "$child"' USR1
+trap : TERM
+eval "$(line commands) >/dev/null 2>>\"\$directory/{stderr}\" &"
+child=$!
+wait "$child"
+status=$?
+while [ "$status" -gt 128 ] && kill -0 "$child" 2>/dev/null; do  # a signal ended the waiting, not the run
+  wait "$child"
+  status=$?
+done
+[ -s "$directory/{stderr}" ] || rm -f "$directory/{stderr}"
+[ "$status" -eq 0 ] || echo "$status" >"$status_file"
+exit "$status"
+)sh";
+
+std::string trimmed(std::string text) {
+  text.erase(text.find_last_not_of(" \t\r\n") + 1);
+  text.erase(0, text.find_first_not_of(" \t\r\n"));
+  return text;
+}
+
+/// The output of a Slurm command. Throws RunError with its words where it refuses.
+std::string slurm(const std::vector<std::string>& arguments) {
+  const std::string& name = arguments.front();
+  if (!find_on_path(name))
+    throw RunError(fmt::format("--executor slurm: {} is not on PATH; call bnlab where Slurm's commands are", name));
+  const Captured captured = run_and_capture(arguments);
+  if (captured.end.status != 0 || captured.end.signal != 0)
+    throw RunError(fmt::format("{} failed: {}", name, trimmed(captured.error + captured.output)));
+  return captured.output;
+}
+
+/// The highest index that a task of an array may have.
+int largest_index() {
+  std::istringstream config(slurm({"scontrol", "show", "config"}));
+  for (std::string line; std::getline(config, line);)
+    if (line.starts_with("MaxArraySize")) {
+      const int size = std::atoi(line.c_str() + std::min(line.size(), line.find('=') + 1));
+      if (size < 2) throw RunError(fmt::format("scontrol: job arrays are switched off here ({})", trimmed(line)));
+      return size - 1;
+    }
+  throw RunError("scontrol show config: does not say MaxArraySize");
+}
+
+/// Where a task is in the queue, or was.
+struct Place {
+  std::string submission;  // "0001"
+  int index = 0;           // of the array, from 1
+  auto operator<=>(const Place&) const = default;
+};
+
+enum class Queued { waits, runs };
+
+class SlurmExecutor {
+ public:
+  SlurmExecutor(const fs::path& directory, const SlurmOptions& options, SweepDisplay& display,
+                const std::atomic<int>& stop)
+      : options_(options), display_(display), stop_(stop), folder_(fs::absolute(directory) / "slurm") {
+    Sha256 sum;
+    const std::string& name = folder_.native();
+    sum.update({reinterpret_cast<const std::uint8_t*>(name.data()), name.size()});
+    job_prefix_ = "bnlab-" + sum.hex().substr(0, 8) + "-";
+  }
+
+  SweepEnd run(const std::vector<Task>& tasks) {
+    fs::create_directories(folder_);
+    largest_index_ = largest_index();
+    for (const Task& task : tasks) runs_.emplace_back().task = &task;
+    find_earlier_places();
+    look_for_the_first_time();
+    while (unended() > 0) {
+      if (!options_.wait || !sleep()) return detach();
+      look();
+    }
+    return SweepEnd::done;
+  }
+
+ private:
+  struct Run {
+    const Task* task = nullptr;
+    std::optional<Place> place;       // of the last submission
+    std::uint64_t stderr_offset = 0;  // at the last submission
+    int submissions = 0;              // of this call
+    int looks_without = 0;            // how often in a row it was not in the queue
+    bool is_started = false;
+    bool is_ended = false;
+    std::int64_t step = 0;
+  };
+
+  static std::string line_of(const Task& task) { return shell_quoted(fs::absolute(task.directory).native()); }
+
+  fs::path file(const std::string& submission, const std::string& what) const {
+    return folder_ / fmt::format("{}.{}", submission, what);
+  }
+
+  std::int64_t unended() const {
+    return std::count_if(runs_.begin(), runs_.end(), [](const Run& run) { return !run.is_ended; });
+  }
+
+  /// Where earlier calls put these tasks: the last submission counts.
+  void find_earlier_places() {
+    std::vector<std::string> earlier;
+    for (const auto& entry : fs::directory_iterator(folder_))
+      if (entry.path().extension() == ".directories") earlier.push_back(entry.path().stem().string());
+    std::sort(earlier.begin(), earlier.end());
+    std::map<std::string, Place> places;
+    for (const std::string& submission : earlier) {
+      std::ifstream lines(file(submission, "directories"));
+      int index = 0;
+      for (std::string line; std::getline(lines, line);) places[line] = {submission, ++index};
+    }
+    for (Run& run : runs_)
+      if (const auto place = places.find(line_of(*run.task)); place != places.end()) run.place = place->second;
+    if (!earlier.empty()) last_submission_ = std::atoi(earlier.back().c_str());
+  }
+
+  std::map<Place, Queued> queue() const {
+    std::istringstream lines(
+        slurm({"squeue", "--noheader", "--array", fmt::format("--user={}", getuid()), "--format=%j %K %T"}));
+    std::map<Place, Queued> queue;
+    for (std::string line; std::getline(lines, line);) {
+      std::istringstream words(line);
+      std::string name, state;
+      int index = 0;
+      if (words >> name >> index >> state && name.starts_with(job_prefix_))
+        queue[{name.substr(job_prefix_.size()), index}] = state == "PENDING" ? Queued::waits : Queued::runs;
+    }
+    return queue;
+  }
+
+  void look_for_the_first_time() {
+    const std::map<Place, Queued> now = queue();
+    std::vector<Run*> to_submit;
+    for (Run& run : runs_) {
+      if (run.place && now.contains(*run.place)) continue;
+      if (!run.place || !end_by_result(run)) to_submit.push_back(&run);
+    }
+    const std::size_t queued = static_cast<std::size_t>(unended()) - to_submit.size();
+    if (queued > 0) display_.message(fmt::format("{} runs are in Slurm's queue already", queued));
+    submit(to_submit);
+  }
+
+  void look() {
+    std::map<Place, Queued> now;
+    try {
+      now = queue();
+    } catch (const RunError& error) {  // the cluster's controller may be away for a while
+      display_.message(fmt::format("{}; looking again", error.what()));
+      return;
+    }
+    std::vector<Run*> to_submit;
+    for (Run& run : runs_) {
+      if (run.is_ended) continue;
+      const auto entry = now.find(*run.place);
+      if (entry != now.end()) {
+        run.looks_without = 0;
+        if (entry->second == Queued::runs) show(run);
+      } else if (is_finished(read_report(run.task->directory).state) || ++run.looks_without > 1) {
+        // Once is not enough: a shared file system may show the files of another machine late.
+        if (!end_by_result(run)) to_submit.push_back(&run);
+      }
+    }
+    submit(to_submit);
+  }
+
+  void show(Run& run) {
+    if (!run.is_started) display_.started(*run.task);
+    run.is_started = true;
+    if (const auto row = last_logged_step(run.task->directory); row && row->step != run.step) {
+      run.step = row->step;
+      display_.progress(*run.task, row->step, row->loss);
+    }
+  }
+
+  /// Takes the end of a run that left the queue from its directory and its exit status. False where it has to be
+  /// submitted again.
+  bool end_by_result(Run& run) {
+    const fs::path& directory = run.task->directory;
+    RunReport report = read_report(directory);
+    const std::optional<ProcessEnd> end = take_end(*run.place);
+    if (report.state != RunState::failed && !is_finished(report.state)) {
+      const bool was_interrupted = end && end->status == interrupted_status;
+      const bool was_stopped =
+          !end || was_interrupted || end->signal == SIGTERM || end->signal == SIGKILL || end->signal == SIGUSR1;
+      if (was_stopped && run.submissions <= options_.resubmissions) return false;
+      const std::string reason =
+          end ? failure_text(*end, directory, run.stderr_offset) : "ended without a word; was it cancelled?";
+      if (was_interrupted)
+        report.error =
+            fmt::format("stopped {} times, each time with a checkpoint; a later call goes on with it", run.submissions);
+      else if (was_stopped)
+        report = record_failure(directory, fmt::format("submitted {} times to Slurm; {}", run.submissions, reason));
+      else
+        report = record_failure(directory, reason);
+    }
+    run.is_ended = true;
+    display_.ended(*run.task, report);
+    return true;
+  }
+
+  /// What the script wrote at the end of a task that did not end with status 0; the file is removed.
+  std::optional<ProcessEnd> take_end(const Place& place) const {
+    const fs::path path = file(place.submission, fmt::format("{}.status", place.index));
+    int status = 0;
+    if (!(std::ifstream(path) >> status)) return std::nullopt;
+    std::error_code ignored;
+    fs::remove(path, ignored);
+    // As a shell says it: 128 + the signal. 130 is bnlab's own word, after a checkpoint.
+    return status > 128 && status != interrupted_status ? ProcessEnd{0, status - 128} : ProcessEnd{status, 0};
+  }
+
+  /// All of these, in as many arrays as the cluster demands.
+  void submit(const std::vector<Run*>& runs) {
+    const auto most = static_cast<std::size_t>(largest_index_);
+    for (std::size_t first = 0; first < runs.size(); first += most)
+      submit_array({runs.begin() + static_cast<std::ptrdiff_t>(first),
+                    runs.begin() + static_cast<std::ptrdiff_t>(std::min(first + most, runs.size()))});
+  }
+
+  void submit_array(const std::vector<Run*>& runs) {
+    const std::string submission = fmt::format("{:04}", ++last_submission_);
+    LocalOptions command_options;
+    command_options.threads = options_.threads;
+    command_options.program = options_.program;
+    std::string commands, directories;
+    int index = 0;
+    for (Run* run : runs) {
+      clear_failure(run->task->directory);
+      commands += command_of(*run->task, command_options) + "\n";
+      directories += line_of(*run->task) + "\n";
+      std::error_code none;
+      const std::uintmax_t size = fs::file_size(run->task->directory / training::stderr_file, none);
+      run->stderr_offset = none ? 0 : size;
+      run->place = {submission, ++index};
+      run->looks_without = 0;
+      ++run->submissions;
+    }
+    write_file_atomically(file(submission, "commands"), commands);
+    write_file_atomically(file(submission, "directories"), directories);
+    write_file_atomically(
+        file(submission, "sh"),
+        fmt::format(fmt::runtime(script), fmt::arg("name", submission),
+                    fmt::arg("submission", shell_quoted((folder_ / submission).native())),
+                    fmt::arg("threads", options_.threads), fmt::arg("stderr", training::stderr_file)));
+    const std::string job = slurm(sbatch_arguments(submission, index));
+    display_.message(fmt::format("submitted {} runs to Slurm, job {}", index, trimmed(job.substr(0, job.find(';')))));
+  }
+
+  std::vector<std::string> sbatch_arguments(const std::string& submission, int tasks) const {
+    std::string log = file(submission, "log").native();
+    for (std::size_t at = 0; (at = log.find('%', at)) != std::string::npos; at += 2) log.insert(at, 1, '%');
+    std::vector<std::string> arguments{"sbatch",
+                                       "--parsable",
+                                       "--job-name=" + job_prefix_ + submission,
+                                       fmt::format("--array=1-{}", tasks),
+                                       "--nodes=1",
+                                       "--ntasks=1",
+                                       fmt::format("--cpus-per-task={}", options_.threads),
+                                       "--signal=B:USR1@60",
+                                       "--open-mode=append",
+                                       "--output=" + log};
+    if (options_.tasks_at_a_time > 0) arguments[3] += fmt::format("%{}", options_.tasks_at_a_time);
+    if (!options_.partition.empty()) arguments.push_back("--partition=" + options_.partition);
+    if (!options_.time_limit.empty()) arguments.push_back("--time=" + options_.time_limit);
+    arguments.insert(arguments.end(), options_.extra.begin(), options_.extra.end());
+    arguments.push_back(file(submission, "sh").native());
+    return arguments;
+  }
+
+  /// Until the next look. False when it is to stop.
+  bool sleep() const {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(options_.poll_seconds);
+    while (stop_ == 0 && std::chrono::steady_clock::now() < end) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      display_.tick();
+    }
+    return stop_ == 0;
+  }
+
+  SweepEnd detach() const {
+    display_.message(
+        fmt::format("{} runs go on in Slurm without this process (squeue shows them as {}..., scancel "
+                    "ends them); the same command later goes on with them",
+                    unended(), job_prefix_));
+    return SweepEnd::detached;
+  }
+
+  const SlurmOptions& options_;
+  SweepDisplay& display_;
+  const std::atomic<int>& stop_;
+  fs::path folder_;
+  std::string job_prefix_;
+  int largest_index_ = 0;
+  int last_submission_ = 0;
+  std::vector<Run> runs_;
+};
+
+}  // namespace
+
+SweepEnd run_slurm(const std::vector<Task>& tasks, const fs::path& directory, const SlurmOptions& options,
+                   SweepDisplay& display, const std::atomic<int>& stop) {
+  return SlurmExecutor(directory, options, display, stop).run(tasks);
+}
+
+}  // namespace bnlab::experiments

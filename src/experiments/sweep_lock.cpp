@@ -1,0 +1,66 @@
+#include "experiments/sweep_lock.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <string>
+#include <system_error>
+#include <thread>
+
+#include "util/errors.h"
+#include "util/provenance.h"
+
+namespace bnlab::experiments {
+namespace {
+
+namespace fs = std::filesystem;
+
+posix::Descriptor open_lock_file(const fs::path& path) {
+  posix::Descriptor file = posix::open(path, O_RDWR | O_CREAT);
+  if (!file.valid()) throw RunError(posix::failure(path, "write", errno));
+  return file;
+}
+
+/// False where another open file holds the lock. A file system without locks leaves the check to the user.
+bool lock(const posix::Descriptor& file) { return ::flock(file.get(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK; }
+
+std::string first_line(const posix::Descriptor& file) {
+  std::array<char, 512> bytes{};
+  const ssize_t count = pread(file.get(), bytes.data(), bytes.size(), 0);
+  const std::string_view text(bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  return std::string(text.substr(0, text.find('\n')));
+}
+
+}  // namespace
+
+SweepLock::SweepLock(const fs::path& directory, std::chrono::milliseconds longest_wait) {
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error)
+    throw ConfigError(fmt::format("--out: can't make the directory {}: {}", directory.string(), error.message()));
+  sweep_ = open_lock_file(directory / ".sweep.lock");
+  if (!lock(sweep_)) {
+    const std::string owner = first_line(sweep_);
+    throw ConfigError(fmt::format("--out: another sweep goes on in {}{}; wait for its end, or choose another directory",
+                                  directory.string(), owner.empty() ? "" : ": " + owner));
+  }
+  if (ftruncate(sweep_.get(), 0) != 0 ||
+      !posix::write_all(sweep_, fmt::format("process {} on {} since {}\n", getpid(), host_name(), utc_time())))
+    throw RunError(posix::failure(directory / ".sweep.lock", "write", errno));
+  runs_ = open_lock_file(directory / ".sweep.runs.lock");
+  const auto end = std::chrono::steady_clock::now() + longest_wait;
+  while (!lock(runs_)) {
+    if (std::chrono::steady_clock::now() > end)
+      throw RunError(
+          fmt::format("{}: the sweep here was killed, and its runs still go on; end them (ps shows "
+                      "\"train ... --out {}/...\"), then call again",
+                      directory.string(), directory.string()));
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
+}  // namespace bnlab::experiments
