@@ -12,14 +12,21 @@ README = (SOURCE / "README.md").read_text(encoding="utf-8")
 
 
 class ReadmeTest(unittest.TestCase):
-    def test_the_config_reference_is_current(self):
-        begin, end = "<!-- config reference: begin -->\n", "<!-- config reference: end -->\n"
+    def check(self, name, *options):
+        begin, end = f"<!-- {name} reference: begin -->\n", f"<!-- {name} reference: end -->\n"
         held = README[README.index(begin) + len(begin):README.index(end)]
-        printed = subprocess.run([PROGRAM, "schema", "--markdown"], check=True, capture_output=True, text=True).stdout
-        self.assertEqual(held, printed, "paste the output of `bnlab schema --markdown` between the two marks")
+        command = ["schema", *options, "--markdown"]
+        printed = subprocess.run([PROGRAM, *command], check=True, capture_output=True, text=True).stdout
+        self.assertEqual(held, printed, f"paste the output of `bnlab {' '.join(command)}` between the two marks")
+
+    def test_the_config_reference_is_current(self):
+        self.check("config")
+
+    def test_the_experiment_reference_is_current(self):
+        self.check("experiment", "--experiment")
 
     def test_the_files_it_names_exist(self):
-        named = set(re.findall(r"\b((?:configs|scripts)/[\w./-]+\.(?:json|py|sh))", README))
+        named = set(re.findall(r"\b((?:configs|experiments|scripts)/[\w./-]+\.(?:json|py|sh))", README))
         self.assertTrue(named)
         missing = sorted(name for name in named if not (SOURCE / name).exists() and "NAME" not in name)
         self.assertEqual(missing, [])
