@@ -169,6 +169,19 @@ def style_log_axis(axis):
     axis.yaxis.set_minor_formatter(NullFormatter())
 
 
+def set_limits(axis, values, reach, log):
+    """Vertical limits around the finite `values`, and towards the ends of intervals, `reach`, by a tenth of the height
+    at most: with few seeds they would squeeze all else."""
+    values, reach = ((np.log10(one[one > 0]) if log else one[np.isfinite(one)]) for one in (values, reach))
+    if not len(values):
+        return
+    low, high = values.min(), values.max()
+    span = (high - low) or abs(high) / 10 or 1.0
+    low, high = (max(min([low, *reach]), low - 0.1 * span) - 0.04 * span,
+                 min(max([high, *reach]), high + 0.1 * span) + 0.04 * span)
+    axis.set_ylim(*((10**low, 10**high) if log else (low, high)))
+
+
 def lay_out(figure, title, handles, columns, subtitle=""):
     """Title above and legend below the axes; grows the figure by what they need, so that they cover nothing."""
     lines = [handle.get_label().count("\n") for handle in handles]

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""Draws the figures of one run or of several.
+"""Draws the figures of runs, or the figure that an experiment names.
 
     scripts/plot.py RUN... [--figure curves|distribution|gradients|all] [--out DIR]
+    scripts/plot.py EXPERIMENT_DIR... [--out DIR]
+
+Of run directories:
 
 curves        loss and accuracy over training steps, all runs in one figure: training batches thin, test split bold.
               Runs that differ only in their seed are one arm: faint lines for the seeds, a bold mean with its 95 %
@@ -11,7 +14,20 @@ distribution  15th, 50th and 85th percentile of an activation's input over train
 gradients     gradient norm of each layer's weights over training steps. Needs the probe gradient_norm.
 
 Each figure is written as figure_NAME.png and figure_NAME.svg, with the plotted numbers in figure_NAME.csv.
-Exit status: 0 done; 2 usage; 3 a run's file is missing, empty or damaged.
+
+Of a sweep's directory (it has an experiment.json, whose "figure" says what is drawn), with the verdict below the title:
+
+curves        a column over training steps: the seeds faint, their mean bold with its 95 % interval (log_y: the
+              geometric mean). Runs that diverged end in a cross and don't set the scale.
+bands         15th, 50th and 85th percentile over training steps, a panel an arm: one seed, and the others' medians.
+axis          a quantity over an axis: seeds as points, mean and interval, diverged runs as crosses.
+heat_map      a quantity over two axes, a panel an arm: the seeds' mean, diverged runs marked.
+
+It is written as figure.png, figure.svg and figure.csv into the sweep's directory, and replaced when asked for again; with
+several directories and one --out as figure_EXPERIMENT.*. Where the run directories are gone, curves and bands are drawn
+from figure.csv, the others from runs.csv.
+
+Exit status: 0 done; 2 usage; 3 a file is missing, empty or damaged, or lacks what the figure needs.
 """
 
 import argparse
@@ -24,8 +40,13 @@ _python.require("matplotlib", "numpy")
 
 import matplotlib.pyplot as plt  # noqa: E402
 
-from _plot_base import RC, RunError, warn  # noqa: E402
+from _plot_base import RC, RunError, warn, write_figure  # noqa: E402
+from _plot_over_axes import draw_axis, draw_heat_map  # noqa: E402
+from _plot_over_steps import draw_bands, draw_curves  # noqa: E402
 from _plot_runs import DRAW, draw_runs  # noqa: E402
+from _plot_sweep import Sweep  # noqa: E402
+
+OF_EXPERIMENTS = {"curves": draw_curves, "bands": draw_bands, "axis": draw_axis, "heat_map": draw_heat_map}
 
 
 def formats(text):
@@ -44,13 +65,13 @@ def positive(text):
 def parse_arguments():
     parser = argparse.ArgumentParser(prog="plot.py", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", nargs="+", metavar="RUN", help="a run directory")
-    parser.add_argument("--out", type=Path, help="folder of the figures; default: the run directory, for several runs "
-                        "the folder that holds them all")
+    parser.add_argument("folders", nargs="+", metavar="DIR", help="run directories, or directories of sweeps")
+    parser.add_argument("--out", type=Path, help="folder of the figures; default: the directory itself, for several "
+                        "runs the folder that holds them all")
     parser.add_argument("--figure", choices=[*DRAW, "all"], default="all")
     parser.add_argument("--format", type=formats, default=["png", "svg"], help="png, svg or png,svg (the default)")
     parser.add_argument("--label", action="append", default=[], help="name of an arm, once for each arm in the order "
-                        "of RUN; default: names of the run directories")
+                        "of the runs; default: names of the run directories")
     parser.add_argument("--title", help="title of the figure")
     parser.add_argument("--split", choices=["test", "validation", "train"], default="test",
                         help="curves: the bold line; default: test")
@@ -62,13 +83,49 @@ def parse_arguments():
     parser.add_argument("--unit", help="distribution: a unit's index or all; default: the first recorded unit")
     parser.add_argument("--tensor", choices=["input", "output"], default="input",
                         help="distribution: of the activation; default: input")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    arguments.of_experiments = [(Path(folder) / "experiment.json").is_file() for folder in arguments.folders]
+    if any(arguments.of_experiments):
+        if not all(arguments.of_experiments):
+            other = arguments.folders[arguments.of_experiments.index(False)]
+            parser.error(f"{other}: has no experiment.json: runs and experiments are drawn one after the other")
+        for name in ("figure", "label", "split", "statistics", "smooth", "layer", "unit", "tensor"):
+            if getattr(arguments, name) != parser.get_default(name):
+                parser.error(f"--{name}: is for run directories; the figure of an experiment is in its experiment.json")
+    return arguments
+
+
+def draw_experiments(arguments):
+    """Draws the figure of each; those that can't be drawn are named. Returns the exit status."""
+    names, status = {}, 0
+    for folder in arguments.folders:
+        try:
+            sweep = Sweep(folder)
+            stem = f"figure_{sweep.name}" if arguments.out and len(arguments.folders) > 1 else "figure"
+            out = arguments.out or sweep.folder
+            if names.setdefault(out / stem, folder) != folder:
+                warn(f"{folder}: has the same name as {names[out / stem]}: give each an --out of its own")
+                return 2
+            if sweep.type == "none":
+                warn(f"{sweep.file}: names no figure")
+                continue
+            if sweep.type not in OF_EXPERIMENTS:
+                raise RunError(f"{sweep.file}: figure.type: must be one of {', '.join(OF_EXPERIMENTS)}, none")
+            out.mkdir(parents=True, exist_ok=True)
+            sweep.title = arguments.title or sweep.title
+            write_figure(*OF_EXPERIMENTS[sweep.type](sweep), out, stem, arguments.format)
+        except RunError as error:
+            warn(error)
+            status = 3
+    return status
 
 
 def main():
     arguments = parse_arguments()
     plt.rcParams.update(RC)
     try:
+        if all(arguments.of_experiments):
+            return draw_experiments(arguments)
         draw_runs(arguments)
     except RunError as error:
         warn(error)
