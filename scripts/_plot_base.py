@@ -170,26 +170,27 @@ def style_log_axis(axis):
 
 
 def set_limits(axis, values, reach, log):
-    """Vertical limits around the finite `values`, and towards the ends of intervals, `reach`, by a tenth of the height
-    at most: with few seeds they would squeeze all else."""
+    """Vertical limits around the finite `values`, and towards the ends of intervals, `reach`, by a quarter of the
+    height at most: with few seeds they would squeeze all else."""
     values, reach = ((np.log10(one[one > 0]) if log else one[np.isfinite(one)]) for one in (values, reach))
     if not len(values):
         return
     low, high = values.min(), values.max()
     span = (high - low) or abs(high) / 10 or 1.0
-    low, high = (max(min([low, *reach]), low - 0.1 * span) - 0.04 * span,
-                 min(max([high, *reach]), high + 0.1 * span) + 0.04 * span)
+    low, high = (max(min([low, *reach]), low - 0.25 * span) - 0.04 * span,
+                 min(max([high, *reach]), high + 0.25 * span) + 0.04 * span)
     axis.set_ylim(*((10**low, 10**high) if log else (low, high)))
 
 
-def lay_out(figure, title, handles, columns, subtitle=""):
-    """Title above and legend below the axes; grows the figure by what they need, so that they cover nothing."""
+def lay_out(figure, title, handles, columns, subtitle="", row=0.24):
+    """Title above and legend below the axes, its rows `row` inches high; grows the figure by what they need, so that
+    they cover nothing."""
     lines = [handle.get_label().count("\n") for handle in handles]
     rows = math.ceil(len(handles) / columns)
     further = max(sum(lines[first:first + rows]) for first in range(0, len(lines), rows))
     heading = 0.21 * title.count("\n")
     width, height = figure.get_size_inches()
-    below = 0.24 * rows + 0.15 * further + 0.15
+    below = row * rows + 0.15 * further + 0.15
     above = 0.35 + heading + (0.08 + 0.17 * (subtitle.count("\n") + 1) if subtitle else 0)
     height += below + above
     figure.set_size_inches(width, height)

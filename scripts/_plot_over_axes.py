@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from matplotlib.transforms import ScaledTranslation
 
 from _plot_base import RunError, bold_of, cross, did_you_mean, interval_of, look_of, set_limits, style_log_axis, warn
-from _plot_sweep import GREY, cross_note, legend_width, note, shown, unquoted
+from _plot_sweep import cross_note, legend_width, note, shown, unquoted
 
 ARROW = {"marker": r"$\uparrow$", "markersize": 9, "linestyle": "none", "markeredgewidth": 0.2}
 
@@ -52,10 +52,11 @@ class Scale:
         axis.set_xlim(*(back.transform((x, 0.0))[0] for x in (ahead[0] - margin, ahead[-1] + margin)))
         labels = [self.label(text) for text in self.texts]
         gaps = np.diff(ahead) / (ahead[-1] - ahead[0] + 2 * margin) * points
-        fits = all(gap > 3.4 * (len(a) + len(b)) for gap, a, b in zip(gaps, labels, labels[1:]))
+        fits = all(gap > 3.3 * (len(a) + len(b)) + 6 for gap, a, b in zip(gaps, labels, labels[1:]))
         if fits or not self.is_numeric or (self.log and len(places) <= 12):
             axis.xaxis.set_major_locator(FixedLocator(places))
-            axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: labels[int(np.argmin(np.abs(np.array(places) - x)))]))
+            named = dict(zip(places, labels))
+            axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: named[min(places, key=lambda one: abs(one - x))]))
             axis.xaxis.set_minor_locator(NullLocator())
             if not fits:
                 axis.tick_params(axis="x", rotation=35)
@@ -69,6 +70,11 @@ def number_in(text):
         return None
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     return float(value) if is_number else None
+
+
+def brief(value):
+    text = f"{value:.3g}"
+    return f"{value:.0f}" if "e+0" in text and abs(value) < 1e5 else text
 
 
 class Cell:
@@ -137,7 +143,9 @@ def draw_axis(sweep):
         else:
             draw_over_axis(axis, index, one, scale, dodge, stacked)
     axis.set(xlabel=shown(path, 60), ylabel=shown(sweep.quantity_label(), 60))
-    sweep.finish(figure, axis_legend(lines, every, figure.get_size_inches()[0], log_y))
+    bottom, top = axis.get_ylim()
+    cut = any(cell.low < bottom or cell.high > top for cell in every)
+    sweep.finish(figure, axis_legend(lines, every, figure.get_size_inches()[0], log_y, cut))
     rows = [row for line, one in zip(lines, cells) for (text,), cell in one.items()
             for row in cell.rows(line.arm, line.point, text)]
     return figure, ("arm", "point", path, *HEADER), rows
@@ -176,7 +184,7 @@ def draw_over_axis(axis, index, cells, scale, dodge, stacked):
             if run.status == "diverged":
                 axis.plot(x, run.number, **cross(colour), transform=moved)
             else:
-                axis.plot(x, run.number, color=colour, marker=marker, markersize=4, alpha=0.5, linestyle="none",
+                axis.plot(x, run.number, color=colour, marker=marker, markersize=4, alpha=0.7, linestyle="none",
                           markeredgewidth=0.8, markerfacecolor="none", transform=moved)
         if cell.lost:
             draw_lost(axis, index, x, len(cell.lost), stacked.get(text, 0))
@@ -194,11 +202,12 @@ def draw_lost(axis, index, x, count, level):
         axis.text(x, 1.0, f"  {count}", transform=beside, fontsize=8, va="center", ha="left")
 
 
-def axis_legend(lines, cells, inches, log_y):
+def axis_legend(lines, cells, inches, log_y, cut):
     handles = [note(line.legend(legend_width(inches)), **bold_of(index)) for index, line in enumerate(lines)]
     if any(len(cell.values) > 1 for cell in cells):
         mean = "geometric mean" if log_y else "mean"
-        handles.append(note(f"bold: {mean} of the seeds with its 95 % interval", linestyle="-", linewidth=2.4))
+        end = ", cut off at the frame" if cut else ""
+        handles.append(note(f"bold: {mean} of the seeds, 95 % interval{end}", linestyle="-", linewidth=2.4))
         handles.append(note("small: each seed", marker="o", markersize=4, markerfacecolor="none"))
     if any(cell.diverged or cell.lost for cell in cells):
         above = "; above the frame: no finite value" if any(cell.lost for cell in cells) else ""
@@ -215,13 +224,19 @@ def axes_of_map(sweep):
     first = sweep.figure.get("axis")
     paths = [*([first] if first else []), *(path for path in sweep.axes if path != first)][:2]
     if len(paths) < 2:
-        raise RunError(f"{sweep.file}: figure: a heat map needs two axes; the arms have {', '.join(sweep.axes) or 'none'}")
+        raise RunError(f"{sweep.file}: figure: a heat map needs two axes; the arms have "
+                       f"{', '.join(sweep.axes) or 'none'}")
     return paths
 
 
 def draw_heat_map(sweep):
     paths = axes_of_map(sweep)
-    lines = [line for line in sweep.lines(paths) if any(path in run.axes for path in paths for run in line.runs)]
+    lines = []
+    for line in sweep.lines(paths):
+        if all(path in run.axes for path in paths for run in line.runs):
+            lines.append(line)
+        else:
+            warn(f"{sweep.file}: arm {line.arm} has not both axes of the figure; it is left out")
     runs = [run for line in lines for run in line.runs]
     across, up = (Scale(sweep, path, runs, False) for path in paths)
     if not across.texts or not up.texts:
@@ -231,8 +246,7 @@ def draw_heat_map(sweep):
     figure, panels, beside = map_panels(len(lines), len(across.texts), len(up.texts))
     for panel, line, one in zip(panels, lines, cells):
         draw_map(panel, one, across, up, norm)
-        panel.set_title(line.legend(max(20, int(panel.figure.get_size_inches()[0] * 9 / min(len(lines), 3)))),
-                        fontsize=10)
+        panel.set_title(line.legend(int(12 * figure.get_size_inches()[0] / min(len(lines), 3))), fontsize=10)
     columns = min(len(panels), 3)
     for place, panel in enumerate(panels):
         panel.set_xlabel(shown(paths[0], 40) if place + columns >= len(panels) else "")
@@ -269,22 +283,19 @@ def map_panels(count, across, up):
 def draw_map(panel, cells, across, up, norm):
     panel.grid(False)
     for (x, y), cell in cells.items():
-        if x not in across.x or y not in up.x:
-            continue
         column, row = across.texts.index(x), up.texts.index(y)
         corner = (column - 0.5, row - 0.5)
         if math.isfinite(cell.mean):
             colour = plt.get_cmap("cividis")(norm(cell.mean))
             panel.add_patch(Rectangle(corner, 1, 1, facecolor=colour, edgecolor="white", linewidth=1.2))
-            text = ("≥ " if cell.at_least else "") + f"{cell.mean:.3g}"
+            text = ("≥ " if cell.at_least else "") + brief(cell.mean)
             ink = "white" if np.dot(colour[:3], (0.299, 0.587, 0.114)) < 0.5 else "black"
         else:
             panel.add_patch(Rectangle(corner, 1, 1, **NO_MEAN))
             text, ink = "", "black"
         if cell.diverged:
             text += ("\n" if text else "") + "×" + (f" {cell.diverged}" if len(cell.runs) > 1 else "")
-        panel.text(column, row, text, ha="center", va="center", color=ink, fontsize=8, fontweight="bold" if ink == "white"
-                   else "normal", linespacing=1.05)
+        panel.text(column, row, text, ha="center", va="center", color=ink, fontsize=8.5, linespacing=1.05)
     panel.set(xlim=(-0.5, len(across.texts) - 0.5), ylim=(-0.5, len(up.texts) - 0.5))
     panel.set_xticks(range(len(across.texts)), [across.label(text) for text in across.texts])
     panel.set_yticks(range(len(up.texts)), [up.label(text) for text in up.texts])

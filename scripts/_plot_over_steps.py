@@ -115,49 +115,58 @@ def where_text(sweep):
 
 def draw_curves(sweep):
     file, column = sweep.figure.get("file", "eval.csv"), sweep.figure.get("column", "accuracy")
-    log_x, log_y = sweep.figure.get("log_x", False), sweep.figure.get("log_y", False)
+    log_y = sweep.figure.get("log_y", False)
     lines = sweep.lines()
     tables, width = read_tables(sweep, with_result(sweep, lines), file, (column,), ("value",))
     series = {key: (table["step"], table["value"]) for key, table in tables.items()}
     if log_y:
         series = {key: (x[y > 0], y[y > 0]) for key, (x, y) in series.items()}
     figure, axis = plt.subplots(figsize=(8, 4.4))
-    rows, ends, calm, reach = [], [], [], []
+    style_curves(axis, sweep, lines, series)
+    rows, ends = [], []
     for index, line in enumerate(lines):
         drawn = [run for run in line.runs if run.has_result()]
         curves = [series[key_of(line, run)] for run in drawn]
         rows += [(line.arm, line.point, run.seed, "run", a, b, width)
                  for run, (x, y) in zip(drawn, curves) for a, b in zip(x, y)]
-        ends += [(x[-1], y[-1], look_of(index)[0]["color"])
-                 for run, (x, y) in zip(drawn, curves) if run.status == "diverged" and len(x)]
-        calm += [y for run, (_, y) in zip(drawn, curves) if run.status == "completed"]
-        several = len(drawn) > 1
-        for x, y in curves:
-            look = {**look_of(index)[0], "linewidth": 1.0, "alpha": 0.4} if several else bold_of(index)
+        look = {**look_of(index)[0], "linewidth": 1.0, "alpha": 0.4} if len(drawn) > 1 else bold_of(index)
+        for run, (x, y) in zip(drawn, curves):
             axis.plot(x, y, **look, markevery=mark_every(len(x)))
-        if several:
-            x, mean, low, high = mean_and_interval(curves, log_y)
-            draw_mean(axis, index, x, mean, low, high)
-            reach += [low, high]
+            if run.status == "diverged" and len(x):
+                ends.append(run)
+                axis.plot(x[-1], np.clip(y[-1], *axis.get_ylim()), **cross(look["color"]))
+        if len(drawn) > 1:
+            x, *means = mean_and_interval(curves, log_y)
             rows += [(line.arm, line.point, "all", name, a, b, width)
-                     for name, values in (("mean", mean), ("interval_low", low), ("interval_high", high))
+                     for name, values in zip(("mean", "interval_low", "interval_high"), means)
                      for a, b in zip(x, values)]
-    # Runs that diverged don't set the scale, as long as others did not.
-    set_limits(axis, np.concatenate(calm or [y for _, y in series.values()]), np.concatenate(reach or [[]]), log_y)
-    style_steps(axis, log_x, log_y)
-    for x, y, colour in ends:
-        axis.plot(x, np.clip(y, *axis.get_ylim()), **cross(colour))
+            bottom, top = axis.get_ylim()
+            within = (means[0] >= bottom) & (means[0] <= top)  # of a mean out of sight there is no band
+            draw_mean(axis, index, x, means[0], *(np.where(within, values, np.nan) for values in means[1:]))
     axis.set(xlabel=STEP_LABEL, ylabel=shown(curve_label(sweep, file, column), 60))
-    sweep.finish(figure, curves_legend(sweep, lines, width, figure.get_size_inches()[0], log_y, bool(ends)))
+    sweep.finish(figure, curves_legend(sweep, lines, width, figure.get_size_inches()[0], bool(ends)))
     return figure, ("arm", "point", "seed", "series", "step", "value", "averaged"), rows
 
 
-def curves_legend(sweep, lines, width, inches, log_y, crosses):
+def style_curves(axis, sweep, lines, series):
+    """Scales and limits. Runs that diverged don't set the scale, as long as others did not."""
+    log_y = sweep.figure.get("log_y", False)
+    calm, reach = [], []
+    for line in lines:
+        drawn = [run for run in line.runs if run.has_result()]
+        calm += [series[key_of(line, run)][1] for run in drawn if run.status == "completed"]
+        if len(drawn) > 1:
+            reach += mean_and_interval([series[key_of(line, run)] for run in drawn], log_y)[2:]
+    set_limits(axis, np.concatenate(calm or [y for _, y in series.values()]), np.concatenate(reach or [[]]), log_y)
+    style_steps(axis, sweep.figure.get("log_x", False), log_y)
+
+
+def curves_legend(sweep, lines, width, inches, crosses):
     handles = [Line2D([], [], **bold_of(index), label=line.legend(legend_width(inches)))
                for index, line in enumerate(lines)]
     if any(len([run for run in line.runs if run.has_result()]) > 1 for line in lines):
-        mean = "geometric mean" if log_y else "mean"
-        handles.append(note(f"bold: {mean} of the seeds with its 95 % interval", linestyle="-", linewidth=2.4))
+        mean = "geometric mean" if sweep.figure.get("log_y") else "mean"
+        handles.append(note(f"bold: {mean} of the seeds, 95 % interval", linestyle="-", linewidth=2.4))
         handles.append(note("thin: each seed", linestyle="-", linewidth=1.0))
     if crosses:
         handles.append(cross_note("cross: a run diverged"))
@@ -190,8 +199,8 @@ def band_label(sweep):
 
 
 def draw_bands(sweep):
-    """A panel for each line: the percentiles of its first seed, and the medians of the others. Their mean would hide
-    how much each of them moves."""
+    """A panel for each line: the percentiles of its first seed that completed, and the medians of the others. Means
+    over seeds would hide how much each of them moves."""
     lines = [line for line in sweep.lines() if any(run.has_result() for run in line.runs)]
     log_x, log_y = sweep.figure.get("log_x", False), sweep.figure.get("log_y", False)
     names = [name for name, *_ in PERCENTILES]
@@ -200,6 +209,7 @@ def draw_bands(sweep):
     rows, calm, ends = [], [], []
     for panel, line in zip(panels, lines):
         drawn = [run for run in line.runs if run.has_result()]
+        first = next((run for run in drawn if run.status == "completed"), drawn[0])
         for run in drawn:
             table = tables[key_of(line, run)]
             x = table["step"]
@@ -209,14 +219,14 @@ def draw_bands(sweep):
                 calm += [table[name] for name in names]
             elif len(x):
                 ends.append((panel, x[-1], table["p50"][-1]))
-            if run is not drawn[0]:
+            if run is not first:
                 panel.plot(x, table["p50"], color="#777777", linewidth=0.9, alpha=0.8)
                 continue
             panel.fill_between(x, table["p15"], table["p85"], color="#999999", alpha=0.15, linewidth=0)
             for name, colour, style, marker, _ in PERCENTILES:
                 panel.plot(x, table[name], color=colour, linestyle=style, linewidth=1.8, marker=marker, markersize=5,
                            markevery=mark_every(len(x)), zorder=3)
-        panel.set_title(line.legend(38), fontsize=10)
+        panel.set_title(line.legend(50), fontsize=10)
     every = [table[name] for table in tables.values() for name in names]
     set_limits(panels[0], np.concatenate(calm or every), np.array([]), log_y)
     for panel in panels:

@@ -15,11 +15,14 @@ GREY = "#555555"
 INCOMPLETE = ("diverged", "failed", "unfinished", "missing")  # in the order in which a legend names them
 
 
+JOINED = "\u00a0"  # between words that stay on one line
+
+
 def shown(text, width=200, lines=1):
     """Text that came with the data, safe to draw: without control characters and mathematics, never hidden from a
     legend, folded to `lines` lines of `width` characters."""
-    text = "".join(c if c.isprintable() else " " for c in str(text))
-    folded = textwrap.fill(text, width, max_lines=lines, placeholder=" …").replace("$", r"\$")
+    text = "".join(c if c.isprintable() or c == JOINED else " " for c in str(text))
+    folded = textwrap.fill(text, width, max_lines=lines, placeholder=" …").replace(JOINED, " ").replace("$", r"\$")
     return f" {folded}" if folded.startswith("_") else folded
 
 
@@ -60,17 +63,17 @@ class Line:
     def legend(self, width):
         """The label with its number of seeds, and what became of runs that did not complete."""
         seeds = len({run.seed for run in self.runs})
-        text = f"{self.label} ({seeds} seeds)" if seeds > 1 else self.label
+        text = f"{self.label} ({seeds}{JOINED}seeds)" if seeds > 1 else self.label
         notes = []
         for status in INCOMPLETE:
             runs = [run for run in self.runs if run.status == status]
             if not runs:
                 continue
             at = f" at step {runs[0].last_step}" if status == "diverged" and len(runs) == 1 else ""
-            notes.append(f"{len(runs)} {status}{at}" if len(self.runs) > 1 else f"{status}{at}")
+            notes.append(f"{len(runs)}{JOINED}{status}{at}" if len(self.runs) > 1 else f"{status}{at}")
         blank = sum(run.has_result() and not run.value for run in self.runs)
         if blank and self.of_quantity:
-            notes.append(f"{blank} not measured")
+            notes.append(f"{blank}{JOINED}not measured")
         return shown(text + (f": {', '.join(notes)}" if notes else ""), width, 2)
 
 
@@ -186,8 +189,8 @@ class Sweep:
             parts = [effect_text(deciding), *threshold_text(deciding)]
             if overall == "inconclusive" and deciding.get("explanation"):
                 parts.append(deciding["explanation"])
-            parts.append("1 seed" if deciding["seeds"] == 1 else f"{deciding['seeds']} seeds")
-            parts += [f"{self.profile} profile"] if self.profile else []
+            parts.append(f"1{JOINED}seed" if deciding["seeds"] == 1 else f"{deciding['seeds']}{JOINED}seeds")
+            parts += [f"{self.profile}{JOINED}profile"] if self.profile else []
             return f"{overall.capitalize()}: {deciding.get('meaning') or deciding['name']}; {', '.join(parts)}"
         except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
             raise RunError(f"{path}: is no verdict as bnlab writes it: {error!r}") from None
@@ -197,13 +200,13 @@ class Sweep:
         width = figure.get_size_inches()[0]
         longest = max(len(line) for handle in handles for line in handle.get_label().split("\n"))
         columns = next((n for n in (3, 2) if longest <= legend_width(width, n) and len(handles) > 2), 1)
-        lay_out(figure, shown(self.title, int(width * 9.5), 3), handles, columns,
-                shown(self.verdict(), int(width * 12.5), 4))
+        lay_out(figure, shown(self.title, int(width * 10.5), 3), handles, columns,
+                shown(self.verdict(), int(width * 14), 4), row=0.19)
 
 
 def legend_width(inches, columns=1):
     """Characters of a legend's entry, in a figure so many inches wide."""
-    return int((72 * inches / columns - 54) / 5.2)
+    return int((72 * inches / columns - 54) / 4.7)
 
 
 def note(text, **look):

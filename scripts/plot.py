@@ -23,9 +23,9 @@ bands         15th, 50th and 85th percentile over training steps, a panel an arm
 axis          a quantity over an axis: seeds as points, mean and interval, diverged runs as crosses.
 heat_map      a quantity over two axes, a panel an arm: the seeds' mean, diverged runs marked.
 
-It is written as figure.png, figure.svg and figure.csv into the sweep's directory, and replaced when asked for again; with
-several directories and one --out as figure_EXPERIMENT.*. Where the run directories are gone, curves and bands are drawn
-from figure.csv, the others from runs.csv.
+It is written as figure.png, figure.svg and figure.csv into the sweep's directory, and replaced when asked for again;
+with several directories and one --out as figure_EXPERIMENT.*. Where the run directories are gone, curves and bands are
+drawn from figure.csv; the others always from runs.csv.
 
 Exit status: 0 done; 2 usage; 3 a file is missing, empty or damaged, or lacks what the figure needs.
 """

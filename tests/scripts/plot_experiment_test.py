@@ -100,7 +100,8 @@ def points_of(arm):
 TWO_ARMS = [{"name": "none", "meaning": "without"}, {"name": "batch", "meaning": "batch normalization"}]
 GAINS = [0.01, 0.1, 1, 10, 100]
 GAIN_ARMS = [{**arm, "grid": {"initialization.gain": GAINS}} for arm in TWO_ARMS]
-CURVES = {"type": "curves", "file": "eval.csv", "column": "accuracy", "where": {"split": "test", "statistics": "running"}}
+CURVES = {"type": "curves", "file": "eval.csv", "column": "accuracy",
+          "where": {"split": "test", "statistics": "running"}}
 BANDS = {"type": "bands", "file": "activation_distribution.csv",
          "where": {"layer": "activation2", "tensor": "input", "unit": 0}}
 AXIS = {"type": "axis", "quantity": "final_accuracy", "axis": "initialization.gain", "log_x": True}
@@ -148,6 +149,10 @@ class PlotExperimentTest(unittest.TestCase):
         texts = [element.text.strip() for element in self.comments(self.folder / "figure.svg")]
         return self.rows(), f"|{'|'.join(texts)}|"
 
+    def bytes_of_figure(self):
+        self.draw()
+        return [(self.folder / name).read_bytes() for name in ("figure.csv", "figure.svg")]
+
     def comments(self, path):
         builder = xml.etree.ElementTree.TreeBuilder(insert_comments=True)
         parser = xml.etree.ElementTree.XMLParser(target=builder)
@@ -190,8 +195,8 @@ class PlotExperimentTest(unittest.TestCase):
         for key, value in (("1run", runs[0]), ("allmean", mean), ("allinterval_low", mean - half),
                            ("allinterval_high", mean + half)):
             self.assertAlmostEqual(at[key], value, places=6)
-        for text in ("A figure", "without (3 seeds)", "batch normalization (3 seeds)", "test accuracy (fraction correct)",
-                     "training step", "shown: split test, statistics running"):
+        for text in ("A figure", "without (3 seeds)", "batch normalization (3 seeds)", "training step",
+                     "test accuracy (fraction correct)", "shown: split test, statistics running"):
             self.assertIn(f"|{text}|", texts)
         self.assertNotIn("cross", texts)
 
@@ -320,6 +325,15 @@ class PlotExperimentTest(unittest.TestCase):
                      "cross: a run diverged; above the frame: no finite value", "0.01", "100"):
             self.assertIn(f"|{text}|", texts)
 
+    def test_interval_of_forty_seeds(self):
+        self.sweep(GAIN_ARMS[:1], list(range(40)), AXIS, lambda arm, axes, seed: ("completed", float(seed % 2)))
+        rows, _ = self.draw()
+        at = {row["series"]: float(row["value"]) for row in rows
+              if row["seed"] == "all" and row["initialization.gain"] == "1"}
+        half = 2.022691 * math.sqrt(0.25 * 40 / 39) / math.sqrt(40)  # t at 97.5 %, 39 degrees of freedom
+        self.assertAlmostEqual(at["interval_high"], 0.5 + half, places=5)
+        self.assertAlmostEqual(at["interval_low"], 0.5 - half, places=5)
+
     def test_values_that_are_bounds(self):
         self.sweep(GAIN_ARMS, [1, 2], {**AXIS, "quantity": "steps_to_level", "log_y": True},
                    lambda arm, axes, seed: ("completed", 1000, "at_least") if seed == 2 and arm == "none"
@@ -373,12 +387,13 @@ class PlotExperimentTest(unittest.TestCase):
                  if row["arm"] == "none" and row["series"] == "mean"}
         self.assertEqual(means, {("0.1", "8"): "0.53", ("0.1", "32"): "0.53", ("1", "32"): "0.62", ("10", "32"): "0.1"})
         for text in ("0.53", "0.62", "× 3", "× n: so many runs diverged", "hatched: no finite mean, or no run",
-                     "optimizer.learning_rate", "training.batch_size", "without (3 seeds): 6 diverged,|3 failed"):
+                     "optimizer.learning_rate", "training.batch_size", "without (3 seeds): 6 diverged, 3 failed"):
             self.assertIn(f"|{text}|", texts)
 
     def test_heat_map_needs_two_axes(self):
         self.sweep(GAIN_ARMS, [1], HEAT_MAP, completed)
-        self.assertIn("a heat map needs two axes; the arms have initialization.gain", self.plot(self.folder, status=3).stderr)
+        message = self.plot(self.folder, status=3).stderr
+        self.assertIn("a heat map needs two axes; the arms have initialization.gain", message)
 
     # ---- verdict ----
 
@@ -407,19 +422,19 @@ class PlotExperimentTest(unittest.TestCase):
                 self.folder = self.folder.with_name(f"sweep{number}")
                 self.sweep(TWO_ARMS, [1, 2, 3], figure, lambda arm, axes, seed:
                            ("diverged", NAN) if (arm, seed) == ("none", 2) else completed(arm, axes, seed))
-                before = self.draw()
+                before = self.bytes_of_figure()
                 shutil.rmtree(self.folder / "runs")
-                self.assertEqual(self.draw(), before)
+                self.assertEqual(self.bytes_of_figure(), before)
                 (self.folder / "figure.csv").unlink()
                 message = self.plot(self.folder, status=3).stderr
                 self.assertIn(f"{self.folder / 'figure.csv'}: missing, and so are the run directories", message)
 
     def test_axis_needs_runs_csv_alone(self):
         self.sweep(GAIN_ARMS, [1, 2, 3], AXIS, over_gains)
-        before = self.draw()
+        before = self.bytes_of_figure()
         for gone in ("runs", "figure.csv", "figure.svg"):
             (shutil.rmtree if gone == "runs" else Path.unlink)(self.folder / gone)
-        self.assertEqual(self.draw(), before)
+        self.assertEqual(self.bytes_of_figure(), before)
 
     def test_csv_of_another_sweep(self):
         sweep = self.sweep(TWO_ARMS, [1, 2], CURVES, completed)
@@ -437,7 +452,8 @@ class PlotExperimentTest(unittest.TestCase):
                   "x" * 300, "\ud800 lone"]
         arms = [{"name": f"arm{n}", "meaning": label, "grid": {"a.b": [1, "$\\frac{", "-->"], "c.d": ["_x", "y"]}}
                 for n, label in enumerate(labels)]
-        for number, figure in enumerate(({**CURVES, "title": "$\\frac{ " * 40}, BANDS, {**AXIS, "axis": "a.b"}, HEAT_MAP)):
+        figures = ({**CURVES, "title": "$\\frac{ " * 40}, BANDS, {**AXIS, "axis": "a.b"}, HEAT_MAP)
+        for number, figure in enumerate(figures):
             with self.subTest(figure=figure["type"]):
                 self.folder = self.folder.with_name(f"sweep{number}")
                 self.sweep(arms[:3] if figure is BANDS else arms, [1, 2], figure, completed,
