@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from matplotlib.transforms import ScaledTranslation
 
 from _plot_base import RunError, bold_of, cross, did_you_mean, interval_of, look_of, set_limits, style_log_axis, warn
-from _plot_sweep import cross_note, legend_width, note, shown, unquoted
+from _plot_sweep import SIZE, cross_note, note, points_of, shown, unquoted
 
 ARROW = {"marker": r"$\uparrow$", "markersize": 9, "linestyle": "none", "markeredgewidth": 0.2}
 
@@ -36,8 +36,8 @@ class Scale:
         self.symlog = self.log and len(positive) < len(self.x)  # 0 and below have a place too
         self.smallest = min(positive, default=1.0)
 
-    def label(self, text, width=18):
-        return shown(f"{self.x[text]:g}" if self.is_numeric else unquoted(text), width)
+    def label(self, text):
+        return shown(f"{self.x[text]:g}" if self.is_numeric else unquoted(text), 90)
 
     def apply(self, axis, points):
         """Sets scale, limits and ticks of the horizontal axis, `points` points (1/72 inch) wide."""
@@ -52,7 +52,8 @@ class Scale:
         axis.set_xlim(*(back.transform((x, 0.0))[0] for x in (ahead[0] - margin, ahead[-1] + margin)))
         labels = [self.label(text) for text in self.texts]
         gaps = np.diff(ahead) / (ahead[-1] - ahead[0] + 2 * margin) * points
-        fits = all(gap > 3.3 * (len(a) + len(b)) + 6 for gap, a, b in zip(gaps, labels, labels[1:]))
+        widths = [points_of(label, 10) for label in labels]
+        fits = all(gap > (a + b) / 2 + 6 for gap, a, b in zip(gaps, widths, widths[1:]))
         if fits or not self.is_numeric or (self.log and len(places) <= 12):
             axis.xaxis.set_major_locator(FixedLocator(places))
             named = dict(zip(places, labels))
@@ -123,7 +124,7 @@ def draw_axis(sweep):
     scale = Scale(sweep, path, runs, sweep.figure.get("log_x", False))
     if not scale.texts:
         raise RunError(f"{sweep.file}: figure.arms: none of them has the axis {path}")
-    figure, axis = plt.subplots(figsize=(8, 4.4))
+    figure, axis = plt.subplots(figsize=SIZE)
     cells = [cells_of(line, (path,), log_y) for line in lines]
     below = sum(run.number <= 0 for run in runs) if log_y else 0
     if below:
@@ -142,10 +143,10 @@ def draw_axis(sweep):
             draw_level(axis, index, one[("",)])
         else:
             draw_over_axis(axis, index, one, scale, dodge, stacked)
-    axis.set(xlabel=shown(path, 60), ylabel=shown(sweep.quantity_label(), 60))
+    axis.set(xlabel=shown(path), ylabel=shown(sweep.quantity_label(), 260, 2))
     bottom, top = axis.get_ylim()
     cut = any(cell.low < bottom or cell.high > top for cell in every)
-    sweep.finish(figure, axis_legend(lines, every, figure.get_size_inches()[0], log_y, cut))
+    sweep.finish(figure, axis_legend(lines, every, log_y, cut))
     rows = [row for line, one in zip(lines, cells) for (text,), cell in one.items()
             for row in cell.rows(line.arm, line.point, text)]
     return figure, ("arm", "point", path, *HEADER), rows
@@ -202,8 +203,8 @@ def draw_lost(axis, index, x, count, level):
         axis.text(x, 1.0, f"  {count}", transform=beside, fontsize=8, va="center", ha="left")
 
 
-def axis_legend(lines, cells, inches, log_y, cut):
-    handles = [note(line.legend(legend_width(inches)), **bold_of(index)) for index, line in enumerate(lines)]
+def axis_legend(lines, cells, log_y, cut):
+    handles = [note(line.legend(), **bold_of(index)) for index, line in enumerate(lines)]
     if any(len(cell.values) > 1 for cell in cells):
         mean = "geometric mean" if log_y else "mean"
         end = ", cut off at the frame" if cut else ""
@@ -246,13 +247,13 @@ def draw_heat_map(sweep):
     figure, panels, beside = map_panels(len(lines), len(across.texts), len(up.texts))
     for panel, line, one in zip(panels, lines, cells):
         draw_map(panel, one, across, up, norm)
-        panel.set_title(line.legend(int(12 * figure.get_size_inches()[0] / min(len(lines), 3))), fontsize=10)
+        panel.set_title(line.legend(72 * figure.get_size_inches()[0] / min(len(lines), 3) - 60, 10), fontsize=10)
     columns = min(len(panels), 3)
     for place, panel in enumerate(panels):
-        panel.set_xlabel(shown(paths[0], 40) if place + columns >= len(panels) else "")
-        panel.set_ylabel(shown(paths[1], 40) if place % columns == 0 else "")
+        panel.set_xlabel(shown(paths[0], 180, 2) if place + columns >= len(panels) else "")
+        panel.set_ylabel(shown(paths[1], 110, 2) if place % columns == 0 else "")
     bar = figure.colorbar(plt.cm.ScalarMappable(norm, "cividis"), cax=beside)
-    bar.set_label(shown(sweep.quantity_label(), 45, 2))
+    bar.set_label(shown(sweep.quantity_label(), 150, 2))
     bar.outline.set_visible(False)
     sweep.finish(figure, map_legend([cell for one in cells for cell in one.values()]))
     rows = [row for line, one in zip(lines, cells) for values, cell in one.items()
@@ -299,7 +300,7 @@ def draw_map(panel, cells, across, up, norm):
     panel.set(xlim=(-0.5, len(across.texts) - 0.5), ylim=(-0.5, len(up.texts) - 0.5))
     panel.set_xticks(range(len(across.texts)), [across.label(text) for text in across.texts])
     panel.set_yticks(range(len(up.texts)), [up.label(text) for text in up.texts])
-    if max(len(across.label(text)) for text in across.texts) > 7:
+    if max(points_of(across.label(text), 10) for text in across.texts) > 42:
         panel.tick_params(axis="x", rotation=35)
     for spine in panel.spines.values():
         spine.set_visible(False)

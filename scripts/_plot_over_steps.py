@@ -9,11 +9,11 @@ from matplotlib.ticker import FuncFormatter
 
 from _plot_base import (PERCENTILES, STEP_LABEL, RunError, bold_of, chosen, cross, draw_mean, grid_of, look_of,
                         mark_every, mean_and_interval, read_csv, set_limits, short_number, smooth, style_log_axis)
-from _plot_sweep import GREY, cross_note, legend_width, note, shown
+from _plot_sweep import GREY, SIZE, cross_note, legend_width, note, shown
 
 # What tells the rows of one step apart, in the files of a run.
 KEYS = ("split", "statistics", "layer", "tensor", "unit", "parameter", "arm")
-MOST_POINTS = 400  # of a curve; of more rows means are drawn
+MOST_POINTS = 600  # of a curve; of more rows means are drawn
 UNITS = {"accuracy": "fraction correct"}
 
 
@@ -121,7 +121,7 @@ def draw_curves(sweep):
     series = {key: (table["step"], table["value"]) for key, table in tables.items()}
     if log_y:
         series = {key: (x[y > 0], y[y > 0]) for key, (x, y) in series.items()}
-    figure, axis = plt.subplots(figsize=(8, 4.4))
+    figure, axis = plt.subplots(figsize=SIZE)
     style_curves(axis, sweep, lines, series)
     rows, ends = [], []
     for index, line in enumerate(lines):
@@ -143,8 +143,8 @@ def draw_curves(sweep):
             bottom, top = axis.get_ylim()
             within = (means[0] >= bottom) & (means[0] <= top)  # of a mean out of sight there is no band
             draw_mean(axis, index, x, means[0], *(np.where(within, values, np.nan) for values in means[1:]))
-    axis.set(xlabel=STEP_LABEL, ylabel=shown(curve_label(sweep, file, column), 60))
-    sweep.finish(figure, curves_legend(sweep, lines, width, figure.get_size_inches()[0], bool(ends)))
+    axis.set(xlabel=STEP_LABEL, ylabel=shown(curve_label(sweep, file, column), 260, 2))
+    sweep.finish(figure, curves_legend(sweep, lines, width, bool(ends)))
     return figure, ("arm", "point", "seed", "series", "step", "value", "averaged"), rows
 
 
@@ -161,8 +161,8 @@ def style_curves(axis, sweep, lines, series):
     style_steps(axis, sweep.figure.get("log_x", False), log_y)
 
 
-def curves_legend(sweep, lines, width, inches, crosses):
-    handles = [Line2D([], [], **bold_of(index), label=line.legend(legend_width(inches)))
+def curves_legend(sweep, lines, width, crosses):
+    handles = [Line2D([], [], **bold_of(index), label=line.legend())
                for index, line in enumerate(lines)]
     if any(len([run for run in line.runs if run.has_result()]) > 1 for line in lines):
         mean = "geometric mean" if sweep.figure.get("log_y") else "mean"
@@ -173,7 +173,7 @@ def curves_legend(sweep, lines, width, inches, crosses):
     facts = [where_text(sweep)] if sweep.where else []
     facts += [f"means of {width} rows"] if width > 1 else []
     if facts:
-        handles.append(note(shown("shown: " + ", ".join(facts), legend_width(inches))))
+        handles.append(note(shown("shown: " + ", ".join(facts), legend_width(SIZE[0]), 2, 9)))
     return handles
 
 
@@ -226,7 +226,7 @@ def draw_bands(sweep):
             for name, colour, style, marker, _ in PERCENTILES:
                 panel.plot(x, table[name], color=colour, linestyle=style, linewidth=1.8, marker=marker, markersize=5,
                            markevery=mark_every(len(x)), zorder=3)
-        panel.set_title(line.legend(50), fontsize=10)
+        panel.set_title(line.legend(250, 10), fontsize=10)
     every = [table[name] for table in tables.values() for name in names]
     set_limits(panels[0], np.concatenate(calm or every), np.array([]), log_y)
     for panel in panels:
@@ -234,7 +234,7 @@ def draw_bands(sweep):
     for panel, x, y in ends:
         panel.plot(x, np.clip(y, *panel.get_ylim()), **cross(GREY))
     for panel in panels[::min(len(panels), 3)]:
-        panel.set_ylabel(shown(band_label(sweep), 48))
+        panel.set_ylabel(shown(band_label(sweep), 200, 2))
     sweep.finish(figure, bands_legend(lines, bool(ends)))
     return figure, ("arm", "point", "seed", "series", "step", *names, "averaged"), rows
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
+from matplotlib.textpath import text_to_path
 
 from _plot_base import RunError, did_you_mean, lay_out, read_csv, read_json, warn
 
@@ -16,13 +18,27 @@ INCOMPLETE = ("diverged", "failed", "unfinished", "missing")  # in the order in 
 
 
 JOINED = "\u00a0"  # between words that stay on one line
+SIZE = (8, 4.4)  # inches, of a figure with one panel
 
 
-def shown(text, width=200, lines=1):
+def points_of(text, size):
+    """The width of a line in points (1/72 inch)."""
+    return text_to_path.get_text_width_height_descent(text, FontProperties(size=size), False)[0]
+
+
+def shown(text, points=400, lines=1, size=10):
     """Text that came with the data, safe to draw: without control characters and mathematics, never hidden from a
-    legend, folded to `lines` lines of `width` characters."""
+    legend, folded to `lines` lines of `points` points in letters of `size`."""
     text = "".join(c if c.isprintable() or c == JOINED else " " for c in str(text))
-    folded = textwrap.fill(text, width, max_lines=lines, placeholder=" …").replace(JOINED, " ").replace("$", r"\$")
+    text = " ".join(word for word in text.split(" ") if word)
+    characters = int(points / (0.4 * size))
+    while True:
+        folded = textwrap.wrap(text, characters, max_lines=lines, placeholder=" …")
+        widest = max((points_of(line, size) for line in folded), default=0)
+        if widest <= points or characters < 4:
+            break
+        characters = int(characters * max(0.7, min(0.98, points / widest)))
+    folded = "\n".join(folded).replace(JOINED, " ").replace("$", r"\$")
     return f" {folded}" if folded.startswith("_") else folded
 
 
@@ -60,10 +76,11 @@ class Line:
     runs: list
     of_quantity: bool
 
-    def legend(self, width):
-        """The label with its number of seeds, and what became of runs that did not complete."""
+    def legend(self, points=None, size=9):
+        """The label with its number of seeds, and what became of runs that did not complete; at most two lines."""
         seeds = len({run.seed for run in self.runs})
         text = f"{self.label} ({seeds}{JOINED}seeds)" if seeds > 1 else self.label
+        points = points or legend_width(SIZE[0])
         notes = []
         for status in INCOMPLETE:
             runs = [run for run in self.runs if run.status == status]
@@ -74,7 +91,7 @@ class Line:
         blank = sum(run.has_result() and not run.value for run in self.runs)
         if blank and self.of_quantity:
             notes.append(f"{blank}{JOINED}not measured")
-        return shown(text + (f": {', '.join(notes)}" if notes else ""), width, 2)
+        return shown(text + (f": {', '.join(notes)}" if notes else ""), points, 2, size)
 
 
 class Sweep:
@@ -198,15 +215,15 @@ class Sweep:
     def finish(self, figure, handles):
         """Lays the figure out with its title, the verdict and a legend of `handles`."""
         width = figure.get_size_inches()[0]
-        longest = max(len(line) for handle in handles for line in handle.get_label().split("\n"))
+        longest = max(points_of(line, 9) for handle in handles for line in handle.get_label().split("\n"))
         columns = next((n for n in (3, 2) if longest <= legend_width(width, n) and len(handles) > 2), 1)
-        lay_out(figure, shown(self.title, int(width * 10.5), 3), handles, columns,
-                shown(self.verdict(), int(width * 14), 4), row=0.19)
+        lay_out(figure, shown(self.title, 72 * width - 30, 3, 12.5), handles, columns,
+                shown(self.verdict(), 72 * width - 30, 4, 9.5), row=0.19)
 
 
 def legend_width(inches, columns=1):
-    """Characters of a legend's entry, in a figure so many inches wide."""
-    return int((72 * inches / columns - 54) / 4.7)
+    """Points for the text of a legend's entry, in a figure so many inches wide."""
+    return 72 * inches / columns - 56
 
 
 def note(text, **look):
