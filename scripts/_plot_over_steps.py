@@ -1,0 +1,249 @@
+"""Figures of an experiment over training steps: curves and bands, from the runs' files or from the figure's CSV."""
+
+import math
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
+
+from _plot_base import (PERCENTILES, STEP_LABEL, RunError, bold_of, chosen, cross, draw_mean, grid_of, look_of,
+                        mark_every, mean_and_interval, read_csv, set_limits, short_number, smooth, style_log_axis)
+from _plot_sweep import GREY, SIZE, cross_note, legend_width, note, shown
+
+# What tells the rows of one step apart, in the files of a run.
+KEYS = ("split", "statistics", "layer", "tensor", "unit", "parameter", "arm")
+MOST_POINTS = 600  # of a curve; of more rows means are drawn
+UNITS = {"accuracy": "fraction correct"}
+
+
+def rows_of(sweep, run, file, columns):
+    """The rows of a run's file that figure.where leaves, {name: array} with step; one row a step."""
+    path = sweep.folder / "runs" / run.name / file
+    numbers = ("step", *columns)
+    keys = [name for name in KEYS if name not in numbers]
+    table = read_csv(path, [*sweep.where, *keys], [*numbers, *sweep.where], keys, empty_ok=run.status == "diverged")
+    for column, values in sweep.where.items():
+        there = list(dict.fromkeys(table[column].tolist()))
+        keep = np.isin(table[column], values)
+        if there and not keep.any():
+            raise RunError(f"{path}: figure.where: no rows with {column} {' or '.join(values)}, where {column} is "
+                           f"{', '.join(there[:8])}")
+        table = {name: array[keep] for name, array in table.items()}
+    try:
+        table.update({name: table[name].astype(np.float64) for name in numbers})
+    except ValueError as error:
+        raise RunError(f"{path}: {error}") from None
+    steps, counts = np.unique(table["step"], return_counts=True)
+    if (counts > 1).any():
+        step = steps[counts > 1][0]
+        there = {name: list(dict.fromkeys(array.tolist())) for name, array in chosen(table, step=step).items()
+                 if name in keys}
+        several = "; ".join(f"{name}: {', '.join(values[:8])}" for name, values in there.items() if len(values) > 1)
+        raise RunError(f"{path}: figure.where must leave one row a step; at step {step:g} it leaves {counts.max()} "
+                       f"({several or 'alike in all that tells rows apart'})")
+    return {name: table[name] for name in numbers}
+
+
+def rounded(values):
+    """As the CSV has them, so that the figure is the same when it is drawn from there."""
+    return np.array([float(f"{value:.9g}") for value in values])
+
+
+def with_result(sweep, lines):
+    """The lines and runs that have numbers to draw."""
+    wanted = [(line, run) for line in lines for run in line.runs if run.has_result()]
+    if not wanted:
+        raise RunError(f"{sweep.folder / 'runs.csv'}: no run of the figure's arms has completed yet")
+    return wanted
+
+
+def key_of(line, run):
+    return line.arm, line.point, run.seed
+
+
+def read_tables(sweep, wanted, file, columns, saved):
+    """({key: {name: array}} with step and `saved`, how many rows each is the mean of): `columns` of the runs' file, or
+    where the run directories are gone `saved` of the figure's CSV."""
+    if (sweep.folder / "runs").is_dir():
+        tables = {key_of(line, run): rows_of(sweep, run, file, columns) for line, run in wanted}
+        width = max(1, math.ceil(max(len(table["step"]) for table in tables.values()) / MOST_POINTS))
+        return {key: averaged(table, columns, saved, width) for key, table in tables.items()}, width
+    path = sweep.folder / "figure.csv"
+    if not path.exists():
+        raise RunError(f"{path}: missing, and so are the run directories in {sweep.folder / 'runs'}; a figure of type "
+                       f"{sweep.type} is drawn from one of them: run the sweep again")
+    text = ("arm", "point", "seed", "series")
+    all_rows = chosen(read_csv(path, text, (*text, "step", *saved, "averaged"), empty_ok=True), series="run")
+    tables = {}
+    for line, run in wanted:
+        rows = chosen(all_rows, arm=line.arm, point=line.point, seed=run.seed)
+        if not len(rows["step"]) and run.status == "completed":
+            raise RunError(f"{path}: no rows of {line.arm} {line.point} seed {run.seed}, which runs.csv has: it is of "
+                           "another sweep; delete it, and run the sweep again")
+        tables[key_of(line, run)] = {name: rows[name] for name in ("step", *saved)}
+    return tables, int(max(all_rows["averaged"], default=1))
+
+
+def averaged(table, columns, names, width):
+    """Finite values, means of `width` rows, as the CSV has them: the figure is the same when it is drawn from there."""
+    finite = np.all([np.isfinite(table[column]) for column in columns], axis=0)
+    series = {}
+    for column, name in zip(columns, names):
+        steps, values = smooth(table["step"][finite], table[column][finite], width)
+        series["step"], series[name] = rounded(steps), rounded(values)
+    return series
+
+
+# ---- curves ----------------------------------------------------------------------------------------------------------
+
+def curve_label(sweep, file, column):
+    """What the vertical axis shows: the column, its split, and its unit where a quantity tells it."""
+    units = {one["unit"] for one in sweep.quantities.values()
+             if one.get("unit") and one.get("file", "eval.csv") == file and one["series"]["column"] == column
+             and one["series"].get("over_time") in ("final", "best", "mean", "median", "range", "at")
+             and not one.get("divided_by")}
+    unit = units.pop() if len(units) == 1 else UNITS.get(column, "")
+    split = sweep.where.get("split", [])
+    text = f"{split[0]} {column}" if len(split) == 1 else column
+    return text.replace("_", " ") + (f" ({unit})" if unit else "")
+
+
+def where_text(sweep):
+    return ", ".join(f"{column} {'/'.join(values)}" for column, values in sweep.where.items())
+
+
+def draw_curves(sweep):
+    file, column = sweep.figure.get("file", "eval.csv"), sweep.figure.get("column", "accuracy")
+    log_y = sweep.figure.get("log_y", False)
+    lines = sweep.lines()
+    tables, width = read_tables(sweep, with_result(sweep, lines), file, (column,), ("value",))
+    series = {key: (table["step"], table["value"]) for key, table in tables.items()}
+    if log_y:
+        series = {key: (x[y > 0], y[y > 0]) for key, (x, y) in series.items()}
+    figure, axis = plt.subplots(figsize=SIZE)
+    style_curves(axis, sweep, lines, series)
+    rows, ends = [], []
+    for index, line in enumerate(lines):
+        drawn = [run for run in line.runs if run.has_result()]
+        curves = [series[key_of(line, run)] for run in drawn]
+        rows += [(line.arm, line.point, run.seed, "run", a, b, width)
+                 for run, (x, y) in zip(drawn, curves) for a, b in zip(x, y)]
+        look = {**look_of(index)[0], "linewidth": 1.0, "alpha": 0.4} if len(drawn) > 1 else bold_of(index)
+        for run, (x, y) in zip(drawn, curves):
+            axis.plot(x, y, **look, markevery=mark_every(len(x)))
+            if run.status == "diverged" and len(x):
+                ends.append(run)
+                axis.plot(x[-1], np.clip(y[-1], *axis.get_ylim()), **cross(look["color"]))
+        if len(drawn) > 1:
+            x, *means = mean_and_interval(curves, log_y)
+            rows += [(line.arm, line.point, "all", name, a, b, width)
+                     for name, values in zip(("mean", "interval_low", "interval_high"), means)
+                     for a, b in zip(x, values)]
+            bottom, top = axis.get_ylim()
+            within = (means[0] >= bottom) & (means[0] <= top)  # of a mean out of sight there is no band
+            draw_mean(axis, index, x, means[0], *(np.where(within, values, np.nan) for values in means[1:]))
+    axis.set(xlabel=STEP_LABEL, ylabel=shown(curve_label(sweep, file, column), 260, 2))
+    sweep.finish(figure, curves_legend(sweep, lines, width, bool(ends)))
+    return figure, ("arm", "point", "seed", "series", "step", "value", "averaged"), rows
+
+
+def style_curves(axis, sweep, lines, series):
+    """Scales and limits. Runs that diverged don't set the scale, as long as others did not."""
+    log_y = sweep.figure.get("log_y", False)
+    calm, reach = [], []
+    for line in lines:
+        drawn = [run for run in line.runs if run.has_result()]
+        calm += [series[key_of(line, run)][1] for run in drawn if run.status == "completed"]
+        if len(drawn) > 1:
+            reach += mean_and_interval([series[key_of(line, run)] for run in drawn], log_y)[2:]
+    set_limits(axis, np.concatenate(calm or [y for _, y in series.values()]), np.concatenate(reach or [[]]), log_y)
+    style_steps(axis, sweep.figure.get("log_x", False), log_y)
+
+
+def curves_legend(sweep, lines, width, crosses):
+    handles = [Line2D([], [], **bold_of(index), label=line.legend())
+               for index, line in enumerate(lines)]
+    if any(len([run for run in line.runs if run.has_result()]) > 1 for line in lines):
+        mean = "geometric mean" if sweep.figure.get("log_y") else "mean"
+        handles.append(note(f"bold: {mean} of the seeds, 95 % interval", linestyle="-", linewidth=2.4))
+        handles.append(note("thin: each seed", linestyle="-", linewidth=1.0))
+    if crosses:
+        handles.append(cross_note("cross: a run diverged"))
+    facts = [where_text(sweep)] if sweep.where else []
+    facts += [f"means of {width} rows"] if width > 1 else []
+    if facts:
+        handles.append(note(shown("shown: " + ", ".join(facts), legend_width(SIZE[0]), 2, 9)))
+    return handles
+
+
+def style_steps(axis, log_x, log_y):
+    if log_x:
+        axis.set_xscale("symlog", linthresh=1, linscale=0.3)  # step 0 has a place
+        axis.set_xlim(left=0)
+    if log_y:
+        style_log_axis(axis)
+    axis.xaxis.set_major_formatter(FuncFormatter(short_number))
+    axis.margins(x=0.02)
+
+
+# ---- bands -----------------------------------------------------------------------------------------------------------
+
+def band_label(sweep):
+    """"input to activation3, unit 0", or what figure.where says."""
+    where = {column: "/".join(values) for column, values in sweep.where.items()}
+    if {"tensor", "layer", "unit"} <= where.keys():
+        unit = "all units" if where["unit"] == "all" else f"unit {where['unit']}"
+        return f"{where['tensor']} {'to' if where['tensor'] == 'input' else 'of'} {where['layer']}, {unit}"
+    return where_text(sweep) or "value"
+
+
+def draw_bands(sweep):
+    """A panel for each line: the percentiles of its first seed that completed, and the medians of the others. Means
+    over seeds would hide how much each of them moves."""
+    lines = [line for line in sweep.lines() if any(run.has_result() for run in line.runs)]
+    log_x, log_y = sweep.figure.get("log_x", False), sweep.figure.get("log_y", False)
+    names = [name for name, *_ in PERCENTILES]
+    tables, width = read_tables(sweep, with_result(sweep, lines), sweep.figure.get("file", "eval.csv"), names, names)
+    figure, panels = grid_of(len(lines))
+    rows, calm, ends = [], [], []
+    for panel, line in zip(panels, lines):
+        drawn = [run for run in line.runs if run.has_result()]
+        first = next((run for run in drawn if run.status == "completed"), drawn[0])
+        for run in drawn:
+            table = tables[key_of(line, run)]
+            x = table["step"]
+            rows += [(line.arm, line.point, run.seed, "run", *values, width)
+                     for values in zip(x, *(table[name] for name in names))]
+            if run.status == "completed":
+                calm += [table[name] for name in names]
+            elif len(x):
+                ends.append((panel, x[-1], table["p50"][-1]))
+            if run is not first:
+                panel.plot(x, table["p50"], color="#777777", linewidth=0.9, alpha=0.8)
+                continue
+            panel.fill_between(x, table["p15"], table["p85"], color="#999999", alpha=0.15, linewidth=0)
+            for name, colour, style, marker, _ in PERCENTILES:
+                panel.plot(x, table[name], color=colour, linestyle=style, linewidth=1.8, marker=marker, markersize=5,
+                           markevery=mark_every(len(x)), zorder=3)
+        panel.set_title(line.legend(250, 10), fontsize=10)
+    every = [table[name] for table in tables.values() for name in names]
+    set_limits(panels[0], np.concatenate(calm or every), np.array([]), log_y)
+    for panel in panels:
+        style_steps(panel, log_x, log_y)
+    for panel, x, y in ends:
+        panel.plot(x, np.clip(y, *panel.get_ylim()), **cross(GREY))
+    for panel in panels[::min(len(panels), 3)]:
+        panel.set_ylabel(shown(band_label(sweep), 200, 2))
+    sweep.finish(figure, bands_legend(lines, bool(ends)))
+    return figure, ("arm", "point", "seed", "series", "step", *names, "averaged"), rows
+
+
+def bands_legend(lines, crosses):
+    handles = [Line2D([], [], color=colour, linestyle=style, marker=marker, linewidth=1.8, markersize=5, label=text)
+               for _, colour, style, marker, text in PERCENTILES]
+    if any(sum(run.has_result() for run in line.runs) > 1 for line in lines):
+        handles.append(note("thin: medians of the other seeds", linestyle="-", linewidth=0.9))
+    if crosses:
+        handles.append(cross_note("cross: a run diverged"))
+    return handles

@@ -1,0 +1,265 @@
+"""A sweep's directory as its figure needs it: experiment.json, runs.csv and verdict.json."""
+
+import functools
+import json
+import textwrap
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
+from matplotlib.textpath import text_to_path
+
+from _plot_base import RunError, did_you_mean, lay_out, read_csv, read_json, warn
+
+GREY = "#555555"
+INCOMPLETE = ("diverged", "failed", "unfinished", "missing")  # in the order in which a legend names them
+
+
+JOINED = "\u00a0"  # between words that stay on one line
+SIZE = (8, 4.4)  # inches, of a figure with one panel
+
+
+def points_of(text, size):
+    """The width of a line in points (1/72 inch)."""
+    return text_to_path.get_text_width_height_descent(text, FontProperties(size=size), False)[0]
+
+
+def shown(text, points=400, lines=1, size=10):
+    """Text that came with the data, safe to draw: without control characters and mathematics, never hidden from a
+    legend, folded to `lines` lines of `points` points in letters of `size`."""
+    text = "".join(c if c.isprintable() or c == JOINED else " " for c in str(text))
+    text = " ".join(word for word in text.split(" ") if word)
+    characters = int(points / (0.4 * size))
+    while True:
+        folded = textwrap.wrap(text, characters, max_lines=lines, placeholder=" …")
+        widest = max((points_of(line, size) for line in folded), default=0)
+        if widest <= points or characters < 4:
+            break
+        characters = int(characters * max(0.7, min(0.98, points / widest)))
+    folded = "\n".join(folded).replace(JOINED, " ").replace("$", r"\$")
+    return f" {folded}" if folded.startswith("_") else folded
+
+
+def as_text(value):
+    """A value of JSON as a file and a label have it: a text without its quotes."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+@dataclass
+class SweepRun:
+    """A row of runs.csv."""
+    arm: str
+    axes: dict  # path: value as JSON
+    seed: str
+    name: str
+    status: str
+    last_step: str
+    value: str  # of the figure's quantity; empty: not measured, or the figure shows none
+    at_least: bool  # the value is a bound: the level was not reached
+    number: float = field(init=False)
+
+    def __post_init__(self):
+        self.number = float(self.value) if self.value and self.has_result() else np.nan
+
+    def has_result(self):
+        return self.status in ("completed", "diverged")
+
+
+@dataclass
+class Line:
+    """Runs that a figure draws alike: those of an arm that agree in the axes which the figure doesn't show."""
+    arm: str
+    point: str  # "learning_rate=0.1", their values there
+    label: str
+    runs: list
+    of_quantity: bool
+
+    def legend(self, points=None, size=9):
+        """The label with its number of seeds, and what became of runs that did not complete; at most two lines."""
+        seeds = len({run.seed for run in self.runs})
+        text = f"{self.label} ({seeds}{JOINED}seeds)" if seeds > 1 else self.label
+        points = points or legend_width(SIZE[0])
+        notes = []
+        for status in INCOMPLETE:
+            runs = [run for run in self.runs if run.status == status]
+            if not runs:
+                continue
+            at = f" at step {runs[0].last_step}" if status == "diverged" and len(runs) == 1 else ""
+            notes.append(f"{len(runs)}{JOINED}{status}{at}" if len(self.runs) > 1 else f"{status}{at}")
+        blank = sum(run.has_result() and not run.value for run in self.runs)
+        if blank and self.of_quantity:
+            notes.append(f"{blank}{JOINED}not measured")
+        return shown(text + (f": {', '.join(notes)}" if notes else ""), points, 2, size)
+
+
+class Sweep:
+    """A sweep's directory. RunError for what is missing or damaged, with the file's name."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.file = self.folder / "experiment.json"
+        experiment = read_json(self.file)
+        try:
+            self.name = experiment.get("name") or self.folder.resolve().name
+            self.profile = experiment.get("profile", "")
+            self.figure = experiment["figure"]
+            self.type = self.figure["type"]
+            self.arms = {arm["name"]: arm for arm in experiment["arms"]}
+            self.quantities = {quantity["name"]: quantity for quantity in experiment["quantities"]}
+            self.title = self.figure.get("title") or self.name
+            self.axes = list(dict.fromkeys(path for arm in self.arms.values() for kind in ("grid", "zip")
+                                           for path in arm.get(kind, {})))
+            self.where = {column: [as_text(one) for one in (values if isinstance(values, list) else [values])]
+                          for column, values in self.figure.get("where", {}).items()}
+        except (KeyError, TypeError, AttributeError) as error:
+            raise RunError(f"{self.file}: is no experiment as a sweep writes it: {error!r}") from None
+        if Path(self.name).name != self.name:
+            raise RunError(f"{self.file}: name: must be a file's name, got {self.name!r}")
+        self.drawn_arms = self.figure.get("arms") or self.default_arms()
+        for name in self.drawn_arms:
+            if name not in self.arms:
+                raise RunError(f"{self.file}: figure.arms: no arm {name!r}{did_you_mean(name, list(self.arms))}")
+
+    def default_arms(self):
+        """All; over axes not those that repeat a point of another arm."""
+        over_axes = self.type in ("axis", "heat_map")
+        return [name for name, arm in self.arms.items() if not (over_axes and arm.get("best_of"))]
+
+    def quantity(self):
+        """The figure's quantity; None for a figure over steps."""
+        if self.type not in ("axis", "heat_map"):
+            return None
+        name = self.figure.get("quantity", "")
+        if name not in self.quantities:
+            raise RunError(f"{self.file}: figure.quantity: no quantity {name!r}; there are "
+                           f"{', '.join(self.quantities)}{did_you_mean(name, list(self.quantities))}")
+        return self.quantities[name]
+
+    def quantity_label(self):
+        quantity = self.quantity()
+        unit = f" ({quantity['unit']})" if quantity.get("unit") else ""
+        return (quantity.get("meaning") or quantity["name"]) + unit
+
+    @functools.cached_property
+    def runs(self):
+        """The rows of runs.csv."""
+        path = self.folder / "runs.csv"
+        quantity = self.quantity()
+        value = [quantity["name"]] if quantity else []
+        bound = [f"{quantity['name']}_bound"] if quantity else []
+        columns = ("arm", *self.axes, "seed", "run", "status", *value, "last_step")
+        table = read_csv(path, columns, columns, optional=bound)
+        blank = [""] * len(table["arm"])
+        runs = []
+        for row, (arm, seed, name, status, last, number, is_bound) in enumerate(
+                zip(table["arm"].tolist(), table["seed"].tolist(), table["run"].tolist(), table["status"].tolist(),
+                    table["last_step"].tolist(), table[value[0]].tolist() if value else blank,
+                    table[bound[0]].tolist() if bound and bound[0] in table else blank)):
+            axes = {path: table[path][row].item() for path in self.axes if table[path][row]}
+            try:
+                runs.append(SweepRun(arm, axes, seed, name, status, last, number, is_bound == "at_least"))
+            except ValueError as error:
+                raise RunError(f"{path}:{row + 2}: column {value[0]}: {error}") from None
+        return runs
+
+    def axes_beside(self, arm, over):
+        """The axes of an arm that a figure over `over` doesn't show; zipped axes are one."""
+        best = self.arms[arm].get("best_of")
+        owner = self.arms.get(best["arm"], {}) if best else self.arms[arm]
+        zipped = list(owner.get("zip", {}))
+        if any(path in zipped for path in over):
+            over = [*over, *zipped]
+        return [path for path in [*owner.get("grid", {}), *zipped] if path not in over]
+
+    def lines(self, over=()):
+        """Lines of the arms that are drawn, in their order; `over` are the axes that the figure shows."""
+        lines = []
+        for name in self.drawn_arms:
+            groups = {}
+            beside = self.axes_beside(name, over)
+            for run in self.runs:
+                if run.arm == name:
+                    groups.setdefault(tuple((path, run.axes.get(path, "")) for path in beside), []).append(run)
+            if not groups:
+                warn(f"{self.folder / 'runs.csv'}: no runs of arm {name}; it is left out")
+            for settings, runs in groups.items():
+                point = ", ".join(f"{short_path(path, beside)}={unquoted(value)}" for path, value in settings)
+                meaning = self.arms[name].get("meaning") or name
+                lines.append(Line(name, point, f"{meaning}, {point}" if point else meaning, runs,
+                                  self.quantity() is not None))
+        if not lines:
+            raise RunError(f"{self.folder / 'runs.csv'}: no runs of the arms that the figure shows")
+        return lines
+
+    def verdict(self):
+        """A sentence from verdict.json: the verdict, and of the criterion that decided it the effect; "" without."""
+        path = self.folder / "verdict.json"
+        if not path.exists():
+            return ""
+        verdict = read_json(path)
+        try:
+            overall = verdict["verdict"]
+            criteria = verdict["criteria"]
+            deciding = next((one for one in criteria if one["verdict"] == overall), criteria[0])
+            parts = [effect_text(deciding), *threshold_text(deciding)]
+            if overall == "inconclusive" and deciding.get("explanation"):
+                parts.append(deciding["explanation"])
+            parts.append(f"1{JOINED}seed" if deciding["seeds"] == 1 else f"{deciding['seeds']}{JOINED}seeds")
+            parts += [f"{self.profile}{JOINED}profile"] if self.profile else []
+            return f"{overall.capitalize()}: {deciding.get('meaning') or deciding['name']}; {', '.join(parts)}"
+        except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+            raise RunError(f"{path}: is no verdict as bnlab writes it: {error!r}") from None
+
+    def finish(self, figure, handles):
+        """Lays the figure out with its title, the verdict and a legend of `handles`."""
+        width = figure.get_size_inches()[0]
+        longest = max(points_of(line, 9) for handle in handles for line in handle.get_label().split("\n"))
+        columns = next((n for n in (3, 2) if longest <= legend_width(width, n) and len(handles) > 2), 1)
+        lay_out(figure, shown(self.title, 72 * width - 30, 3, 12.5), handles, columns,
+                shown(self.verdict(), 72 * width - 30, 4, 9.5), row=0.19)
+
+
+def legend_width(inches, columns=1):
+    """Points for the text of a legend's entry, in a figure so many inches wide."""
+    return 72 * inches / columns - 56
+
+
+def note(text, **look):
+    """An entry of the legend that explains a mark."""
+    return Line2D([], [], **{"color": GREY, "linestyle": "none", **look}, label=text)
+
+
+def cross_note(text):
+    return note(text, marker="x", markersize=9, markeredgewidth=2.4)
+
+
+def short_path(path, paths):
+    """Its last part, where that tells it from the others."""
+    last = path.rpartition(".")[2]
+    return last if sum(other.rpartition(".")[2] == last for other in paths) == 1 else path
+
+
+def unquoted(text):
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
+
+
+def limit(value, infinite):
+    return infinite if value is None else f"{value:.4g}"
+
+
+def effect_text(criterion):
+    if criterion["effect"] is None:
+        return "no effect measured"
+    sign = {"at_least": "≥ ", "at_most": "≤ "}.get(criterion["effect_is"], "")
+    text = f"{criterion['type'].replace('_', ' ')} {sign}{criterion['effect']:.4g}"
+    if criterion["interval"]:
+        low, high = criterion["interval"]
+        text += f", 95 % interval [{limit(low, '-∞')}, {limit(high, '∞')}]"
+    return text
+
+
+def threshold_text(criterion):
+    signs = {"at_least": "≥", "at_most": "≤", "within": "within"}
+    return [f"threshold {sign} {criterion[key]:.4g}" for key, sign in signs.items() if criterion.get(key) is not None]

@@ -1,0 +1,553 @@
+"""scripts/plot.py on directories of sweeps made here: curves, bands, axis, heat map; runs that diverged, failed or are
+missing, bounds, one seed and ten, twelve arms, hostile labels, damaged files, results without their run directories."""
+
+import csv
+import json
+import math
+import shutil
+import tempfile
+import unittest
+import xml.etree.ElementTree
+from pathlib import Path
+
+import support
+
+NAN = math.nan
+
+
+def write_csv(path, header, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows([f"{value:.9g}" if isinstance(value, float) else value for value in row] for row in rows)
+
+
+class SweepFolder:
+    """A sweep's directory as bnlab writes it. `arms`: experiment.json's; `value(arm, axes, seed)` gives each run's
+    (status, quantity, bound); the curves are smooth functions of step and seed."""
+
+    def __init__(self, folder, arms, seeds, figure, value, quantity=None, steps=1000):
+        self.folder, self.arms, self.seeds, self.steps = folder, arms, seeds, steps
+        self.quantity = {"name": "final_accuracy", "meaning": "final test accuracy", "unit": "", "file": "eval.csv",
+                         "where": {"split": "test"}, "series": {"column": "accuracy", "over_time": "final"},
+                         **(quantity or {})}
+        self.experiment = {
+            "name": folder.name, "profile": "quick", "claim": "It is so.", "source": "Someone 2015",
+            "arms": [{"meaning": "", "set": {}, "grid": {}, "zip": {}, **arm} for arm in arms], "seeds": seeds,
+            "quantities": [self.quantity],
+            "figure": {"title": "A figure", "arms": [], "log_x": False, "log_y": False, **figure}}
+        self.axes = list(dict.fromkeys(path for arm in arms for path in arm.get("grid", arm.get("zip", {}))))
+        rows = []
+        for arm in arms:
+            for axes in points_of(arm):
+                for seed in seeds:
+                    rows.append(self.write_run(arm["name"], axes, seed, *value(arm["name"], axes, seed)))
+        folder.mkdir(parents=True, exist_ok=True)
+        self.write_experiment()
+        name = self.quantity["name"]
+        counts = self.quantity["series"]["over_time"] == "steps_to"
+        self.header = ["arm", *self.axes, "seed", "run", "status", name, *([f"{name}_bound"] if counts else []),
+                       "last_step", "error", "seconds", "steps_per_second"]
+        write_csv(folder / "runs.csv", self.header,
+                  [row if counts else row[:len(self.axes) + 5] + row[len(self.axes) + 6:] for row in rows])
+
+    def write_experiment(self):
+        (self.folder / "experiment.json").write_text(json.dumps(self.experiment))
+
+    def write_run(self, arm, axes, seed, status, value, bound=""):
+        name = f"0123456789abcdef_{arm}{''.join('_' + str(one).replace(' ', '') for one in axes.values())}_seed{seed}"
+        last = 0 if status == "missing" else self.steps if status == "completed" else self.steps // 3
+        if status != "missing":
+            run = self.folder / "runs" / name
+            pace = 300 + 40 * seed + (0 if arm.startswith("batch") else 250)
+
+            def accuracy(step):
+                return 0.9 - 0.8 * math.exp(-step / pace)
+
+            steps = range(0, last + 1, max(1, self.steps // 20))
+            write_csv(run / "eval.csv", ("step", "epoch", "split", "statistics", "loss", "accuracy"),
+                      [(step, 0, split, "running", 1e30 if status == "diverged" and step > 200 else 1 - accuracy(step),
+                        accuracy(step)) for step in steps for split in ("train", "test")])
+            write_csv(run / "activation_distribution.csv", ("step", "layer", "tensor", "unit", "p15", "p50", "p85"),
+                      [(step, layer, tensor, unit, move - 1.0, move, move + 1.0) for step in steps
+                       for layer in ("activation1", "activation2") for tensor in ("input", "output") for unit in (0, 1)
+                       for move in [math.sin(step / pace + seed)]])
+        blank = status not in ("completed", "diverged")
+        return [arm, *(json.dumps(axes[path]) if path in axes else "" for path in self.axes), seed, name, status,
+                "" if blank or value is None else float(value), bound, last, "killed by signal 9" if blank else "", 1.5,
+                1000.0]
+
+    def write_verdict(self, verdict="reproduced", effect=4.25, interval=(3.5, 5.125), **criterion):
+        reported = {"name": "beside", "meaning": "", "type": "difference", "quantity": "x", "arms": ["a", "b"],
+                    "effect": 1.0, "effect_is": "exact", "interval": None, "seeds": 3, "verdict": "reported",
+                    "explanation": "", "threshold_source": ""}
+        deciding = {**reported, "name": "fewer_steps", "meaning": "without needs at least 3 times the steps",
+                    "type": "ratio", "at_least": 3.0, "effect": effect, "interval": interval, "verdict": verdict,
+                    **criterion}
+        (self.folder / "verdict.json").write_text(json.dumps({"verdict": verdict, "criteria": [reported, deciding]}))
+
+
+def points_of(arm):
+    if arm.get("zip"):
+        return [dict(zip(arm["zip"], values)) for values in zip(*arm["zip"].values())]
+    points = [{}]
+    for path, values in arm.get("grid", {}).items():
+        points = [{**point, path: value} for point in points for value in values]
+    return points
+
+
+TWO_ARMS = [{"name": "none", "meaning": "without"}, {"name": "batch", "meaning": "batch normalization"}]
+GAINS = [0.01, 0.1, 1, 10, 100]
+GAIN_ARMS = [{**arm, "grid": {"initialization.gain": GAINS}} for arm in TWO_ARMS]
+CURVES = {"type": "curves", "file": "eval.csv", "column": "accuracy",
+          "where": {"split": "test", "statistics": "running"}}
+BANDS = {"type": "bands", "file": "activation_distribution.csv",
+         "where": {"layer": "activation2", "tensor": "input", "unit": 0}}
+AXIS = {"type": "axis", "quantity": "final_accuracy", "axis": "initialization.gain", "log_x": True}
+HEAT_MAP = {"type": "heat_map", "quantity": "final_accuracy"}
+STEPS_TO = {"name": "steps_to_level", "meaning": "steps to 80 %", "unit": "steps",
+            "series": {"column": "accuracy", "over_time": "steps_to", "level": 0.8}}
+
+
+def completed(arm, axes, seed):
+    return "completed", 0.8 + 0.01 * seed
+
+
+def over_gains(arm, axes, seed):
+    """Without: fails at one gain, diverges with a value at another and without one at the largest."""
+    gain = axes["initialization.gain"]
+    if arm == "none" and gain == 100:
+        return "diverged", 0.2 if seed == 1 else math.inf
+    if arm == "none" and gain == 10 and seed == 2:
+        return "diverged", 0.1
+    if arm == "none" and gain == 0.01:
+        return ("failed", None) if seed == 1 else ("missing", None) if seed == 2 else ("completed", 0.1)
+    return "completed", 0.85 - 0.05 * abs(math.log10(gain)) * (2 if arm == "none" else 1) + 0.01 * seed
+
+
+class PlotExperimentTest(unittest.TestCase):
+    def setUp(self):
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        self.folder = Path(holder.name) / "sweep"
+
+    def sweep(self, *arguments, **more):
+        return SweepFolder(self.folder, *arguments, **more)
+
+    def plot(self, *arguments, status=0):
+        result = support.run_script("plot.py", *arguments)
+        self.assertEqual(result.returncode, status, result.stderr)
+        self.assertNotIn("Traceback", result.stderr)
+        self.assertNotIn("Warning", result.stderr)
+        return result
+
+    def draw(self, *more):
+        """Draws the sweep as SVG; returns the rows of its CSV and the lines of text in it, between bars."""
+        self.plot(self.folder, "--format", "svg", *more)
+        # The lettering of the SVG is outlines; matplotlib leaves the text beside them in a comment.
+        texts = [element.text.strip() for element in self.comments(self.folder / "figure.svg")]
+        return self.rows(), f"|{'|'.join(texts)}|"
+
+    def bytes_of_figure(self):
+        self.draw()
+        return [(self.folder / name).read_bytes() for name in ("figure.csv", "figure.svg")]
+
+    def comments(self, path):
+        builder = xml.etree.ElementTree.TreeBuilder(insert_comments=True)
+        parser = xml.etree.ElementTree.XMLParser(target=builder)
+        return xml.etree.ElementTree.parse(path, parser).getroot().iter(xml.etree.ElementTree.Comment)
+
+    def rows(self, path=None):
+        with (path or self.folder / "figure.csv").open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    def test_all_files_the_same_when_repeated(self):
+        self.sweep(GAIN_ARMS, [1, 2, 3], AXIS, over_gains).write_verdict()
+        result = self.plot(self.folder)
+        self.assertEqual(result.stderr, "")
+        names = ("figure.csv", "figure.png", "figure.svg")
+        self.assertEqual(result.stdout.split(), [str(self.folder / name) for name in ("figure.png", "figure.svg",
+                                                                                     "figure.csv")])
+        first = {name: (self.folder / name).read_bytes() for name in names}
+        self.assertEqual(first["figure.png"][:8], b"\x89PNG\r\n\x1a\n")
+        xml.etree.ElementTree.fromstring(first["figure.svg"])
+        self.plot(self.folder)  # replaces them
+        self.assertEqual(first, {name: (self.folder / name).read_bytes() for name in names})
+        self.plot(self.folder, "--out", self.folder / "elsewhere" / "deep")
+        for name in names:
+            self.assertEqual(first[name], (self.folder / "elsewhere" / "deep" / name).read_bytes())
+
+    # ---- curves ----
+
+    def test_curves_have_seeds_their_mean_and_its_interval(self):
+        self.sweep(TWO_ARMS, [1, 2, 3], CURVES, completed)
+        rows, texts = self.draw()
+        self.assertEqual({(row["arm"], row["seed"], row["series"]) for row in rows},
+                         {(arm, seed, series) for arm in ("none", "batch")
+                          for seed, series in [("1", "run"), ("2", "run"), ("3", "run"), ("all", "mean"),
+                                               ("all", "interval_low"), ("all", "interval_high")]})
+        at = {row["seed"] + row["series"]: float(row["value"]) for row in rows
+              if row["arm"] == "batch" and row["step"] == "100"}
+        runs = [0.9 - 0.8 * math.exp(-100 / (300 + 40 * seed)) for seed in (1, 2, 3)]
+        mean = sum(runs) / 3
+        half = 4.302653 * math.sqrt(sum((run - mean)**2 for run in runs) / 2) / math.sqrt(3)
+        for key, value in (("1run", runs[0]), ("allmean", mean), ("allinterval_low", mean - half),
+                           ("allinterval_high", mean + half)):
+            self.assertAlmostEqual(at[key], value, places=6)
+        for text in ("A figure", "without (3 seeds)", "batch normalization (3 seeds)", "training step",
+                     "test accuracy (fraction correct)", "shown: split test, statistics running"):
+            self.assertIn(f"|{text}|", texts)
+        self.assertNotIn("cross", texts)
+
+    def test_curves_of_one_seed(self):
+        self.sweep(TWO_ARMS, [7], {**CURVES, "arms": ["batch"]}, completed)
+        rows, texts = self.draw()
+        self.assertEqual({(row["arm"], row["seed"], row["series"]) for row in rows}, {("batch", "7", "run")})
+        self.assertIn("|batch normalization|", texts)
+        self.assertNotIn("interval", texts)
+
+    def test_curves_of_runs_that_did_not_complete(self):
+        states = {1: ("completed", 0.8), 2: ("diverged", NAN), 3: ("failed", None), 4: ("missing", None)}
+        self.sweep(TWO_ARMS, [1, 2, 3, 4], {**CURVES, "column": "loss"},
+                   lambda arm, axes, seed: states[seed] if arm == "none" else completed(arm, axes, seed))
+        rows, texts = self.draw()
+        self.assertEqual({row["seed"] for row in rows if row["arm"] == "none"}, {"1", "2", "all"})
+        # The mean goes as far as every seed: to the last step of the one that diverged.
+        means = [int(row["step"]) for row in rows if row["arm"] == "none" and row["series"] == "mean"]
+        self.assertEqual(max(means), 300)
+        self.assertIn("without (4 seeds): 1 diverged at step 333, 1 failed, 1 missing", texts)
+        self.assertIn("cross: a run diverged", texts)
+        # The losses of 1e30 do not set the scale: its largest label is one of completed runs.
+        self.assertNotIn("1e30", texts)
+        self.assertIn("|0.2|", texts)
+
+    def test_a_diverged_run_without_any_row(self):
+        sweep = self.sweep(TWO_ARMS, [1, 2], CURVES, lambda arm, axes, seed:
+                           ("diverged", NAN) if (arm, seed) == ("none", 2) else completed(arm, axes, seed))
+        for path in sweep.folder.glob("runs/*_none_seed2/eval.csv"):
+            path.write_text("step,epoch,split,statistics,loss,accuracy\n")
+        rows, texts = self.draw()
+        self.assertEqual({row["seed"] for row in rows if row["arm"] == "none"}, {"1"})
+        self.assertIn("without (2 seeds): 1 diverged at step 333", texts)
+
+    def test_geometric_mean_on_a_logarithmic_axis(self):
+        self.sweep(TWO_ARMS, [1, 2], {**CURVES, "column": "loss", "log_y": True, "log_x": True}, completed)
+        rows, texts = self.draw()
+        at = {row["seed"] + row["series"]: float(row["value"]) for row in rows
+              if row["arm"] == "batch" and row["step"] == "500"}
+        mean = math.sqrt(at["1run"] * at["2run"])
+        self.assertAlmostEqual(at["allmean"], mean, places=7)
+        half = 12.7062 * abs(math.log(at["2run"] / at["1run"])) / 2  # the standard error of two values
+        self.assertAlmostEqual(math.log(at["allinterval_high"] / mean), half, places=4)
+        self.assertIn("bold: geometric mean", texts)
+
+    def test_twelve_arms_of_ten_seeds(self):
+        arms = [{"name": f"arm{n}"} for n in range(1, 13)]
+        self.sweep(arms, list(range(1, 11)), CURVES, completed)
+        rows, texts = self.draw()
+        self.assertEqual(len({(row["arm"], row["seed"]) for row in rows}), 12 * 11)
+        self.assertIn("|arm12 (10 seeds)|", texts)
+
+    def test_grid_points_are_lines_of_their_own(self):
+        self.sweep([{"name": "grid", "grid": {"optimizer.learning_rate": [0.1, 1], "initialization.scheme": ["he"]}}],
+                   [1], CURVES, completed)
+        rows, texts = self.draw()
+        self.assertEqual({row["point"] for row in rows}, {"learning_rate=0.1, scheme=he", "learning_rate=1, scheme=he"})
+        self.assertIn("|grid, learning_rate=0.1, scheme=he|", texts)
+
+    def test_long_series_are_drawn_as_means(self):
+        sweep = self.sweep(TWO_ARMS, [1], {**CURVES, "file": "train.csv", "column": "loss", "where": {}}, completed)
+        for run in (sweep.folder / "runs").iterdir():
+            write_csv(run / "train.csv", ("step", "loss"), [(step, float(step)) for step in range(1, 1801)])
+        rows, texts = self.draw()
+        self.assertEqual([(row["step"], row["value"], row["averaged"]) for row in rows[:2]],
+                         [("2", "2", "3"), ("5", "5", "3")])
+        self.assertIn("shown: means of 3 rows", texts)
+
+    # ---- bands ----
+
+    def test_bands(self):
+        self.sweep(TWO_ARMS, [1, 2, 3], BANDS, completed)
+        rows, texts = self.draw()
+        self.assertEqual({(row["arm"], row["seed"]) for row in rows},
+                         {(arm, seed) for arm in ("none", "batch") for seed in "123"})
+        row = next(row for row in rows if (row["arm"], row["seed"], row["step"]) == ("batch", "2", "500"))
+        self.assertAlmostEqual(float(row["p50"]), math.sin(500 / 380 + 2), places=6)
+        self.assertAlmostEqual(float(row["p85"]) - float(row["p15"]), 2, places=6)
+        for text in ("input to activation2, unit 0", "85th percentile", "thin: medians of the other seeds"):
+            self.assertIn(f"|{text}|", texts)
+
+    def test_rows_that_are_open_are_named(self):
+        sweep = self.sweep(TWO_ARMS, [1], BANDS, completed)
+        sweep.experiment["figure"]["where"] = {"layer": "activation2", "tensor": "input"}
+        sweep.write_experiment()
+        message = self.plot(self.folder, status=3).stderr
+        self.assertIn("figure.where must leave one row a step; at step 0 it leaves 2 (unit: 0, 1)", message)
+        sweep.experiment["figure"]["where"] = {"layer": ["activation2", "none"], "tensor": "inptu"}
+        sweep.write_experiment()
+        message = self.plot(self.folder, status=3).stderr
+        self.assertIn("no rows with tensor inptu", message)
+        self.assertIn("where tensor is input, output", message)
+        self.assertFalse((self.folder / "figure.csv").exists())
+
+    # ---- axis ----
+
+    def test_axis(self):
+        self.sweep(GAIN_ARMS, [1, 2, 3], AXIS, over_gains)
+        rows, texts = self.draw()
+
+        def at(arm, gain):
+            return {row["seed"] + row["series"]: row for row in rows
+                    if (row["arm"], row["initialization.gain"]) == (arm, gain)}
+
+        batch = at("batch", "10")
+        self.assertEqual([batch[f"{seed}run"]["value"] for seed in (1, 2, 3)], ["0.81", "0.82", "0.83"])
+        self.assertAlmostEqual(float(batch["allmean"]["value"]), 0.82)
+        half = 4.302653 * 0.01 / math.sqrt(3)
+        self.assertAlmostEqual(float(batch["allinterval_low"]["value"]), 0.82 - half, places=6)
+        self.assertEqual(batch["allmean"]["runs"], "3")
+        # One diverged with a value that counts.
+        diverged = at("none", "10")
+        self.assertEqual((diverged["2run"]["status"], diverged["2run"]["value"]), ("diverged", "0.1"))
+        self.assertAlmostEqual(float(diverged["allmean"]["value"]), (0.76 + 0.1 + 0.78) / 3)
+        # Without a value there is no mean, also where one of the seeds has one.
+        lost = at("none", "100")
+        self.assertEqual([lost[f"{seed}run"]["value"] for seed in (1, 2, 3)], ["0.2", "inf", "inf"])
+        self.assertNotIn("allmean", lost)
+        # Failed and missing runs have no value; the mean is of the one that is left.
+        thin = at("none", "0.01")
+        self.assertEqual([(thin[f"{seed}run"]["status"], thin[f"{seed}run"]["value"]) for seed in (1, 2, 3)],
+                         [("failed", ""), ("missing", ""), ("completed", "0.1")])
+        self.assertEqual((thin["allmean"]["value"], thin["allmean"]["runs"]), ("0.1", "1"))
+        self.assertNotIn("allinterval_low", thin)
+        for text in ("without (3 seeds): 4 diverged, 1 failed, 1 missing", "initialization.gain", "final test accuracy",
+                     "cross: a run diverged; above the frame: no finite value", "0.01", "100"):
+            self.assertIn(f"|{text}|", texts)
+
+    def test_interval_of_forty_seeds(self):
+        self.sweep(GAIN_ARMS[:1], list(range(40)), AXIS, lambda arm, axes, seed: ("completed", float(seed % 2)))
+        rows, _ = self.draw()
+        at = {row["series"]: float(row["value"]) for row in rows
+              if row["seed"] == "all" and row["initialization.gain"] == "1"}
+        half = 2.022691 * math.sqrt(0.25 * 40 / 39) / math.sqrt(40)  # t at 97.5 %, 39 degrees of freedom
+        self.assertAlmostEqual(at["interval_high"], 0.5 + half, places=5)
+        self.assertAlmostEqual(at["interval_low"], 0.5 - half, places=5)
+
+    def test_values_that_are_bounds(self):
+        self.sweep(GAIN_ARMS, [1, 2], {**AXIS, "quantity": "steps_to_level", "log_y": True},
+                   lambda arm, axes, seed: ("completed", 1000, "at_least") if seed == 2 and arm == "none"
+                   else ("completed", 400.0 * seed), quantity=STEPS_TO)
+        rows, texts = self.draw()
+        none = [row for row in rows if (row["arm"], row["initialization.gain"]) == ("none", "1")]
+        self.assertEqual([(row["series"], row["bound"]) for row in none],
+                         [("run", ""), ("run", "at_least"), ("mean", "at_least")])
+        self.assertAlmostEqual(float(none[-1]["value"]), math.sqrt(400 * 1000), places=5)
+        self.assertIn("arrow: at least, the level was not reached", texts)
+        self.assertIn("|steps to 80 % (steps)|", texts)
+
+    def test_axis_of_words_and_an_arm_without_it(self):
+        arms = [{"name": "batch", "grid": {"initialization.scheme": ["he", "xavier", [1, 3]]}}, {"name": "plain"}]
+        self.sweep(arms, [1, 2], {**AXIS, "axis": "initialization.scheme"}, completed)
+        rows, texts = self.draw()
+        self.assertEqual({row["initialization.scheme"] for row in rows}, {'"he"', '"xavier"', "[1, 3]", ""})
+        for text in ("he", "xavier", "[1, 3]", "plain (2 seeds)"):
+            self.assertIn(f"|{text}|", texts)
+
+    def test_other_axes_make_lines_and_zipped_ones_do_not(self):
+        grid = {"initialization.gain": [1, 10], "optimizer.learning_rate": [0.1, 1]}
+        self.sweep([{"name": "grid", "grid": grid}, {"name": "zip", "zip": grid},
+                    {"name": "best", "best_of": {"arm": "grid", "quantity": "final_accuracy"}}], [1], AXIS, completed)
+        rows, _ = self.draw()
+        self.assertEqual(sorted({(row["arm"], row["point"]) for row in rows}),
+                         [("grid", "learning_rate=0.1"), ("grid", "learning_rate=1"), ("zip", "")])
+
+    def test_zero_on_a_logarithmic_axis(self):
+        self.sweep([{"name": "batch", "grid": {"optimizer.weight_decay": [0.001, 0, 0.0001]}}], [1, 2],
+                   {**AXIS, "axis": "optimizer.weight_decay"}, completed)
+        _, texts = self.draw()
+        for text in ("0", "0.0001", "0.001"):
+            self.assertIn(f"|{text}|", texts)
+
+    # ---- heat map ----
+
+    def test_heat_map(self):
+        grid = {"optimizer.learning_rate": [0.1, 1, 10], "training.batch_size": [8, 32]}
+
+        def value(arm, axes, seed):
+            rate = axes["optimizer.learning_rate"]
+            if rate == 10:
+                return ("diverged", NAN) if axes["training.batch_size"] == 8 else ("diverged", 0.1)
+            if rate == 1 and axes["training.batch_size"] == 8:
+                return "failed", None
+            return "completed", 0.5 + 0.1 * rate + 0.01 * seed
+        self.sweep([{**arm, "grid": grid} for arm in TWO_ARMS], [1, 2, 3], HEAT_MAP, value)
+        rows, texts = self.draw()
+        means = {(row["optimizer.learning_rate"], row["training.batch_size"]): row["value"] for row in rows
+                 if row["arm"] == "none" and row["series"] == "mean"}
+        self.assertEqual(means, {("0.1", "8"): "0.53", ("0.1", "32"): "0.53", ("1", "32"): "0.62", ("10", "32"): "0.1"})
+        for text in ("0.53", "0.62", "× 3", "× n: so many runs diverged", "hatched: no finite mean, or no run",
+                     "optimizer.learning_rate", "training.batch_size"):
+            self.assertIn(f"|{text}|", texts)
+        self.assertIn("without (3 seeds): 6 diverged, 3 failed", texts.replace("|", " "))
+
+    def test_heat_map_needs_two_axes(self):
+        self.sweep(GAIN_ARMS, [1], HEAT_MAP, completed)
+        message = self.plot(self.folder, status=3).stderr
+        self.assertIn("a heat map needs two axes; the arms have initialization.gain", message)
+
+    # ---- verdict ----
+
+    def test_verdict_below_the_title(self):
+        sweep = self.sweep(TWO_ARMS, [1], CURVES, completed)
+        cases = [({}, "Reproduced: without needs at least 3 times the steps; ratio 4.25, 95 % interval [3.5, 5.125], "
+                      "threshold ≥ 3, 3 seeds, quick profile"),
+                 ({"verdict": "not reproduced", "effect_is": "at_least", "interval": (None, 2.5), "seeds": 1},
+                  "Not reproduced: without needs at least 3 times the steps; ratio ≥ 4.25, 95 % interval [-∞, 2.5], "
+                  "threshold ≥ 3, 1 seed, quick profile"),
+                 ({"verdict": "inconclusive", "effect": None, "interval": None, "meaning": "",
+                   "explanation": "2 runs failed"},
+                  "Inconclusive: fewer_steps; no effect measured, threshold ≥ 3, 2 runs failed, 3 seeds, quick profile")]
+        for criterion, expected in cases:
+            sweep.write_verdict(**criterion)
+            self.assertIn(expected, self.draw()[1].replace("|", " "))
+        for text in ("{", "{}", '{"verdict": "reproduced", "criteria": []}', "[]"):
+            (self.folder / "verdict.json").write_text(text)
+            self.assertIn(str(self.folder / "verdict.json"), self.plot(self.folder, status=3).stderr)
+
+    # ---- without run directories ----
+
+    def test_committed_results_are_drawn_from_their_csv(self):
+        for number, figure in enumerate((CURVES, {**CURVES, "column": "loss", "log_y": True}, BANDS)):
+            with self.subTest(figure=figure):
+                self.folder = self.folder.with_name(f"sweep{number}")
+                self.sweep(TWO_ARMS, [1, 2, 3], figure, lambda arm, axes, seed:
+                           ("diverged", NAN) if (arm, seed) == ("none", 2) else completed(arm, axes, seed))
+                before = self.bytes_of_figure()
+                shutil.rmtree(self.folder / "runs")
+                self.assertEqual(self.bytes_of_figure(), before)
+                (self.folder / "figure.csv").unlink()
+                message = self.plot(self.folder, status=3).stderr
+                self.assertIn(f"{self.folder / 'figure.csv'}: missing, and so are the run directories", message)
+
+    def test_axis_needs_runs_csv_alone(self):
+        self.sweep(GAIN_ARMS, [1, 2, 3], AXIS, over_gains)
+        before = self.bytes_of_figure()
+        for gone in ("runs", "figure.csv", "figure.svg"):
+            (shutil.rmtree if gone == "runs" else Path.unlink)(self.folder / gone)
+        self.assertEqual(self.bytes_of_figure(), before)
+
+    def test_csv_of_another_sweep(self):
+        sweep = self.sweep(TWO_ARMS, [1, 2], CURVES, completed)
+        self.draw()
+        shutil.rmtree(self.folder / "runs")
+        text = (self.folder / "figure.csv").read_text().replace("batch,", "other,")
+        (self.folder / "figure.csv").write_text(text)
+        self.assertIn("no rows of batch  seed 1, which runs.csv has", self.plot(sweep.folder, status=3).stderr)
+        self.assertEqual((self.folder / "figure.csv").read_text(), text)
+
+    # ---- what is wrong ----
+
+    def test_hostile_labels(self):
+        labels = ["$x_{", "_hidden", "two\nlines\t\x07", "<b>&\"quoted\", --> comma", "%s \\alpha $$", "long " * 60,
+                  "x" * 300, "\ud800 lone"]
+        arms = [{"name": f"arm{n}", "meaning": label, "grid": {"a.b": [1, "$\\frac{", "-->"], "c.d": ["_x", "y"]}}
+                for n, label in enumerate(labels)]
+        figures = ({**CURVES, "title": "$\\frac{ " * 40}, BANDS, {**AXIS, "axis": "a.b"}, HEAT_MAP)
+        for number, figure in enumerate(figures):
+            with self.subTest(figure=figure["type"]):
+                self.folder = self.folder.with_name(f"sweep{number}")
+                self.sweep(arms[:3] if figure is BANDS else arms, [1, 2], figure, completed,
+                           quantity={"meaning": "$\\bad{ " * 30, "unit": "_$"}).write_verdict(meaning="$_{" * 200)
+                texts = self.draw()[1]
+                self.assertIn("$x_{", texts)
+                self.assertIn("_hidden", texts)
+
+    def test_messages_name_what_is_wrong(self):
+        def change(**changes):
+            def apply(sweep):
+                sweep.experiment["figure"].update(changes)
+                sweep.write_experiment()
+            return apply
+
+        def write(name, text):
+            return lambda sweep: (sweep.folder / name).write_text(text)
+
+        def edit_runs(old, new):
+            def apply(sweep):
+                path = sweep.folder / "runs.csv"
+                path.write_text(path.read_text().replace(old, new))
+            return apply
+
+        cases = [
+            (CURVES, lambda sweep: (sweep.folder / "runs.csv").unlink(), "runs.csv: missing"),
+            (CURVES, write("runs.csv", ""), "runs.csv: empty"),
+            (CURVES, write("runs.csv", "arm,seed\n"), "runs.csv: no column"),
+            (CURVES, edit_runs("none,", "other,"), "runs.csv: no runs of arm none"),
+            (AXIS, edit_runs(",0.81,", ",high,"), "column final_accuracy: could not convert string to float: 'high'"),
+            (AXIS, edit_runs("final_accuracy", "final_acuracy"), 'no column final_accuracy in its header; did you mean '
+                                                                '"final_acuracy"?'),
+            (AXIS, change(quantity="final_acc"), "figure.quantity: no quantity 'final_acc'; there are final_accuracy"),
+            (AXIS, change(axis="initialization.gian"), 'no arm has an axis \'initialization.gian\'; there are '
+                                                       'initialization.gain; did you mean "initialization.gain"?'),
+            (AXIS, change(arms=["bacth"]), "figure.arms: no arm 'bacth'; did you mean \"batch\"?"),
+            (CURVES, change(column="acuracy"), 'eval.csv: no column acuracy in its header; did you mean "accuracy"?'),
+            (CURVES, change(file="probe.csv"), "probe.csv: missing"),
+            (CURVES, change(column="split"), "eval.csv: could not convert string to float: 'test'"),
+            (CURVES, change(where={"splt": "test"}), 'no column splt in its header; did you mean "split"?'),
+            (CURVES, change(type="pie"), "figure.type: must be one of curves, bands, axis, heat_map, none"),
+            (CURVES, write("experiment.json", "{"), "experiment.json: can't be read"),
+            (CURVES, write("experiment.json", "[]"), "experiment.json: is no experiment as a sweep writes it"),
+            (CURVES, write("experiment.json", '{"figure": {"type": "axis"}}'), "experiment.json: is no experiment"),
+        ]
+        for number, (figure, damage, expected) in enumerate(cases):
+            with self.subTest(expected=expected):
+                self.folder = self.folder.with_name(f"sweep{number}")
+                arms = GAIN_ARMS if figure is AXIS else TWO_ARMS
+                damage(self.sweep(arms, [1], figure, completed))
+                message = self.plot(self.folder, status=0 if "no runs of arm" in expected else 3).stderr
+                self.assertIn(expected, message)
+                self.assertIn(str(self.folder), message)
+
+    def test_last_line_cut_off_is_left_out(self):
+        sweep = self.sweep(TWO_ARMS, [1], CURVES, completed)
+        path = next(sweep.folder.glob("runs/*_batch_seed1/eval.csv"))
+        path.write_text(path.read_text()[:-4])
+        result = self.plot(self.folder)
+        self.assertIn(f"{path}: the last line is cut off; it is left out", result.stderr)
+        self.assertEqual(max(int(row["step"]) for row in self.rows() if row["arm"] == "batch"), 950)
+
+    def test_several_experiments(self):
+        sweeps = [SweepFolder(self.folder / name, TWO_ARMS, [1], CURVES, completed).folder for name in ("one", "two")]
+        self.plot(*sweeps, "--format", "png")
+        self.assertTrue(all((folder / "figure.png").exists() for folder in sweeps))
+        out = self.folder / "figures"
+        self.plot(*sweeps, "--out", out, "--format", "svg")
+        self.assertEqual(sorted(path.name for path in out.iterdir()),
+                         ["figure_one.csv", "figure_one.svg", "figure_two.csv", "figure_two.svg"])
+        # The others are drawn where one can't be.
+        (sweeps[0] / "runs.csv").unlink()
+        (sweeps[1] / "figure.png").unlink()
+        self.plot(*sweeps, "--format", "png", status=3)
+        self.assertTrue((sweeps[1] / "figure.png").exists())
+        again = SweepFolder(self.folder / "copy" / "two", TWO_ARMS, [1], CURVES, completed).folder
+        self.assertIn("has the same name", self.plot(sweeps[1], again, "--out", out, status=2).stderr)
+
+    def test_usage(self):
+        sweep = self.sweep(TWO_ARMS, [1], CURVES, completed)
+        run = next((sweep.folder / "runs").iterdir())
+        self.assertIn("has no experiment.json", self.plot(self.folder, run, status=2).stderr)
+        self.assertIn("--split: is for run directories", self.plot(self.folder, "--split", "train", status=2).stderr)
+        (self.folder / "file").write_text("mine")
+        self.plot(self.folder, "--out", self.folder / "file", status=2)
+
+    def test_an_experiment_without_a_figure(self):
+        self.sweep(TWO_ARMS, [1], {"type": "none"}, completed)
+        self.assertIn("names no figure", self.plot(self.folder).stderr)
+        self.assertFalse((self.folder / "figure.csv").exists())
+
+
+if __name__ == "__main__":
+    if support.run_script("plot.py", "--help").returncode == 3:
+        support.skip("no Python with numpy and matplotlib; scripts/setup.sh installs them")
+    support.main()
