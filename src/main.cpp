@@ -47,6 +47,9 @@ int run(int argc, char** argv, bnlab::cli::Context& context) {
   app.add_flag("-v,--verbose", context.log.verbose, "print more about what happens");
   app.add_option("--log-file", context.log.file, "write the log to a file too")->type_name("FILE");
   bnlab::cli::add_train(app, context);
+  bnlab::cli::add_sweep(app, context);
+  bnlab::cli::add_verdict(app, context);
+  bnlab::cli::add_reproduce(app, context);
   bnlab::cli::add_describe(app, context);
   bnlab::cli::add_validate(app, context);
   bnlab::cli::add_list(app, context);

@@ -11,6 +11,7 @@
 #include "config/run_config.h"
 #include "data/dataset.h"
 #include "util/logging.h"
+#include "util/text_table.h"
 
 namespace bnlab::cli {
 
@@ -28,6 +29,9 @@ struct Context {
 
 /// Adds one subcommand.
 void add_train(CLI::App& app, Context& context);
+void add_sweep(CLI::App& app, Context& context);
+void add_verdict(CLI::App& app, Context& context);
+void add_reproduce(CLI::App& app, Context& context);
 void add_describe(CLI::App& app, Context& context);
 void add_validate(CLI::App& app, Context& context);
 void add_list(CLI::App& app, Context& context);
@@ -51,8 +55,5 @@ struct ConfigOptions {
   /// Reads and checks the config; throws ConfigError.
   config::RunConfig load() const;
 };
-
-/// Columns of equal width, two spaces between them; numbers (all but the first `left` columns) flush right.
-std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t left);
 
 }  // namespace bnlab::cli

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "cli/command.h"
+#include "config/experiment.h"
 #include "config/load.h"
 #include "config/names.h"
 
@@ -32,9 +33,8 @@ std::vector<std::string> datasets() {
 std::vector<std::string> experiments() {
   std::set<std::string> found;
   for (const std::filesystem::path& configs : config::config_folders("configs")) {
-    std::error_code error;  // a folder that isn't there holds none
-    for (const auto& entry : std::filesystem::directory_iterator(configs / "../experiments", error))
-      if (entry.path().extension() == ".json") found.insert(entry.path().stem().string() + "\n");
+    // A folder that isn't there holds none.
+    for (const std::string& name : config::experiment_names(configs / "../experiments")) found.insert(name + "\n");
   }
   return {found.begin(), found.end()};
 }

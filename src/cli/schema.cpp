@@ -1,19 +1,27 @@
 #include <fmt/format.h>
 
 #include "cli/command.h"
+#include "config/experiment.h"
 #include "config/load.h"
 
 namespace bnlab::cli {
 
 void add_schema(CLI::App& app, Context&) {
-  const auto markdown = std::make_shared<bool>(false);
-  CLI::App* command = app.add_subcommand("schema", "print the JSON Schema of a config, for editors");
-  command->add_flag("--markdown", *markdown, "print the table of README's config reference instead");
+  const auto markdown = std::make_shared<bool>(false), experiment = std::make_shared<bool>(false);
+  CLI::App* command = app.add_subcommand("schema", "print the JSON Schema of a config or an experiment, for editors");
+  command->add_flag("--markdown", *markdown, "print the table of README's reference instead");
+  command->add_flag("--experiment", *experiment, "of experiments instead of configs");
   command->footer(
       "Examples:\n"
       "  bnlab schema > configs/schema.json\n"
+      "  bnlab schema --experiment > experiments/schema.json\n"
       "  bnlab schema --markdown");
-  command->callback([markdown] { fmt::print("{}", *markdown ? config::markdown_reference() : config::json_schema()); });
+  command->callback([markdown, experiment] {
+    if (*experiment)
+      fmt::print("{}", *markdown ? config::experiment_reference() : config::experiment_schema());
+    else
+      fmt::print("{}", *markdown ? config::markdown_reference() : config::json_schema());
+  });
 }
 
 }  // namespace bnlab::cli

@@ -1,13 +1,36 @@
 #include <fmt/format.h>
 
 #include "cli/command.h"
+#include "config/experiment.h"
 #include "config/load.h"
+#include "experiments/plan.h"
 #include "network/network.h"
 #include "probes/probe.h"
 #include "util/errors.h"
 
 namespace bnlab::cli {
 namespace {
+
+void check_config(const config::RunConfig& config) {
+  probes::check(config.probes, network::check(config, data::dataset_info(config.dataset)));
+}
+
+/// Every arm with both profiles.
+void check_experiment(const std::string& file) {
+  const std::filesystem::path folder = std::filesystem::path(file).parent_path();
+  const config::ExperimentConfig experiment = config::load_experiment(file);
+  for (const auto profile : {config::Profile::quick, config::Profile::full}) {
+    const experiments::Plan plan =
+        experiments::make_plan(config::effective(experiment, profile, {}, {}, folder.empty() ? "." : folder));
+    for (const experiments::ArmPoint& point : plan.points) {
+      try {
+        check_config(point.config);
+      } catch (const ConfigError& error) {
+        throw ConfigError(fmt::format("{}: {}: arm {}: {}", file, plan.experiment.profile, point.label, error.what()));
+      }
+    }
+  }
+}
 
 /// What there is to say of a file; throws ConfigError where it is wrong.
 std::string check_file(const std::string& file) {
@@ -16,8 +39,11 @@ std::string check_file(const std::string& file) {
     config::load_network(file);
     return "ok";
   }
-  const config::RunConfig config = config::load(file, {});
-  probes::check(config.probes, network::check(config, data::dataset_info(config.dataset)));
+  if (config::is_experiment_file(file)) {
+    check_experiment(file);
+    return "ok";
+  }
+  check_config(config::load(file, {}));
   return "ok";
 }
 
@@ -37,12 +63,13 @@ void validate(const std::vector<std::string>& files, Context& context) {
 
 void add_validate(CLI::App& app, Context& context) {
   const auto files = std::make_shared<std::vector<std::string>>();
-  CLI::App* command = app.add_subcommand("validate", "check configs and network files without running anything");
-  command->add_option("FILE", *files, "configs or network files")->required();
+  CLI::App* command =
+      app.add_subcommand("validate", "check configs, networks and experiments without running anything");
+  command->add_option("FILE", *files, "configs, network files or experiments")->required();
   command->footer(
       "Examples:\n"
       "  bnlab validate configs/first_experiment.json\n"
-      "  bnlab validate configs/*.json configs/networks/*.json\n"
+      "  bnlab validate configs/*.json configs/networks/*.json experiments/*.json\n"
       "\nExit status 2 where a file is wrong; every problem of a file is named, with its path and value.");
   command->callback([files, &context] { validate(*files, context); });
 }

@@ -157,6 +157,13 @@ class CrossChecks {
   }
 
   void check_profile(const ProfileConfig& profile) {
+    for (const auto& [name, level] : profile.levels.by_quantity) {
+      const QuantityConfig* found = quantity(name);
+      if (!found)
+        problems_.add(root_.origin, "levels", unknown("quantity", name, names_in(experiment_.quantities)));
+      else if (found->series.over_time != OverTime::steps_to)
+        problems_.add(root_.origin, "levels", "quantity " + in_quotes(name) + " has no level: it is not steps_to");
+    }
     for (const auto& [path, values] : profile.axes.paths) {
       const bool known = std::any_of(experiment_.arms.begin(), experiment_.arms.end(),
                                      [&](const ArmConfig& one) { return has_axis(one, path); });
@@ -279,6 +286,9 @@ ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
       for (auto& [path, values] : axes->paths)
         for (const auto& [changed, others] : chosen.axes.paths)
           if (changed == path) values = others;
+  for (QuantityConfig& quantity : result.quantities)
+    for (const auto& [name, level] : chosen.levels.by_quantity)
+      if (quantity.name == name) quantity.series.level = level;
   for (const ArmConfig& arm : result.arms)
     for (const auto& [path, values] : arm.zip.paths)
       if (values.size() != arm.zip.paths.front().second.size())

@@ -159,6 +159,27 @@ Json Codec<RowFilter>::schema(const Rule&) {
       any_of({type("string"), type("number"), type("array").set("items", one).set("minItems", Json(std::int64_t{1}))}));
 }
 
+bool Codec<Levels>::read(const Input& in, Levels& value) {
+  if (!in.json.is(Json::Kind::object)) return in.wrong("must be an object of quantities and numbers");
+  Levels levels;
+  for (const JsonMember& member : in.json.members) {
+    const std::string path = joined(in.path, member.key);
+    double level = 0;
+    if (!Codec<double>::read(in.at(member.value, path), level)) return false;
+    levels.by_quantity.emplace_back(member.key, level);
+  }
+  value = std::move(levels);
+  return true;
+}
+
+Json Codec<Levels>::write(const Levels& value) {
+  Json object = Json::object();
+  for (const auto& [quantity, level] : value.by_quantity) object.set(quantity, Json(level));
+  return object;
+}
+
+Json Codec<Levels>::schema(const Rule&) { return map_of(type("number")); }
+
 bool Codec<Seeds>::read(const Input& in, Seeds& value) {
   if (in.json.is(Json::Kind::integer)) {
     if (in.json.integer < 1 || in.json.integer > most_seeds)

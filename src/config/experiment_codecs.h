@@ -37,6 +37,14 @@ struct Codec<RowFilter> {
 };
 
 template <>
+struct Codec<Levels> {
+  static bool read(const Input& in, Levels& value);
+  static Json write(const Levels& value);
+  static Json schema(const Rule& rule);
+  static std::string values(const Rule&) { return "object of quantities and numbers"; }
+};
+
+template <>
 struct Codec<Seeds> {
   static bool read(const Input& in, Seeds& value);
   static Json write(const Seeds& value);

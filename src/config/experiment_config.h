@@ -33,6 +33,12 @@ struct RowFilter {
   bool operator==(const RowFilter&) const = default;
 };
 
+/// Names of quantities and the level that each is about.
+struct Levels {
+  std::vector<std::pair<std::string, double>> by_quantity;
+  bool operator==(const Levels&) const = default;
+};
+
 /// The seeds of an experiment: a count n for 1 to n, or a list.
 struct Seeds {
   std::vector<std::uint64_t> list{1, 2, 3};
@@ -124,6 +130,7 @@ struct CriterionConfig {
 struct ProfileConfig {
   Settings set;
   std::optional<Seeds> seeds;
+  Levels levels;       // other levels to be reached, where the profile has other data
   Axes axes;           // other values of the arms' axes
   double minutes = 0;  // expected, on two cores
   bool operator==(const ProfileConfig&) const = default;

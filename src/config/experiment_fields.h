@@ -129,6 +129,7 @@ template <class V>
 void fields(V& v, ProfileConfig& c) {
   v.field("set", c.set, "dotted paths and values for all arms; an arm's own come after");
   v.field("seeds", c.seeds, "in place of the experiment's");
+  v.field("levels", c.levels, "other levels of quantities with steps_to, where the profile has other data");
   v.field("axes", c.axes, "other values for axes of the arms, by path");
   v.field("minutes", c.minutes, "expected time on two cores", at_least(0));
 }

@@ -32,7 +32,8 @@ struct Point {
 /// What a criterion looks at: for each of its arms, in its order, the points along its axis; one where there is none.
 struct Evidence {
   std::vector<std::vector<Point>> arms;
-  std::vector<std::uint64_t> seeds;  // those that were asked for
+  std::vector<std::uint64_t> seeds;                // those that were asked for
+  config::Better better = config::Better::higher;  // of the quantity; only widest_interval asks
 };
 
 enum class Verdict { reproduced, not_reproduced, inconclusive, reported };
@@ -43,14 +44,43 @@ std::string name_of(Verdict verdict);
 struct Judgement {
   Verdict verdict = Verdict::inconclusive;
   double effect = 0;                 // NaN where there is none
-  std::optional<Interval> interval;  // 95 %; of the effect, on its own scale (a ratio's is not symmetric)
-  Bound bound = Bound::exact;        // what of the effect is known, where values are bounds
-  std::int64_t seeds = 0;            // pairs that entered
-  std::string explanation;           // one line: why it isn't reproduced or reported; "" else
+  std::optional<Interval> interval;  // 95 %, on the effect's own scale (a ratio's is not symmetric); see below
+  Bound bound = Bound::exact;        // what of the effect is known: at least 14, where a run never reached the level
+  std::int64_t seeds = 0;            // those of which every arm and point has a value
+  std::string explanation;           // one line: why it isn't reproduced, or what a reported effect lacks; "" else
 };
 
 /// Applies the criterion's row of the table of criteria. Never throws for evidence that is thin, missing or not finite:
 /// that is inconclusive, and named.
+///
+/// The effect, from values that are paired over seeds; intervals are Student's t, two-sided, 95 %:
+///   value            the arm's mean
+///   difference       mean of a - b
+///   equality         the same; the claim is abs(a - b) <= within
+///   ratio            a / b, geometric mean; the interval is that of ln a - ln b, transformed back
+///   order            the smallest difference of neighbouring arms, later - earlier; the claim is that it is above 0
+///   log_slope        mean over seeds of the least-squares slope of ln(value) against the axis's value as it is (not
+///   its
+///                    logarithm); of two arms: the first's minus the second's
+///   range            the largest difference of two points of the axis
+///   widest_interval  last / first of the widest run of neighbouring points of the axis that are all usable, as
+///   measured
+///                    on the axis's points; geometric mean; of two arms: the ratio, first / second. Not finite is not
+///                    usable. Width 1 where one point is usable, at most 1 where none is, and at least the width found
+///                    where an end of the axis is usable: what lies beyond is unknown.
+/// order and range look for an extreme over k differences (range: over ordered pairs). The end of the interval where
+/// all differences must agree needs no correction (an intersection-union test, Berger 1982); the end where one alone
+/// decides has Bonferroni's: confidence 1 - 0.05 / k.
+///
+/// The claim is a range of effects. The interval inside: reproduced; wholly outside: not reproduced; else inconclusive.
+/// An interval's end reaches a threshold that it misses by a relative 1e-9: CSV files have 9 digits. Without a
+/// threshold a criterion is reported, whatever its evidence lacks; order always has one.
+///
+/// Bounds and infinities: a value that is "at least 5000" can be anything from 5000 up, and so can what is computed
+/// from it. An end of the interval comes from the seeds' own ends on that side, and is infinite where a seed has none;
+/// so only the known side can decide. A seed that is infinite on its own (a diverged run's loss) lies beyond every
+/// finite one: the other seeds, if they are 2 or more, set the near end, and the far end is infinite. Where all seeds
+/// are infinite on one side the effect is; infinity minus infinity, NaN, and what has no logarithm are inconclusive.
 Judgement judge(const config::CriterionConfig& criterion, const Evidence& evidence);
 
 /// The verdict of an experiment: reproduced where all criteria with thresholds are, not reproduced where one is not,

@@ -6,11 +6,19 @@ using onednn::Desc;
 using onednn::Dims;
 using Tag = dnnl::memory::format_tag;
 
+namespace {
+
+Dims image_of(Dims shape) {
+  shape.resize(4, 1);
+  return shape;
+}
+
+}  // namespace
+
 std::optional<ChannelLayout> channel_layout(const Desc& desc, const Dims& shape) {
-  Dims image = shape;
-  image.resize(4, 1);
+  const Dims image = image_of(shape);
   const std::int64_t images = image[0], channels = image[1], pixels = image[2] * image[3];
-  const auto tagged = [&](Tag tag) { return Desc(image, dnnl::memory::data_type::f32, tag); };
+  const auto tagged = [&](Tag tag) { return Desc(image, onednn::DataType::f32, tag); };
   const auto blocks_of = [&](std::int64_t lanes) {
     return ChannelLayout{images, channels, (channels + lanes - 1) / lanes, pixels, lanes};
   };
@@ -24,6 +32,11 @@ std::optional<ChannelLayout> channel_layout(const Desc& desc, const Dims& shape)
 
 Desc kernel_desc(const onednn::Tensor& tensor) {
   const Desc desc = tensor.memory.get_desc();
+  const auto type = onednn::compat::type_of(desc);
+  const Dims image = image_of(tensor.shape);
+  if (type != onednn::DataType::f32)
+    for (const Tag tag : {Tag::nhwc, Tag::nChw16c, Tag::nChw8c})
+      if (desc == Desc(image, type, tag)) return Desc(image, onednn::DataType::f32, tag);
   return channel_layout(desc, tensor.shape) ? desc : onednn::plain_desc(tensor.shape);
 }
 

@@ -26,7 +26,7 @@ struct ChannelLayout {
 /// The layout of memory with descriptor `desc` for a tensor of this shape; nothing where it is of another kind.
 std::optional<ChannelLayout> channel_layout(const onednn::Desc& desc, const onednn::Dims& shape);
 
-/// The tensor's descriptor where it has a ChannelLayout, else the plain one of its shape.
+/// The f32 descriptor of the tensor's own layout where that is a ChannelLayout, else of the plain one.
 onednn::Desc kernel_desc(const onednn::Tensor& tensor);
 
 inline float* floats(const dnnl::memory& memory) {

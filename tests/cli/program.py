@@ -63,7 +63,7 @@ def write_dataset(folder, train=300, test=100, zipped=False):
 
 def config(**sections):
     """A small run on the synthetic data; `sections` replace or add to those here, one level deep. An optimizer of another
-    type replaces the whole section, whose fields it may not have."""
+    type replaces the whole section, and full batches have no size: not every field is theirs."""
     base = {
         "dataset": {"name": "mnist", "scaling": "standardized"},
         "network": {"name": "small", "layers": MLP},
@@ -76,6 +76,8 @@ def config(**sections):
         base["optimizer"] = {}
     for name, section in sections.items():
         base[name] = {**base.get(name, {}), **section} if isinstance(section, dict) else section
+    if base["training"].get("composition") == "full_batch":
+        del base["training"]["batch_size"]
     return base
 
 

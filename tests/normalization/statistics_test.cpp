@@ -1,5 +1,9 @@
 // Running, precise and batch statistics over several steps, and evaluation with each.
+#include <filesystem>
+
+#include "config/names.h"
 #include "network/network_testing.h"
+#include "util/test_files.h"
 
 namespace bnlab::network_testing {
 namespace {
@@ -8,49 +12,104 @@ using config::Activation;
 using config::NormalizationType;
 using config::RunningVariance;
 
+/// A type, and what of its config is not the default. renorm: with limits that r and d often reach.
+struct Kind {
+  NormalizationType type = NormalizationType::batch;
+  std::int64_t virtual_batch_size = 32;
+  config::LpNorm norm = config::LpNorm::l2;
+};
+
 struct Case {
   std::string name;
   bool images;
   std::int64_t batch;
   double decay;
   bool unbiased;
+  Kind kind = {};
 };
+
+reference::NormalizationOptions options_of(const Case& c) {
+  reference::NormalizationOptions options{.running_average_decay = c.decay, .unbiased_running_variance = c.unbiased};
+  switch (c.kind.type) {
+    case NormalizationType::ghost:
+      options.method = reference::Method::ghost;
+      options.virtual_batch_size = c.kind.virtual_batch_size;
+      break;
+    case NormalizationType::lp:
+      options.method = reference::Method::lp;
+      options.norm = c.kind.norm == config::LpNorm::l1   ? reference::Norm::l1
+                     : c.kind.norm == config::LpNorm::l2 ? reference::Norm::l2
+                                                         : reference::Norm::linf;
+      break;
+    case NormalizationType::batch_renorm:
+      options.method = reference::Method::renorm;
+      options.r_max = {1.1};
+      options.d_max = {0.2};
+      break;
+    default:
+      break;
+  }
+  return options;
+}
 
 class NormalizationStatistics : public ::testing::TestWithParam<Case> {
  protected:
   NormalizationStatistics() {
     const Case& c = GetParam();
     dataset_ = c.images ? dataset_of(2, 4, 3, 5) : dataset_of(9, 1, 1, 5);
-    const reference::NormalizationOptions options{.running_average_decay = c.decay,
-                                                  .unbiased_running_variance = c.unbiased};
-    if (c.images) {
-      net_.conv(2, 17, {3, 3}, {{1, 1}, {1, 1}, 1}, false).normalization(17, options);
-      net_.activation(reference::Activation::relu).flatten().dense(17 * 12, 5);
-    } else {
-      net_.flatten().dense(9, 17, false).normalization(17, options);
-      net_.activation(reference::Activation::relu).dense(17, 5);
-    }
+    net_ = net_of(options_of(c));
     config_ = run_config(
         c.images ? network_of(conv_block(17, Activation::relu), config::Flatten{}, config::Dense{.units = 5})
                  : network_of(config::Flatten{}, dense_block(17, Activation::relu), config::Dense{.units = 5}),
-        NormalizationType::batch);
+        c.kind.type);
     config_.normalization.running_average_decay = c.decay;
+    config_.normalization.virtual_batch_size = c.kind.virtual_batch_size;
+    config_.normalization.norm = c.kind.norm;
+    config_.normalization.r_max = {.initial = 1.1, .final = 1.1, .begin = 0, .end = 0};
+    config_.normalization.d_max = {.initial = 0.2, .final = 0.2, .begin = 0, .end = 0};
     config_.normalization.running_variance = c.unbiased ? RunningVariance::unbiased : RunningVariance::biased;
     reference::fill(net_, generator_, 1.5);
     network_ = std::make_unique<Network>(config_, dataset_, c.batch);
     copy_weights(net_, *network_);
   }
 
+  static reference::Net net_of(const reference::NormalizationOptions& options) {
+    reference::Net net;
+    if (GetParam().images) {
+      net.conv(2, 17, {3, 3}, {{1, 1}, {1, 1}, 1}, false).normalization(17, options);
+      net.activation(reference::Activation::relu).flatten().dense(17 * 12, 5);
+    } else {
+      net.flatten().dense(9, 17, false).normalization(17, options);
+      net.activation(reference::Activation::relu).dense(17, 5);
+    }
+    return net;
+  }
+  static bool is_noisy() { return GetParam().kind.type == NormalizationType::noisy_batch; }
+
   Batch batch(std::int64_t size) { return random_batch(dataset_, size, generator_); }
   const normalization::NormalizationState& state() const { return *network_->states().front(); }
   void train_forward(const Batch& images) {
-    loss_of(network_->train(), images);
+    const double loss = loss_of(network_->train(), images);
     network_->update_running_statistics();
-    net_.forward(images.images, reference::Mode::train);
+    const double expected = net_.loss(images.images, images.labels, reference::Mode::train).loss;
+    if (is_noisy()) return;  // the statistics are those before the noise
+    EXPECT_NEAR(loss, expected, tolerance * expected);
   }
+  /// Evaluation knows no correction of batch renormalization, which is batch normalization there.
   void expect_loss(Executable& executable, const Batch& images, reference::Mode mode) {
-    const double expected = net_.loss(images.images, images.labels, mode).loss;
+    reference::NormalizationOptions options = options_of(GetParam());
+    if (options.method == reference::Method::renorm) options.method = reference::Method::batch;
+    reference::Net net = net_of(options);
+    for (const std::string& name : net.parameter_names()) net.value(name) = net_.value(name);
+    for (const std::string& name : net.state_names()) net.state(name) = net_.state(name);
+    const double expected = net.loss(images.images, images.labels, mode).loss;
     EXPECT_NEAR(loss_of(executable, images), expected, tolerance * expected);
+  }
+  /// What the batch of the last reference forward gives to running statistics.
+  reference::Statistics seen(bool unbiased) const {
+    reference::NormalizationOptions options = options_of(GetParam());
+    options.unbiased_running_variance = unbiased;
+    return reference::running_term(options, net_.src("normalization1"));
   }
 
   std::mt19937_64 generator_{31};
@@ -69,9 +128,9 @@ TEST_P(NormalizationStatistics, RunningOnesFollowTheReferenceOverSteps) {
     train_forward(batch(GetParam().batch));
     expect_close(array_of(state().running_mean), net_.state("normalization1.running_mean"), "running_mean");
     expect_close(array_of(state().running_variance), net_.state("normalization1.running_variance"), "running_variance");
-    const auto seen = reference::batch_statistics(net_.src("normalization1"));
-    expect_close(array_of(state().batch_mean), seen.mean, "batch_mean");
-    expect_close(array_of(state().batch_variance), seen.variance, "batch_variance");
+    const auto biased = seen(false);
+    expect_close(array_of(state().batch_mean), biased.mean, "batch_mean");
+    expect_close(array_of(state().batch_variance), biased.variance, "batch_variance");
   }
 }
 
@@ -101,9 +160,10 @@ TEST_P(NormalizationStatistics, EvaluationWithBatchOnesEqualsTheReferenceAndKeep
   for (const std::int64_t size : {4, 3, 1}) {
     const Batch images = batch(size);
     expect_loss(*network_->build(Pass::evaluate_batch, size), images, reference::Mode::batch);
-    const auto seen = reference::batch_statistics(net_.src("normalization1"));
-    expect_close(array_of(state().evaluated_mean), seen.mean, "evaluated_mean");
-    expect_close(array_of(state().evaluated_variance), seen.variance, "evaluated_variance");
+    net_.forward(images.images, reference::Mode::batch);
+    const auto biased = seen(false);
+    expect_close(array_of(state().evaluated_mean), biased.mean, "evaluated_mean");
+    expect_close(array_of(state().evaluated_variance), biased.variance, "evaluated_variance");
   }
   expect_equal(network_->weights(), weights);
   EXPECT_EQ(state().batch_mean, batch_mean);
@@ -124,11 +184,10 @@ TEST_P(NormalizationStatistics, PreciseOnesAreMeansOverBatches) {
       loss_of(*network_->build(Pass::evaluate_batch, size), images);
       network_->accumulate_precise_statistics(size);
       net_.forward(images.images, reference::Mode::batch);
-      const auto seen = reference::batch_statistics(net_.src("normalization1"));
-      const Array unbiased = GetParam().unbiased ? reference::unbiased_variance(seen) : seen.variance;
+      const auto term = seen(GetParam().unbiased);
       for (std::size_t c = 0; c < 17; ++c) {
-        mean.values[c] += seen.mean.values[c] / static_cast<double>(sizes.size());
-        variance.values[c] += unbiased.values[c] / static_cast<double>(sizes.size());
+        mean.values[c] += term.mean.values[c] / static_cast<double>(sizes.size());
+        variance.values[c] += term.variance.values[c] / static_cast<double>(sizes.size());
       }
     }
     network_->use_precise_statistics();
@@ -151,6 +210,34 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"without_memory", false, 6, 0.0, true}, Case{"slow", false, 6, 0.999, true},
                       Case{"images_unbiased", true, 4, 0.9, true}, Case{"images_biased", true, 1, 0.75, false}),
     [](const auto& test) { return test.param.name; });
+
+Kind ghost_of(std::int64_t images) { return {.type = NormalizationType::ghost, .virtual_batch_size = images}; }
+Kind lp_of(config::LpNorm norm) { return {.type = NormalizationType::lp, .norm = norm}; }
+const Kind renorm{.type = NormalizationType::batch_renorm}, noisy{.type = NormalizationType::noisy_batch};
+
+// A ghost batch that is smaller than the others comes last in batches of 7 and 10; it may have one image alone.
+INSTANTIATE_TEST_SUITE_P(OtherTypes, NormalizationStatistics,
+                         ::testing::Values(Case{"ghost_unbiased", false, 7, 0.9, true, ghost_of(3)},
+                                           Case{"ghost_biased", false, 7, 0.5, false, ghost_of(3)},
+                                           Case{"ghost_smaller_last", false, 10, 0.9, true, ghost_of(4)},
+                                           Case{"ghost_whole", false, 8, 0.9, true, ghost_of(4)},
+                                           Case{"ghost_one", false, 7, 0.9, true, ghost_of(32)},
+                                           Case{"ghost_images_unbiased", true, 7, 0.9, true, ghost_of(3)},
+                                           Case{"ghost_images_biased", true, 7, 0.75, false, ghost_of(2)},
+                                           Case{"l1_unbiased", false, 6, 0.9, true, lp_of(config::LpNorm::l1)},
+                                           Case{"l1_images_biased", true, 4, 0.75, false, lp_of(config::LpNorm::l1)},
+                                           Case{"l2_unbiased", false, 6, 0.9, true, lp_of(config::LpNorm::l2)},
+                                           Case{"l2_images_biased", true, 4, 0.75, false, lp_of(config::LpNorm::l2)},
+                                           Case{"linf_unbiased", false, 6, 0.9, true, lp_of(config::LpNorm::linf)},
+                                           Case{"linf_images_biased", true, 4, 0.75, false,
+                                                lp_of(config::LpNorm::linf)},
+                                           Case{"renorm_unbiased", false, 6, 0.9, true, renorm},
+                                           Case{"renorm_biased", false, 6, 0.5, false, renorm},
+                                           Case{"renorm_images_unbiased", true, 4, 0.9, true, renorm},
+                                           Case{"renorm_images_biased", true, 4, 0.75, false, renorm},
+                                           Case{"noisy_unbiased", false, 6, 0.9, true, noisy},
+                                           Case{"noisy_images_biased", true, 4, 0.75, false, noisy}),
+                         [](const auto& test) { return test.param.name; });
 
 TEST(NormalizationState, OfAFrozenNormalizationNeverMoves) {
   config::RunConfig config =
@@ -177,6 +264,43 @@ TEST(NormalizationState, OfAFrozenNormalizationNeverMoves) {
   network.accumulate_precise_statistics(6);
   network.use_precise_statistics();
   EXPECT_NEAR(loss_of(*evaluation, images), loss, 1e-6);
+}
+
+// What normalizes each image by itself, or adds noise, has nothing to carry from training to evaluation.
+TEST(NormalizationState, OfTypesWithoutStatisticsIsNotInFiles) {
+  for (const NormalizationType type : {NormalizationType::layer, NormalizationType::instance, NormalizationType::group,
+                                       NormalizationType::local_response, NormalizationType::noise}) {
+    SCOPED_TRACE(config::name_of(type));
+    config::RunConfig config =
+        run_config(network_of(conv_block(18, Activation::relu), config::Flatten{}, config::Dense{.units = 5}), type);
+    config.normalization.groups = 3;
+    const data::DatasetInfo dataset = dataset_of(2, 4, 3, 5);
+    Network network(config, dataset, 6), other(config, dataset, 6);
+    EXPECT_FALSE(network.has_population_statistics());
+    std::mt19937_64 generator(33);
+    const NpzArrays initial = network.weights();
+    for (const auto& [name, array] : initial) EXPECT_EQ(name.find("running"), std::string::npos) << name;
+    const bool is_affine = type != NormalizationType::local_response && type != NormalizationType::noise;
+    EXPECT_EQ(initial.count("normalization1.gamma"), is_affine ? 1U : 0U);
+    EXPECT_EQ(initial.count("normalization1.beta"), is_affine ? 1U : 0U);
+    for (int step = 0; step < 3; ++step) {
+      forward_backward(network.train(), random_batch(dataset, 6, generator));
+      network.update_running_statistics();
+    }
+    expect_equal(network.weights(), initial);
+
+    NpzArrays weights = initial;
+    for (auto& [name, array] : weights) array = to_npy(layer_testing::random_array(array.shape, generator));
+    const test::TemporaryFolder folder;
+    const std::filesystem::path file = folder.path() / "weights.npz";
+    network.set_weights(weights);
+    write_npz(file, network.weights());
+    other.set_weights(read_npz(file));
+    expect_equal(other.weights(), weights);
+    const Batch images = random_batch(dataset, 6, generator);
+    for (const Pass pass : {Pass::evaluate_population, Pass::evaluate_batch})
+      EXPECT_EQ(loss_of(*network.build(pass, 6), images), loss_of(*other.build(pass, 6), images));
+  }
 }
 
 TEST(NormalizationState, PreciseStatisticsOfNoBatchAreAnError) {

@@ -50,7 +50,7 @@ double apply(Activation function, double x) {
       return std::tanh(x);
     case Activation::relu:
       return std::max(x, 0.0);
-    case Activation::identity:
+    default:  // no others here
       break;
   }
   return x;

@@ -1,6 +1,7 @@
 #pragma once
 // The layers of a `Net`: values that hold their parameters and state, and call the functions of layers.h, pooling.h and
-// normalization.h. They keep nothing of a forward pass: backward is handed the same src and mode again.
+// normalization.h. They keep nothing of a forward pass but the correction of batch renormalization: backward is handed
+// the same src and mode again.
 
 #include <cstdint>
 #include <string>
@@ -16,8 +17,12 @@
 namespace bnlab::reference {
 
 /// What a normalization does: `train` takes the batch's statistics and updates the running ones in each forward;
-/// `batch` is `train` without the update; `frozen` takes the running ones, as constants.
+/// `batch` is `train` without the update, and with the correction that batch renormalization had in the last `train`;
+/// `frozen` takes the running ones, as constants.
 enum class Mode { train, batch, frozen };
+
+/// `train` without the update of the running statistics, for a second forward pass over the same src.
+inline Mode again(Mode mode) { return mode == Mode::train ? Mode::batch : mode; }
 
 struct Parameter {
   std::string name;  // "weights"
@@ -94,42 +99,40 @@ struct ConvLayer : WeightedLayer {
   }
 };
 
-struct NormalizationOptions {
-  double epsilon = 1e-5;
-  bool affine = true;  // false: no gamma, no beta
-  double initial_gamma = 1.0;
-  double initial_beta = 0.0;
-  double running_average_decay = 0.9;  // running = decay * running + (1 - decay) * batch
-  bool unbiased_running_variance = true;
-};
-
-/// Parameters gamma and beta, states running_mean (from 0) and running_variance (from 1); each (C).
+/// Parameters gamma and beta, states running_mean (from 0) and running_variance (from 1) where the method has them;
+/// each (C). The correction of renorm is that of the last forward in train mode, none before.
 struct NormalizationLayer : LayerBase {
   NormalizationOptions options;
+  Correction correction;
+  std::size_t trained = 0;  // forwards in train mode
 
   NormalizationLayer(std::int64_t channels, const NormalizationOptions& normalization)
-      : LayerBase("normalization"), options(normalization) {
-    if (options.affine) {
+      : LayerBase("normalization"), options(normalization), correction{full({channels}, 1.0), zeros({channels})} {
+    if (options.affine && options.method != Method::local_response) {
       parameters.push_back({"gamma", full({channels}, options.initial_gamma), false});
       parameters.push_back({"beta", full({channels}, options.initial_beta), false});
     }
+    if (!has_statistics(options.method)) return;
     states.push_back({"running_mean", zeros({channels})});
     states.push_back({"running_variance", full({channels}, 1.0)});
   }
   Statistics running() { return {state("running_mean"), state("running_variance"), 0}; }
+  bool takes_running(Mode mode) const { return mode == Mode::frozen && has_statistics(options.method); }
   Array forward(const Array& src, Mode mode) {
-    if (mode == Mode::frozen)
+    if (takes_running(mode))
       return batch_norm_frozen_forward(src, running(), value("gamma"), value("beta"), options.epsilon).dst;
-    Normalized result = batch_norm_forward(src, value("gamma"), value("beta"), options.epsilon);
-    if (mode == Mode::train)
-      update_running_statistics(state("running_mean"), state("running_variance"), result.statistics,
-                                options.running_average_decay, options.unbiased_running_variance);
-    return std::move(result.dst);
+    if (mode == Mode::train && has_statistics(options.method)) {
+      correction = correction_at(options, trained++, src, running());
+      const Statistics term = running_term(options, src);
+      update_running_average(state("running_mean"), term.mean, options.running_average_decay);
+      update_running_average(state("running_variance"), term.variance, options.running_average_decay);
+    }
+    return normalize(options, src, correction, value("gamma"), value("beta"));
   }
   Array backward(const Array& src, const Array& diff_dst, Mode mode) {
     NormalizationGradients gradients =
-        mode == Mode::frozen ? batch_norm_frozen_backward(src, diff_dst, running(), value("gamma"), options.epsilon)
-                             : batch_norm_backward(src, diff_dst, value("gamma"), options.epsilon);
+        takes_running(mode) ? batch_norm_frozen_backward(src, diff_dst, running(), value("gamma"), options.epsilon)
+                            : normalize_backward(options, src, diff_dst, correction, value("gamma"));
     set_gradient("gamma", gradients.diff_gamma);
     set_gradient("beta", gradients.diff_beta);
     return std::move(gradients.diff_src);
@@ -235,7 +238,9 @@ struct RecurrentLayer : WeightedLayer {
   Activation function;
   StepStatistics statistics;
   NormalizationOptions options;
-  LayerBase site{"normalization"};  // parameters gamma and beta, states step1.running_mean ... or running_mean ...
+  LayerBase site{"normalization"};      // parameters gamma and beta, states step1.running_mean ... or running_mean ...
+  std::vector<Correction> corrections;  // of each step; as NormalizationLayer's
+  std::size_t trained = 0;
 
   RecurrentLayer(std::int64_t inputs, std::int64_t units, std::int64_t steps, Activation activation,
                  StepStatistics step_statistics, const NormalizationOptions& normalization)
@@ -248,6 +253,8 @@ struct RecurrentLayer : WeightedLayer {
     if (statistics == StepStatistics::none) return;
     site.parameters.push_back({"gamma", full({units}, options.initial_gamma), false});
     site.parameters.push_back({"beta", full({units}, options.initial_beta), false});
+    corrections.assign(static_cast<std::size_t>(steps), {full({units}, 1.0), zeros({units})});
+    if (!has_statistics(options.method)) return;
     for (std::int64_t t = 0; t < (statistics == StepStatistics::shared ? 1 : steps); ++t) {
       site.states.push_back({prefix(t) + "running_mean", zeros({units})});
       site.states.push_back({prefix(t) + "running_variance", full({units}, 1.0)});
@@ -259,6 +266,8 @@ struct RecurrentLayer : WeightedLayer {
   }
   Array& running_mean(std::int64_t t) { return site.state(prefix(t) + "running_mean"); }
   Array& running_variance(std::int64_t t) { return site.state(prefix(t) + "running_variance"); }
+  Statistics running(std::int64_t t) { return {running_mean(t), running_variance(t), 0}; }
+  bool takes_running(Mode mode) const { return mode == Mode::frozen && has_statistics(options.method); }
 
   /// Offset in src (N, C, H, W) of value i of row t of image n.
   static std::int64_t offset(const Shape& src, std::int64_t n, std::int64_t t, std::int64_t i) {
@@ -283,10 +292,11 @@ struct RecurrentLayer : WeightedLayer {
     s.y = s.z;
     if (statistics != StepStatistics::none) {
       const Array *gamma = site.value("gamma"), *beta = site.value("beta");
-      s.y = mode == Mode::frozen ? batch_norm_frozen_forward(s.z, {running_mean(t), running_variance(t), 0}, gamma,
-                                                             beta, options.epsilon)
-                                       .dst
-                                 : batch_norm_forward(s.z, gamma, beta, options.epsilon).dst;
+      Correction& correction = corrections[static_cast<std::size_t>(t)];
+      if (mode == Mode::train && has_statistics(options.method))
+        correction = correction_at(options, trained, s.z, running(t));
+      s.y = takes_running(mode) ? batch_norm_frozen_forward(s.z, running(t), gamma, beta, options.epsilon).dst
+                                : normalize(options, s.z, correction, gamma, beta);
     }
     s.h = activation_forward(s.y, function);
     return s;
@@ -303,19 +313,20 @@ struct RecurrentLayer : WeightedLayer {
 
   Array forward(const Array& src, Mode mode) {
     const std::vector<Step> steps = unroll(src, mode);
-    if (mode == Mode::train && statistics != StepStatistics::none) update_statistics(steps);
+    if (mode == Mode::train && statistics != StepStatistics::none && has_statistics(options.method))
+      update_statistics(steps);
     return steps.back().h;
   }
   void update_statistics(const std::vector<Step>& steps) {
+    ++trained;
     const double share = statistics == StepStatistics::shared ? 1.0 / static_cast<double>(steps.size()) : 1.0;
     Array mean = zeros(running_mean(0).shape), variance = mean;
     for (std::size_t t = 0; t < steps.size(); ++t) {
-      const Statistics batch = batch_statistics(steps[t].z);
-      const Array batch_variance = options.unbiased_running_variance ? unbiased_variance(batch) : batch.variance;
+      const Statistics batch = running_term(options, steps[t].z);
       if (statistics == StepStatistics::per_step) mean = variance = zeros(mean.shape);
       for (std::size_t u = 0; u < mean.values.size(); ++u) {
         mean.values[u] += share * batch.mean.values[u];
-        variance.values[u] += share * batch_variance.values[u];
+        variance.values[u] += share * batch.variance.values[u];
       }
       if (statistics == StepStatistics::shared && t + 1 < steps.size()) continue;
       const auto place = static_cast<std::int64_t>(t);
@@ -325,7 +336,7 @@ struct RecurrentLayer : WeightedLayer {
   }
 
   Array backward(const Array& src, const Array& diff_dst, Mode mode) {
-    const std::vector<Step> steps = unroll(src, mode);
+    const std::vector<Step> steps = unroll(src, again(mode));
     Array diff_src = zeros(src.shape), diff_h = diff_dst;
     Array diff_input = zeros(value("input_weights")->shape), diff_hidden = zeros(value("hidden_weights")->shape);
     Array diff_bias = zeros({diff_dst.dim(1)}), diff_gamma = diff_bias, diff_beta = diff_bias;
@@ -338,9 +349,9 @@ struct RecurrentLayer : WeightedLayer {
       if (statistics != StepStatistics::none) {
         const Array* gamma = site.value("gamma");
         const NormalizationGradients gradients =
-            mode == Mode::frozen ? batch_norm_frozen_backward(s.z, diff_z, {running_mean(t), running_variance(t), 0},
-                                                              gamma, options.epsilon)
-                                 : batch_norm_backward(s.z, diff_z, gamma, options.epsilon);
+            takes_running(mode)
+                ? batch_norm_frozen_backward(s.z, diff_z, running(t), gamma, options.epsilon)
+                : normalize_backward(options, s.z, diff_z, corrections[static_cast<std::size_t>(t)], gamma);
         diff_z = gradients.diff_src;
         add(diff_gamma, gradients.diff_gamma);
         add(diff_beta, gradients.diff_beta);
@@ -435,9 +446,6 @@ inline std::vector<Array> chain_backward(Layers& layers, const std::vector<Array
   for (std::size_t i = layers.size(); i-- > 0;) diffs[i] = layers[i].backward(values[i], diffs[i + 1], mode);
   return diffs;
 }
-
-/// `train` without the update of the running statistics, for a second forward pass over the same src.
-inline Mode again(Mode mode) { return mode == Mode::train ? Mode::batch : mode; }
 
 inline ResidualLayer::ResidualLayer(Layers body_layers, Layers shortcut_layers, bool has_scalar)
     : LayerBase("residual"), body(std::move(body_layers)), shortcut(std::move(shortcut_layers)) {

@@ -1,7 +1,8 @@
 #pragma once
 // Batch normalization (Ioffe and Szegedy 2015, section 3): with the batch's own statistics, with frozen ones, and the
 // averages of statistics that inference uses; and its relatives, which take their statistics over other sets of values,
-// with other norms, or correct them. gamma and beta: (C), null where there is no affine part (1 and 0).
+// with other norms, or correct them. gamma and beta: (C), null where there is no affine part (1 and 0). At the end all
+// of them by one description.
 
 #include <algorithm>
 #include <cmath>
@@ -355,6 +356,119 @@ inline Array local_response_backward(const Array& src, const Array& diff_dst, co
     }
   });
   return diff_src;
+}
+
+// ---- all by one description ----------------------------------------------------------------------------------------
+
+/// `group` with one group is layer normalization, with as many as channels instance normalization; `positions` is layer
+/// normalization over each position.
+enum class Method { batch, ghost, lp, renorm, group, positions, local_response };
+
+struct NormalizationOptions {
+  double epsilon = 1e-5;
+  bool affine = true;  // false: no gamma, no beta
+  double initial_gamma = 1.0;
+  double initial_beta = 0.0;
+  double running_average_decay = 0.9;  // running = decay * running + (1 - decay) * batch
+  bool unbiased_running_variance = true;
+  Method method = Method::batch;
+  std::int64_t virtual_batch_size = 32;          // ghost
+  Norm norm = Norm::l2;                          // lp
+  std::vector<double> r_max = {1}, d_max = {0};  // renorm: of the first training step, the next ...; the last stays
+  std::int64_t groups = 1;                       // group
+  LocalResponseOptions local_response_constants = {};  // local_response, which is never affine
+};
+
+/// Whether evaluation normalizes with running statistics.
+inline bool has_statistics(Method method) {
+  return method == Method::batch || method == Method::ghost || method == Method::lp || method == Method::renorm;
+}
+
+/// Of the methods whose sets are not the channels of the batch.
+inline SetOf sets_of(const NormalizationOptions& options, std::int64_t channels) {
+  if (options.method == Method::ghost) return virtual_batches(options.virtual_batch_size);
+  if (options.method == Method::group) return channel_groups(channels, options.groups);
+  require(options.method == Method::positions, "the sets of a method that has none");
+  return positions();
+}
+
+/// With the statistics of src itself. `correction`: of renorm.
+inline Array normalize(const NormalizationOptions& options, const Array& src, const Correction& correction,
+                       const Array* gamma, const Array* beta) {
+  switch (options.method) {
+    case Method::batch:
+      return batch_norm_forward(src, gamma, beta, options.epsilon).dst;
+    case Method::lp:
+      return lp_norm_forward(src, options.norm, gamma, beta, options.epsilon).dst;
+    case Method::renorm:
+      return renorm_forward(src, correction, gamma, beta, options.epsilon);
+    case Method::local_response:
+      return local_response_forward(src, options.local_response_constants);
+    case Method::ghost:
+    case Method::group:
+    case Method::positions:
+      break;
+  }
+  return set_norm_forward(src, sets_of(options, src.dim(1)), gamma, beta, options.epsilon);
+}
+
+inline NormalizationGradients normalize_backward(const NormalizationOptions& options, const Array& src,
+                                                 const Array& diff_dst, const Correction& correction,
+                                                 const Array* gamma) {
+  switch (options.method) {
+    case Method::batch:
+      return batch_norm_backward(src, diff_dst, gamma, options.epsilon);
+    case Method::lp:
+      return lp_norm_backward(src, diff_dst, options.norm, gamma, options.epsilon);
+    case Method::renorm:
+      return renorm_backward(src, diff_dst, correction, gamma, options.epsilon);
+    case Method::local_response:
+      return {local_response_backward(src, diff_dst, options.local_response_constants), {}, {}};
+    case Method::ghost:
+    case Method::group:
+    case Method::positions:
+      break;
+  }
+  return set_norm_backward(src, diff_dst, sets_of(options, src.dim(1)), gamma, options.epsilon);
+}
+
+/// `count` images of an array (N, ...) from `first` on.
+inline Array images_of(const Array& src, std::int64_t first, std::int64_t count) {
+  Shape shape = src.shape;
+  shape[0] = count;
+  const std::int64_t values = src.size() / src.dim(0);
+  return {shape, {src.values.begin() + first * values, src.values.begin() + (first + count) * values}};
+}
+
+/// What a batch gives to the running statistics: the mean and the biased variance (of lp, s^2).
+inline Statistics statistics_of(const NormalizationOptions& options, const Array& src) {
+  return options.method == Method::lp ? lp_statistics(src, options.norm) : batch_statistics(src);
+}
+
+/// The same with the variance biased or unbiased, as the options say; only that of l1 and linf is always as it is. Of
+/// ghost batches it is the mean over them, a smaller last one with its share of the images.
+inline Statistics running_term(const NormalizationOptions& options, const Array& src) {
+  const std::int64_t images = src.dim(0), size = options.method == Method::ghost ? options.virtual_batch_size : images;
+  Statistics term{zeros({src.dim(1)}), zeros({src.dim(1)}), 0};
+  for (std::int64_t first = 0; first < images; first += size) {
+    const std::int64_t count = std::min(size, images - first);
+    const double share = static_cast<double>(count) / static_cast<double>(images);
+    const Statistics part = statistics_of(options, images_of(src, first, count));
+    const bool is_variance = options.method != Method::lp || options.norm == Norm::l2;
+    const Array variance = options.unbiased_running_variance && is_variance ? unbiased_variance(part) : part.variance;
+    for (std::size_t c = 0; c < variance.values.size(); ++c) {
+      term.mean.values[c] += share * part.mean.values[c];
+      term.variance.values[c] += share * variance.values[c];
+    }
+  }
+  return term;
+}
+
+/// r and d of training step number `step`, from 0; without effect except for renorm.
+inline Correction correction_at(const NormalizationOptions& options, std::size_t step, const Array& src,
+                                const Statistics& running) {
+  const auto at = [step](const std::vector<double>& values) { return values[std::min(step, values.size() - 1)]; };
+  return renorm_correction(batch_statistics(src), running, at(options.r_max), at(options.d_max), options.epsilon);
 }
 
 }  // namespace bnlab::reference

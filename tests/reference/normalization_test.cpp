@@ -8,10 +8,13 @@
 #include <cmath>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "reference/array.h"
 #include "reference/finite_differences.h"
+#include "reference/net.h"
+#include "reference/networks.h"
 
 namespace bnlab::reference {
 namespace {
@@ -192,6 +195,24 @@ TEST(ReferenceNormalizationKnown, ChannelsOfImagesPoolOverPixels) {
   EXPECT_EQ(statistics.values, 4);
 }
 
+// Virtual batches of two images and of one, which has no unbiased variance.
+TEST(ReferenceNormalizationKnown, GhostBatchesGiveTheirMeanByTheirShareOfTheImages) {
+  const Array src{{3, 1}, {1, 5, 12}};
+  NormalizationOptions options{.method = Method::ghost, .virtual_batch_size = 2};
+  const Statistics unbiased = running_term(options, src);
+  EXPECT_DOUBLE_EQ(unbiased.mean.values[0], 6.0);
+  EXPECT_DOUBLE_EQ(unbiased.variance.values[0], 2.0 / 3 * 8.0);
+  options.unbiased_running_variance = false;
+  EXPECT_DOUBLE_EQ(running_term(options, src).variance.values[0], 2.0 / 3 * 4.0);
+}
+
+TEST(ReferenceNormalizationKnown, OnlyVariancesAreMadeUnbiased) {
+  const Array src{{4, 1}, {1, 2, 3, 6}};  // mean 3: -2 -1 0 3
+  for (const auto& [norm, expected] :
+       std::vector<std::pair<Norm, double>>{{Norm::l1, 2.25}, {Norm::l2, 14.0 / 3}, {Norm::linf, 9.0}})
+    EXPECT_DOUBLE_EQ(running_term({.method = Method::lp, .norm = norm}, src).variance.values[0], expected);
+}
+
 TEST(ReferenceNormalizationKnown, NormsOfTheCentredValues) {
   const Array src{{4, 1}, {1, 2, 3, 6}};  // mean 3: -2 -1 0 3
   EXPECT_EQ(lp_statistics(src, Norm::l1).variance.values[0], 1.5 * 1.5);
@@ -240,6 +261,82 @@ TEST(ReferenceRunningStatistics, OneValueHasNoCorrection) {
   Array mean = zeros({1}), variance = full({1}, 1.0);
   update_running_statistics(mean, variance, batch, 0.5, true);
   EXPECT_EQ(variance.values[0], 0.5);
+}
+
+// ---- in a net ------------------------------------------------------------------------------------------------------
+
+struct MethodCase {
+  std::string name;
+  NormalizationOptions options;
+};
+
+class ReferenceMethodInANet : public testing::TestWithParam<MethodCase> {
+ protected:
+  void expect_differences(Net& net, const Array& src) {
+    const std::vector<std::int32_t> labels{2, 0, 1, 2, 1};
+    fill(net, generator_);
+    net.gradients(src, labels, Mode::train);  // a first step, that renorm has running statistics to correct by
+    net.gradients(src, labels, Mode::train);
+    for (const std::string& name : net.parameter_names()) {
+      const auto loss = [&] { return net.loss(src, labels, Mode::batch).loss; };
+      const Array gradient = net.gradient(name);
+      EXPECT_LE(max_relative_error(gradient, numeric_gradient(loss, net.value(name), 1e-4)), 1e-6) << name;
+    }
+  }
+  std::mt19937_64 generator_{17};
+};
+
+TEST_P(ReferenceMethodInANet, HasTheGradientsOfItsLoss) {
+  Net net;
+  net.conv(2, 4, {3, 3}, {{1, 1}, {1, 1}, 1}, false).normalization(4, GetParam().options);
+  net.activation(Activation::tanh).flatten().dense(4 * 12, 3);
+  expect_differences(net, random_uniform({5, 2, 4, 3}, generator_, -1, 1));
+}
+
+TEST_P(ReferenceMethodInANet, HasTheGradientsOfItsLossInEachTimeStep) {
+  for (const StepStatistics statistics : {StepStatistics::per_step, StepStatistics::shared}) {
+    if (GetParam().options.method == Method::local_response) return;  // without gamma and beta
+    Net net;
+    net.recurrent(6, 4, 3, Activation::tanh, statistics, GetParam().options).dense(4, 3);
+    expect_differences(net, random_uniform({5, 2, 3, 3}, generator_, -1, 1));
+  }
+}
+
+TEST_P(ReferenceMethodInANet, HasRunningStatisticsWhereItNeedsThem) {
+  Net net;
+  net.normalization(4, GetParam().options);
+  EXPECT_EQ(net.state_names().size(), has_statistics(GetParam().options.method) ? 2u : 0u);
+  const Array src = random_uniform({5, 4, 3, 3}, generator_, -1, 1);
+  const Array before = net.forward(src, Mode::frozen), trained = net.forward(src, Mode::train);
+  const bool differs = net.forward(src, Mode::frozen).values != before.values;
+  EXPECT_EQ(differs, has_statistics(GetParam().options.method));
+  EXPECT_EQ(net.forward(src, Mode::batch).values, trained.values);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, ReferenceMethodInANet,
+    testing::Values(MethodCase{"batch", {}}, MethodCase{"ghost", {.method = Method::ghost, .virtual_batch_size = 3}},
+                    MethodCase{"l1", {.method = Method::lp, .norm = Norm::l1}},
+                    MethodCase{"linf", {.method = Method::lp, .norm = Norm::linf}},
+                    MethodCase{"renorm", {.method = Method::renorm, .r_max = {1, 1.2}, .d_max = {0, 0.1}}},
+                    MethodCase{"group", {.method = Method::group, .groups = 2}},
+                    MethodCase{"layer", {.method = Method::group}},
+                    MethodCase{"positions", {.method = Method::positions}},
+                    MethodCase{"local_response",
+                               {.method = Method::local_response, .local_response_constants = {3, 0.5, 0.75, 1.0}}}),
+    [](const auto& test) { return test.param.name; });
+
+// The limits of each training step, the last of which stay.
+TEST(ReferenceRenorm, LimitsAreThoseOfTheStep) {
+  Net net;
+  net.normalization(1, {.epsilon = 0, .method = Method::renorm, .r_max = {1, 2}, .d_max = {0, 1}});
+  const Array src{{2, 1}, {5, 15}};  // mean 10, deviation 5: far beyond running 0 and 1
+  EXPECT_EQ(net.forward(src, Mode::train).values, (std::vector<double>{-1, 1}));
+  for (int step = 0; step < 2; ++step) {
+    net.state("normalization1.running_mean").values = {0};
+    net.state("normalization1.running_variance").values = {1};
+    EXPECT_EQ(net.forward(src, Mode::train).values, (std::vector<double>{-1, 3}));  // 2 (-1) + 1 and 2 (1) + 1
+  }
 }
 
 }  // namespace

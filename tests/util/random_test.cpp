@@ -7,9 +7,12 @@
 #include <cmath>
 #include <cstdint>
 #include <map>
+#include <numbers>
 #include <numeric>
 #include <set>
+#include <span>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 namespace bnlab {
@@ -71,6 +74,71 @@ TEST(Random, ManyWordsAtATimeAreThoseOfTheStream) {
       }
       EXPECT_EQ(words[count], 12345u);
     }
+}
+
+TEST(Random, ManyWordsAtATimeAreThoseThatTheStreamWalksThrough) {
+  RandomStream stream(9, RandomPurpose::noise, RandomStream::substream_of("normalization1.units"));
+  const BulkRandom random(9, RandomPurpose::noise, RandomStream::substream_of("normalization1.units"));
+  std::vector<std::uint32_t> words(1003);
+  random.words(0, words);
+  for (std::size_t i = 0; i < words.size(); ++i) ASSERT_EQ(words[i], stream.next_u32()) << i;
+}
+
+/// Number i of a span that starts anywhere is number i of the stream, and nothing is written behind the span.
+template <class Draw>
+void expect_same_from_any_start(const std::vector<float>& all, const Draw& draw) {
+  for (const std::size_t first : {0u, 1u, 2u, 3u, 5u, 62u, 63u, 64u, 65u, 997u})
+    for (const std::size_t count : {0u, 1u, 2u, 3u, 63u, 64u, 65u, 131u, 1000u}) {
+      std::vector<float> numbers(count + 1, 12345.0f);
+      draw(first, std::span(numbers).first(count));
+      for (std::size_t i = 0; i < count; ++i) ASSERT_EQ(numbers[i], all[first + i]) << first << " " << i;
+      EXPECT_EQ(numbers[count], 12345.0f) << first << " " << count;
+    }
+}
+
+TEST(Random, ManyUniformsAreTheUpperBitsOfTheWords) {
+  const BulkRandom random(3, RandomPurpose::noise, 17);
+  constexpr std::size_t count = 100000;
+  std::vector<std::uint32_t> words(count);
+  std::vector<float> numbers(count);
+  random.words(0, words);
+  random.uniform(0, numbers);
+  for (std::size_t i = 0; i < count; ++i)
+    ASSERT_EQ(static_cast<double>(numbers[i]), std::floor(words[i] / 256.0) / 16777216.0) << i;
+  expect_same_from_any_start(numbers, [&](std::uint64_t first, std::span<float> dst) { random.uniform(first, dst); });
+}
+
+// In double precision from the same words: sqrt(-2 ln u), u = (word / 2^8 + 1) / 2^24 in (0, 1], times cosine and sine.
+TEST(Random, ManyNormalsAreBoxMullersOfTheWords) {
+  const BulkRandom random(3, RandomPurpose::noise, 18);
+  constexpr std::size_t count = 1 << 22;
+  std::vector<std::uint32_t> words(count);
+  std::vector<float> numbers(count);
+  random.words(0, words);
+  random.normal(0, numbers);
+  double error = 0;
+  for (std::size_t i = 0; i < count; i += 2) {
+    const double radius = std::sqrt(-2 * std::log((std::floor(words[i] / 256.0) + 1) / 16777216.0));
+    const double angle = 2 * std::numbers::pi * std::floor(words[i + 1] / 256.0) / 16777216.0;
+    error = std::max({error, std::abs(static_cast<double>(numbers[i]) - radius * std::cos(angle)),
+                      std::abs(static_cast<double>(numbers[i + 1]) - radius * std::sin(angle))});
+  }
+  ::testing::Test::RecordProperty("error", std::to_string(error * 1e6) + "e-6");
+  EXPECT_LE(error, 1e-6);
+  expect_same_from_any_start(numbers, [&](std::uint64_t first, std::span<float> dst) { random.normal(first, dst); });
+}
+
+// From far away in the stream as well, and from an odd place, where a pair begins before the span.
+TEST(Random, ManyNormalsStartAnywhere) {
+  const BulkRandom random(3, RandomPurpose::noise, 18);
+  for (const std::uint64_t origin : {0ull, 1ull << 32, 7ull << 34, (1ull << 63) + 2}) {
+    std::vector<float> all(2001), odd(2000), one(1);
+    random.normal(origin, all);
+    random.normal(origin + 1, odd);
+    for (std::size_t i = 0; i < odd.size(); ++i) ASSERT_EQ(odd[i], all[i + 1]) << origin << " " << i;
+    random.normal(origin + 777, one);
+    EXPECT_EQ(one[0], all[777]);
+  }
 }
 
 TEST(Random, StreamsOfAnotherSeedPurposeOrSubstreamShareNoDraws) {

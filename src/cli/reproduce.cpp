@@ -1,0 +1,74 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "cli/command.h"
+#include "cli/sweep.h"
+#include "config/experiment.h"
+#include "config/load.h"
+#include "experiments/sweep.h"
+#include "util/errors.h"
+
+namespace bnlab::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The first folder of experiments beside a folder of configs.
+fs::path experiments_folder() {
+  std::vector<std::string> looked_in;
+  for (const fs::path& configs : config::config_folders("configs")) {
+    const fs::path folder = (configs / "../experiments").lexically_normal();
+    std::error_code error;
+    if (fs::is_directory(folder, error)) return folder;
+    looked_in.push_back(folder.string());
+  }
+  throw ConfigError(fmt::format("no folder of experiments; looked in {}", fmt::join(looked_in, ", ")));
+}
+
+void reproduce(SweepOptions options, const std::vector<std::string>& only, Context& context) {
+  context.logger = make_logger(context.log);
+  options.is_parent = true;
+  if (options.out.empty()) options.out = options.profile == "full" ? "results" : "results/" + options.profile;
+  const fs::path folder = experiments_folder();
+  const std::vector<std::string> names = config::experiment_names(folder);
+  const auto wanted = [&](const std::string& name) {
+    return only.empty() || std::any_of(only.begin(), only.end(),
+                                       [&](const std::string& pattern) { return experiments::fits(pattern, name); });
+  };
+  for (const std::string& pattern : only)
+    if (std::none_of(names.begin(), names.end(),
+                     [&](const std::string& name) { return experiments::fits(pattern, name); }))
+      throw ConfigError(fmt::format("--only {}: no experiment in {} fits", pattern, folder.string()));
+  catch_sweep_signals();
+  std::vector<experiments::ExperimentVerdict> verdicts;
+  for (const std::string& name : names) {
+    if (!wanted(name)) continue;
+    if (auto verdict = sweep_one((folder / (name + ".json")).string(), options, context))
+      verdicts.push_back(std::move(*verdict));
+    if (sweep_is_stopped()) return;
+  }
+  if (!verdicts.empty()) print_verdicts(verdicts, options.strict, context);
+}
+
+}  // namespace
+
+void add_reproduce(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<SweepOptions>();
+  const auto only = std::make_shared<std::vector<std::string>>();
+  CLI::App* command = app.add_subcommand("reproduce", "run every experiment that bnlab comes with, then the verdicts");
+  add_sweep_options(*command, *options);
+  command->add_option("--only", *only, "only experiments whose names fit the pattern, such as 'batch*'")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  command->add_flag("--dry-run", options->dry_run, "list the runs, what each changes, and an estimate of the time");
+  command->footer(
+      "Examples:\n"
+      "  bnlab reproduce\n"
+      "  bnlab reproduce --profile full --only 'faster*'\n"
+      "\nEach experiment gets a directory of its own in --out. Ctrl-C stops; the same command goes on.");
+  command->callback([options, only, &context] { reproduce(*options, *only, context); });
+}
+
+}  // namespace bnlab::cli

@@ -1,0 +1,45 @@
+#pragma once
+// What `bnlab sweep` and `bnlab reproduce` share.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/command.h"
+#include "experiments/slurm_executor.h"
+#include "experiments/verdict.h"
+
+namespace bnlab::cli {
+
+struct SweepOptions {
+  std::string profile = "quick";
+  int jobs = 0;  // 0: one for each core
+  int threads = 1;
+  std::int64_t seeds = 0;  // 0: the experiment's
+  double timeout = 0;
+  std::vector<std::string> overrides;
+  std::vector<std::string> only;
+  std::string out;
+  bool is_parent = false;  // `out` holds a directory for each experiment
+  bool dry_run = false;
+  bool print_commands = false;
+  bool retry_failed = false;
+  bool strict = false;
+  std::string executor = "local";
+  experiments::SlurmOptions slurm;
+};
+
+void add_sweep_options(CLI::App& command, SweepOptions& options);
+
+/// Runs one experiment; its verdict, or nothing where there is none yet (a dry run, an interruption, a detached job).
+std::optional<experiments::ExperimentVerdict> sweep_one(const std::string& file, const SweepOptions& options,
+                                                        Context& context);
+
+/// The table of verdicts, and a line for whatever has no result.
+void print_verdicts(const std::vector<experiments::ExperimentVerdict>& verdicts, bool strict, Context& context);
+
+void catch_sweep_signals();
+bool sweep_is_stopped();
+
+}  // namespace bnlab::cli

@@ -1,0 +1,344 @@
+#include "experiments/criteria.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "experiments/contrast.h"
+
+namespace bnlab::experiments {
+namespace {
+
+using config::CriterionConfig;
+using config::CriterionType;
+using Points = std::vector<Point>;
+using Seeds = std::vector<std::uint64_t>;
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr std::size_t any_number = std::numeric_limits<std::size_t>::max();
+
+// ---- the claims: which effects a criterion asks for
+
+/// The effects of the claim, its ends included; without `low` itself where `above` is set.
+struct Claim {
+  double low = -infinity;
+  double high = infinity;
+  bool above = false;
+};
+
+std::optional<Claim> thresholds(const CriterionConfig& criterion) {
+  if (!criterion.at_least && !criterion.at_most) return std::nullopt;
+  return Claim{criterion.at_least.value_or(-infinity), criterion.at_most.value_or(infinity)};
+}
+
+std::optional<Claim> no_difference(const CriterionConfig& criterion) {
+  if (!criterion.within) return std::nullopt;
+  return Claim{-*criterion.within, *criterion.within};
+}
+
+std::optional<Claim> above_zero(const CriterionConfig&) { return Claim{.low = 0, .above = true}; }
+
+// ---- the effects
+
+Estimate failed(std::string problem) {
+  Estimate estimate;
+  estimate.effect = nan;
+  estimate.problem = std::move(problem);
+  return estimate;
+}
+
+/// Back from logarithms.
+Estimate exponential(Estimate estimate) {
+  estimate.effect = std::exp(estimate.effect);
+  if (estimate.interval)
+    estimate.interval = Interval{std::exp(estimate.interval->low), std::exp(estimate.interval->high)};
+  return estimate;
+}
+
+std::string quoted(const Point& point) { return fmt::format("\"{}\"", point.label); }
+
+Contrast mean_of(const Point& point) { return {.name = quoted(point), .terms = {{&point, 1}}}; }
+
+Contrast minus(const Point& a, const Point& b) {
+  return {.name = fmt::format("{} - {}", quoted(a), quoted(b)), .terms = {{&a, 1}, {&b, -1}}};
+}
+
+Estimate value(const CriterionConfig&, const Evidence& evidence, const Seeds& seeds) {
+  return extreme_of({mean_of(evidence.arms[0][0])}, Extreme::largest, seeds);
+}
+
+Estimate difference(const CriterionConfig&, const Evidence& evidence, const Seeds& seeds) {
+  return extreme_of({minus(evidence.arms[0][0], evidence.arms[1][0])}, Extreme::largest, seeds);
+}
+
+Estimate ratio(const CriterionConfig&, const Evidence& evidence, const Seeds& seeds) {
+  Contrast logarithms = minus(evidence.arms[0][0], evidence.arms[1][0]);
+  logarithms.scale = Scale::logarithmic;
+  return exponential(extreme_of({logarithms}, Extreme::largest, seeds));
+}
+
+Estimate order(const CriterionConfig&, const Evidence& evidence, const Seeds& seeds) {
+  std::vector<Contrast> steps;
+  for (std::size_t i = 1; i < evidence.arms.size(); ++i)
+    steps.push_back(minus(evidence.arms[i][0], evidence.arms[i - 1][0]));
+  return extreme_of(steps, Extreme::smallest, seeds);
+}
+
+Estimate range(const CriterionConfig&, const Evidence& evidence, const Seeds& seeds) {
+  std::vector<Contrast> pairs;
+  for (const Point& a : evidence.arms[0])
+    for (const Point& b : evidence.arms[0])
+      if (&a != &b) pairs.push_back(minus(a, b));
+  Estimate estimate = extreme_of(pairs, Extreme::largest, seeds);
+  // Of a and b, one of a - b and b - a is at least 0.
+  estimate.effect = std::max(estimate.effect, 0.0);
+  if (estimate.interval) estimate.interval->low = std::max(estimate.interval->low, 0.0);
+  return estimate;
+}
+
+/// sum (x - mean(x)) y / sum (x - mean(x))², the slope of y = ln(value), times `sign`. False where the axis has no
+/// slope.
+bool add_slope(const Points& points, double sign, std::vector<Term>& terms) {
+  double sum = 0;
+  for (const Point& point : points) sum += point.axis;
+  const double mean = sum / static_cast<double>(points.size());
+  double squares = 0;
+  for (const Point& point : points) squares += (point.axis - mean) * (point.axis - mean);
+  if (!(squares > 0 && std::isfinite(squares))) return false;
+  for (const Point& point : points) terms.push_back({&point, sign * (point.axis - mean) / squares});
+  return true;
+}
+
+Estimate log_slope(const CriterionConfig&, const Evidence& evidence, const Seeds& seeds) {
+  Contrast slope;
+  slope.name = "the slope";
+  slope.scale = Scale::logarithmic;
+  for (std::size_t arm = 0; arm < evidence.arms.size(); ++arm)
+    if (!add_slope(evidence.arms[arm], arm == 0 ? 1 : -1, slope.terms))
+      return failed(fmt::format("{} has no two different points on its axis", quoted(evidence.arms[arm][0])));
+  return extreme_of({slope}, Extreme::largest, seeds);
+}
+
+// ---- widest_interval
+
+/// Whether a run with this value is usable; nothing where its bound leaves it open.
+std::optional<bool> is_usable(const Value& value, double usable, config::Better better) {
+  if (!std::isfinite(value.value)) return false;
+  const bool higher = better == config::Better::higher;
+  const bool reaches = higher ? value.value >= usable : value.value <= usable;
+  const Bound open = (higher == reaches) ? Bound::at_most : Bound::at_least;  // could be on the other side
+  if (value.bound == open) return std::nullopt;
+  return reaches;
+}
+
+/// One seed's width; `points` in the order of the axis, which is positive.
+Value width(const Points& points, std::uint64_t seed, double usable, config::Better better) {
+  double widest = 0;
+  bool open = false;  // the true interval may reach further
+  const Point* first = nullptr;
+  for (const Point& point : points) {
+    const std::optional<bool> use = is_usable(point.values.at(seed), usable, better);
+    const bool at_end = &point == &points.front() || &point == &points.back();
+    if (!use || (*use && at_end)) open = true;
+    if (!use.value_or(false)) {
+      first = nullptr;
+      continue;
+    }
+    if (first == nullptr) first = &point;
+    widest = std::max(widest, point.axis / first->axis);
+  }
+  if (widest == 0) return {open ? nan : 1, Bound::at_most};
+  return {widest, open ? Bound::at_least : Bound::exact};
+}
+
+/// "" where widths can be measured along the axis; `points` in its order.
+std::string problem_of_axis(const Points& points) {
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    if (!(points[i].axis > 0 && std::isfinite(points[i].axis)))
+      return fmt::format("{} is at {:.4g} of its axis, which must be a positive number", quoted(points[i]),
+                         points[i].axis);
+    if (i > 0 && points[i].axis == points[i - 1].axis)
+      return fmt::format("{} and {} are at the same place of the axis", quoted(points[i - 1]), quoted(points[i]));
+  }
+  return "";
+}
+
+Estimate widest_interval(const CriterionConfig& criterion, const Evidence& evidence, const Seeds& seeds) {
+  if (!criterion.usable) return failed("what is usable is not set");
+  Points widths;
+  for (Points points : evidence.arms) {
+    std::ranges::stable_sort(points, {}, &Point::axis);
+    if (std::string problem = problem_of_axis(points); !problem.empty()) return failed(problem);
+    Point& arm = widths.emplace_back();
+    arm.label = fmt::format("width of {}", points.front().label);
+    for (const std::uint64_t seed : seeds) arm.values[seed] = width(points, seed, *criterion.usable, evidence.better);
+  }
+  Contrast logarithms = widths.size() == 1 ? mean_of(widths[0]) : minus(widths[0], widths[1]);
+  logarithms.scale = Scale::logarithmic;
+  logarithms.why_at_least = "an end of the axis is usable";
+  logarithms.why_at_most = "no point is usable";
+  return exponential(extreme_of({logarithms}, Extreme::largest, seeds));
+}
+
+// ---- the table
+
+/// A kind of criterion: what it takes, its effect, its claim. The estimate may count on the numbers of arms and points,
+/// and on a value of each point for each of the seeds.
+struct Row {
+  CriterionType type;
+  std::size_t min_arms, max_arms;
+  std::size_t min_points, max_points;  // of each arm
+  Estimate (*estimate)(const CriterionConfig&, const Evidence&, const Seeds&);
+  std::optional<Claim> (*claim)(const CriterionConfig&);
+};
+
+constexpr Row table[] = {
+    {CriterionType::value, 1, 1, 1, 1, value, thresholds},
+    {CriterionType::difference, 2, 2, 1, 1, difference, thresholds},
+    {CriterionType::ratio, 2, 2, 1, 1, ratio, thresholds},
+    {CriterionType::equality, 2, 2, 1, 1, difference, no_difference},
+    {CriterionType::order, 2, any_number, 1, 1, order, above_zero},
+    {CriterionType::log_slope, 1, 2, 2, any_number, log_slope, thresholds},
+    {CriterionType::range, 1, 1, 2, any_number, range, thresholds},
+    {CriterionType::widest_interval, 1, 2, 1, any_number, widest_interval, thresholds},
+};
+
+// ---- judging
+
+std::string numbers_text(std::size_t least, std::size_t most) {
+  if (least == most) return fmt::format("{}", least);
+  return most == any_number ? fmt::format("{} or more", least) : fmt::format("{} to {}", least, most);
+}
+
+/// "" where the row's function can work with the evidence.
+std::string problem_of_shape(const Row& row, const Evidence& evidence) {
+  const std::size_t arms = evidence.arms.size();
+  if (arms < row.min_arms || arms > row.max_arms)
+    return fmt::format("arms: {}, but the criterion takes {}", arms, numbers_text(row.min_arms, row.max_arms));
+  for (const Points& points : evidence.arms)
+    if (points.size() < row.min_points || points.size() > row.max_points)
+      return fmt::format("points of {}: {}, but the criterion takes {}",
+                         points.empty() ? "an arm" : quoted(points.front()), points.size(),
+                         numbers_text(row.min_points, row.max_points));
+  return "";
+}
+
+/// The seeds that all points have, and what the others lack.
+struct Pairing {
+  Seeds seeds;
+  std::string missing;  // "" where nothing is
+};
+
+Pairing pair_seeds(const Evidence& evidence) {
+  Pairing pairing;
+  std::string first;
+  int more = 0;
+  for (const std::uint64_t seed : std::set(evidence.seeds.begin(), evidence.seeds.end())) {
+    bool complete = true;
+    for (const Points& points : evidence.arms)
+      for (const Point& point : points) {
+        if (point.values.contains(seed)) continue;
+        if (first.empty())
+          first = fmt::format("{} has no value for seed {}", quoted(point), seed);
+        else
+          ++more;
+        complete = false;
+      }
+    if (complete) pairing.seeds.push_back(seed);
+  }
+  pairing.missing = more == 0 ? first : fmt::format("{}; {} more {} missing", first, more, more == 1 ? "is" : "are");
+  return pairing;
+}
+
+/// Whether x is threshold or more, where 9 digits tell them apart.
+bool reaches(double x, double threshold) { return x >= threshold - 1e-9 * std::abs(threshold); }
+
+bool clears_low(double x, const Claim& claim) {
+  return claim.low == -infinity || (claim.above ? x > claim.low : reaches(x, claim.low));
+}
+
+bool clears_high(double x, const Claim& claim) { return claim.high == infinity || reaches(-x, -claim.high); }
+
+std::string text(const Interval& interval) { return fmt::format("[{:.4g}, {:.4g}]", interval.low, interval.high); }
+
+/// Sets the verdict, and the explanation where it isn't reproduced.
+void decide(const Estimate& estimate, const Claim& claim, Judgement& judgement) {
+  const Interval& interval = *estimate.interval;
+  const std::string of = estimate.subject.empty() ? "" : fmt::format(" of {}", estimate.subject);
+  const bool low_clear = clears_low(interval.low, claim);
+  const bool high_clear = clears_high(interval.high, claim);
+  if (low_clear && high_clear) {
+    judgement.verdict = Verdict::reproduced;
+  } else if (!clears_low(interval.high, claim) || !clears_high(interval.low, claim)) {
+    const bool below = !clears_low(interval.high, claim);
+    const char* place = !below ? "above" : claim.above ? "not above" : "below";
+    judgement.verdict = Verdict::not_reproduced;
+    judgement.explanation = fmt::format("the interval {}{} lies {} the threshold {:.4g}", text(interval), of, place,
+                                        below ? claim.low : claim.high);
+  } else {
+    judgement.verdict = Verdict::inconclusive;
+    const std::string held = low_clear    ? fmt::format(" {:.4g}", claim.high)
+                             : high_clear ? fmt::format(" {:.4g}", claim.low)
+                                          : fmt::format("s {:.4g} and {:.4g}", claim.low, claim.high);
+    judgement.explanation = fmt::format("the interval {}{} holds the threshold{}", text(interval), of, held);
+    if (estimate.bound != Bound::exact) judgement.explanation += fmt::format("; {}", estimate.note);
+  }
+}
+
+/// Why the estimate decides nothing; "" where it can.
+std::string problem_of(const Estimate& estimate, const Pairing& pairing) {
+  if (!pairing.missing.empty()) return pairing.missing;
+  if (!estimate.problem.empty()) return estimate.problem;
+  if (pairing.seeds.empty()) return "there are no seeds";
+  if (pairing.seeds.size() == 1) return "one seed has no interval";
+  if (estimate.interval) return "";
+  return fmt::format("the effect has no interval: {}", estimate.note.empty() ? "numbers are too large" : estimate.note);
+}
+
+}  // namespace
+
+std::string name_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::reproduced:
+      return "reproduced";
+    case Verdict::not_reproduced:
+      return "not reproduced";
+    case Verdict::inconclusive:
+      return "inconclusive";
+    case Verdict::reported:
+      return "reported";
+  }
+  return "?";
+}
+
+Judgement judge(const CriterionConfig& criterion, const Evidence& evidence) {
+  const Row& row = *std::ranges::find(table, criterion.type, &Row::type);
+  const std::optional<Claim> claim = row.claim(criterion);
+  Judgement judgement;
+  judgement.effect = nan;
+  judgement.verdict = claim ? Verdict::inconclusive : Verdict::reported;
+  judgement.explanation = problem_of_shape(row, evidence);
+  if (!judgement.explanation.empty()) return judgement;
+
+  const Pairing pairing = pair_seeds(evidence);
+  const Estimate estimate = row.estimate(criterion, evidence, pairing.seeds);
+  judgement.effect = estimate.effect;
+  judgement.interval = estimate.interval;
+  judgement.bound = estimate.bound;
+  judgement.seeds = static_cast<std::int64_t>(pairing.seeds.size());
+  judgement.explanation = problem_of(estimate, pairing);
+  if (judgement.explanation.empty() && claim) decide(estimate, *claim, judgement);
+  return judgement;
+}
+
+Verdict combine(const std::vector<Judgement>& judgements) {
+  for (const Verdict verdict : {Verdict::not_reproduced, Verdict::inconclusive, Verdict::reproduced})
+    if (std::ranges::find(judgements, verdict, &Judgement::verdict) != judgements.end()) return verdict;
+  return Verdict::reported;
+}
+
+}  // namespace bnlab::experiments

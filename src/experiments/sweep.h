@@ -1,0 +1,34 @@
+#pragma once
+// A sweep's directory: experiment.json, configs/NAME.json and runs/NAME of each run, runs.csv, verdict.json.
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "experiments/executor.h"
+#include "experiments/plan.h"
+
+namespace bnlab::experiments {
+
+/// A run of a plan and what its directory says of it.
+struct Standing {
+  const PlannedRun* run;
+  Task task;
+  RunReport report;
+};
+
+/// Each run of the plan once (arms that agree share one), in the plan's order, with what DIRECTORY says of it.
+/// `only`: patterns of arms or points ("batch*"); empty: all.
+std::vector<Standing> standings(const Plan& plan, const std::filesystem::path& directory,
+                                const std::vector<std::string>& only);
+
+/// Writes experiment.json and the configs of these runs. Throws RunError.
+void prepare(const Plan& plan, const std::vector<Standing>& runs, const std::filesystem::path& directory);
+
+/// The tasks that are left: missing and unfinished ones; failed ones with `retry_failed`.
+std::vector<Task> remaining(const std::vector<Standing>& runs, bool retry_failed);
+
+/// Whether a name fits a pattern with * and ?.
+bool fits(const std::string& pattern, const std::string& name);
+
+}  // namespace bnlab::experiments

@@ -1,0 +1,198 @@
+#include "experiments/verdict.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "config/experiment.h"
+#include "config/experiment_fields.h"
+#include "util/errors.h"
+#include "util/file.h"
+#include "util/text_table.h"
+
+namespace bnlab::experiments {
+namespace {
+
+namespace fs = std::filesystem;
+using config::CriterionConfig;
+using Json = nlohmann::ordered_json;
+
+std::string number(double value) {
+  if (std::isnan(value)) return "none";
+  return fmt::format("{:.4g}", value);
+}
+
+std::string interval_text(const Judgement& judgement) {
+  return judgement.interval ? fmt::format("[{}, {}]", number(judgement.interval->low), number(judgement.interval->high))
+                            : "none";
+}
+
+std::string effect_text(const Judgement& judgement) {
+  const char* sign = judgement.bound == Bound::at_least ? ">= " : judgement.bound == Bound::at_most ? "<= " : "";
+  return std::isnan(judgement.effect) ? "none" : sign + number(judgement.effect);
+}
+
+std::string threshold_text(const CriterionConfig& criterion) {
+  if (criterion.type == config::CriterionType::equality) return "within " + number(criterion.within);
+  if (criterion.type == config::CriterionType::order) return "in this order";
+  std::vector<std::string> parts;
+  if (criterion.at_least) parts.push_back(">= " + number(*criterion.at_least));
+  if (criterion.at_most) parts.push_back("<= " + number(*criterion.at_most));
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+// Non-finite numbers are no JSON; null stands for them.
+Json json_number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
+const char* name_of(Bound bound) {
+  switch (bound) {
+    case Bound::at_least:
+      return "at_least";
+    case Bound::at_most:
+      return "at_most";
+    case Bound::exact:
+      break;
+  }
+  return "exact";
+}
+
+Json criterion_json(const CriterionConfig& criterion, const Judgement& judgement) {
+  Json json = {{"name", criterion.name},
+               {"meaning", criterion.meaning},
+               {"type", config::name_of(criterion.type)},
+               {"quantity", criterion.quantity},
+               {"arms", criterion.arms}};
+  if (criterion.at_least) json["at_least"] = *criterion.at_least;
+  if (criterion.at_most) json["at_most"] = *criterion.at_most;
+  if (criterion.type == config::CriterionType::equality) json["within"] = criterion.within;
+  json["threshold_source"] = criterion.source;
+  json["effect"] = json_number(judgement.effect);
+  json["effect_is"] = name_of(judgement.bound);
+  json["interval"] = Json(nullptr);
+  if (judgement.interval)
+    json["interval"] = {json_number(judgement.interval->low), json_number(judgement.interval->high)};
+  json["seeds"] = judgement.seeds;
+  json["verdict"] = name_of(judgement.verdict);
+  json["explanation"] = judgement.explanation;
+  return json;
+}
+
+Json choice_json(const Choice& choice) {
+  Json candidates = Json::array();
+  for (const auto& [point, mean] : choice.candidates)
+    candidates.push_back({{"point", point}, {"mean", json_number(mean)}});
+  return {{"arm", choice.arm},
+          {"of", choice.of},
+          {"quantity", choice.quantity},
+          {"chosen", choice.point},
+          {"mean", json_number(choice.mean)},
+          {"candidates", std::move(candidates)}};
+}
+
+std::string in_cell(const std::string& text) {
+  std::string escaped;
+  for (const char c : text) escaped += c == '|' ? std::string("\\|") : c == '\n' ? std::string(" ") : std::string(1, c);
+  return escaped;
+}
+
+}  // namespace
+
+ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
+  ExperimentVerdict verdict{plan.experiment, Verdict::inconclusive, {}, choices(table, plan), {}, table.warnings, 0, 0};
+  for (const CriterionConfig& criterion : plan.experiment.criteria)
+    verdict.judgements.push_back(judge(criterion, evidence_for(criterion, table, plan)));
+  verdict.verdict = combine(verdict.judgements);
+  for (const RunRow& row : table.rows) {
+    const bool is_copy = std::any_of(plan.experiment.arms.begin(), plan.experiment.arms.end(),
+                                     [&](const config::ArmConfig& arm) { return arm.name == row.arm && arm.best_of; });
+    if (is_copy) continue;
+    verdict.completed += row.status == name_of(RunState::completed) ? 1 : 0;
+    verdict.diverged += row.status == name_of(RunState::diverged) ? 1 : 0;
+    const bool is_finished = row.status == name_of(RunState::completed) || row.status == name_of(RunState::diverged);
+    if (!is_finished || !row.error.empty())
+      verdict.unfinished.push_back(row.run + ": " + row.status + (row.error.empty() ? "" : ": " + row.error));
+  }
+  return verdict;
+}
+
+ExperimentVerdict judge_directory(const fs::path& directory) {
+  const fs::path file = directory / "experiment.json";
+  if (!fs::exists(file))
+    throw ConfigError(fmt::format("{}: holds no sweep: it has no experiment.json", directory.string()));
+  config::ExperimentConfig experiment = config::load_experiment(file);
+  const Plan plan = make_plan(experiment);
+  std::error_code error;
+  const bool has_runs = fs::is_directory(directory / "runs", error);
+  if (has_runs) write_file_atomically(directory / "runs.csv", to_csv(collect(plan, directory), experiment));
+  // Always from the file, so that a verdict without run directories can't be another one.
+  RunTable table = read_run_table(directory / "runs.csv", experiment);
+  if (has_runs) table.warnings = collect(plan, directory).warnings;
+  ExperimentVerdict verdict = judge_runs(plan, table);
+  write_file_atomically(directory / "verdict.json", to_json(verdict));
+  return verdict;
+}
+
+std::string to_json(const ExperimentVerdict& verdict) {
+  const config::ExperimentConfig& experiment = verdict.experiment;
+  Json criteria = Json::array();
+  for (std::size_t i = 0; i < verdict.judgements.size(); ++i)
+    criteria.push_back(criterion_json(experiment.criteria[i], verdict.judgements[i]));
+  Json chosen = Json::array();
+  for (const Choice& choice : verdict.choices) chosen.push_back(choice_json(choice));
+  const Json json = {{"experiment", experiment.name},
+                     {"profile", experiment.profile},
+                     {"claim", experiment.claim},
+                     {"source", experiment.source},
+                     {"verdict", name_of(verdict.verdict)},
+                     {"seeds", experiment.seeds.list},
+                     {"criteria", std::move(criteria)},
+                     {"choices", std::move(chosen)},
+                     {"runs_completed", verdict.completed},
+                     {"runs_diverged", verdict.diverged},
+                     {"runs_without_result", verdict.unfinished},
+                     {"warnings", verdict.warnings}};
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string text_table(const std::vector<ExperimentVerdict>& verdicts) {
+  std::vector<std::vector<std::string>> rows{
+      {"experiment", "criterion", "threshold", "verdict", "effect", "95 % interval", "seeds"}};
+  for (const ExperimentVerdict& one : verdicts) {
+    for (std::size_t i = 0; i < one.judgements.size(); ++i) {
+      const CriterionConfig& criterion = one.experiment.criteria[i];
+      const Judgement& judgement = one.judgements[i];
+      rows.push_back({i == 0 ? one.experiment.name : "", criterion.name, threshold_text(criterion),
+                      name_of(judgement.verdict), effect_text(judgement), interval_text(judgement),
+                      std::to_string(judgement.seeds)});
+    }
+    rows.push_back({"", "= " + one.experiment.name, "", name_of(one.verdict), "", "", ""});
+  }
+  return table(rows, 4);
+}
+
+std::string markdown_table(const std::vector<ExperimentVerdict>& verdicts) {
+  std::string text =
+      "| claim | source | criterion | effect [95 % interval] | seeds | verdict |\n| --- | --- | --- | --- | --- | --- "
+      "|\n";
+  for (const ExperimentVerdict& one : verdicts)
+    for (std::size_t i = 0; i < one.judgements.size(); ++i) {
+      const CriterionConfig& criterion = one.experiment.criteria[i];
+      const Judgement& judgement = one.judgements[i];
+      const std::string said = criterion.meaning.empty() ? criterion.name : criterion.meaning;
+      const std::string threshold = threshold_text(criterion);
+      std::string said_of = name_of(judgement.verdict);
+      if (!judgement.explanation.empty()) said_of += ": " + judgement.explanation;
+      text += fmt::format("| {} | {} | {} | {} {} | {} | {} |\n",
+                          i == 0 ? fmt::format("**{}**: {} **{}**", one.experiment.name, in_cell(one.experiment.claim),
+                                               name_of(one.verdict))
+                                 : "",
+                          i == 0 ? in_cell(one.experiment.source) : "",
+                          in_cell(said) + (threshold.empty() ? "" : " (" + threshold + ")"), effect_text(judgement),
+                          interval_text(judgement), judgement.seeds, in_cell(said_of));
+    }
+  return text;
+}
+
+}  // namespace bnlab::experiments

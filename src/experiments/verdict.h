@@ -1,0 +1,42 @@
+#pragma once
+// What the runs of an experiment say of its claim.
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "experiments/criteria.h"
+#include "experiments/plan.h"
+#include "experiments/run_table.h"
+
+namespace bnlab::experiments {
+
+struct ExperimentVerdict {
+  config::ExperimentConfig experiment;  // effective
+  Verdict verdict = Verdict::inconclusive;
+  std::vector<Judgement> judgements;  // of each criterion, in their order
+  std::vector<Choice> choices;
+  std::vector<std::string> unfinished;  // runs that are missing, unfinished or failed, with the reason
+  std::vector<std::string> warnings;
+  std::int64_t completed = 0;
+  std::int64_t diverged = 0;
+};
+
+/// Applies the criteria to a table of runs. A run that is missing or failed makes what needs it inconclusive.
+ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table);
+
+/// The verdict of a sweep's directory, from its experiment.json and its run directories, or from its runs.csv where the
+/// run directories are gone. Writes runs.csv (from run directories) and verdict.json. Throws ConfigError where the
+/// directory holds no sweep, DataError for damaged files.
+ExperimentVerdict judge_directory(const std::filesystem::path& directory);
+
+/// verdict.json: claim, source, verdict, each criterion with effect, interval and threshold, choices, what is missing.
+std::string to_json(const ExperimentVerdict& verdict);
+
+/// A table of text: a row for each criterion.
+std::string text_table(const std::vector<ExperimentVerdict>& verdicts);
+/// The same in Markdown, with claim and source, and an explanation for what was not reproduced.
+std::string markdown_table(const std::vector<ExperimentVerdict>& verdicts);
+
+}  // namespace bnlab::experiments

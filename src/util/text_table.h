@@ -1,0 +1,11 @@
+#pragma once
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace bnlab {
+
+/// Columns of equal width, two spaces between them; numbers (all but the first `left` columns) flush right.
+std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t left);
+
+}  // namespace bnlab
