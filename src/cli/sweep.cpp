@@ -219,15 +219,22 @@ std::optional<ExperimentVerdict> sweep_one(const std::string& file, const SweepO
   if (!context.log.quiet)
     context.logger->info("{}: {} runs in {}, {} of them to do", plan.experiment.name, runs.size(), directory.string(),
                          tasks.size());
+  LocalOptions bound_to_sweep = local;
+  bound_to_sweep.kept_open = lock.held_by_runs();
+  SlurmOptions slurm = options.slurm;
+  slurm.threads = options.threads;
   Display display(context.logger, context.log, runs.size(), before, local.jobs);
-  const SweepEnd end = options.executor == "slurm" ? run_slurm(tasks, directory, options.slurm, display, stops_asked)
-                                                   : run_local(tasks, local, display, stops_asked);
+  const SweepEnd end = options.executor == "slurm" ? run_slurm(tasks, directory, slurm, display, stops_asked)
+                                                   : run_local(tasks, bound_to_sweep, display, stops_asked);
   if (end == SweepEnd::interrupted) {
     context.logger->warn("interrupted; the same command goes on where it stopped");
     context.exit_status = ExitStatus::interrupted;
     return std::nullopt;
   }
-  if (end == SweepEnd::detached) return std::nullopt;
+  if (end == SweepEnd::detached) {
+    context.logger->info("the jobs go on alone; the same command takes up their results");
+    return std::nullopt;
+  }
   return judge_directory(directory);
 }
 
@@ -265,6 +272,31 @@ void add_sweep_options(CLI::App& command, SweepOptions& options) {
       ->check(not_empty());
   command.add_flag("--retry-failed", options.retry_failed, "run again what failed");
   command.add_flag("--strict", options.strict, "exit status 1 where a claim is not reproduced");
+}
+
+void add_slurm_options(CLI::App& command, SlurmOptions& slurm) {
+  const char* const group = "Slurm (--executor slurm)";
+  command.add_option("--slurm-partition", slurm.partition, "partition (default: the cluster's)")
+      ->type_name("NAME")
+      ->group(group);
+  command.add_option("--slurm-time", slurm.time_limit, "time limit of each run, as sbatch takes it: 30, 1:00:00")
+      ->type_name("TIME")
+      ->group(group);
+  command
+      .add_option("--slurm-tasks", slurm.tasks_at_a_time, "runs at the same time, of each array (default: no limit)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000000))
+      ->group(group);
+  command.add_option("--slurm-option", slurm.extra, "another option of sbatch, one word: --slurm-option=--account=lab")
+      ->type_name("OPTION")
+      ->allow_extra_args(false)
+      ->group(group);
+  command.add_flag("!--no-wait", slurm.wait, "submit and leave; the same command later takes up the results")
+      ->group(group);
+  command.add_option("--slurm-poll", slurm.poll_seconds, "seconds between two looks at the queue (default: 10)")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->group(group);
 }
 
 void catch_sweep_signals() { catch_signals(); }

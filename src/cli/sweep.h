@@ -31,6 +31,7 @@ struct SweepOptions {
 };
 
 void add_sweep_options(CLI::App& command, SweepOptions& options);
+void add_slurm_options(CLI::App& command, experiments::SlurmOptions& slurm);
 
 /// Runs one experiment; its verdict, or nothing where there is none yet (a dry run, an interruption, a detached job).
 std::optional<experiments::ExperimentVerdict> sweep_one(const std::string& file, const SweepOptions& options,

@@ -117,12 +117,12 @@ struct CriterionConfig {
   CriterionType type = CriterionType::difference;
   std::string quantity;
   std::vector<std::string> arms;
-  std::string axis;   // log_slope, range, widest_interval: the path of the arm's axis
-  double usable = 0;  // widest_interval: the level of the quantity from which a point counts
+  std::string axis;              // log_slope, range, widest_interval: the path of the arm's axis
+  std::optional<double> usable;  // widest_interval: the level of the quantity from which a point counts
   std::optional<double> at_least;
   std::optional<double> at_most;
-  double within = 0;   // equality: the largest difference that is none
-  std::string source;  // of the threshold
+  std::optional<double> within;  // equality: the largest difference that is none
+  std::string source;            // of the threshold
   bool operator==(const CriterionConfig&) const = default;
 };
 

@@ -120,6 +120,8 @@ void fields(V& v, CriterionConfig& c) {
   v.field("at_most", c.at_most, "the claim: the effect is at most this",
           Rule{}.only_for("type", c.type, {value, difference, ratio, log_slope, range, widest_interval}));
   v.field("within", c.within, "the largest difference that is none", at_least(0).only_for("type", c.type, {equality}));
+  v.require(c.type != widest_interval || c.usable, "usable", "must be set for widest_interval");
+  v.require(c.type != equality || c.within, "within", "must be set for equality");
   v.field("source", c.source, "where the threshold comes from");
   const bool has_threshold = c.at_least || c.at_most || c.type == equality;
   v.require(!has_threshold || !c.source.empty(), "source", "must say where the threshold comes from");

@@ -227,7 +227,7 @@ RunTable read_run_table(const std::filesystem::path& file, const ExperimentConfi
 }
 
 Evidence evidence_for(const config::CriterionConfig& criterion, const RunTable& table, const Plan& plan) {
-  Evidence evidence{{}, plan.experiment.seeds.list};
+  Evidence evidence{{}, plan.experiment.seeds.list, quantity_of(plan.experiment, criterion.quantity).better};
   for (const std::string& wanted : criterion.arms) {
     const std::string arm = wanted.substr(0, wanted.find('['));
     std::vector<Point> points;

@@ -35,7 +35,7 @@ std::string effect_text(const Judgement& judgement) {
 }
 
 std::string threshold_text(const CriterionConfig& criterion) {
-  if (criterion.type == config::CriterionType::equality) return "within " + number(criterion.within);
+  if (criterion.type == config::CriterionType::equality) return "within " + number(criterion.within.value_or(0));
   if (criterion.type == config::CriterionType::order) return "in this order";
   std::vector<std::string> parts;
   if (criterion.at_least) parts.push_back(">= " + number(*criterion.at_least));
@@ -66,7 +66,7 @@ Json criterion_json(const CriterionConfig& criterion, const Judgement& judgement
                {"arms", criterion.arms}};
   if (criterion.at_least) json["at_least"] = *criterion.at_least;
   if (criterion.at_most) json["at_most"] = *criterion.at_most;
-  if (criterion.type == config::CriterionType::equality) json["within"] = criterion.within;
+  if (criterion.type == config::CriterionType::equality) json["within"] = criterion.within.value_or(0);
   json["threshold_source"] = criterion.source;
   json["effect"] = json_number(judgement.effect);
   json["effect_is"] = name_of(judgement.bound);
