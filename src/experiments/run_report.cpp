@@ -174,10 +174,11 @@ std::optional<LoggedStep> last_logged_step(const fs::path& directory) {
   const std::vector<std::string> values = split(lines[lines.size() - 2], ',');
   if (values.size() != columns.size()) return std::nullopt;
   LoggedStep row;
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (columns[i] == "step" && !parse(values[i], row.step)) return std::nullopt;
-    if (columns[i] == "loss" && !parse(values[i], row.loss)) return std::nullopt;
-  }
+  const auto read = [&](const char* column, auto& value) {
+    const auto at = std::find(columns.begin(), columns.end(), column);
+    return at != columns.end() && parse(values[static_cast<std::size_t>(at - columns.begin())], value);
+  };
+  if (!read("step", row.step) || !read("loss", row.loss)) return std::nullopt;
   return row;
 }
 

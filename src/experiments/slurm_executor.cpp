@@ -58,12 +58,9 @@ std::string trimmed(std::string text) {
 
 /// The output of a Slurm command. Throws RunError with its words where it refuses.
 std::string slurm(const std::vector<std::string>& arguments) {
-  const std::string& name = arguments.front();
-  if (!find_on_path(name))
-    throw RunError(fmt::format("--executor slurm: {} is not on PATH; call bnlab where Slurm's commands are", name));
   const Captured captured = run_and_capture(arguments);
   if (captured.end.status != 0 || captured.end.signal != 0)
-    throw RunError(fmt::format("{} failed: {}", name, trimmed(captured.error + captured.output)));
+    throw RunError(fmt::format("{} failed: {}", arguments.front(), trimmed(captured.error + captured.output)));
   return captured.output;
 }
 
@@ -100,6 +97,10 @@ class SlurmExecutor {
   }
 
   SweepEnd run(const std::vector<Task>& tasks) {
+    for (const char* command : {"sbatch", "squeue", "scontrol"})
+      if (!find_on_path(command))
+        throw RunError(
+            fmt::format("{} is not on PATH; Slurm needs it. Call bnlab on a machine of the cluster", command));
     fs::create_directories(folder_);
     largest_index_ = largest_index();
     for (const Task& task : tasks) runs_.emplace_back().task = &task;

@@ -28,6 +28,25 @@ TEST(RunDirectory, RefusesAFolderThatIsNotEmpty) {
   EXPECT_EQ(test::read_text(folder / "something"), "text");
 }
 
+TEST(RunDirectory, WhatOneWhoStartsARunLeavesIsNothing) {
+  const test::TemporaryFolder folder;
+  EXPECT_TRUE(holds_nothing(folder / "missing"));
+  EXPECT_TRUE(holds_nothing(folder.path()));
+  for (const char* name : {"stderr.log", "failure.json", "failure.json.tmp", "config.json.tmp"})
+    test::write_text(folder / name, "text");
+  EXPECT_TRUE(holds_nothing(folder.path()));
+  {
+    RunDirectory directory(folder.path(), Existing::refuse);
+    directory.clear();
+  }
+  EXPECT_FALSE(fs::exists(folder / "failure.json"));
+  EXPECT_FALSE(fs::exists(folder / "config.json.tmp"));
+  EXPECT_EQ(test::read_text(folder / "stderr.log"), "text");
+  test::write_text(folder / "train.csv", "step\n");
+  EXPECT_FALSE(holds_nothing(folder.path()));
+  EXPECT_FALSE(holds_nothing(folder / "train.csv"));
+}
+
 TEST(RunDirectory, ReplacesFilesOfARunAlone) {
   const test::TemporaryFolder folder;
   const std::vector<std::string> ours{"config.json",         "run.json",
@@ -62,9 +81,12 @@ TEST(RunDirectory, IsLockedWhileItLives) {
   const test::TemporaryFolder folder;
   {
     const RunDirectory first(folder / "run", Existing::refuse);
+    EXPECT_TRUE(is_locked(folder / "run"));
     for (const Existing existing : {Existing::refuse, Existing::replace, Existing::resume})
       expect_contains(error_text<ConfigError>([&] { RunDirectory(folder / "run", existing); }), "another run");
   }
+  EXPECT_FALSE(is_locked(folder / "run"));
+  EXPECT_FALSE(is_locked(folder / "missing"));
   const RunDirectory second(folder / "run", Existing::refuse);
 }
 

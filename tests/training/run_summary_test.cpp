@@ -96,6 +96,53 @@ TEST(ReadEnd, ComesBack) {
   EXPECT_EQ(end->last_step, 20);
 }
 
+TEST(ReadEnd, EverythingThatASweepShows) {
+  const test::TemporaryFolder folder;
+  RunSummary summary = some_summary();
+  summary.status = "failed";
+  summary.error = "disk full";
+  summary.progress.seconds = 7.5;
+  summary.dataset_sha256 = "abc";
+  test::write_text(folder / "run.json", run_json(summary, {}));
+  const auto end = read_end(folder / "run.json");
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->error, "disk full");
+  EXPECT_EQ(end->steps, 30);
+  EXPECT_EQ(end->seconds, 7.5);
+  EXPECT_EQ(end->steps_per_second, 2.5);
+  EXPECT_EQ(end->dataset_sha256, "abc");
+  for (const std::string& text : {end->isa, end->git_revision, end->onednn}) EXPECT_NE(text, "");
+}
+
+TEST(ReadEnd, ValuesOfAnotherTypeAreNotThere) {
+  const test::TemporaryFolder folder;
+  test::write_text(folder / "run.json",
+                   R"({"status": "completed", "last_step": 3, "error": 5, "steps": "x", "wall_seconds": null,
+                       "provenance": [1]})");
+  const auto end = read_end(folder / "run.json");
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->error, "");
+  EXPECT_EQ(end->steps, 0);
+  EXPECT_EQ(end->seconds, 0);
+  EXPECT_EQ(end->isa, "");
+}
+
+TEST(Failure, ComesBack) {
+  const test::TemporaryFolder folder;
+  EXPECT_FALSE(read_failure(folder / "failure.json"));
+  for (const std::string error : {"ended by signal 11", "two\nlines \"quoted\" gr\xc3\xbc\xc3\x9f"}) {
+    test::write_text(folder / "failure.json", failure_json(error));
+    EXPECT_EQ(read_failure(folder / "failure.json"), error);
+  }
+  test::write_text(folder / "failure.json", failure_json("caf\xe9"));
+  test::expect_contains(read_failure(folder / "failure.json").value(), "caf");
+  // Whatever it says, it says that the run failed.
+  for (const char* text : {"", "{", "[]", "{}", R"({"error": 5})"}) {
+    test::write_text(folder / "failure.json", text);
+    test::expect_contains(read_failure(folder / "failure.json").value(), "failure.json");
+  }
+}
+
 TEST(ReadEnd, NothingWhereThereIsNone) {
   const test::TemporaryFolder folder;
   EXPECT_FALSE(read_end(folder / "missing.json"));
