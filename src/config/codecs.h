@@ -107,7 +107,7 @@ struct Codec<std::string> {
   static Json write(const std::string& value) { return Json(std::string_view(value)); }
   static Json schema(const Rule& rule);
   static std::string values(const Rule& rule) {
-    return rule.is_file_name ? "a file name" : rule.is_name ? "a name" : "text";
+    return rule.is_file_name ? "a file name" : rule.is_name ? "letters, digits, . _ -" : "text";
   }
 };
 
