@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <set>
 #include <sstream>
 #include <system_error>
 
@@ -229,17 +230,17 @@ class CrossChecks {
 
   /// Lists of a profile that take the place of zipped ones.
   void check_zip(const std::string& name, const ProfileConfig& profile, const ArmConfig& one) {
-    std::optional<std::size_t> length;
+    std::set<std::size_t> lengths;
+    std::string changed;
     for (const auto& [path, values] : one.zip.paths) {
-      const auto changed = std::find_if(profile.axes.paths.begin(), profile.axes.paths.end(),
-                                        [&](const auto& axis) { return axis.first == path; });
-      const bool is_changed = changed != profile.axes.paths.end();
-      const std::size_t size = is_changed ? changed->second.size() : values.size();
-      if (length && size != *length)
-        profile_problem(name, "axes", is_changed ? path : profile.axes.paths.front().first,
-                        "must keep the lists of arm " + in_quotes(one.name) + ", which are zipped, of equal length");
-      length = size;
+      const auto other = std::find_if(profile.axes.paths.begin(), profile.axes.paths.end(),
+                                      [&](const auto& axis) { return axis.first == path; });
+      if (other != profile.axes.paths.end()) changed = path;
+      lengths.insert(other != profile.axes.paths.end() ? other->second.size() : values.size());
     }
+    if (!changed.empty() && lengths.size() > 1)
+      profile_problem(name, "axes", changed,
+                      "must keep the lists of arm " + in_quotes(one.name) + ", which are zipped, of equal length");
   }
 
   void check_figure() {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,18 +23,15 @@ using Paths = std::vector<std::pair<std::string, JsonText>>;
 
 const fs::path experiments_folder = fs::path(BNLAB_SOURCE_DIR) / "experiments";
 
-// Lines is a type of config too.
-using ErrorLines = std::vector<std::string>;
-
-ErrorLines problems_of(const std::string& text) {
+ErrorLines experiment_problems(const std::string& text) {
   return error_lines([&] { parse_experiment(text, "e.json"); });
 }
 
-ErrorLines problems_of(const ExperimentText& text) { return problems_of(text.text()); }
+ErrorLines experiment_problems(const ExperimentText& text) { return experiment_problems(text.text()); }
 
 /// Expects one problem, whole.
 void expect_problem(const ExperimentText& text, const std::string& expected) {
-  const ErrorLines lines = problems_of(text);
+  const ErrorLines lines = experiment_problems(text);
   ASSERT_EQ(lines.size(), 1u) << expected << (lines.empty() ? "" : "\n" + lines[0] + "\n" + lines.back());
   EXPECT_EQ(lines[0], "e.json:" + expected);
 }
@@ -172,14 +170,13 @@ ExperimentConfig there_and_back(const ExperimentConfig& experiment) {
 }
 
 /// Every leaf with its path; the entries of lists of sections share one.
-void collect_leaves(const Json& json, const std::string& path,
-                    std::map<std::string, std::vector<std::string>>& leaves) {
+void collect_leaves(const Json& json, const std::string& path, std::map<std::string, std::set<std::string>>& leaves) {
   if (json.is(Json::Kind::list) && !json.items.empty() && json.items[0].is(Json::Kind::object)) {
     for (const Json& item : json.items) collect_leaves(item, path, leaves);
   } else if (json.is(Json::Kind::object) && !json.members.empty()) {
     for (const JsonMember& member : json.members) collect_leaves(member.value, path + "." + member.key, leaves);
   } else {
-    leaves[path].push_back(format_json(json));
+    leaves[path].insert(format_json(json));
   }
 }
 
@@ -234,34 +231,31 @@ TEST(ExperimentRoundTrip, EveryFieldAwayFromItsDefault) {
   EXPECT_EQ(there_and_back(other), other);
 
   // Holds this test to what it says: a new field must be set in everything(), or in curves().
-  std::map<std::string, std::vector<std::string>> leaves, standard;
-  ExperimentConfig defaults;
-  defaults.arms.emplace_back().best_of.emplace();
-  defaults.quantities.emplace_back().divided_by.emplace();
-  defaults.quantities.emplace_back(defaults.quantities[0]).series.over_time = OverTime::at;
-  defaults.quantities.emplace_back(defaults.quantities[0]).series.over_time = OverTime::steps_to;
-  defaults.criteria.emplace_back();
-  defaults.base.file = "-";
-  for (const auto& figure : {experiment.figure, other.figure}) {
-    ExperimentConfig one = experiment;
-    one.figure = figure;
-    collect_leaves(parse_json(to_json(one), 0).root, "", leaves);
-    defaults.figure = {};
-    defaults.figure.type = figure.type;
-    collect_leaves(parse_json(to_json(defaults), 0).root, "", standard);
+  std::map<std::string, std::set<std::string>> values, defaults;
+  ExperimentConfig standard;
+  standard.base.file = "-";
+  standard.arms.emplace_back().best_of.emplace();
+  QuantityConfig& quantity = standard.quantities.emplace_back();
+  standard.criteria.emplace_back();
+  for (const OverTime reduction : {OverTime::final, OverTime::mean, OverTime::at, OverTime::steps_to}) {
+    quantity.series.over_time = reduction;
+    quantity.divided_by = quantity.series;
+    collect_leaves(parse_json(to_json(standard), 0).root, "", defaults);
+  }
+  for (const FigureConfig& figure : {experiment.figure, other.figure}) {
+    other.figure = figure;
+    collect_leaves(parse_json(to_json(other), 0).root, "", values);
+    standard.figure.type = figure.type;
+    collect_leaves(parse_json(to_json(standard), 0).root, "", defaults);
   }
   for (const std::string& name : FieldNames::of<ExperimentConfig>()) {
-    if (name.starts_with(".quantities.divided_by.") && (name.ends_with(".step") || name.ends_with(".level")))
-      continue;  // fields of a series, as above
-    const auto found = std::find_if(leaves.begin(), leaves.end(), [&](const auto& leaf) {
-      return leaf.first == name || leaf.first.starts_with(name + ".");
-    });
-    ASSERT_NE(found, leaves.end()) << name;
-    const auto other_values = standard.find(name);
-    if (found->first != name || other_values == standard.end()) continue;
-    EXPECT_TRUE(std::any_of(found->second.begin(), found->second.end(),
-                            [&](const std::string& value) { return value != other_values->second.front(); }))
-        << name << " has its default everywhere";
+    if (name.ends_with(".type") || name.ends_with(".over_time")) continue;  // other values turn fields off
+    const bool is_series = name.starts_with(".quantities.divided_by.");     // whose fields are those of .series
+    if (is_series && (name.ends_with(".step") || name.ends_with(".level"))) continue;
+    EXPECT_TRUE(std::any_of(values.begin(), values.end(), [&](const auto& leaf) {
+      const bool is_inside = leaf.first.starts_with(name + ".");  // settings by their paths
+      return is_inside || (leaf.first == name && !std::ranges::includes(defaults[name], leaf.second));
+    })) << name;
   }
 }
 
@@ -374,16 +368,16 @@ TEST(ExperimentFiles, TheReferenceNamesEveryField) {
 // ---- what is wrong is named -----------------------------------------------------------------------------------------
 
 TEST(ExperimentProblems, TheSmallestExperimentHasNone) {
-  EXPECT_EQ(problems_of(ExperimentText{}), ErrorLines{});
-  EXPECT_EQ(problems_of(with_more(R"("$schema": "schema.json")")), ErrorLines{});
+  EXPECT_EQ(experiment_problems(ExperimentText{}), ErrorLines{});
+  EXPECT_EQ(experiment_problems(with_more(R"("$schema": "schema.json")")), ErrorLines{});
 }
 
 TEST(ExperimentProblems, WhatIsRequired) {
-  const ErrorLines lines = problems_of("{}");
+  const ErrorLines lines = experiment_problems("{}");
   for (const char* field : {"claim", "source", "base", "arms", "quantities", "criteria"})
     EXPECT_TRUE(any_contains(lines, "e.json:1: " + std::string(field) + ": is required")) << field;
   EXPECT_EQ(lines.size(), 6u);
-  const ErrorLines inside = problems_of(
+  const ErrorLines inside = experiment_problems(
       R"({"claim": "", "source": "", "base": "", "arms": [{}], "quantities": [{"series": {}}], "criteria": [{}]})");
   for (const char* problem :
        {"claim: must not be empty", "source: must not be empty", "base: must not be empty", "arms.0.name: is required",
@@ -393,7 +387,7 @@ TEST(ExperimentProblems, WhatIsRequired) {
   ExperimentText none;
   none.arms = none.quantities = none.criteria = "[]";
   for (const char* field : {"arms", "quantities", "criteria"})
-    EXPECT_TRUE(any_contains(problems_of(none), std::string(field) + ": must have at least 1 entry")) << field;
+    EXPECT_TRUE(any_contains(experiment_problems(none), std::string(field) + ": must have at least 1 entry")) << field;
 }
 
 TEST(ExperimentProblems, UnknownKeysAndChoices) {
@@ -452,7 +446,7 @@ TEST(ExperimentProblems, AThresholdNeedsASource) {
   for (const char* threshold : {R"("type": "difference", "at_least": 0, )", R"("type": "ratio", "at_most": 0.5, )",
                                 R"("type": "equality", "within": 0.5, )"})
     expect_problem(with_criterion(threshold + rest), "8: criteria.0.source: must say where the threshold comes from");
-  EXPECT_EQ(problems_of(with_criterion(R"("type": "difference", )" + rest)), ErrorLines{});
+  EXPECT_EQ(experiment_problems(with_criterion(R"("type": "difference", )" + rest)), ErrorLines{});
 }
 
 TEST(ExperimentProblems, UnknownArmsAndQuantitiesOfCriteria) {
@@ -475,7 +469,7 @@ TEST(ExperimentProblems, TheNumberOfArmsOfACriterion) {
         R"([{"name": "a", "grid": {"x": [1, 2]}}, {"name": "b", "grid": {"x": [1, 2]}}, {"name": "c", "grid": {"x": [1]}},
             {"name": "d"}, {"name": "e"}, {"name": "f"}])",
         R"({"name": "c", "type": ")" + type + R"(", "quantity": "accuracy", "arms": )" + arms + "}");
-    const ErrorLines lines = problems_of(text);
+    const ErrorLines lines = experiment_problems(text);
     if (rule.empty())
       EXPECT_EQ(lines, ErrorLines{}) << type << arms;
     else
@@ -499,7 +493,6 @@ TEST(ExperimentProblems, TheNumberOfArmsOfACriterion) {
   expect("log_slope" + x, R"(["a", "b"])", "");
   expect("log_slope" + x, R"(["a", "b", "c"])", "one or two arms, got 3");
   expect(R"(widest_interval", "usable": 1, "axis": "x)", R"(["a", "b", "c"])", "one or two arms, got 3");
-  expect("difference", R"(["d", "d"])", "");  // named as a repetition, not as a number
 }
 
 TEST(ExperimentProblems, AxesOfCriteria) {
@@ -509,7 +502,7 @@ TEST(ExperimentProblems, AxesOfCriteria) {
   const auto expect = [&](const std::string& criterion, const std::string& expected) {
     const ExperimentText text = with_arms(arms, R"({"name": "c", "quantity": "accuracy", )" + criterion + "}");
     if (expected.empty())
-      EXPECT_EQ(problems_of(text), ErrorLines{}) << criterion;
+      EXPECT_EQ(experiment_problems(text), ErrorLines{}) << criterion;
     else
       expect_problem(text, "9: criteria.0." + expected);
   };
@@ -534,7 +527,7 @@ TEST(ExperimentProblems, Names) {
     text.arms = R"([{"name": ")" + std::string(name) + R"("}])";
     text.quantities = R"([{"name": ")" + std::string(name) + R"(", "series": {"column": "a"}}])";
     text.criteria = R"([{"name": ")" + std::string(name) + R"(", "type": "value", "quantity": "q", "arms": ["a"]}])";
-    const ErrorLines lines = problems_of(text);
+    const ErrorLines lines = experiment_problems(text);
     for (const char* section : {"5: arms", "7: quantities", "8: criteria"})
       EXPECT_TRUE(any_contains(lines, std::string(section) + ".0.name: must ")) << name << " " << section;
     EXPECT_EQ(lines.size(), 3u) << name;
@@ -542,7 +535,7 @@ TEST(ExperimentProblems, Names) {
   expect_problem(with_arms(R"([{"name": "a b"}])"),
                  R"(5: arms.0.name: must be letters, digits, ., _ and -, the first a letter or a digit, got "a b")");
   for (const char* name : {"a/b", "../x", "a\\\\b"})
-    EXPECT_TRUE(any_contains(problems_of(with_more(R"("name": ")" + std::string(name) + "\"")),
+    EXPECT_TRUE(any_contains(experiment_problems(with_more(R"("name": ")" + std::string(name) + "\"")),
                              "9: name: must be a plain file name"))
         << name;
   expect_problem(with_arms(R"([{"name": "a"}, {"name": "a"}])"),
@@ -564,7 +557,7 @@ TEST(ExperimentProblems, QuantitiesAreNoOtherColumnOfTheRuns) {
                           {"name": "s", "series": {"column": "a", "over_time": "steps_to", "level": 1}}])";
     text.criteria = R"([{"name": "c", "type": "value", "quantity": "s", "arms": ["b"]}])";
     const std::string problem = R"(e.json:7: quantities.0.name: must not be another column of runs.csv, got ")";
-    EXPECT_EQ(problems_of(text), refused ? ErrorLines{problem + name + "\""} : ErrorLines{});
+    EXPECT_EQ(experiment_problems(text), refused ? ErrorLines{problem + name + "\""} : ErrorLines{});
   };
   for (const char* name : run_columns) expect(name, true);
   expect("dataset.limit", true);
@@ -592,9 +585,10 @@ TEST(ExperimentProblems, Arms) {
                  "5: arms.1.grid.p: must not repeat the value 1, got [1, 2, 1]");
   expect_problem(of_axes(R"("differs_in": ["p"])"), R"(5: arms.1.differs_in: only with config, got ["p"])");
   for (const char* path : {"", ".a", "a.", "a..b", "a=b"})
-    for (const std::string field :
+    for (const std::string& field :
          {R"("set": {")" + std::string(path) + R"(": 1})", R"("grid": {")" + std::string(path) + R"(": [1]})"})
-      EXPECT_TRUE(any_contains(problems_of(of_axes(field)), "must be a dotted path such as optimizer.learning_rate"))
+      EXPECT_TRUE(
+          any_contains(experiment_problems(of_axes(field)), "must be a dotted path such as optimizer.learning_rate"))
           << field;
 }
 
@@ -610,8 +604,8 @@ TEST(ExperimentProblems, BestOf) {
         {"name": "both", "where": {"split": ["validation", "test"]}, "series": {"column": "a"}}, )");
     return text;
   };
-  EXPECT_EQ(problems_of(with_best(R"({"arm": "g", "quantity": "loss"})")), ErrorLines{});
-  EXPECT_EQ(problems_of(with_best(R"({"arm": "g", "quantity": "validation"})")), ErrorLines{});
+  EXPECT_EQ(experiment_problems(with_best(R"({"arm": "g", "quantity": "loss"})")), ErrorLines{});
+  EXPECT_EQ(experiment_problems(with_best(R"({"arm": "g", "quantity": "validation"})")), ErrorLines{});
   for (const std::string name : {"accuracy", "any", "both"})
     expect_problem(with_best(R"({"arm": "g", "quantity": ")" + name + "\"}"),
                    R"(5: arms.3.best_of: must choose on the train or the validation split; quantity ")" + name +
@@ -638,8 +632,9 @@ TEST(ExperimentProblems, Profiles) {
     text.more = ",\n" + profile;
     return text;
   };
-  EXPECT_EQ(problems_of(with_profile(R"("quick": {"levels": {"steps": 1}, "axes": {"x": [5, 6]}, "seeds": 1})")),
-            ErrorLines{});
+  EXPECT_EQ(
+      experiment_problems(with_profile(R"("quick": {"levels": {"steps": 1}, "axes": {"x": [5, 6]}, "seeds": 1})")),
+      ErrorLines{});
   expect_problem(
       with_profile(R"("quick": {
     "levels": {"step": 1}})"),
@@ -655,7 +650,7 @@ TEST(ExperimentProblems, Profiles) {
                  R"(10: full.axes.y: must keep the lists of arm "z", which are zipped, of equal length)");
   expect_problem(with_profile(R"("full": {"axes": {"x": [1]}})"),
                  R"(10: full.axes.x: must keep the lists of arm "z", which are zipped, of equal length)");
-  EXPECT_EQ(problems_of(with_profile(R"("full": {"axes": {"x": [1], "y": [2]}})")), ErrorLines{});
+  EXPECT_EQ(experiment_problems(with_profile(R"("full": {"axes": {"x": [1], "y": [2]}})")), ErrorLines{});
   expect_problem(with_profile(R"("full": {"set": {"training.seed": 1}})"),
                  R"(10: full.set."training.seed": must leave training.seed to seeds)");
   expect_problem(with_profile(R"("quick": {"minutes": -1})"), "10: quick.minutes: must be at least 0, got -1");
@@ -675,7 +670,8 @@ TEST(ExperimentProblems, Figure) {
   expect_problem(with_figure(R"("type": "axis", "quantity": "loss", "axis": "dataset.limt")"),
                  R"(10: figure.axis: the arms have no axis "dataset.limt"; there are dataset.limit; did you mean )"
                  R"("dataset.limit"?)");
-  EXPECT_EQ(problems_of(with_figure(R"("type": "axis", "quantity": "loss", "axis": "dataset.limit")")), ErrorLines{});
+  EXPECT_EQ(experiment_problems(with_figure(R"("type": "axis", "quantity": "loss", "axis": "dataset.limit")")),
+            ErrorLines{});
 }
 
 TEST(ExperimentProblems, Seeds) {
@@ -706,7 +702,7 @@ TEST(ExperimentProblems, WrongTypes) {
       inner.items = {Json(true)};
       json = Json::list();
       json.items = {inner};
-      const ErrorLines lines = problems_of(format_json(root));
+      const ErrorLines lines = experiment_problems(format_json(root));
       EXPECT_TRUE(any_contains(lines, ": " + path)) << path;
       json = saved;
       ++damaged;
@@ -730,17 +726,17 @@ TEST(ExperimentProblems, DeepAndHugeText) {
   const auto with_value = [](const std::string& value) {
     return with_arms(R"([{"name": "a", "set": {"p": )" + value + "}}]");
   };
-  EXPECT_TRUE(any_contains(problems_of(with_value(nested(100000))), "nested deeper than 256 levels"));
+  EXPECT_TRUE(any_contains(experiment_problems(with_value(nested(100000))), "nested deeper than 256 levels"));
   // As deep as a text may be, and still when it's written and read again.
   const ExperimentConfig deep = parse_experiment(with_value(nested(252)).text(), "e");
   EXPECT_EQ(there_and_back(deep), deep);
   std::string million = "[0";
   for (int i = 1; i < 1'000'000; ++i) million += ",0";
-  EXPECT_TRUE(any_contains(problems_of(with_value(million + "]")), "more than 1000000 values"));
-  EXPECT_TRUE(any_contains(problems_of("{\"claim\": \"a\", \"claim\": \"b\"}"), "stands twice"));
-  EXPECT_TRUE(any_contains(problems_of(""), "e.json:1:1: the text is empty"));
-  EXPECT_TRUE(any_contains(problems_of("[]"), "e.json:1: must be an object, got []"));
-  EXPECT_TRUE(any_contains(problems_of("{\"claim\": \"a\","), "not valid JSON"));
+  EXPECT_TRUE(any_contains(experiment_problems(with_value(million + "]")), "more than 1000000 values"));
+  EXPECT_TRUE(any_contains(experiment_problems("{\"claim\": \"a\", \"claim\": \"b\"}"), "stands twice"));
+  EXPECT_TRUE(any_contains(experiment_problems(""), "e.json:1:1: the text is empty"));
+  EXPECT_TRUE(any_contains(experiment_problems("[]"), "e.json:1: must be an object, got []"));
+  EXPECT_TRUE(any_contains(experiment_problems("{\"claim\": \"a\","), "not valid JSON"));
 }
 
 // ---- as it is run ---------------------------------------------------------------------------------------------------
@@ -809,10 +805,9 @@ TEST(Effective, TheSeedIsNoSetting) {
 TEST(Effective, WrongSettingsAreNamed) {
   ExperimentText text = with_more(R"("quick": {"set": {"training.stps": 1, "optimizer.learning_rate": -1}})");
   const ErrorLines lines = error_lines([&] { test::effective(text, Profile::quick); });
-  EXPECT_EQ(lines,
-            (ErrorLines{R"(e: base: --set training.stps=1: training.stps: unknown key; did you mean "steps"?)",
-                        "e: base: --set optimizer.learning_rate=-1: optimizer.learning_rate: must be at least 0, "
-                        "got -1"}));
+  EXPECT_EQ(lines, (ErrorLines{R"(e: base: --set training.stps=1: training.stps: unknown key; did you mean "steps"?)",
+                               "e: base: --set optimizer.learning_rate=-1: optimizer.learning_rate: must be above 0, "
+                               "got -1"}));
   text = {};
   text.base = R"({"dataset": {"name": "mnist"}, "network": {"name": "mlp_3x100_sigmoi"}})";
   EXPECT_TRUE(any_contains(error_lines([&] { test::effective(text, Profile::full, {}, {}, configs_folder); }),

@@ -160,7 +160,7 @@ TEST(Plan, ACriterionAboutAPointThatThereIsNot) {
 
 std::string values(int count) {
   std::string list = "[1";
-  for (int i = 2; i <= count; ++i) list += "," + std::to_string(i);
+  for (int i = 2; i <= count; ++i) list.append(",").append(std::to_string(i));
   return list + "]";
 }
 

@@ -28,7 +28,7 @@ class Directory {
   }
 
   Value measure(QuantityConfig quantity, RunState state = RunState::completed, std::int64_t steps = 100) const {
-    quantity.name = "q";
+    quantity.name = std::string("q");
     quantity.file = file_;
     return experiments::measure(quantity, folder_.path(), state, steps);
   }
