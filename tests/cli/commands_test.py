@@ -7,6 +7,7 @@ import shutil
 from program import CONV, DONE, FAILED, SOURCE, USAGE, ProgramTest, config, main
 
 CONFIGS = SOURCE / "configs"
+EXPERIMENTS = SOURCE / "experiments"
 KINDS = {
     "datasets": ["mnist", "fashion_mnist", "cifar10", "gaussian_regression", "gaussian_clusters", "drawn_digits"],
     "networks": sorted(path.stem for path in (CONFIGS / "networks").glob("*.json")),
@@ -24,6 +25,11 @@ class Schema(ProgramTest):
         self.assertEqual(out, (CONFIGS / "schema.json").read_text())
         json.loads(out)
 
+    def test_shipped_schema_of_experiments(self):
+        out, _ = self.run_program("schema", "--experiment")
+        self.assertEqual(out, (EXPERIMENTS / "schema.json").read_text())
+        json.loads(out)
+
     def test_markdown(self):
         out, _ = self.run_program("schema", "--markdown")
         for key in ("training.batch_size", "normalization.epsilon"):
@@ -32,7 +38,9 @@ class Schema(ProgramTest):
 
 class Validate(ProgramTest):
     def test_everything_shipped(self):
-        files = sorted(CONFIGS.glob("*.json")) + sorted((CONFIGS / "networks").glob("*.json"))
+        folders = (CONFIGS, CONFIGS / "networks", EXPERIMENTS)
+        files = [path for folder in folders for path in sorted(folder.glob("*.json"))]
+        self.assertGreaterEqual(len(list(EXPERIMENTS.glob("*.json"))), 4)
         out, error = self.run_program("validate", *files)
         self.assertEqual(error, "")
         lines = dict(line.split(": ", 1) for line in out.splitlines())

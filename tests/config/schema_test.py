@@ -1,4 +1,4 @@
-"""The shipped configs and network files against configs/schema.json, with an independent JSON Schema validator.
+"""The shipped configs, network files and experiments against their schemas, with an independent JSON Schema validator.
 
 Usage: schema_test.py PROGRAM SOURCE_FOLDER. Exit status 77: python3-jsonschema is not installed.
 """
@@ -49,12 +49,68 @@ CHANGES = [
     ({"probes": [{}]}, False),
 ]
 
+EXPERIMENT = {
+    "claim": "c", "source": "s", "base": "base.json", "arms": [{"name": "a"}],
+    "quantities": [{"name": "q", "series": {"column": "loss"}}],
+    "criteria": [{"name": "c", "type": "value", "quantity": "q", "arms": ["a"]}],
+}
+SERIES = {"column": "loss"}
+
+# The same of EXPERIMENT.
+EXPERIMENT_CHANGES = [
+    ({}, True),
+    ({"$schema": "schema.json", "name": "n", "notes": "text", "base": MINIMAL, "seeds": 3}, True),
+    ({"notes": ["one", "two"], "seeds": [0, 7]}, True),
+    ({"claim": ""}, False),
+    ({"claims": "c"}, False),
+    ({"name": "a/b"}, False),
+    ({"base": 3}, False),
+    ({"seeds": 0}, False),
+    ({"seeds": 1001}, False),
+    ({"seeds": []}, False),
+    ({"seeds": [1, 1]}, False),
+    ({"arms": []}, False),
+    ({"arms": [{}]}, False),
+    ({"arms": [{"name": "a b"}]}, False),
+    ({"arms": [{"name": "a", "config": "own.json", "differs_in": ["optimizer"]}]}, True),
+    ({"arms": [{"name": "a", "config": MINIMAL, "set": {"a.b": None, "c": [1, {}]}}]}, True),
+    ({"arms": [{"name": "a", "grid": {"a.b": [1, "two", [3]]}}]}, True),
+    ({"arms": [{"name": "a", "grid": {"a.b": []}}]}, False),
+    ({"arms": [{"name": "a", "zip": {"a.b": 1}}]}, False),
+    ({"arms": [{"name": "a", "best_of": {"arm": "b", "quantity": "q"}}]}, True),
+    ({"arms": [{"name": "a", "best_of": {"arm": "b"}}]}, False),
+    ({"quantities": [{"name": "q"}]}, False),
+    ({"quantities": [{"name": "q", "series": {"column": "loss", "over_time": "last"}}]}, False),
+    ({"quantities": [{"name": "q", "series": {"column": "loss", "last": 3}}]}, False),
+    ({"quantities": [{"name": "q", "series": {"column": "loss", "over_time": "median", "last": 3}}]}, True),
+    ({"quantities": [{"name": "q", "series": {"column": "loss", "over_time": "steps_to", "level": 0.5}}]}, True),
+    ({"quantities": [{"name": "q", "series": {"column": "loss", "over_time": "at", "level": 0.5}}]}, False),
+    ({"quantities": [{"name": "q", "series": SERIES, "divided_by": SERIES, "when_diverged": -1}]}, True),
+    ({"quantities": [{"name": "q", "series": SERIES, "where": {"unit": [0, "all"], "layer": "a", "p": 0.5}}]}, True),
+    ({"quantities": [{"name": "q", "series": SERIES, "where": {"unit": []}}]}, False),
+    ({"quantities": [{"name": "q", "series": SERIES, "where": {"unit": True}}]}, False),
+    ({"criteria": [{"name": "c", "type": "value", "quantity": "q"}]}, False),
+    ({"criteria": [{"name": "c", "type": "value", "quantity": "q", "arms": ["a"], "axis": "x"}]}, False),
+    ({"criteria": [{"name": "c", "type": "range", "quantity": "q", "arms": ["a"], "axis": "x"}]}, True),
+    ({"criteria": [{"name": "c", "type": "equality", "quantity": "q", "arms": ["a", "b"], "within": -1}]}, False),
+    ({"criteria": [{"name": "c", "type": "order", "quantity": "q", "arms": ["a", "b"], "at_least": 1}]}, False),
+    ({"quick": {"set": {"a.b": 1}, "seeds": 1, "levels": {"q": 1}, "axes": {"a": [1]}, "minutes": 0}}, True),
+    ({"quick": {"levels": {"q": "1"}}}, False),
+    ({"full": {"axes": {"a": 1}}}, False),
+    ({"full": {"minutes": -1}}, False),
+    ({"figure": {"type": "curves", "column": "loss", "where": {"split": "test"}}}, True),
+    ({"figure": {"type": "axis", "column": "loss"}}, False),
+    ({"figure": {"type": "heatmap"}}, False),
+]
+
 
 def main():
     configs = pathlib.Path(sys.argv[2]) / "configs"
     schema = json.loads((configs / "schema.json").read_text())
+    experiments = configs.parent / "experiments"
+    experiment_schema = json.loads((experiments / "schema.json").read_text())
     network_schema = {"$ref": "#/$defs/network_file", "$defs": schema["$defs"]}
-    for one in (schema, network_schema):
+    for one in (schema, network_schema, experiment_schema):
         jsonschema.Draft202012Validator.check_schema(one)
     failures = []
 
@@ -65,6 +121,7 @@ def main():
 
     run = jsonschema.Draft202012Validator(schema)
     network = jsonschema.Draft202012Validator(network_schema)
+    experiment = jsonschema.Draft202012Validator(experiment_schema)
     files = [path for path in sorted(configs.glob("*.json")) if not path.name.endswith("schema.json")]
     networks = sorted((configs / "networks").glob("*.json"))
     for path in files:
@@ -72,11 +129,17 @@ def main():
     for path in networks:
         check(path, network, json.loads(path.read_text()), True)
         check(path, run, json.loads(path.read_text()), False)
-    for change, allowed in CHANGES:
-        check(json.dumps(change), run, {**copy.deepcopy(MINIMAL), **change}, allowed)
-    counts = f"{len(files)} configs, {len(networks)} networks, {len(CHANGES)} changes"
-    print("\n".join(failures) or f"{counts}: as the schema says")
-    return 1 if failures or not files or not networks else 0
+    claims = [path for path in sorted(experiments.glob("*.json")) if path.name != "schema.json"]
+    for path in claims:
+        check(path, experiment, json.loads(path.read_text()), True)
+        check(path, run, json.loads(path.read_text()), False)
+    for validator, minimal, changes in ((run, MINIMAL, CHANGES), (experiment, EXPERIMENT, EXPERIMENT_CHANGES)):
+        for change, allowed in changes:
+            check(json.dumps(change), validator, {**copy.deepcopy(minimal), **change}, allowed)
+    counts = (f"{len(files)} configs, {len(networks)} networks, {len(claims)} experiments, "
+              f"{len(CHANGES) + len(EXPERIMENT_CHANGES)} changes")
+    print("\n".join(failures) or f"{counts}: as the schemas say")
+    return 1 if failures or not files or not networks or not claims else 0
 
 
 if __name__ == "__main__":
