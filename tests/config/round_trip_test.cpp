@@ -110,7 +110,7 @@ RunConfig everything() {
       .schedule = {.type = ScheduleType::step, .every = 17, .factor = 0.25, .warmup_steps = 5, .warmup_start = 0.5}};
   config.training = {.batch_size = 17,
                      .composition = BatchComposition::by_class,
-                     .classes_per_batch = 3,
+                     .classes_per_batch = 4,
                      .steps = 123456789012,
                      .epochs = {},
                      .seed = 9223372036854775807u,
