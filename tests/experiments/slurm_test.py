@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import pwd
+import shlex
 import shutil
 import signal
 import socket
@@ -33,12 +34,14 @@ EXPERIMENT = {
         "dataset": {"name": "drawn_digits", "synthetic": {"examples": 1000, "test_examples": 200}},
         "network": {"name": "small", "layers": [{"flatten": {}}, {"dense_block": {"units": 50}},
                                                 {"dense": {"units": 10}}]},
+        "normalization": {"type": "batch"},
         "optimizer": {"learning_rate": 0.02},
         "training": {"batch_size": 50, "steps": 12000, "log_every": 50},
     },
     "arms": [{"name": "batch", "meaning": "with"},
              {"name": "none", "meaning": "without", "set": {"normalization.type": "none"}}],
     "seeds": 6,
+    "quick": {"seeds": 6},
     "quantities": [{"name": "loss", "meaning": "loss", "unit": "nats", "file": "train.csv",
                     "series": {"column": "loss", "over_time": "final"}, "better": "lower"}],
     "criteria": [{"name": "lower", "meaning": "loss", "type": "ratio", "quantity": "loss", "arms": ["batch", "none"]}],
@@ -60,7 +63,7 @@ def wait_until(condition, what, alive=()):
     end = time.monotonic() + TIMEOUT
     while not (value := condition()):
         for process in alive:
-            check(process.poll() is None, f"{process.args[0]} ended with status {process.returncode} before {what}")
+            check(process.poll() is None, f"{process.name} ended with status {process.returncode} before {what}")
         check(time.monotonic() < end, f"waited in vain for {what}")
         time.sleep(0.1)
     return value
@@ -129,11 +132,14 @@ class Cluster:
         self.environment = {**os.environ, "SLURM_CONF": str(folder / "slurm.conf"), "BNLAB_DATA": "/nowhere"}
 
     def start(self, name, *arguments, user=None):
-        log = open(self.folder / f"{name}.out", "w")
-        daemon = subprocess.Popen([shutil.which(name), *map(str, arguments)], env=self.environment, stdin=subprocess.DEVNULL,
-                                  stdout=log, stderr=log, user=user, group=user, extra_groups=[] if user else None,
-                                  start_new_session=True)
-        log.close()
+        # Ends with this process, even where that is killed.
+        command = ["setpriv", "--pdeathsig", "TERM"]
+        if user:
+            command += ["--reuid", user, "--regid", user, "--clear-groups"]
+        with open(self.folder / f"{name}.out", "w") as log:
+            daemon = subprocess.Popen([*command, shutil.which(name), *map(str, arguments)], env=self.environment,
+                                      stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        daemon.name = name
         self.daemons.append(daemon)
         return daemon
 
@@ -187,7 +193,6 @@ class Cluster:
             for path in sorted(self.folder.glob("*.log")) + sorted(self.folder.glob("*.out")):
                 print(f"---- {path.name}\n" + "".join(path.open(errors="replace").readlines()[-30:]))
         if len(self.daemons) == 3 and self.daemons[1].poll() is None:
-            self.slurm("scancel", "--user=root", "--full", "--signal=KILL")
             self.slurm("scancel", "--user=root")
             with contextlib.suppress(AssertionError):  # slurmd leaves its jobs alone when it ends
                 end = time.monotonic() + 20
@@ -217,7 +222,7 @@ def running_task(cluster, sweep):
     for line in cluster.slurm("squeue", "--noheader", "--array", "--states=RUNNING", "--format=%i %j %K").stdout.splitlines():
         task, name, index = line.split()
         directories = (sweep / "slurm" / f"{name.rsplit('-', 1)[1]}.directories").read_text().splitlines()
-        directory = pathlib.Path(directories[int(index) - 1])
+        directory = pathlib.Path(*shlex.split(directories[int(index) - 1]))
         rows = directory / "train.csv"
         if rows.exists() and 2 < rows.read_bytes().count(b"\n") < 100:
             return task, directory
@@ -225,11 +230,13 @@ def running_task(cluster, sweep):
 
 
 def sweep_through(cluster, experiment, out, *arguments):
-    return subprocess.Popen([str(BNLAB), "sweep", str(experiment), "--executor", "slurm", "--out", str(out),
-                             "--slurm-poll", "1", "--slurm-time", "10", "--slurm-partition", "main",
-                             "--slurm-option=--comment=a sweep", *arguments],
-                            env=cluster.environment, stdin=subprocess.DEVNULL, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    sweep = subprocess.Popen([str(BNLAB), "sweep", str(experiment), "--executor", "slurm", "--out", str(out),
+                              "--slurm-poll", "1", "--slurm-time", "10", "--slurm-partition", "main",
+                              "--slurm-option=--comment=a sweep", *arguments],
+                             env=cluster.environment, stdin=subprocess.DEVNULL, text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    sweep.name = "bnlab sweep"
+    return sweep
 
 
 def test(folder, cluster):
