@@ -77,12 +77,27 @@ bool is_plain_file_name(std::string_view text) {
          text.find('\0') == std::string_view::npos;
 }
 
+namespace {
+
+/// A name that can stand in a table, in a pattern and in a label such as "batch[std=0.1]" as it is.
+bool is_name(std::string_view text) {
+  const auto is_plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  return !text.empty() && is_plain(text.front()) &&
+         std::all_of(text.begin(), text.end(), [&](char c) { return is_plain(c) || c == '.' || c == '_' || c == '-'; });
+}
+
+}  // namespace
+
 bool Codec<std::string>::read(const Input& in, std::string& value) {
   const std::string& text = in.json.text;
   if (!in.json.is(Json::Kind::text)) return in.wrong("must be a text");
   if (in.rule.is_not_empty && text.empty()) return in.wrong("must not be empty");
   if (text.find('\0') != std::string::npos) return in.wrong("must not hold a NUL character");
   if (in.rule.is_file_name && !is_plain_file_name(text)) return in.wrong("must be a plain file name, without / and ..");
+  if (in.rule.is_name && !is_name(text))
+    return in.wrong("must be letters, digits, ., _ and -, the first a letter or a digit");
   value = text;
   return true;
 }
@@ -91,6 +106,7 @@ Json Codec<std::string>::schema(const Rule& rule) {
   Json schema = Json::object().set("type", "string");
   if (rule.is_not_empty) schema.set("minLength", Json(std::int64_t{1}));
   if (rule.is_file_name) schema.set("pattern", "^(?!.*\\.\\.)[^/\\\\]*$");
+  if (rule.is_name) schema.set("pattern", "^[A-Za-z0-9][A-Za-z0-9._-]*$");
   return schema;
 }
 

@@ -106,7 +106,9 @@ struct Codec<std::string> {
   static bool read(const Input& in, std::string& value);
   static Json write(const std::string& value) { return Json(std::string_view(value)); }
   static Json schema(const Rule& rule);
-  static std::string values(const Rule& rule) { return rule.is_file_name ? "a file name" : "text"; }
+  static std::string values(const Rule& rule) {
+    return rule.is_file_name ? "a file name" : rule.is_name ? "letters, digits, . _ -" : "text";
+  }
 };
 
 template <class E>

@@ -1,9 +1,10 @@
 #include "config/experiment.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <map>
 #include <numeric>
+#include <set>
+#include <sstream>
 #include <system_error>
 
 #include "config/experiment_codecs.h"
@@ -23,6 +24,8 @@ namespace {
 namespace fs = std::filesystem;
 
 const char* const schema_key = "$schema";
+const char* const seed_path = "training.seed";
+const char* const leave_seed = "must leave training.seed to seeds";
 
 template <class T>
 std::vector<std::string> names_in(const std::vector<T>& named) {
@@ -42,8 +45,10 @@ class CrossChecks {
     names_differ("quantities", names_in(experiment_.quantities));
     names_differ("criteria", names_in(experiment_.criteria));
     for (std::size_t i = 0; i < experiment_.arms.size(); ++i) check_arm(i);
+    for (std::size_t i = 0; i < experiment_.quantities.size(); ++i) check_quantity(i);
     for (std::size_t i = 0; i < experiment_.criteria.size(); ++i) check_criterion(i);
-    for (const auto* profile : {&experiment_.quick, &experiment_.full}) check_profile(*profile);
+    check_profile("quick", experiment_.quick);
+    check_profile("full", experiment_.full);
     check_figure();
   }
 
@@ -79,21 +84,38 @@ class CrossChecks {
 
   static const Axes& axes_of(const ArmConfig& arm) { return arm.grid.paths.empty() ? arm.zip : arm.grid; }
 
+  static std::vector<std::string> axis_names(const ArmConfig& arm) {
+    std::vector<std::string> names;
+    for (const auto& [path, values] : axes_of(arm).paths) names.push_back(path);
+    return names;
+  }
+
   static bool has_axis(const ArmConfig& arm, const std::string& path) {
-    return std::any_of(axes_of(arm).paths.begin(), axes_of(arm).paths.end(),
-                       [&](const auto& axis) { return axis.first == path; });
+    const std::vector<std::string> names = axis_names(arm);
+    return std::find(names.begin(), names.end(), path) != names.end();
+  }
+
+  /// The axes of these arms, each once.
+  static std::vector<std::string> axis_names(const std::vector<ArmConfig>& arms) {
+    std::vector<std::string> names;
+    for (const ArmConfig& one : arms)
+      for (const std::string& path : axis_names(one))
+        if (std::find(names.begin(), names.end(), path) == names.end()) names.push_back(path);
+    return names;
   }
 
   void check_arm(std::size_t i) {
     const ArmConfig& one = experiment_.arms[i];
     for (const auto& [path, values] : one.zip.paths)
       if (values.size() != one.zip.paths.front().second.size())
-        problem("arms", i, "zip", "must have lists of equal length");
-    for (const Settings* settings : {&one.set})
-      for (const auto& [path, value] : settings->paths)
-        if (path == "training.seed") problem("arms", i, "set", "must leave training.seed to seeds");
+        problem("arms", i, "zip",
+                "must have lists of equal length, got " + std::to_string(values.size()) + " values of " + path +
+                    " and " + std::to_string(one.zip.paths.front().second.size()) + " of " +
+                    one.zip.paths.front().first);
+    for (const auto& [path, value] : one.set.paths)
+      if (path == seed_path) problem("arms", i, "set", leave_seed);
     for (const auto& [path, values] : axes_of(one).paths) {
-      if (path == "training.seed") problem("arms", i, "grid", "must leave training.seed to seeds");
+      if (path == seed_path) problem("arms", i, one.zip.paths.empty() ? "grid" : "zip", leave_seed);
       for (const auto& [set, value] : one.set.paths)
         if (set == path) problem("arms", i, "set", "must leave " + path + " to the axis");
     }
@@ -121,8 +143,15 @@ class CrossChecks {
     }
   }
 
-  // An arm, or one of its points: "batch[learning_rate=0.1]".
-  const ArmConfig* arm_of(const std::string& label) const { return arm(label.substr(0, label.find('['))); }
+  void check_quantity(std::size_t i) {
+    const std::string& name = experiment_.quantities[i].name;
+    std::vector<std::string> others = axis_names(experiment_.arms);
+    for (const char* column : run_columns) others.emplace_back(column);
+    for (const QuantityConfig& one : experiment_.quantities)
+      if (counts_steps(one.series.over_time)) others.push_back(one.name + bound_suffix);
+    if (std::find(others.begin(), others.end(), name) != others.end())
+      problem("quantities", i, "name", "must not be another column of runs.csv, got " + in_quotes(name));
+  }
 
   void check_criterion(std::size_t i) {
     const CriterionConfig& one = experiment_.criteria[i];
@@ -131,19 +160,25 @@ class CrossChecks {
     using enum CriterionType;
     const bool has_axis_field = one.type == log_slope || one.type == range || one.type == widest_interval;
     for (const std::string& label : one.arms) {
-      const ArmConfig* found = arm_of(label);
+      // An arm, or one of its points: "batch[learning_rate=0.1]". Which points there are only the plan knows.
+      const std::string name = label.substr(0, label.find('['));
+      const bool is_point = name != label;
+      const ArmConfig* found = arm(name);
       if (!found) {
-        problem("criteria", i, "arms", unknown("arm", label, names_in(experiment_.arms)));
+        problem("criteria", i, "arms", unknown("arm", name, names_in(experiment_.arms)));
+      } else if (has_axis_field && is_point) {
+        problem("criteria", i, "arms", "must be arms with an axis, got the point " + in_quotes(label));
       } else if (has_axis_field && !has_axis(*found, one.axis)) {
-        problem("criteria", i, "axis", "arm " + in_quotes(label) + " has no axis " + in_quotes(one.axis));
-      } else if (has_axis_field && axes_of(*found).paths.size() > 1 &&
-                 one.arms.front().find('[') == std::string::npos && !found->grid.paths.empty()) {
+        problem("criteria", i, "axis", no_axis("arm " + in_quotes(name) + " has", one.axis, axis_names(*found)));
+      } else if (has_axis_field && found->grid.paths.size() > 1) {
         problem("criteria", i, "arms",
-                "arm " + in_quotes(label) + " has more than one axis; zip them, or make an arm of each");
-      } else if (!has_axis_field && !axes_of(*found).paths.empty() && label.find('[') == std::string::npos) {
+                "arm " + in_quotes(name) + " has more than one axis; zip them, or make an arm of each");
+      } else if (is_point && axes_of(*found).paths.empty()) {
+        problem("criteria", i, "arms", "arm " + in_quotes(name) + " has no axes, so no point " + in_quotes(label));
+      } else if (!has_axis_field && !axes_of(*found).paths.empty() && !is_point) {
         problem("criteria", i, "arms",
-                "arm " + in_quotes(label) + " has axes; name a point such as " +
-                    in_quotes(label + "[learning_rate=0.1]") + ", or an arm that is its best_of");
+                "arm " + in_quotes(name) + " has axes; name one of its points, such as " +
+                    in_quotes(name + example_point(*found)) + ", or an arm that is its best_of");
       }
     }
     const std::size_t arms = one.arms.size();
@@ -156,33 +191,73 @@ class CrossChecks {
     if (one.type == order) needs(arms >= 2, "must be at least two arms");
   }
 
-  void check_profile(const ProfileConfig& profile) {
-    for (const auto& [name, level] : profile.levels.by_quantity) {
-      const QuantityConfig* found = quantity(name);
+  static std::string no_axis(const std::string& who, const std::string& path, const std::vector<std::string>& axes) {
+    const std::string known = axes.empty() ? "" : "; there are " + join(axes);
+    return who + " no axis " + in_quotes(path) + known + did_you_mean(path, axes);
+  }
+
+  /// As a plan calls the first point of an arm.
+  static std::string example_point(const ArmConfig& arm) {
+    std::string text;
+    for (const auto& [path, values] : axes_of(arm).paths)
+      text += (text.empty() ? "[" : ",") + path.substr(path.rfind('.') + 1) + "=" + values.front().text;
+    return text + "]";
+  }
+
+  /// A problem of an entry of a profile: quick.levels.accuracy.
+  void profile_problem(const std::string& profile, const std::string& field, const std::string& key,
+                       const std::string& text) {
+    const Json& value = *root_.find(profile)->find(field)->find(key);
+    problems_.add(value.origin, joined(joined(profile, field), key), text);
+  }
+
+  void check_profile(const std::string& name, const ProfileConfig& profile) {
+    for (const auto& [of, level] : profile.levels.by_quantity) {
+      const QuantityConfig* found = quantity(of);
       if (!found)
-        problems_.add(root_.origin, "levels", unknown("quantity", name, names_in(experiment_.quantities)));
+        profile_problem(name, "levels", of, unknown("quantity", of, names_in(experiment_.quantities)));
       else if (found->series.over_time != OverTime::steps_to)
-        problems_.add(root_.origin, "levels", "quantity " + in_quotes(name) + " has no level: it is not steps_to");
+        profile_problem(name, "levels", of, "quantity " + in_quotes(of) + " has no level: it is not steps_to");
     }
-    for (const auto& [path, values] : profile.axes.paths) {
-      const bool known = std::any_of(experiment_.arms.begin(), experiment_.arms.end(),
-                                     [&](const ArmConfig& one) { return has_axis(one, path); });
-      if (!known) problems_.add(root_.origin, "axes", "no arm has an axis " + in_quotes(path));
-    }
+    const std::vector<std::string> axes = axis_names(experiment_.arms);
+    for (const auto& [path, values] : profile.axes.paths)
+      if (std::find(axes.begin(), axes.end(), path) == axes.end())
+        profile_problem(name, "axes", path, no_axis("the arms have", path, axes));
+    for (const ArmConfig& one : experiment_.arms) check_zip(name, profile, one);
     for (const auto& [path, value] : profile.set.paths)
-      if (path == "training.seed") problems_.add(root_.origin, "set", "must leave training.seed to seeds");
+      if (path == seed_path) profile_problem(name, "set", path, leave_seed);
+  }
+
+  /// Lists of a profile that take the place of zipped ones.
+  void check_zip(const std::string& name, const ProfileConfig& profile, const ArmConfig& one) {
+    std::set<std::size_t> lengths;
+    std::string changed;
+    for (const auto& [path, values] : one.zip.paths) {
+      const auto other = std::find_if(profile.axes.paths.begin(), profile.axes.paths.end(),
+                                      [&](const auto& axis) { return axis.first == path; });
+      if (other != profile.axes.paths.end()) changed = path;
+      lengths.insert(other != profile.axes.paths.end() ? other->second.size() : values.size());
+    }
+    if (!changed.empty() && lengths.size() > 1)
+      profile_problem(name, "axes", changed,
+                      "must keep the lists of arm " + in_quotes(one.name) + ", which are zipped, of equal length");
   }
 
   void check_figure() {
     const FigureConfig& figure = experiment_.figure;
-    const Json* json = root_.find("figure");
-    if (!json) return;
+    const auto add = [&](const char* field, const std::string& text) {
+      const Json& json = *root_.find("figure");
+      const Json* value = json.find(field);
+      problems_.add((value ? *value : json).origin, joined("figure", field), text);
+    };
     const bool of_quantity = figure.type == FigureType::axis || figure.type == FigureType::heat_map;
     if (of_quantity && !quantity(figure.quantity))
-      problems_.add(json->origin, "figure.quantity",
-                    unknown("quantity", figure.quantity, names_in(experiment_.quantities)));
+      add("quantity", unknown("quantity", figure.quantity, names_in(experiment_.quantities)));
     for (const std::string& name : figure.arms)
-      if (!arm(name)) problems_.add(json->origin, "figure.arms", unknown("arm", name, names_in(experiment_.arms)));
+      if (!arm(name)) add("arms", unknown("arm", name, names_in(experiment_.arms)));
+    const std::vector<std::string> axes = axis_names(experiment_.arms);
+    if (!figure.axis.empty() && std::find(axes.begin(), axes.end(), figure.axis) == axes.end())
+      add("axis", no_axis("the arms have", figure.axis, axes));
   }
 
   const Json& root_;
@@ -201,6 +276,51 @@ void flatten(const Json& json, const std::string& path, std::vector<std::pair<st
   }
 }
 
+/// The visitor of fields.h that finds the fields which apply for some values of another one, and that one.
+class Deciders {
+ public:
+  using Map = std::map<std::string, std::string>;  // paths
+
+  template <class T>
+  static void find(T& value, const std::string& path, Map& found) {
+    Deciders deciders(path, found);
+    fields(deciders, value);
+  }
+
+  template <class T>
+  void field(std::string_view name, T&, std::string_view, const Rule& rule = {}) {
+    if (!rule.decided_by.empty()) found_[joined(path_, name)] = joined(path_, rule.decided_by);
+  }
+  template <class T>
+  void section(std::string_view name, T& value, std::string_view meaning, const Rule& rule = {}) {
+    field(name, value, meaning, rule);
+    find(value, joined(path_, name), found_);
+  }
+  template <class T>
+  void sections(std::string_view name, std::vector<T>& values, std::string_view meaning, const Rule& rule = {}) {
+    field(name, values, meaning, rule);
+    for (std::size_t i = 0; i < values.size(); ++i) find(values[i], joined(joined(path_, name), i), found_);
+  }
+  // No block has fields that apply for some values only.
+  void blocks(std::string_view, std::vector<Block>&, std::string_view, const Rule& = {}) {}
+  void require(bool, std::string_view, std::string_view) {}
+
+ private:
+  Deciders(const std::string& path, Map& found) : path_(path), found_(found) {}
+
+  const std::string& path_;
+  Map& found_;
+};
+
+/// Those of a path and of the sections that hold it.
+std::vector<std::string> deciders_of(const std::string& path, const Deciders::Map& deciders) {
+  std::vector<std::string> all;
+  for (std::size_t end = path.find('.');; end = path.find('.', end + 1)) {
+    if (const auto found = deciders.find(path.substr(0, end)); found != deciders.end()) all.push_back(found->second);
+    if (end == std::string::npos) return all;
+  }
+}
+
 std::vector<std::pair<std::string, std::string>> leaves_of(const RunConfig& config) {
   RunConfig copy = config;
   std::vector<std::pair<std::string, std::string>> leaves;
@@ -212,7 +332,10 @@ std::vector<std::pair<std::string, std::string>> leaves_of(const RunConfig& conf
 
 ExperimentConfig load_experiment(const fs::path& file) {
   ExperimentConfig experiment = parse_experiment(read_text(file), file.string());
-  if (experiment.name.empty()) experiment.name = file.stem().string();
+  if (!experiment.name.empty()) return experiment;
+  experiment.name = file.stem().string();
+  if (!is_plain_file_name(experiment.name))
+    throw ConfigError(file.string() + ": name: must be set where the file's own is no plain file name");
   return experiment;
 }
 
@@ -228,7 +351,7 @@ ExperimentConfig parse_experiment(std::string_view text, const std::string& sour
 
 bool is_experiment_file(const fs::path& file) {
   const Json root = parse_source(read_text(file), 0, file.string());
-  return root.is(Json::Kind::object) && root.find("claim") && root.find("arms");
+  return root.is(Json::Kind::object) && (root.find("claim") || root.find("arms"));
 }
 
 std::string to_json(const ExperimentConfig& experiment) {
@@ -276,24 +399,26 @@ ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
     result.seeds.list.resize(static_cast<std::size_t>(*seeds));
     std::iota(result.seeds.list.begin(), result.seeds.list.end(), std::uint64_t{1});
   }
+  for (const std::string& setting : settings)
+    if (setting.starts_with(std::string(seed_path) + "=")) throw ConfigError("--set " + setting + ": " + leave_seed);
   std::vector<std::string> all = texts_of(chosen.set);
   all.insert(all.end(), settings.begin(), settings.end());
-  RunConfig base = resolve(read_base(experiment.base, folder), all, folder, experiment.name + ": base");
-  base.description.clear();
-  result.base = {.file = "", .text = to_json(base)};
-  for (ArmConfig& arm : result.arms)
+  const auto written_out = [&](const BaseConfig& base, const std::string& label) {
+    RunConfig config = resolve(read_base(base, folder), all, folder, experiment.name + ": " + label);
+    config.description.clear();
+    return BaseConfig{.file = "", .text = to_json(config)};
+  };
+  result.base = written_out(experiment.base, "base");
+  for (ArmConfig& arm : result.arms) {
+    if (arm.config) arm.config = written_out(*arm.config, "arm " + arm.name);
     for (Axes* axes : {&arm.grid, &arm.zip})
       for (auto& [path, values] : axes->paths)
         for (const auto& [changed, others] : chosen.axes.paths)
           if (changed == path) values = others;
+  }
   for (QuantityConfig& quantity : result.quantities)
     for (const auto& [name, level] : chosen.levels.by_quantity)
       if (quantity.name == name) quantity.series.level = level;
-  for (const ArmConfig& arm : result.arms)
-    for (const auto& [path, values] : arm.zip.paths)
-      if (values.size() != arm.zip.paths.front().second.size())
-        throw ConfigError(fmt::format("{}: {}.axes: the lists of arm {}, which are zipped, must stay of equal length",
-                                      experiment.name, result.profile, arm.name));
   result.quick = {};
   result.full = {};
   return result;
@@ -301,7 +426,16 @@ ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
 
 RunConfig resolve(const BaseConfig& base, const std::vector<std::string>& settings, const fs::path& folder,
                   const std::string& label) {
-  return parse(base.text, settings, folder, label);
+  try {
+    return parse(base.text, settings, folder, label);
+  } catch (const ConfigError& error) {
+    // Problems of settings and of network files have labels of their own.
+    std::istringstream lines(error.what());
+    std::string text;
+    for (std::string line; std::getline(lines, line);)
+      text += (text.empty() ? "" : "\n") + (line.starts_with(label) ? "" : label + ": ") + line;
+    throw ConfigError(text);
+  }
 }
 
 std::vector<std::string> texts_of(const Settings& settings) {
@@ -312,15 +446,18 @@ std::vector<std::string> texts_of(const Settings& settings) {
 
 std::vector<Difference> differences(const RunConfig& first, const RunConfig& second) {
   const auto a = leaves_of(first), b = leaves_of(second);
+  Deciders::Map deciders;
+  for (RunConfig config : {first, second}) Deciders::find(config, "", deciders);
   const auto find = [](const auto& leaves, const std::string& path) {
     const auto found = std::find_if(leaves.begin(), leaves.end(), [&](const auto& leaf) { return leaf.first == path; });
     return found == leaves.end() ? std::string("(unset)") : found->second;
   };
   std::vector<Difference> all;
   for (const auto& [path, value] : a)
-    if (const std::string other = find(b, path); other != value) all.push_back({path, value, other});
+    if (const std::string other = find(b, path); other != value)
+      all.push_back({path, value, other, deciders_of(path, deciders)});
   for (const auto& [path, value] : b)
-    if (find(a, path) == "(unset)") all.push_back({path, "(unset)", value});
+    if (find(a, path) == "(unset)") all.push_back({path, "(unset)", value, deciders_of(path, deciders)});
   return all;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // From an experiment file to a checked ExperimentConfig, and from its arms to the configs of runs.
 
+#include <array>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -14,6 +15,14 @@ namespace bnlab::config {
 /// How much of an experiment is run.
 enum class Profile { quick, full };
 
+/// Columns of a sweep's runs.csv beside its axes and quantities; axes stand behind the first, quantities behind the
+/// fourth. No quantity may have such a name.
+inline constexpr std::array run_columns{
+    "arm",    "seed",        "run", "status", "last_step", "error", "seconds", "steps_per_second", "instruction_set",
+    "onednn", "git_revision"};
+/// Ends the name of the column that says whether a number of steps is a bound.
+inline constexpr const char* bound_suffix = "_bound";
+
 /// Reads an experiment file and checks it, apart from what its settings make of configs (resolve() does that). Throws
 /// ConfigError whose text has one line for each problem.
 ExperimentConfig load_experiment(const std::filesystem::path& file);
@@ -21,7 +30,7 @@ ExperimentConfig load_experiment(const std::filesystem::path& file);
 /// The same from JSON text; `source` names it in errors.
 ExperimentConfig parse_experiment(std::string_view text, const std::string& source);
 
-/// Whether a JSON file is an experiment (an object with `claim` and `arms`), for `bnlab validate`.
+/// Whether a JSON file is an experiment (an object with `claim` or `arms`), for `bnlab validate`.
 bool is_experiment_file(const std::filesystem::path& file);
 
 /// The whole experiment as JSON, every default in it; parse_experiment() of it gives an equal one.
@@ -37,8 +46,9 @@ std::string experiment_reference();
 /// experiment, where the file is looked for first. Throws ConfigError.
 BaseConfig read_base(const BaseConfig& base, const std::filesystem::path& folder);
 
-/// The experiment as it is run with a profile: settings of the profile, then `settings`, in the base, which is resolved
-/// and written out; seeds and axes of the profile in place; no profiles left. `seeds`: how many, in place of those.
+/// The experiment as it is run with a profile: settings of the profile, then `settings`, in the base and in the configs
+/// that arms have of their own, which are resolved and written out; seeds, levels and axes of the profile in place; no
+/// profiles left. `seeds`: how many, in place of those. Throws ConfigError.
 ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
                            const std::vector<std::string>& settings, std::optional<std::int64_t> seeds,
                            const std::filesystem::path& folder);
@@ -56,6 +66,7 @@ struct Difference {
   std::string path;
   std::string first;
   std::string second;
+  std::vector<std::string> decided_by;  // paths of the fields whose values say whether this one applies
 };
 std::vector<Difference> differences(const RunConfig& first, const RunConfig& second);
 

@@ -74,7 +74,7 @@ struct BestOf {
 struct ArmConfig {
   std::string name;
   std::string meaning;
-  std::string config;                   // a whole config of its own, in place of the base
+  std::optional<BaseConfig> config;     // a whole config of its own, in place of the base
   std::vector<std::string> differs_in;  // config: the paths in which it may differ from the base
   Settings set;
   Axes grid;  // every combination

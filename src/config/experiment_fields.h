@@ -51,18 +51,18 @@ void fields(V& v, BestOf& c) {
 
 template <class V>
 void fields(V& v, ArmConfig& c) {
-  v.field("name", c.name, "of the arm, in criteria, files and figures", required().file_name());
+  v.field("name", c.name, "of the arm, in criteria, files and figures", required().name());
   v.field("meaning", c.meaning, "what figures and tables call it; empty: its name");
-  v.field("config", c.config, "a config file in place of the base; its differences must be declared");
+  v.field("config", c.config, "a config in place of the base; its differences must be declared");
   v.field("differs_in", c.differs_in, "the paths in which the arm's own config may differ from the base");
   v.field("set", c.set, "dotted paths and their values, as --set takes them");
   v.field("grid", c.grid, "dotted paths and lists of values: a point for every combination");
   v.field("zip", c.zip, "dotted paths and lists of equal length: a point for each place in the lists");
   v.optional_section("best_of", c.best_of, "the best point of another arm, in place of runs of its own");
   v.require(c.grid.paths.empty() || c.zip.paths.empty(), "zip", "can't stand beside a grid");
-  v.require(c.differs_in.empty() || !c.config.empty(), "differs_in", "only with config");
-  v.require(!c.best_of || (c.set.paths.empty() && c.grid.paths.empty() && c.zip.paths.empty() && c.config.empty()),
-            "best_of", "can't stand beside set, grid, zip or config");
+  v.require(c.differs_in.empty() || c.config, "differs_in", "only with config");
+  v.require(!c.best_of || (c.set.paths.empty() && c.grid.paths.empty() && c.zip.paths.empty() && !c.config), "best_of",
+            "can't stand beside set, grid, zip or config");
 }
 
 template <class V>
@@ -82,9 +82,14 @@ void fields(V& v, SeriesConfig& c) {
   v.field("from_step", c.from_step, "rows before this step do not count", at_least(0));
 }
 
+/// Whether the reduction is a number of steps, of which a run may only say that it is more than its own.
+inline bool counts_steps(OverTime reduction) {
+  return reduction == OverTime::steps_to || reduction == OverTime::first_non_finite;
+}
+
 template <class V>
 void fields(V& v, QuantityConfig& c) {
-  v.field("name", c.name, "of the quantity, in criteria and in runs.csv", required().file_name());
+  v.field("name", c.name, "of the quantity, in criteria and in runs.csv", required().name());
   v.field("meaning", c.meaning, "what figures and tables call it; empty: its name");
   v.field("unit", c.unit, "of the quantity");
   v.field("file", c.file, "of the run: train.csv, eval.csv, PROBE.csv", file_name());
@@ -96,12 +101,19 @@ void fields(V& v, QuantityConfig& c) {
           "units), in the file's order; log_slope: the slope of the logarithm against their number");
   v.field("better", c.better, "which of two values is the better one");
   v.field("when_diverged", c.when_diverged, "the value of a run that diverged; unset: what its rows give");
+  const bool of_steps = counts_steps(c.series.over_time);
+  v.require(!c.divided_by || (!of_steps && !counts_steps(c.divided_by->over_time)), "divided_by",
+            "can't be, or stand beside, steps_to or first_non_finite");
+  v.require(c.over_rows != OverRows::log_slope || !of_steps, "over_rows",
+            "can't be log_slope of steps_to or first_non_finite");
+  v.require(!c.when_diverged || !of_steps, "when_diverged",
+            "can't stand beside steps_to or first_non_finite, which count the steps of a run that diverged");
 }
 
 template <class V>
 void fields(V& v, CriterionConfig& c) {
   using enum CriterionType;
-  v.field("name", c.name, "of the criterion", required().file_name());
+  v.field("name", c.name, "of the criterion", required().name());
   v.field("meaning", c.meaning, "what it says, in words");
   v.field(
       "type", c.type,
@@ -119,6 +131,7 @@ void fields(V& v, CriterionConfig& c) {
           Rule{}.only_for("type", c.type, {value, difference, ratio, log_slope, range, widest_interval}));
   v.field("at_most", c.at_most, "the claim: the effect is at most this",
           Rule{}.only_for("type", c.type, {value, difference, ratio, log_slope, range, widest_interval}));
+  v.require(!c.at_least || !c.at_most || *c.at_least <= *c.at_most, "at_most", "must not be below at_least");
   v.field("within", c.within, "the largest difference that is none", at_least(0).only_for("type", c.type, {equality}));
   v.require(c.type != widest_interval || c.usable, "usable", "must be set for widest_interval");
   v.require(c.type != equality || c.within, "within", "must be set for equality");

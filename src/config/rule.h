@@ -24,6 +24,7 @@ struct Rule {
   bool is_required = false;
   bool is_not_empty = false;  // texts and lists
   bool is_file_name = false;  // texts: one part of a path
+  bool is_name = false;       // texts: letters, digits, '.', '_' and '-'
 
   // Whether the field applies, given the values of other fields; they must stand in earlier rows.
   bool applies = true;
@@ -40,6 +41,7 @@ struct Rule {
   Rule& required() { return is_required = true, *this; }
   Rule& not_empty() { return is_not_empty = true, *this; }
   Rule& file_name() { return is_file_name = true, *this; }
+  Rule& name() { return is_name = true, *this; }
 
   /// The field applies only for some values of a choice.
   template <class E>

@@ -56,7 +56,9 @@ class SchemaBuilder {
 
   template <class T>
   void sections(std::string_view name, std::vector<T>&, std::string_view meaning, const Rule& rule = {}) {
-    add(name, Json::object().set("type", "array").set("items", object(T{})), meaning, rule);
+    Json list = Json::object().set("type", "array").set("items", object(T{}));
+    if (rule.is_not_empty) list.set("minItems", Json(std::int64_t{1}));
+    add(name, std::move(list), meaning, rule);
   }
 
   void blocks(std::string_view name, std::vector<Block>&, std::string_view meaning, const Rule& rule = {}) {

@@ -11,6 +11,7 @@
 #include "util/csv_table.h"
 #include "util/errors.h"
 #include "util/file.h"
+#include "util/nearest.h"
 
 namespace bnlab::experiments {
 namespace {
@@ -21,9 +22,28 @@ using config::ExperimentConfig;
 using config::RunConfig;
 using Combination = std::vector<std::pair<std::string, std::string>>;
 
-constexpr std::size_t most_runs = 1'000'000;
+constexpr std::size_t most_runs = 100'000;
 
 const Axes& axes_of(const ArmConfig& arm) { return arm.grid.paths.empty() ? arm.zip : arm.grid; }
+
+/// How many points an arm has; some number above `most_runs` where it is more than that.
+std::size_t points_of(const ArmConfig& arm) {
+  if (arm.best_of) return 0;
+  std::size_t points = arm.zip.paths.empty() ? 1 : arm.zip.paths.front().second.size();
+  for (const auto& [path, values] : arm.grid.paths) points = std::min(points * values.size(), most_runs + 1);
+  return points;
+}
+
+void refuse_too_many(const ExperimentConfig& experiment) {
+  std::size_t points = 0;
+  for (const ArmConfig& arm : experiment.arms) points += points_of(arm);
+  if (points * experiment.seeds.list.size() <= most_runs) return;
+  std::string text = experiment.name + ": more than " + std::to_string(most_runs) + " runs:";
+  for (const ArmConfig& arm : experiment.arms)
+    if (const std::size_t of_arm = points_of(arm); of_arm > 0)
+      text += fmt::format(" {} points of {},", of_arm > most_runs ? "too many" : std::to_string(of_arm), arm.name);
+  throw ConfigError(fmt::format("{} with {} seeds", text, experiment.seeds.list.size()));
+}
 
 std::vector<Combination> combinations(const ArmConfig& arm) {
   std::vector<Combination> all{{}};
@@ -34,7 +54,6 @@ std::vector<Combination> combinations(const ArmConfig& arm) {
         longer.push_back(one);
         longer.back().emplace_back(path, value.text);
       }
-    if (longer.size() > most_runs) throw ConfigError(fmt::format("arm {}: more than {} points", arm.name, most_runs));
     all = std::move(longer);
   }
   if (arm.zip.paths.empty()) return all;
@@ -74,23 +93,19 @@ std::string as_file_name(const std::string& text) {
   return name.substr(0, 120);
 }
 
-std::string parent(const std::string& path) {
-  const std::size_t dot = path.rfind('.');
-  return dot == std::string::npos ? "" : path.substr(0, dot);
-}
-
 bool is_under(const std::string& path, const std::string& section) {
   return path == section || (path.starts_with(section) && path[section.size()] == '.');
 }
 
-/// Whether a difference is declared: it lies at or under a declared path, or it is a field that applies for one of two
-/// choices only and stands beside the choice that is declared.
+/// Whether a difference is declared: it lies at or under a declared path, or it is a field that applies to one of the
+/// two configs only because of the value of a declared one.
 bool is_declared(const config::Difference& difference, const std::vector<std::string>& declared) {
   const bool applies_to_one = difference.first == "(unset)" || difference.second == "(unset)";
   return std::any_of(declared.begin(), declared.end(), [&](const std::string& path) {
     if (is_under(difference.path, path)) return true;
     if (path == "network.name") return is_under(difference.path, "network");
-    return applies_to_one && is_under(difference.path, parent(path));
+    return applies_to_one && std::any_of(difference.decided_by.begin(), difference.decided_by.end(),
+                                         [&](const std::string& decider) { return is_under(decider, path); });
   });
 }
 
@@ -103,6 +118,7 @@ std::vector<std::string> declared_by(const ArmConfig& arm) {
 
 void refuse_undeclared(const ExperimentConfig& experiment, const ArmConfig& arm, const std::string& label,
                        const RunConfig& base, const RunConfig& config) {
+  if (!arm.config) return;  // made from the base and what the arm declares, and nothing else
   const std::vector<std::string> declared = declared_by(arm);
   std::vector<std::string> lines;
   for (const config::Difference& difference : config::differences(base, config))
@@ -117,17 +133,32 @@ ArmPoint resolve_point(const ExperimentConfig& experiment, const ArmConfig& arm,
   ArmPoint point{arm.name, arm.name + label_of(settings), settings, {}};
   std::vector<std::string> texts = config::texts_of(arm.set);
   for (const auto& [path, value] : settings) texts.push_back(path + "=" + value);
-  const config::BaseConfig start =
-      arm.config.empty() ? experiment.base : config::read_base({.file = arm.config, .text = ""}, ".");
-  try {
-    point.config = config::resolve(start, texts, ".", fmt::format("{}: arm {}", experiment.name, point.label));
-  } catch (const ConfigError& error) {
-    throw ConfigError(fmt::format("{}: arm {}: {}", experiment.name, point.label, error.what()));
-  }
+  point.config = config::resolve(arm.config.value_or(experiment.base), texts, ".",
+                                 fmt::format("{}: arm {}", experiment.name, point.label));
   point.config.description.clear();
   point.config.training.seed = experiment.seeds.list.front();
   refuse_undeclared(experiment, arm, point.label, base, point.config);
   return point;
+}
+
+/// Criteria may be about points; an axis that a profile changed may have lost them.
+void refuse_unknown_points(const Plan& plan) {
+  for (const config::CriterionConfig& criterion : plan.experiment.criteria)
+    for (const std::string& label : criterion.arms) {
+      if (label.find('[') == std::string::npos) continue;
+      std::vector<std::string> known;
+      for (const ArmPoint& point : plan.points)
+        if (point.arm == label.substr(0, label.find('['))) known.push_back(point.label);
+      if (std::find(known.begin(), known.end(), label) != known.end()) continue;
+      const std::string guess = did_you_mean(label, known);
+      constexpr std::size_t most_names = 20;
+      if (known.size() > most_names) {
+        known.resize(most_names);
+        known.emplace_back("...");
+      }
+      throw ConfigError(fmt::format("{}: criterion {}: no point \"{}\"; there are {}{}", plan.experiment.name,
+                                    criterion.name, label, join(known), guess));
+    }
 }
 
 }  // namespace
@@ -142,6 +173,7 @@ std::string hash_of(const RunConfig& config) {
 }
 
 Plan make_plan(const ExperimentConfig& experiment) {
+  refuse_too_many(experiment);
   Plan plan{experiment, {}, {}, {}};
   RunConfig base = config::resolve(experiment.base, {}, ".", experiment.name + ": base");
   base.description.clear();
@@ -152,9 +184,8 @@ Plan make_plan(const ExperimentConfig& experiment) {
     if (arm.best_of) continue;
     for (const Combination& settings : combinations(arm))
       plan.points.push_back(resolve_point(experiment, arm, settings, base));
-    if (plan.points.size() * experiment.seeds.list.size() > most_runs)
-      throw ConfigError(fmt::format("{}: more than {} runs", experiment.name, most_runs));
   }
+  refuse_unknown_points(plan);
   std::map<std::string, std::string> names;  // by hash
   for (const std::uint64_t seed : experiment.seeds.list)
     for (std::size_t i = 0; i < plan.points.size(); ++i) {

@@ -33,8 +33,9 @@ struct Plan {
   std::vector<PlannedRun> runs;  // of each seed all points, so that a sweep that is stopped has whole pairs
 };
 
-/// All runs of an experiment as config::effective() made it. Throws ConfigError for settings that make no config, and
-/// for an arm that differs from the base in what it does not declare.
+/// All runs of an experiment as config::effective() made it. Throws ConfigError for settings that make no config, for
+/// an arm that differs from the base in what it does not declare, for a criterion about a point that there is not, and
+/// for more than 100,000 runs.
 Plan make_plan(const config::ExperimentConfig& experiment);
 
 /// What an arm's point declares and changes against the base: "optimizer.learning_rate: 0.1 -> 0.5", one a line.

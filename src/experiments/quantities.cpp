@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/experiment_fields.h"
 #include "util/csv_table.h"
 #include "util/errors.h"
 #include "util/nearest.h"
@@ -65,12 +66,29 @@ class Rows {
 
   std::size_t groups() const { return groups_.size(); }
 
+  /// Why no row counts: the first column that never has one of the values asked for.
+  std::string why_none() const {
+    for (const auto& [name, values] : quantity_.where.columns) {
+      const std::size_t place = column(name);
+      std::vector<std::string> there;
+      for (const auto& row : table_.rows)
+        if (std::find(there.begin(), there.end(), row[place]) == there.end()) there.push_back(row[place]);
+      const bool is_there = std::any_of(values.begin(), values.end(), [&](const std::string& value) {
+        return std::find(there.begin(), there.end(), value) != there.end();
+      });
+      if (is_there || there.empty()) continue;
+      const std::string guess = did_you_mean(values.front(), there);
+      return fmt::format("column {} is never \"{}\"{}", name, join(values), guess);
+    }
+    return table_.rows.empty() ? "it has no rows" : "no row has all the values of where";
+  }
+
   Series series(std::size_t group, const SeriesConfig& config) const {
     const std::size_t value = column(config.column);
     const std::size_t minus = config.minus.empty() ? value : column(config.minus);
     Series series;
     for (const auto* row : groups_[group]) {
-      const auto step = static_cast<std::int64_t>(number(*row, step_));
+      const std::int64_t step = step_of(*row);
       if (step < config.from_step) continue;
       series.push_back({step, number(*row, value) - (config.minus.empty() ? 0.0 : number(*row, minus))});
     }
@@ -84,6 +102,13 @@ class Rows {
       throw ConfigError(fmt::format("quantity {}: {} has no column \"{}\"{}", quantity_.name, file_.string(), name,
                                     did_you_mean(name, table_.columns)));
     return *place;
+  }
+
+  std::int64_t step_of(const std::vector<std::string>& row) const {
+    const double step = number(row, step_);
+    if (!(step >= 0 && step <= 1e18))
+      throw DataError(fmt::format("{}: column step: \"{}\" is no step", file_.string(), row[step_]));
+    return static_cast<std::int64_t>(step);
   }
 
   double number(const std::vector<std::string>& row, std::size_t place) const {
@@ -228,21 +253,28 @@ double over_rows(const std::vector<double>& values, OverRows reduction) {
   return none;
 }
 
-bool counts_steps(OverTime reduction) {
-  return reduction == OverTime::steps_to || reduction == OverTime::first_non_finite;
-}
-
 /// Whether the reduction needs the rows that a run which diverged no longer wrote.
-bool needs_the_end(OverTime reduction) { return !counts_steps(reduction) && reduction != OverTime::best; }
+bool needs_the_end(OverTime reduction) {
+  return !config::counts_steps(reduction) && reduction != OverTime::best && reduction != OverTime::at;
+}
 
 }  // namespace
 
 Value measure(const QuantityConfig& quantity, const std::filesystem::path& directory, RunState state,
               std::int64_t steps) {
   const bool diverged = state == RunState::diverged;
-  if (diverged && quantity.when_diverged && !counts_steps(quantity.series.over_time)) return {*quantity.when_diverged};
+  if (diverged && quantity.when_diverged) return {*quantity.when_diverged};
+  const OverTime reduction = quantity.series.over_time;
   const std::filesystem::path file = directory / quantity.file;
   const Rows rows(quantity, file);
+  if (rows.groups() == 0) {
+    if (!diverged) throw DataError(fmt::format("{}: quantity {}: {}", file.string(), quantity.name, rows.why_none()));
+    if (config::counts_steps(reduction)) return {static_cast<double>(steps), Bound::at_least};
+    return {none};
+  }
+  const bool at_the_end =
+      needs_the_end(reduction) || (quantity.divided_by && needs_the_end(quantity.divided_by->over_time));
+  if (diverged && quantity.file != "train.csv" && at_the_end) return {none};
   std::vector<double> values;
   Bound bound = Bound::exact;
   for (std::size_t group = 0; group < rows.groups(); ++group) {
@@ -253,8 +285,6 @@ Value measure(const QuantityConfig& quantity, const std::filesystem::path& direc
     if (value.bound != Bound::exact) bound = value.bound;
     values.push_back(value.value);
   }
-  // The last evaluation of a run that diverged says nothing of where it ended.
-  if (diverged && quantity.file == "eval.csv" && needs_the_end(quantity.series.over_time)) return {none};
   return {over_rows(values, quantity.over_rows), bound};
 }
 

@@ -8,10 +8,12 @@
 #include <limits>
 #include <set>
 
+#include "config/experiment.h"
+#include "config/experiment_fields.h"
 #include "experiments/quantities.h"
-#include "util/csv.h"
 #include "util/csv_table.h"
 #include "util/errors.h"
+#include "util/nearest.h"
 
 namespace bnlab::experiments {
 namespace {
@@ -20,21 +22,47 @@ using config::ArmConfig;
 using config::ExperimentConfig;
 using config::QuantityConfig;
 
-bool counts_steps(const QuantityConfig& quantity) {
-  return quantity.series.over_time == config::OverTime::steps_to ||
-         quantity.series.over_time == config::OverTime::first_non_finite;
-}
+using AxisValues = std::map<std::string, std::string>;
+
+const char* const at_least = "at_least";
+
+bool counts_steps(const QuantityConfig& quantity) { return config::counts_steps(quantity.series.over_time); }
 
 const QuantityConfig& quantity_of(const ExperimentConfig& experiment, const std::string& name) {
   return *std::find_if(experiment.quantities.begin(), experiment.quantities.end(),
                        [&](const QuantityConfig& one) { return one.name == name; });
 }
 
+AxisValues axes_of(const ArmPoint& point) { return {point.settings.begin(), point.settings.end()}; }
+
+/// The points of a plan by arm and values of the axes.
+class Points {
+ public:
+  explicit Points(const Plan& plan) {
+    for (const ArmPoint& point : plan.points) points_.emplace(std::pair(point.arm, axes_of(point)), &point);
+  }
+  /// Null where there is none.
+  const ArmPoint* find(const std::string& arm, const AxisValues& axes) const {
+    const auto found = points_.find({arm, axes});
+    return found == points_.end() ? nullptr : found->second;
+  }
+
+ private:
+  std::map<std::pair<std::string, AxisValues>, const ArmPoint*> points_;
+};
+
+bool is_best_of(const ExperimentConfig& experiment, const std::string& arm) {
+  return std::any_of(experiment.arms.begin(), experiment.arms.end(),
+                     [&](const ArmConfig& one) { return one.name == arm && one.best_of; });
+}
+
+std::string shown(double value) { return std::isnan(value) ? "nan" : fmt::format("{:.9g}", value); }
+
 RunRow measured(const Plan& plan, const PlannedRun& run, const std::filesystem::path& directory,
                 const RunReport& report) {
   const ArmPoint& point = plan.points[run.point];
   RunRow row{point.arm,
-             {point.settings.begin(), point.settings.end()},
+             axes_of(point),
              run.seed,
              run.name,
              name_of(report.state),
@@ -42,12 +70,18 @@ RunRow measured(const Plan& plan, const PlannedRun& run, const std::filesystem::
              report.last_step,
              report.seconds,
              report.steps_per_second,
-             report.error};
+             report.error,
+             report.isa,
+             report.onednn,
+             report.git_revision};
   if (!is_finished(report.state)) return row;
   const std::int64_t steps = report.state == RunState::completed ? report.last_step : report.steps;
   for (const QuantityConfig& quantity : plan.experiment.quantities) {
     try {
-      row.quantities[quantity.name] = measure(quantity, directory, report.state, steps);
+      Value value = measure(quantity, directory, report.state, steps);
+      // As the file has it, so that no choice or verdict depends on digits that it lacks.
+      value.value = csv_number(shown(value.value)).value_or(value.value);
+      row.quantities[quantity.name] = value;
     } catch (const DataError& error) {
       row.error = error.what();
     }
@@ -55,58 +89,38 @@ RunRow measured(const Plan& plan, const PlannedRun& run, const std::filesystem::
   return row;
 }
 
-/// Runs that were not made alike are named: their difference may be more than their arms.
-std::vector<std::string> unlike(const std::vector<RunReport>& reports) {
-  std::vector<std::string> warnings;
-  const auto compare = [&](const char* what, std::string RunReport::*member) {
-    std::set<std::string> values;
-    for (const RunReport& report : reports)
-      if (is_finished(report.state)) values.insert(report.*member);
-    if (values.size() > 1)
-      warnings.push_back(fmt::format("the runs differ in their {}: {}", what, fmt::join(values, ", ")));
-  };
-  compare("instruction set", &RunReport::isa);
-  compare("oneDNN version", &RunReport::onednn);
-  compare("git revision", &RunReport::git_revision);
-  return warnings;
-}
-
-std::string label(const RunRow& row, const Plan& plan) {
-  for (const ArmPoint& point : plan.points)
-    if (point.arm == row.arm &&
-        std::map<std::string, std::string>(point.settings.begin(), point.settings.end()) == row.axes)
-      return point.label;
-  return row.arm;
-}
-
-double mean_over_seeds(const RunTable& table, const Plan& plan, const ArmPoint& point, const std::string& quantity) {
-  const std::map<std::string, std::string> axes(point.settings.begin(), point.settings.end());
-  double sum = 0;
-  std::size_t count = 0;
+/// The mean over the seeds of each point of an arm; NaN where a seed has no value.
+std::map<AxisValues, double> means_over_seeds(const RunTable& table, const Plan& plan, const std::string& arm,
+                                              const std::string& quantity) {
+  constexpr double none = std::numeric_limits<double>::quiet_NaN();
+  std::map<AxisValues, std::pair<double, std::size_t>> sums;
   for (const RunRow& row : table.rows) {
-    if (row.arm != point.arm || row.axes != axes) continue;
+    if (row.arm != arm) continue;
+    auto& [sum, count] = sums[row.axes];
     const auto found = row.quantities.find(quantity);
-    if (found == row.quantities.end()) return std::numeric_limits<double>::quiet_NaN();
-    sum += found->second.value;
+    sum += found == row.quantities.end() ? none : found->second.value;
     ++count;
   }
-  return count == plan.experiment.seeds.list.size() ? sum / static_cast<double>(count)
-                                                    : std::numeric_limits<double>::quiet_NaN();
+  std::map<AxisValues, double> means;
+  for (const auto& [axes, of] : sums)
+    means[axes] = of.second == plan.experiment.seeds.list.size() ? of.first / static_cast<double>(of.second) : none;
+  return means;
 }
 
 /// Whether each run of the arm has ended.
 bool is_complete(const RunTable& table, const std::string& arm) {
-  return std::all_of(table.rows.begin(), table.rows.end(), [&](const RunRow& row) {
-    return row.arm != arm || row.status == name_of(RunState::completed) || row.status == name_of(RunState::diverged);
-  });
+  return std::all_of(table.rows.begin(), table.rows.end(),
+                     [&](const RunRow& row) { return row.arm != arm || is_finished(row); });
 }
 
 void add_best_arms(RunTable& table, const Plan& plan) {
+  const Points points(plan);
   for (const Choice& choice : choices(table, plan)) {
     if (choice.point.empty()) continue;
     std::vector<RunRow> rows;
     for (const RunRow& row : table.rows)
-      if (row.arm == choice.of && label(row, plan) == choice.of + choice.point) rows.push_back(row);
+      if (row.arm == choice.of && points.find(row.arm, row.axes)->label == choice.of + choice.point)
+        rows.push_back(row);
     for (RunRow& row : rows) {
       row.arm = choice.arm;
       table.rows.push_back(std::move(row));
@@ -121,35 +135,145 @@ std::string quoted(const std::string& text) {
   return result + '"';
 }
 
-std::string shown(double value) { return std::isnan(value) ? "nan" : fmt::format("{:.9g}", value); }
-
 std::vector<std::string> header_of(const RunTable& table, const ExperimentConfig& experiment) {
-  std::vector<std::string> columns{"arm"};
+  constexpr auto before_quantities = config::run_columns.begin() + 4;
+  std::vector<std::string> columns{config::run_columns.front()};
   columns.insert(columns.end(), table.axes.begin(), table.axes.end());
-  for (const char* name : {"seed", "run", "status"}) columns.emplace_back(name);
+  columns.insert(columns.end(), config::run_columns.begin() + 1, before_quantities);
   for (const std::string& name : table.quantities) {
     columns.push_back(name);
-    if (counts_steps(quantity_of(experiment, name))) columns.push_back(name + "_bound");
+    if (counts_steps(quantity_of(experiment, name))) columns.push_back(name + config::bound_suffix);
   }
-  for (const char* name : {"last_step", "error", "seconds", "steps_per_second"}) columns.emplace_back(name);
+  columns.insert(columns.end(), before_quantities, config::run_columns.end());
   return columns;
 }
 
+RunTable empty_table(const Plan& plan) {
+  RunTable table{plan.axes, {}, {}};
+  for (const QuantityConfig& quantity : plan.experiment.quantities) table.quantities.push_back(quantity.name);
+  return table;
+}
+
+// ---- reading
+
+/// The cells of one row of a runs.csv.
+class Cells {
+ public:
+  Cells(const CsvTable& table, std::size_t row, const std::filesystem::path& file)
+      : table_(table), row_(row), file_(file) {}
+
+  const std::string& text(const std::string& column) const { return table_.rows[row_][*table_.find(column)]; }
+
+  double number(const std::string& column) const {
+    const auto value = csv_number(text(column));
+    if (!value) wrong(column, "a number");
+    return *value;
+  }
+
+  template <class Integer>
+  Integer integer(const std::string& column, const char* what) const {
+    const std::string& cell = text(column);
+    Integer value = 0;
+    const auto end = std::from_chars(cell.data(), cell.data() + cell.size(), value);
+    if (end.ec != std::errc() || end.ptr != cell.data() + cell.size()) wrong(column, what);
+    return value;
+  }
+
+  Value quantity(const std::string& name, bool counts_steps) const {
+    Value value{number(name), Bound::exact};
+    if (!counts_steps) return value;
+    const std::string column = name + config::bound_suffix;
+    if (text(column) == at_least)
+      value.bound = Bound::at_least;
+    else if (!text(column).empty())
+      wrong(column, "at_least or empty");
+    return value;
+  }
+
+  /// "FILE: row 3: column seed: "x" is not a seed".
+  [[noreturn]] void wrong(const std::string& column, const std::string& what) const {
+    fail(fmt::format("column {}: \"{}\" is not {}", column, text(column), what));
+  }
+  [[noreturn]] void fail(const std::string& problem) const {
+    throw DataError(fmt::format("{}: row {}: {}", file_.string(), row_ + 1, problem));
+  }
+
+ private:
+  const CsvTable& table_;
+  std::size_t row_;
+  const std::filesystem::path& file_;
+};
+
+RunRow read_row(const Cells& cells, const RunTable& table, const Plan& plan) {
+  RunRow row;
+  row.arm = cells.text("arm");
+  for (const std::string& axis : table.axes)
+    if (const std::string& value = cells.text(axis); !value.empty()) row.axes[axis] = value;
+  row.seed = cells.integer<std::uint64_t>("seed", "a seed");
+  row.run = cells.text("run");
+  row.status = cells.text("status");
+  std::vector<std::string> states;
+  for (const RunState state :
+       {RunState::missing, RunState::unfinished, RunState::completed, RunState::diverged, RunState::failed})
+    states.push_back(name_of(state));
+  if (std::find(states.begin(), states.end(), row.status) == states.end())
+    cells.wrong("status", "one of " + join(states) + did_you_mean(row.status, states));
+  for (const std::string& name : table.quantities)
+    if (!cells.text(name).empty())
+      row.quantities[name] = cells.quantity(name, counts_steps(quantity_of(plan.experiment, name)));
+  row.last_step = cells.integer<std::int64_t>("last_step", "a step");
+  row.error = cells.text("error");
+  row.seconds = cells.number("seconds");
+  row.steps_per_second = cells.number("steps_per_second");
+  row.instruction_set = cells.text("instruction_set");
+  row.onednn = cells.text("onednn");
+  row.git_revision = cells.text("git_revision");
+  return row;
+}
+
+/// The runs of a plan, each of which a file must have once.
+class ExpectedRuns {
+ public:
+  explicit ExpectedRuns(const Plan& plan) : points_(plan) {
+    for (const PlannedRun& run : plan.runs) missing_.emplace(plan.points[run.point].label, run.seed);
+  }
+
+  void take(const RunRow& row, const Cells& cells) {
+    const ArmPoint* point = points_.find(row.arm, row.axes);
+    if (!point) cells.fail(fmt::format("arm \"{}\" has no such point in the experiment beside it", row.arm));
+    if (missing_.erase({point->label, row.seed}) == 0)
+      cells.fail(
+          fmt::format("seed {} of {} stands twice, or is none of the experiment beside it", row.seed, point->label));
+  }
+
+  void refuse_missing(const std::filesystem::path& file) const {
+    if (missing_.empty()) return;
+    const auto& [label, seed] = *missing_.begin();
+    throw DataError(fmt::format("{}: {} rows are missing, such as that of {} with seed {}", file.string(),
+                                missing_.size(), label, seed));
+  }
+
+ private:
+  Points points_;
+  std::set<std::pair<std::string, std::uint64_t>> missing_;  // label and seed
+};
+
 }  // namespace
 
+bool is_finished(const RunRow& row) {
+  return row.status == name_of(RunState::completed) || row.status == name_of(RunState::diverged);
+}
+
 RunTable collect(const Plan& plan, const std::filesystem::path& directory) {
-  RunTable table{plan.axes, {}, {}, {}};
-  for (const QuantityConfig& quantity : plan.experiment.quantities) table.quantities.push_back(quantity.name);
-  std::vector<RunReport> reports;
+  RunTable table = empty_table(plan);
   // Rows in the order of the file: arm by arm, seeds together.
-  for (std::size_t point = 0; point < plan.points.size(); ++point)
-    for (const PlannedRun& run : plan.runs) {
-      if (run.point != point) continue;
-      const std::filesystem::path folder = directory / "runs" / run.name;
-      reports.push_back(read_report(folder));
-      table.rows.push_back(measured(plan, run, folder, reports.back()));
-    }
-  table.warnings = unlike(reports);
+  std::vector<const PlannedRun*> runs;
+  for (const PlannedRun& run : plan.runs) runs.push_back(&run);
+  std::ranges::stable_sort(runs, {}, &PlannedRun::point);
+  for (const PlannedRun* run : runs) {
+    const std::filesystem::path folder = directory / "runs" / run->name;
+    table.rows.push_back(measured(plan, *run, folder, read_report(folder)));
+  }
   add_best_arms(table, plan);
   return table;
 }
@@ -170,63 +294,50 @@ std::string to_csv(const RunTable& table, const ExperimentConfig& experiment) {
       const bool is_there = found != row.quantities.end();
       values.push_back(is_there ? shown(found->second.value) : "");
       if (counts_steps(quantity_of(experiment, name)))
-        values.emplace_back(is_there && found->second.bound == Bound::at_least ? "at_least" : "");
+        values.emplace_back(is_there && found->second.bound == Bound::at_least ? at_least : "");
     }
-    values.insert(values.end(),
-                  {std::to_string(row.last_step), row.error, shown(row.seconds), shown(row.steps_per_second)});
+    values.insert(values.end(), {std::to_string(row.last_step), row.error, shown(row.seconds),
+                                 shown(row.steps_per_second), row.instruction_set, row.onednn, row.git_revision});
     add_line(values);
   }
   return text;
 }
 
-RunTable read_run_table(const std::filesystem::path& file, const ExperimentConfig& experiment) {
+RunTable read_run_table(const std::filesystem::path& file, const Plan& plan) {
   const CsvTable csv = read_csv(file);
-  RunTable table;
-  for (const ArmConfig& arm : experiment.arms)
-    for (const config::Axes* axes : {&arm.grid, &arm.zip})
-      for (const auto& [path, values] : axes->paths)
-        if (std::find(table.axes.begin(), table.axes.end(), path) == table.axes.end()) table.axes.push_back(path);
-  for (const QuantityConfig& quantity : experiment.quantities) table.quantities.push_back(quantity.name);
-  for (const std::string& column : header_of(table, experiment))
+  RunTable table = empty_table(plan);
+  for (const std::string& column : header_of(table, plan.experiment))
     if (!csv.find(column))
       throw DataError(fmt::format("{}: no column \"{}\", which the experiment beside it needs", file.string(), column));
-  const auto cell = [&](const std::vector<std::string>& row, const std::string& column) -> const std::string& {
-    return row[*csv.find(column)];
-  };
-  const auto number = [&](const std::vector<std::string>& row, const std::string& column) {
-    const auto value = csv_number(cell(row, column));
-    if (!value)
-      throw DataError(fmt::format("{}: column {}: \"{}\" is no number", file.string(), column, cell(row, column)));
-    return *value;
-  };
-  for (const auto& line : csv.rows) {
-    RunRow row;
-    row.arm = cell(line, "arm");
-    for (const std::string& axis : table.axes)
-      if (const std::string& value = cell(line, axis); !value.empty()) row.axes[axis] = value;
-    const std::string& seed = cell(line, "seed");
-    if (const auto end = std::from_chars(seed.data(), seed.data() + seed.size(), row.seed);
-        end.ec != std::errc() || end.ptr != seed.data() + seed.size())
-      throw DataError(fmt::format("{}: column seed: \"{}\" is no seed", file.string(), seed));
-    row.run = cell(line, "run");
-    row.status = cell(line, "status");
-    for (const std::string& name : table.quantities) {
-      if (cell(line, name).empty()) continue;
-      Value value{number(line, name), Bound::exact};
-      if (counts_steps(quantity_of(experiment, name)) && cell(line, name + "_bound") == "at_least")
-        value.bound = Bound::at_least;
-      row.quantities[name] = value;
-    }
-    row.last_step = static_cast<std::int64_t>(number(line, "last_step"));
-    row.error = cell(line, "error");
-    row.seconds = number(line, "seconds");
-    row.steps_per_second = number(line, "steps_per_second");
-    table.rows.push_back(std::move(row));
+  ExpectedRuns expected(plan);
+  for (std::size_t i = 0; i < csv.rows.size(); ++i) {
+    const Cells cells(csv, i, file);
+    if (is_best_of(plan.experiment, cells.text("arm"))) continue;
+    table.rows.push_back(read_row(cells, table, plan));
+    expected.take(table.rows.back(), cells);
   }
+  expected.refuse_missing(file);
+  add_best_arms(table, plan);
   return table;
 }
 
+std::vector<std::string> warnings_of(const RunTable& table) {
+  std::vector<std::string> warnings;
+  const auto compare = [&](const char* what, std::string RunRow::*member) {
+    std::set<std::string> values;
+    for (const RunRow& row : table.rows)
+      if (is_finished(row)) values.insert(row.*member);
+    if (values.size() > 1)
+      warnings.push_back(fmt::format("the runs differ in their {}: {}", what, fmt::join(values, ", ")));
+  };
+  compare("instruction set", &RunRow::instruction_set);
+  compare("oneDNN version", &RunRow::onednn);
+  compare("git revision", &RunRow::git_revision);
+  return warnings;
+}
+
 Evidence evidence_for(const config::CriterionConfig& criterion, const RunTable& table, const Plan& plan) {
+  const Points all_points(plan);
   Evidence evidence{{}, plan.experiment.seeds.list, quantity_of(plan.experiment, criterion.quantity).better};
   for (const std::string& wanted : criterion.arms) {
     const std::string arm = wanted.substr(0, wanted.find('['));
@@ -248,10 +359,9 @@ Evidence evidence_for(const config::CriterionConfig& criterion, const RunTable& 
     }
     for (const RunRow& row : table.rows) {
       if (row.arm != arm) continue;
-      const bool has_points =
-          std::any_of(plan.points.begin(), plan.points.end(), [&](const ArmPoint& point) { return point.arm == arm; });
-      const std::string name = has_points ? label(row, plan) : row.arm;
-      if (has_points && wanted != arm && name != wanted) continue;
+      const ArmPoint* point_of_row = all_points.find(arm, row.axes);  // null: the best of another arm
+      const std::string name = point_of_row ? point_of_row->label : arm;
+      if (wanted != arm && name != wanted) continue;
       Point& point = add(name, 0);
       if (const auto value = row.quantities.find(criterion.quantity); value != row.quantities.end())
         point.values[row.seed] = value->second;
@@ -270,9 +380,11 @@ std::vector<Choice> choices(const RunTable& table, const Plan& plan) {
     if (!arm.best_of) continue;
     Choice choice{arm.name, arm.best_of->arm, "", arm.best_of->quantity, std::numeric_limits<double>::quiet_NaN(), {}};
     const bool higher = quantity_of(plan.experiment, choice.quantity).better == config::Better::higher;
+    const std::map<AxisValues, double> means = means_over_seeds(table, plan, choice.of, choice.quantity);
     for (const ArmPoint& point : plan.points) {
       if (point.arm != choice.of) continue;
-      const double mean = mean_over_seeds(table, plan, point, choice.quantity);
+      const auto of_point = means.find(axes_of(point));
+      const double mean = of_point == means.end() ? std::numeric_limits<double>::quiet_NaN() : of_point->second;
       const std::string at = point.label.substr(point.arm.size());
       choice.candidates.emplace_back(at, mean);
       const bool is_better = higher ? mean > choice.mean : mean < choice.mean;

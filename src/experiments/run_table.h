@@ -1,5 +1,5 @@
 #pragma once
-// runs.csv: one row for each arm, point and seed. Verdicts are computed from it alone.
+// runs.csv: one row for each arm, point and seed. Verdicts are computed from it and experiment.json alone.
 
 #include <filesystem>
 #include <map>
@@ -20,30 +20,40 @@ struct RunRow {
   std::uint64_t seed = 0;
   std::string run;                          // its directory's name
   std::string status;                       // name_of(RunState)
-  std::map<std::string, Value> quantities;  // those that could be measured
+  std::map<std::string, Value> quantities;  // those that could be measured, with the 9 digits of the file
   std::int64_t last_step = 0;
   double seconds = 0;
   double steps_per_second = 0;
-  std::string error;  // of a failed run, or of what could not be measured
+  std::string error;            // of a failed run, or of what could not be measured
+  std::string instruction_set;  // these three of runs that have ended
+  std::string onednn;
+  std::string git_revision;
 };
+
+/// Completed or diverged.
+bool is_finished(const RunRow& row);
 
 struct RunTable {
   std::vector<std::string> axes;        // columns
   std::vector<std::string> quantities;  // columns
   std::vector<RunRow> rows;
-  std::vector<std::string> warnings;  // what of the runs differs beside the arms; not in the file
 };
 
 /// Measures all runs of a plan in DIRECTORY/runs. An arm that is the best of another's points gets its rows once every
-/// run of those points is finished.
+/// run of those points is finished. Throws ConfigError where a quantity does not fit the files of the runs.
 RunTable collect(const Plan& plan, const std::filesystem::path& directory);
 
 /// The table as CSV. Columns: arm, the axes, seed, run, status, each quantity (and QUANTITY_bound, "at_least" where a
-/// level was never reached, for those that count steps), last_step, error, seconds, steps_per_second.
+/// level was never reached, for those that count steps), last_step, error, seconds, steps_per_second, instruction_set,
+/// onednn, git_revision.
 std::string to_csv(const RunTable& table, const config::ExperimentConfig& experiment);
 
-/// Reads it back. Throws DataError where the file does not fit the experiment.
-RunTable read_run_table(const std::filesystem::path& file, const config::ExperimentConfig& experiment);
+/// Reads it back; the choices of best_of are made anew. Throws DataError where the file is damaged or does not hold one
+/// row for each run of the plan.
+RunTable read_run_table(const std::filesystem::path& file, const Plan& plan);
+
+/// What of the runs that ended differs beside the arms, a line each.
+std::vector<std::string> warnings_of(const RunTable& table);
 
 /// What a criterion looks at.
 Evidence evidence_for(const config::CriterionConfig& criterion, const RunTable& table, const Plan& plan);

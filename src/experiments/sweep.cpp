@@ -16,7 +16,10 @@ namespace bnlab::experiments {
 namespace fs = std::filesystem;
 
 bool fits(const std::string& pattern, const std::string& name) {
-  return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
+  // The brackets of a point's label are no sets of characters.
+  std::string escaped;
+  for (const char c : pattern) escaped += c == '[' || c == '\\' ? std::string{'\\', c} : std::string(1, c);
+  return ::fnmatch(escaped.c_str(), name.c_str(), 0) == 0;
 }
 
 std::vector<Standing> standings(const Plan& plan, const fs::path& directory, const std::vector<std::string>& only) {

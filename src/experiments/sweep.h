@@ -22,7 +22,8 @@ struct Standing {
 std::vector<Standing> standings(const Plan& plan, const std::filesystem::path& directory,
                                 const std::vector<std::string>& only);
 
-/// Writes experiment.json and the configs of these runs. Throws RunError.
+/// Writes experiment.json and the configs of these runs. Throws ConfigError where there can be no such directory,
+/// RunError where it can't be written.
 void prepare(const Plan& plan, const std::vector<Standing>& runs, const std::filesystem::path& directory);
 
 /// The tasks that are left: missing and unfinished ones; failed ones with `retry_failed`.

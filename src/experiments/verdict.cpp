@@ -91,16 +91,22 @@ Json choice_json(const Choice& choice) {
           {"candidates", std::move(candidates)}};
 }
 
+/// As the text of a cell of a Markdown table, whatever stands in it.
 std::string in_cell(const std::string& text) {
+  const std::string special = "\\|`*<[";
   std::string escaped;
-  for (const char c : text) escaped += c == '|' ? std::string("\\|") : c == '\n' ? std::string(" ") : std::string(1, c);
+  for (const char c : text) {
+    if (special.find(c) != std::string::npos) escaped += '\\';
+    escaped += c == '\n' || c == '\r' ? ' ' : c;
+  }
   return escaped;
 }
 
 }  // namespace
 
 ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
-  ExperimentVerdict verdict{plan.experiment, Verdict::inconclusive, {}, choices(table, plan), {}, table.warnings, 0, 0};
+  ExperimentVerdict verdict{
+      plan.experiment, Verdict::inconclusive, {}, choices(table, plan), {}, warnings_of(table), 0, 0};
   for (const CriterionConfig& criterion : plan.experiment.criteria)
     verdict.judgements.push_back(judge(criterion, evidence_for(criterion, table, plan)));
   verdict.verdict = combine(verdict.judgements);
@@ -110,8 +116,7 @@ ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
     if (is_copy) continue;
     verdict.completed += row.status == name_of(RunState::completed) ? 1 : 0;
     verdict.diverged += row.status == name_of(RunState::diverged) ? 1 : 0;
-    const bool is_finished = row.status == name_of(RunState::completed) || row.status == name_of(RunState::diverged);
-    if (!is_finished || !row.error.empty())
+    if (!is_finished(row) || !row.error.empty())
       verdict.unfinished.push_back(row.run + ": " + row.status + (row.error.empty() ? "" : ": " + row.error));
   }
   return verdict;
@@ -121,15 +126,14 @@ ExperimentVerdict judge_directory(const fs::path& directory) {
   const fs::path file = directory / "experiment.json";
   if (!fs::exists(file))
     throw ConfigError(fmt::format("{}: holds no sweep: it has no experiment.json", directory.string()));
-  config::ExperimentConfig experiment = config::load_experiment(file);
-  const Plan plan = make_plan(experiment);
+  const Plan plan = make_plan(config::load_experiment(file));
+  const fs::path runs_csv = directory / "runs.csv";
   std::error_code error;
-  const bool has_runs = fs::is_directory(directory / "runs", error);
-  if (has_runs) write_file_atomically(directory / "runs.csv", to_csv(collect(plan, directory), experiment));
+  const bool has_runs = fs::directory_iterator(directory / "runs", error) != fs::directory_iterator();
+  if (has_runs || !fs::exists(runs_csv))
+    write_file_atomically(runs_csv, to_csv(collect(plan, directory), plan.experiment));
   // Always from the file, so that a verdict without run directories can't be another one.
-  RunTable table = read_run_table(directory / "runs.csv", experiment);
-  if (has_runs) table.warnings = collect(plan, directory).warnings;
-  ExperimentVerdict verdict = judge_runs(plan, table);
+  ExperimentVerdict verdict = judge_runs(plan, read_run_table(runs_csv, plan));
   write_file_atomically(directory / "verdict.json", to_json(verdict));
   return verdict;
 }
@@ -185,8 +189,8 @@ std::string markdown_table(const std::vector<ExperimentVerdict>& verdicts) {
       std::string said_of = name_of(judgement.verdict);
       if (!judgement.explanation.empty()) said_of += ": " + judgement.explanation;
       text += fmt::format("| {} | {} | {} | {} {} | {} | {} |\n",
-                          i == 0 ? fmt::format("**{}**: {} **{}**", one.experiment.name, in_cell(one.experiment.claim),
-                                               name_of(one.verdict))
+                          i == 0 ? fmt::format("**{}**: {} **{}**", in_cell(one.experiment.name),
+                                               in_cell(one.experiment.claim), name_of(one.verdict))
                                  : "",
                           i == 0 ? in_cell(one.experiment.source) : "",
                           in_cell(said) + (threshold.empty() ? "" : " (" + threshold + ")"), effect_text(judgement),

@@ -75,7 +75,7 @@ std::optional<std::size_t> CsvTable::find(std::string_view column) const {
 CsvTable parse_csv(std::string_view text, const std::string& source) {
   Records records(text, source);
   auto header = records.next();
-  if (!header) throw DataError(source + ": empty, not even a header");
+  if (!header) throw DataError(source + ": empty or cut off: it has no whole header");
   CsvTable table{std::move(*header), {}};
   while (auto row = records.next()) {
     if (row->size() != table.columns.size())
@@ -95,6 +95,8 @@ std::optional<double> csv_number(std::string_view text) {
   if (text == "nan" || text == "-nan") return std::numeric_limits<double>::quiet_NaN();
   if (text == "inf") return std::numeric_limits<double>::infinity();
   if (text == "-inf") return -std::numeric_limits<double>::infinity();
+  // The library takes more words for numbers.
+  if (text.find_first_not_of("0123456789+-.eE") != std::string_view::npos) return std::nullopt;
   double value = 0;
   const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
   if (result.ec != std::errc() || result.ptr != text.data() + text.size()) return std::nullopt;

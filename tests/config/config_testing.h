@@ -50,10 +50,10 @@ inline std::string config_with_block(const std::string& block) {
   return R"({"dataset": {"name": "mnist"}, "network": {"layers": [)" + block + R"(, {"dense": {"units": 10}}]}})";
 }
 
-using Lines = std::vector<std::string>;
+using ErrorLines = std::vector<std::string>;
 
 /// Expects one line; where `expected` ends in "..." the line may go on otherwise.
-inline void expect_line(const Lines& lines, const std::string& expected, const std::string& what) {
+inline void expect_line(const ErrorLines& lines, const std::string& expected, const std::string& what) {
   ASSERT_EQ(lines.size(), 1u) << what;
   if (expected.ends_with("..."))
     EXPECT_EQ(lines[0].substr(0, expected.size() - 3) + "...", expected) << what;

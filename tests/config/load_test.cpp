@@ -45,10 +45,10 @@ TEST(Parse, TakesDefaultsFromTheStructs) {
 }
 
 TEST(Parse, WantsDatasetAndNetwork) {
-  EXPECT_EQ(problems_of("{}"), (Lines{"c.json:1: dataset: is required", "c.json:1: network: is required"}));
+  EXPECT_EQ(problems_of("{}"), (ErrorLines{"c.json:1: dataset: is required", "c.json:1: network: is required"}));
   EXPECT_EQ(problems_of("{\"dataset\": {},\n\"network\": {}}"),
-            (Lines{"c.json:1: dataset.name: is required", "c.json:2: network: needs a name or layers"}));
-  EXPECT_EQ(problems_of("[1]"), Lines{"c.json:1: must be an object, got [1]"});
+            (ErrorLines{"c.json:1: dataset.name: is required", "c.json:2: network: needs a name or layers"}));
+  EXPECT_EQ(problems_of("[1]"), ErrorLines{"c.json:1: must be an object, got [1]"});
 }
 
 struct Wrong {
@@ -140,11 +140,11 @@ TEST(Parse, NamesPathValueAndRule) {
 TEST(Parse, ChecksTheDataset) {
   const std::string network = R"(, "network": {"layers": [{"dense": {"units": 10}}]}})";
   EXPECT_EQ(problems_of(R"({"dataset": {"name": ""})" + network),
-            Lines{R"(c.json:1: dataset.name: must not be empty, got "")"});
+            ErrorLines{R"(c.json:1: dataset.name: must not be empty, got "")"});
   EXPECT_EQ(problems_of(R"({"dataset": {"name": "mnist", "validation": -1})" + network),
-            Lines{"c.json:1: dataset.validation: must be at least 0, got -1"});
+            ErrorLines{"c.json:1: dataset.validation: must be at least 0, got -1"});
   EXPECT_EQ(problems_of(R"({"dataset": {"name": "mnist", "limit": 100, "validation": 100})" + network),
-            Lines{"c.json:1: dataset.validation: must be below limit, got 100"});
+            ErrorLines{"c.json:1: dataset.validation: must be below limit, got 100"});
 }
 
 TEST(Parse, ChecksBlocksAtAnyDepth) {
@@ -193,13 +193,13 @@ std::string repeated(int levels, int count) {
 }
 
 TEST(Parse, BoundsTheSizeOfANetwork) {
-  EXPECT_EQ(problems_of(config_with_block(repeated(64, 1))), Lines{});
+  EXPECT_EQ(problems_of(config_with_block(repeated(64, 1))), ErrorLines{});
   EXPECT_TRUE(any_contains(problems_of(config_with_block(repeated(65, 1))), "nested deeper than 64 blocks"));
   EXPECT_TRUE(any_contains(problems_of(config_with_block(repeated(100, 1))), "nested deeper than 256 levels"));
-  const Lines many{"c.json:1: network.layers: more than 20000 blocks once every repeat is written out"};
+  const ErrorLines many{"c.json:1: network.layers: more than 20000 blocks once every repeat is written out"};
   EXPECT_EQ(problems_of(config_with_block(repeated(64, 10000))), many);
   EXPECT_EQ(problems_of(config_with_block(repeated(2, 142))), many);
-  EXPECT_EQ(problems_of(config_with_block(repeated(2, 141))), Lines{});
+  EXPECT_EQ(problems_of(config_with_block(repeated(2, 141))), ErrorLines{});
 }
 
 TEST(Parse, ReportsAllInTheOrderOfTheFile) {
@@ -211,7 +211,7 @@ TEST(Parse, ReportsAllInTheOrderOfTheFile) {
   "network": {"layers": [{"dense": {"units": 1.5}}, {"dense": {}}]},
   "dataset": {"scaling": 3}
 })";
-  const Lines lines = problems_of(text);
+  const ErrorLines lines = problems_of(text);
   ASSERT_EQ(lines.size(), 9u);
   const std::vector<std::string> starts{"c.json:2: training.steps:",
                                         "c.json:2: training.batch_size:",
@@ -228,7 +228,7 @@ TEST(Parse, ReportsAllInTheOrderOfTheFile) {
 TEST(Parse, CutsALongListOfProblems) {
   std::string more;
   for (int i = 0; i < 1000; ++i) more += ", \"key" + std::to_string(i) + "\": 1";
-  const Lines lines = problems_of(config_with(more));
+  const ErrorLines lines = problems_of(config_with(more));
   ASSERT_EQ(lines.size(), 51u);
   EXPECT_EQ(lines.back(), "... and 950 more");
 }
@@ -246,19 +246,19 @@ TEST(Parse, TakesLargeSeedsAndWholeReals) {
 
 TEST(Parse, NormalizationFieldsStayWithTypeNone) {
   EXPECT_EQ(problems_of(config_with(R"(, "normalization": {"type": "none", "epsilon": 1e-3, "mask": "last"})")),
-            Lines{});
+            ErrorLines{});
 }
 
 TEST_F(LoadFiles, FilesThatCannotBeRead) {
-  EXPECT_EQ(error_lines([&] { load(folder_ / "none.json", {}); }), Lines{prefix("none.json") + " no such file"});
-  EXPECT_EQ(error_lines([&] { load(folder_, {}); }), Lines{folder_.string() + ": is a folder, not a file"});
+  EXPECT_EQ(error_lines([&] { load(folder_ / "none.json", {}); }), ErrorLines{prefix("none.json") + " no such file"});
+  EXPECT_EQ(error_lines([&] { load(folder_, {}); }), ErrorLines{folder_.string() + ": is a folder, not a file"});
   EXPECT_EQ(error_lines([&] { load(write("empty.json", ""), {}); }),
-            Lines{prefix("empty.json") + "1:1: the text is empty"});
+            ErrorLines{prefix("empty.json") + "1:1: the text is empty"});
   EXPECT_TRUE(
       any_contains(error_lines([&] { load(write("bad.json", "{\n\"a\" 1}"), {}); }), prefix("bad.json") + "2:"));
   fs::resize_file(write("large.json", "{}"), 100 << 20);
   EXPECT_EQ(error_lines([&] { load(folder_ / "large.json", {}); }),
-            Lines{prefix("large.json") + " larger than 16 MB, so hardly a config"});
+            ErrorLines{prefix("large.json") + " larger than 16 MB, so hardly a config"});
 }
 
 TEST_F(LoadFiles, NetworkByName) {
@@ -285,7 +285,7 @@ TEST_F(LoadFiles, NetworkThatIsNotThere) {
   for (const std::string name : {"../tiny", "a/b", "..", "networks\\\\tiny"}) {
     const std::string text = R"({"dataset": {"name": "mnist"}, "network": {"name": ")" + name + "\"}}";
     EXPECT_EQ(error_lines([&] { load(write("run.json", text), {}); }),
-              Lines{prefix("run.json") + "1: network.name: must be a plain file name, without / and .., got \"" + name +
+              ErrorLines{prefix("run.json") + "1: network.name: must be a plain file name, without / and .., got \"" + name +
                     "\""});
   }
 }
@@ -293,17 +293,17 @@ TEST_F(LoadFiles, NetworkThatIsNotThere) {
 TEST_F(LoadFiles, ProblemsOfANetworkFileNameThatFile) {
   write("networks/tiny.json", "{\"name\": \"huge\",\n\"layer\": 1,\n\"layers\": [{\"dense\": {}}]}");
   const fs::path run = write("run.json", "{\"network\": {\"name\": \"tiny\"},\n\"dataset\": {}}");
-  const Lines in_network{prefix("networks/tiny.json") + "1: name: must be the file's name, \"tiny\", got \"huge\"",
+  const ErrorLines in_network{prefix("networks/tiny.json") + "1: name: must be the file's name, \"tiny\", got \"huge\"",
                          prefix("networks/tiny.json") + "2: layer: unknown key; did you mean \"layers\"?",
                          prefix("networks/tiny.json") + "3: layers.0.dense.units: is required"};
   EXPECT_EQ(error_lines([&] { load_network(folder_ / "networks/tiny.json"); }), in_network);
-  Lines all{prefix("run.json") + "2: dataset.name: is required"};
+  ErrorLines all{prefix("run.json") + "2: dataset.name: is required"};
   all.insert(all.end(), in_network.begin(), in_network.end());
   EXPECT_EQ(error_lines([&] { load(run, {}); }), all);
 
   write("networks/tiny.json", "{}");
   EXPECT_EQ(error_lines([&] { load_network(folder_ / "networks/tiny.json"); }),
-            Lines{prefix("networks/tiny.json") + "1: layers: is required"});
+            ErrorLines{prefix("networks/tiny.json") + "1: layers: is required"});
   EXPECT_TRUE(
       any_contains(error_lines([&] { load(run, {}); }), prefix("networks/tiny.json") + "1: layers: is required"));
 }

@@ -57,9 +57,9 @@ TEST(Overrides, ANewChoiceDropsWhatTheFileSaidForTheOldOne) {
   EXPECT_EQ(with(epochs, {"training.epochs=null", "training.steps=7"}).training.steps, 7);
   // Said at once, the two contradict each other.
   EXPECT_EQ(problems_of(by_name, {"initialization.scheme=he", "initialization.std=1"}),
-            Lines{"--set initialization.std=1: initialization.std: only for scheme gaussian, got scheme he"});
+            ErrorLines{"--set initialization.std=1: initialization.std: only for scheme gaussian, got scheme he"});
   EXPECT_EQ(problems_of(by_name, {"training.steps=5", "training.epochs=1"}),
-            Lines{"--set training.steps=5: training.steps: not together with training.epochs"});
+            ErrorLines{"--set training.steps=5: training.steps: not together with training.epochs"});
 }
 
 TEST(Overrides, ProblemsNameTheOverride) {
@@ -98,7 +98,7 @@ TEST(Overrides, HostileTexts) {
   EXPECT_TRUE(any_contains(problems_of(by_name, {"probes=" + std::string(100'000, '[')}), "nested deeper"));
   std::string deep = "a";
   for (int i = 0; i < 100'000; ++i) deep += ".a";
-  const Lines lines = problems_of(by_name, {deep + "=1"});
+  const ErrorLines lines = problems_of(by_name, {deep + "=1"});
   ASSERT_EQ(lines.size(), 1u);
   EXPECT_LT(lines[0].size(), 200u);
 }

@@ -299,7 +299,7 @@ TEST(Damaged, AWrongTypeIsNamedWithItsPath) {
       const bool nested = value.is(Json::Kind::object) || value.is(Json::Kind::list);
       // A mask and an extent may be several kinds of value, but never this one.
       value = nested ? Json(true) : Json::object();
-      const Lines lines = problems_of(format_json(root));
+      const ErrorLines lines = problems_of(format_json(root));
       EXPECT_TRUE(any_contains(lines, ": " + path + ": ")) << path << " in " << text;
     });
   }
@@ -311,7 +311,7 @@ TEST(Damaged, AMisspeltKeyIsNamedWithItsPath) {
     for_each_key(root, "", [&](std::string& key, const std::string& path) {
       const std::string saved = key;
       key += "z";
-      const Lines lines = problems_of(format_json(root));
+      const ErrorLines lines = problems_of(format_json(root));
       EXPECT_TRUE(any_contains(lines, ": " + path + "z: unknown ")) << path;
       EXPECT_TRUE(any_contains(lines, "did you mean \"" + saved + "\"?")) << path;
       key = saved;

@@ -1,0 +1,378 @@
+#include "experiments/quantities.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "experiments/experiment_testing.h"
+#include "util/errors.h"
+
+namespace bnlab::experiments {
+namespace {
+
+using config::OverRows;
+using config::OverTime;
+using config::QuantityConfig;
+using config::SeriesConfig;
+
+constexpr double inf = std::numeric_limits<double>::infinity();
+
+/// A run's directory with one file.
+class Directory {
+ public:
+  explicit Directory(const std::string& text, const std::string& file = "p.csv") : file_(file) {
+    test::write_text(folder_ / file, text);
+  }
+
+  Value measure(QuantityConfig quantity, RunState state = RunState::completed, std::int64_t steps = 100) const {
+    quantity.name = std::string("q");
+    quantity.file = file_;
+    return experiments::measure(quantity, folder_.path(), state, steps);
+  }
+  double value(const QuantityConfig& quantity, RunState state = RunState::completed) const {
+    const Value value = measure(quantity, state);
+    EXPECT_EQ(value.bound, Bound::exact);
+    return value.value;
+  }
+  template <class Error>
+  std::string error(const QuantityConfig& quantity) const {
+    const std::string text = test::error_text<Error>([&] { measure(quantity); });
+    const std::string path = (folder_ / file_).string();
+    const auto at = text.find(path);
+    return at == std::string::npos ? text : text.substr(0, at) + file_ + text.substr(at + path.size());
+  }
+
+ private:
+  std::string file_;
+  test::TemporaryFolder folder_;
+};
+
+QuantityConfig over_time(OverTime reduction, const std::string& column = "y") {
+  QuantityConfig quantity;
+  quantity.series.column = column;
+  quantity.series.over_time = reduction;
+  return quantity;
+}
+
+QuantityConfig over_rows(OverRows reduction) {
+  QuantityConfig quantity = over_time(OverTime::final);
+  quantity.over_rows = reduction;
+  return quantity;
+}
+
+QuantityConfig last_of(OverTime reduction, std::int64_t count) {
+  QuantityConfig quantity = over_time(reduction);
+  quantity.series.last = count;
+  return quantity;
+}
+
+QuantityConfig where(QuantityConfig quantity, const std::string& column, const std::vector<std::string>& values) {
+  quantity.where.columns.emplace_back(column, values);
+  return quantity;
+}
+
+QuantityConfig steps_to(double level, config::Better better = config::Better::higher) {
+  QuantityConfig quantity = over_time(OverTime::steps_to);
+  quantity.series.level = level;
+  quantity.better = better;
+  return quantity;
+}
+
+//                           step   0     10   20   50   100
+const char* const series = "step,y,z\n0,5,1\n10,2,1\n20,8,2\n50,4,3\n100,1,3\n";
+
+TEST(OverTimeOf, EachReduction) {
+  const Directory run(series);
+  EXPECT_EQ(run.value(over_time(OverTime::final)), 1);
+  EXPECT_EQ(run.value(over_time(OverTime::best)), 8);
+  QuantityConfig lower = over_time(OverTime::best);
+  lower.better = config::Better::lower;
+  EXPECT_EQ(run.value(lower), 1);
+  EXPECT_EQ(run.value(over_time(OverTime::mean)), 4);
+  EXPECT_EQ(run.value(over_time(OverTime::median)), 4);
+  EXPECT_EQ(run.value(over_time(OverTime::range)), 7);
+  // Trapezoids: 10 * 3.5 + 10 * 5 + 30 * 6 + 50 * 2.5.
+  EXPECT_EQ(run.value(over_time(OverTime::area)), 390);
+  QuantityConfig at = over_time(OverTime::at);
+  at.series.step = 20;
+  EXPECT_EQ(run.value(at), 8);
+  at.series.step = 30;
+  EXPECT_TRUE(std::isnan(run.value(at)));
+  at.series.step = 0;
+  EXPECT_EQ(run.value(at), 5);
+}
+
+TEST(OverTimeOf, TheLastRows) {
+  const Directory run(series);
+  EXPECT_EQ(run.value(last_of(OverTime::mean, 1)), 1);
+  EXPECT_EQ(run.value(last_of(OverTime::mean, 2)), 2.5);
+  EXPECT_EQ(run.value(last_of(OverTime::median, 2)), 2.5);
+  EXPECT_EQ(run.value(last_of(OverTime::median, 4)), 3);  // of 2 8 4 1
+  EXPECT_EQ(run.value(last_of(OverTime::median, 3)), 4);
+  EXPECT_EQ(run.value(last_of(OverTime::mean, 5)), 4);
+  EXPECT_EQ(run.value(last_of(OverTime::mean, 1000)), 4);
+}
+
+TEST(OverTimeOf, FromAStepOn) {
+  const Directory run(series);
+  const auto from = [](OverTime reduction, std::int64_t step) {
+    QuantityConfig quantity = over_time(reduction);
+    quantity.series.from_step = step;
+    return quantity;
+  };
+  EXPECT_EQ(run.value(from(OverTime::range, 20)), 7);
+  EXPECT_EQ(run.value(from(OverTime::range, 21)), 3);
+  EXPECT_EQ(run.value(from(OverTime::mean, 50)), 2.5);
+  EXPECT_EQ(run.value(from(OverTime::area, 50)), 125);
+  EXPECT_TRUE(std::isnan(run.value(from(OverTime::area, 100))));  // no area under one row
+  EXPECT_EQ(run.value(from(OverTime::final, 100)), 1);
+  for (const OverTime reduction : {OverTime::final, OverTime::best, OverTime::mean, OverTime::median, OverTime::range})
+    EXPECT_TRUE(std::isnan(run.value(from(reduction, 101))));
+  QuantityConfig late = steps_to(4);
+  late.series.from_step = 21;
+  EXPECT_EQ(run.value(late), 50);
+}
+
+TEST(OverTimeOf, AnotherColumnTakenAway) {
+  const Directory run(series);
+  const auto minus = [](OverTime reduction) {
+    QuantityConfig quantity = over_time(reduction);
+    quantity.series.minus = "z";
+    return quantity;
+  };
+  EXPECT_EQ(run.value(minus(OverTime::final)), -2);
+  EXPECT_EQ(run.value(minus(OverTime::best)), 6);
+  EXPECT_EQ(run.value(minus(OverTime::mean)), 2);  // 4 1 6 1 -2
+  EXPECT_EQ(run.value(minus(OverTime::range)), 8);
+}
+
+TEST(OverTimeOf, DividedByAnotherSeries) {
+  const Directory run(series);
+  QuantityConfig quantity = over_time(OverTime::range);
+  quantity.divided_by = SeriesConfig{};
+  quantity.divided_by->column = "z";
+  quantity.divided_by->over_time = OverTime::mean;
+  EXPECT_EQ(run.value(quantity), 3.5);  // 7 / 2
+  quantity.divided_by->minus = "y";
+  EXPECT_EQ(run.value(quantity), -3.5);
+  quantity.divided_by->minus = "z";
+  EXPECT_EQ(run.value(quantity), inf);
+}
+
+// ---- levels ---------------------------------------------------------------------------------------------------------
+
+TEST(StepsTo, TheFirstRowAtTheLevel) {
+  const Directory run(series);
+  EXPECT_EQ(run.value(steps_to(5)), 0);
+  EXPECT_EQ(run.value(steps_to(6)), 20);
+  EXPECT_EQ(run.value(steps_to(8)), 20);
+  EXPECT_EQ(run.value(steps_to(2, config::Better::lower)), 10);
+  EXPECT_EQ(run.value(steps_to(1.5, config::Better::lower)), 100);
+}
+
+TEST(StepsTo, ALevelNeverReachedNeedsMoreThanTheSteps) {
+  const Directory run(series);
+  for (const RunState state : {RunState::completed, RunState::diverged}) {
+    const Value higher = run.measure(steps_to(8.5), state, 777);
+    EXPECT_EQ(higher.value, 777);
+    EXPECT_EQ(higher.bound, Bound::at_least);
+    const Value lower = run.measure(steps_to(0.5, config::Better::lower), state, 777);
+    EXPECT_EQ(lower.value, 777);
+    EXPECT_EQ(lower.bound, Bound::at_least);
+    // Reached before the end is reached.
+    EXPECT_EQ(run.measure(steps_to(8), state, 777).bound, Bound::exact);
+  }
+}
+
+TEST(StepsTo, NanIsNoLevelAndInfinityIs) {
+  const Directory run("step,y\n0,nan\n10,-nan\n20,3\n30,inf\n");
+  EXPECT_EQ(run.value(steps_to(2)), 20);
+  EXPECT_EQ(run.value(steps_to(4)), 30);
+}
+
+TEST(StepsTo, GroupsTogether) {
+  const Directory run("step,layer,y\n10,a,1\n10,b,0\n20,a,1\n20,b,0\n30,a,1\n30,b,1\n");
+  EXPECT_EQ(run.value(steps_to(1)), 20);  // mean of 10 and 30
+  QuantityConfig never = steps_to(1);
+  never.where.columns.emplace_back("step", std::vector<std::string>{"10", "20"});
+  const Value value = run.measure(never);
+  EXPECT_EQ(value.value, 55);  // mean of 10 and at least 100
+  EXPECT_EQ(value.bound, Bound::at_least);
+}
+
+TEST(FirstNonFinite, TheStepOrABound) {
+  EXPECT_EQ(Directory("step,y\n1,3\n2,inf\n3,nan\n").value(over_time(OverTime::first_non_finite)), 2);
+  EXPECT_EQ(Directory("step,y\n1,3\n7,nan\n").value(over_time(OverTime::first_non_finite), RunState::diverged), 7);
+  const Value never = Directory(series).measure(over_time(OverTime::first_non_finite));
+  EXPECT_EQ(never.value, 100);
+  EXPECT_EQ(never.bound, Bound::at_least);
+}
+
+// ---- groups ---------------------------------------------------------------------------------------------------------
+
+const char* const layers =
+    "step,layer,unit,y\n"
+    "0,b,all,9\n0,a,all,9\n0,a,0,9\n"
+    "5,b,all,1\n5,a,all,4\n5,a,0,16\n";
+
+TEST(OverRowsOf, EachReduction) {
+  const Directory run(layers);
+  EXPECT_EQ(run.value(over_rows(OverRows::mean)), 7);
+  EXPECT_EQ(run.value(over_rows(OverRows::median)), 4);
+  EXPECT_EQ(run.value(over_rows(OverRows::minimum)), 1);
+  EXPECT_EQ(run.value(over_rows(OverRows::maximum)), 16);
+  EXPECT_EQ(run.value(over_rows(OverRows::sum)), 21);
+  // ln 1, ln 4, ln 16 over 0, 1, 2, in the file's order.
+  EXPECT_NEAR(run.value(over_rows(OverRows::log_slope)), std::log(4.0), 1e-15);
+}
+
+TEST(OverRowsOf, ALogSlopeNeedsTwoPositiveValues) {
+  EXPECT_TRUE(std::isnan(Directory("step,layer,y\n1,a,3\n").value(over_rows(OverRows::log_slope))));
+  EXPECT_TRUE(std::isnan(Directory("step,layer,y\n1,a,3\n1,b,0\n").value(over_rows(OverRows::log_slope))));
+  EXPECT_TRUE(std::isnan(Directory("step,layer,y\n1,a,3\n1,b,nan\n").value(over_rows(OverRows::log_slope))));
+  // 1, 2, 4, 16: the slope of ln 2 * (0, 1, 2, 4) over 0, 1, 2, 3 is 1.3 ln 2.
+  EXPECT_NEAR(Directory("step,layer,y\n1,a,1\n1,b,2\n1,c,4\n1,d,16\n").value(over_rows(OverRows::log_slope)),
+              1.3 * std::log(2.0), 1e-15);
+}
+
+TEST(OverRowsOf, EachGroupIsDividedByItsOwn) {
+  const Directory run("step,layer,y,z\n1,a,6,2\n1,b,5,10\n");
+  QuantityConfig quantity = over_rows(OverRows::sum);
+  quantity.divided_by = SeriesConfig{};
+  quantity.divided_by->column = "z";
+  EXPECT_EQ(run.value(quantity), 3.5);
+}
+
+TEST(OverRowsOf, ColumnsThatTellGroupsApart) {
+  for (const char* column : {"split", "statistics", "layer", "tensor", "unit", "parameter"})
+    EXPECT_EQ(Directory("step," + std::string(column) + ",y\n1,a,1\n1,b,2\n2,a,3\n").value(over_rows(OverRows::sum)), 5)
+        << column;
+  EXPECT_EQ(Directory("step,epoch,y\n1,a,1\n1,b,2\n2,a,3\n").value(over_rows(OverRows::sum)), 3);
+}
+
+TEST(Where, OneOrSeveralValues) {
+  const Directory run(layers);
+  EXPECT_EQ(run.value(where(over_rows(OverRows::sum), "layer", {"a"})), 20);
+  EXPECT_EQ(run.value(where(where(over_rows(OverRows::sum), "layer", {"a", "b"}), "unit", {"all"})), 5);
+  EXPECT_EQ(run.value(where(over_rows(OverRows::sum), "unit", {"0", "7"})), 16);
+  EXPECT_EQ(run.value(where(over_rows(OverRows::sum), "step", {"0"})), 27);
+}
+
+TEST(Where, NoRowOfARunThatCompletedIsNamed) {
+  const Directory run(layers);
+  EXPECT_EQ(run.error<DataError>(where(over_rows(OverRows::sum), "layer", {"bb", "c"})),
+            R"(p.csv: quantity q: column layer is never "bb, c"; did you mean "b"?)");
+  EXPECT_EQ(run.error<DataError>(where(where(over_rows(OverRows::sum), "layer", {"b"}), "unit", {"0"})),
+            "p.csv: quantity q: no row has all the values of where");
+  EXPECT_EQ(Directory("step,y\n").error<DataError>(over_rows(OverRows::sum)), "p.csv: quantity q: it has no rows");
+}
+
+TEST(Where, EvalLeavesOneSplitAndOneKindOfStatistics) {
+  const std::string eval =
+      "step,epoch,split,statistics,y\n0,0,test,running,1\n0,0,validation,running,2\n0,0,test,batch,3\n";
+  const Directory run(eval, "eval.csv");
+  test::expect_contains(
+      run.error<ConfigError>(over_time(OverTime::final)),
+      "quantity q: where must leave one split and one kind of statistics of eval.csv; eval.csv has 3");
+  test::expect_contains(run.error<ConfigError>(where(over_time(OverTime::final), "split", {"test"})), "has 2");
+  EXPECT_EQ(run.value(where(over_time(OverTime::final), "split", {"validation"})), 2);
+  EXPECT_EQ(run.value(where(where(over_time(OverTime::final), "split", {"test"}), "statistics", {"batch"})), 3);
+}
+
+// ---- not finite, diverged, damaged ----------------------------------------------------------------------------------
+
+TEST(NonFinite, IsWhatItIs) {
+  const Directory with_nan("step,y\n0,3\n10,nan\n20,1\n");
+  EXPECT_EQ(with_nan.value(over_time(OverTime::final)), 1);
+  EXPECT_EQ(with_nan.value(over_time(OverTime::best)), 3);
+  for (const OverTime reduction : {OverTime::mean, OverTime::median, OverTime::range, OverTime::area})
+    EXPECT_TRUE(std::isnan(with_nan.value(over_time(reduction))));
+  EXPECT_EQ(with_nan.value(last_of(OverTime::mean, 1)), 1);
+  const Directory with_infinity("step,y\n0,3\n10,inf\n20,1\n");
+  EXPECT_EQ(with_infinity.value(over_time(OverTime::best)), inf);
+  EXPECT_EQ(with_infinity.value(over_time(OverTime::median)), 3);
+  for (const OverTime reduction : {OverTime::mean, OverTime::range, OverTime::area})
+    EXPECT_EQ(with_infinity.value(over_time(reduction)), inf);
+  for (const OverRows reduction :
+       {OverRows::mean, OverRows::median, OverRows::minimum, OverRows::maximum, OverRows::sum})
+    EXPECT_TRUE(std::isnan(Directory("step,layer,y\n1,a,nan\n1,b,2\n1,c,3\n").value(over_rows(reduction))));
+}
+
+TEST(Diverged, TheLastRowOfAnotherFileThanTrainIsNotTheEnd) {
+  for (const char* file : {"eval.csv", "p.csv"}) {
+    const Directory run(series, file);
+    for (const OverTime reduction :
+         {OverTime::final, OverTime::mean, OverTime::median, OverTime::range, OverTime::area})
+      EXPECT_TRUE(std::isnan(run.value(over_time(reduction), RunState::diverged))) << file;
+    EXPECT_EQ(run.value(over_time(OverTime::best), RunState::diverged), 8);
+    QuantityConfig at = over_time(OverTime::at);
+    at.series.step = 20;
+    EXPECT_EQ(run.value(at, RunState::diverged), 8);
+    at.series.step = 1000;
+    EXPECT_TRUE(std::isnan(run.value(at, RunState::diverged)));
+    QuantityConfig divided = over_time(OverTime::best);
+    divided.divided_by = SeriesConfig{};
+    divided.divided_by->column = "z";
+    EXPECT_TRUE(std::isnan(run.value(divided, RunState::diverged)));
+  }
+  const Directory train("step,y\n1,3\n2,inf\n", "train.csv");
+  EXPECT_EQ(train.value(over_time(OverTime::final), RunState::diverged), inf);
+  EXPECT_EQ(train.value(over_time(OverTime::mean), RunState::diverged), inf);
+}
+
+TEST(Diverged, AValueOfItsOwn) {
+  const Directory run(series, "eval.csv");
+  for (const OverTime reduction : {OverTime::final, OverTime::best, OverTime::mean, OverTime::area}) {
+    QuantityConfig quantity = over_time(reduction);
+    quantity.when_diverged = 0.1;
+    EXPECT_EQ(run.value(quantity, RunState::diverged), 0.1);
+    EXPECT_NE(run.value(quantity, RunState::completed), 0.1);
+  }
+  // Whatever became of its file.
+  QuantityConfig quantity = over_time(OverTime::final);
+  quantity.file = "none.csv";
+  quantity.when_diverged = 0.1;
+  EXPECT_EQ(measure(quantity, "/nowhere", RunState::diverged, 100).value, 0.1);
+}
+
+TEST(Diverged, BeforeItsFirstRow) {
+  const Directory run("step,split,y\n", "eval.csv");
+  EXPECT_TRUE(std::isnan(run.value(over_time(OverTime::final), RunState::diverged)));
+  EXPECT_TRUE(std::isnan(run.value(over_time(OverTime::best), RunState::diverged)));
+  const Value steps = run.measure(where(steps_to(1), "split", {"test"}), RunState::diverged, 500);
+  EXPECT_EQ(steps.value, 500);
+  EXPECT_EQ(steps.bound, Bound::at_least);
+}
+
+TEST(Damage, IsNamed) {
+  EXPECT_EQ(Directory(series).error<ConfigError>(over_time(OverTime::final, "yy")),
+            R"(quantity q: p.csv has no column "yy"; did you mean "y"?)");
+  EXPECT_EQ(Directory(series).error<ConfigError>(where(over_time(OverTime::final), "leyer", {"a"})),
+            R"(quantity q: p.csv has no column "leyer")");
+  QuantityConfig minus = over_time(OverTime::final);
+  minus.series.minus = "w";
+  test::expect_contains(Directory(series).error<ConfigError>(minus), R"(has no column "w")");
+  test::expect_contains(Directory("y\n1\n").error<ConfigError>(over_time(OverTime::final)), R"(has no column "step")");
+  EXPECT_EQ(Directory("step,y\n1,abc\n").error<DataError>(over_time(OverTime::final)),
+            R"(p.csv: column y: "abc" is no number)");
+  for (const std::string step : {"nan", "inf", "-1", "1e300"})
+    EXPECT_EQ(Directory("step,y\n" + step + ",1\n").error<DataError>(over_time(OverTime::final)),
+              "p.csv: column step: \"" + step + "\" is no step");
+  test::expect_contains(Directory("").error<DataError>(over_time(OverTime::final)), "p.csv: empty");
+  test::expect_contains(Directory("step,y\n1,2,3\n").error<DataError>(over_time(OverTime::final)), "p.csv:2: 3 values");
+  QuantityConfig missing = over_time(OverTime::final);
+  missing.file = "none.csv";
+  test::expect_contains(test::error_text<DataError>([&] { measure(missing, "/nowhere", RunState::completed, 1); }),
+                        "/nowhere/none.csv");
+}
+
+TEST(Damage, ALastLineThatIsNotWholeDoesNotCount) {
+  EXPECT_EQ(Directory("step,y\n1,2\n2,4\n3,4").value(over_time(OverTime::final)), 4);
+  EXPECT_EQ(Directory("step,y\n1,2\n2,4\n3").value(over_time(OverTime::mean)), 3);
+}
+
+}  // namespace
+}  // namespace bnlab::experiments

@@ -1,0 +1,341 @@
+#include "experiments/verdict.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "config/experiment.h"
+#include "experiments/experiment_testing.h"
+#include "util/errors.h"
+
+namespace bnlab::experiments {
+namespace {
+
+namespace fs = std::filesystem;
+using test::ExperimentText;
+using test::FakeRun;
+using test::read_text;
+using test::write_text;
+using Json = nlohmann::ordered_json;
+
+/// batch over none: 0.2 to 0.3 higher; a grid, and its best.
+ExperimentText experiment() {
+  ExperimentText text;
+  text.arms = R"([{"name": "none", "set": {"normalization.type": "none"}}, {"name": "batch"},
+      {"name": "g", "grid": {"optimizer.learning_rate": [0.5, 2]}},
+      {"name": "best", "best_of": {"arm": "g", "quantity": "loss"}}])";
+  text.seeds = "3";
+  text.criteria = R"([{"name": "higher", "meaning": "ends higher", "type": "difference", "quantity": "accuracy",
+        "arms": ["batch", "none"], "at_least": 0.05, "at_most": 1, "source": "ours"},
+      {"name": "alike", "type": "equality", "quantity": "accuracy", "arms": ["best", "batch"], "within": 0.5, "source": "ours"},
+      {"name": "slower", "type": "ratio", "quantity": "steps", "arms": ["none", "batch"]}])";
+  return text;
+}
+
+FakeRun run_of(const ArmPoint& point, std::uint64_t seed) {
+  FakeRun run;
+  const double noise = static_cast<double>(seed * seed) / 100;
+  if (point.arm == "none")
+    run.accuracies = {0.1, 0.2, 0.4 + noise};
+  else
+    run.accuracies = {0.1, 0.55, 0.65 + noise / 2};
+  run.losses.back() = point.label == "g[learning_rate=2]" ? 1 : 2;
+  return run;
+}
+
+/// A sweep's directory.
+class Sweep {
+ public:
+  explicit Sweep(const ExperimentText& text = experiment()) : plan_(test::plan_of(text)) {
+    write_text(folder_ / "experiment.json", config::to_json(plan_.experiment));
+    for (const PlannedRun& run : plan_.runs) write(run, run_of(plan_.points[run.point], run.seed));
+  }
+
+  /// The run of a point and seed; the same directory may be another's too.
+  const PlannedRun& run(const std::string& label, std::uint64_t seed) const {
+    return *std::find_if(plan_.runs.begin(), plan_.runs.end(), [&](const PlannedRun& one) {
+      return plan_.points[one.point].label == label && one.seed == seed;
+    });
+  }
+  fs::path folder(const PlannedRun& run) const { return folder_.path() / "runs" / run.name; }
+  void write(const PlannedRun& run, const FakeRun& fake) const { test::write_run(folder(run), fake); }
+
+  ExperimentVerdict judge() const { return judge_directory(folder_.path()); }
+  Json json() const { return Json::parse(read_text(folder_ / "verdict.json")); }
+  fs::path operator/(const char* name) const { return folder_ / name; }
+  const Plan& plan() const { return plan_; }
+
+ private:
+  test::TemporaryFolder folder_;
+  Plan plan_;
+};
+
+std::vector<std::string> keys_of(const Json& json) {
+  std::vector<std::string> keys;
+  for (const auto& member : json.items()) keys.push_back(member.key());
+  return keys;
+}
+
+TEST(VerdictOfASweep, TheNumbersAreThoseOfTheRuns) {
+  const Sweep sweep;
+  const ExperimentVerdict verdict = sweep.judge();
+  ASSERT_EQ(verdict.judgements.size(), 3u);
+  // Differences of seeds 1, 2, 3: 0.245, 0.23, 0.205. Their mean, and t(2, 97.5 %) = 4.302652730.
+  const double mean = 0.68 / 3;
+  const double squares = std::pow(0.245 - mean, 2) + std::pow(0.23 - mean, 2) + std::pow(0.205 - mean, 2);
+  const double half = 4.302652730 * std::sqrt(squares / 2 / 3);
+  EXPECT_NEAR(verdict.judgements[0].effect, mean, 1e-9);
+  EXPECT_NEAR(verdict.judgements[0].interval->low, mean - half, 1e-8);
+  EXPECT_NEAR(verdict.judgements[0].interval->high, mean + half, 1e-8);
+  EXPECT_EQ(verdict.judgements[0].verdict, Verdict::reproduced);
+  EXPECT_EQ(verdict.judgements[1].verdict, Verdict::reproduced);
+  // none never reaches 0.5 within 100 steps, batch does after 50.
+  EXPECT_EQ(verdict.judgements[2].verdict, Verdict::reported);
+  EXPECT_NEAR(verdict.judgements[2].effect, 2, 1e-12);
+  EXPECT_EQ(verdict.judgements[2].bound, Bound::at_least);
+  EXPECT_EQ(verdict.verdict, Verdict::reproduced);
+  EXPECT_EQ(verdict.completed, 12);
+  EXPECT_EQ(verdict.diverged, 0);
+  EXPECT_TRUE(verdict.unfinished.empty());
+  EXPECT_TRUE(verdict.warnings.empty());
+}
+
+TEST(VerdictJson, HasItsFields) {
+  const Sweep sweep;
+  sweep.judge();
+  const Json json = sweep.json();
+  EXPECT_EQ(keys_of(json), (std::vector<std::string>{"experiment", "profile", "claim", "source", "verdict", "seeds",
+                                                     "criteria", "choices", "runs_completed", "runs_diverged",
+                                                     "runs_without_result", "warnings"}));
+  EXPECT_EQ(json["experiment"], "e");
+  EXPECT_EQ(json["profile"], "full");
+  EXPECT_EQ(json["claim"], "c");
+  EXPECT_EQ(json["source"], "s");
+  EXPECT_EQ(json["verdict"], "reproduced");
+  EXPECT_EQ(json["seeds"], Json({1, 2, 3}));
+  EXPECT_EQ(json["runs_completed"], 12);
+  const Json& difference = json["criteria"][0];
+  EXPECT_EQ(keys_of(difference), (std::vector<std::string>{"name", "meaning", "type", "quantity", "arms", "at_least",
+                                                           "at_most", "threshold_source", "effect", "effect_is",
+                                                           "interval", "seeds", "verdict", "explanation"}));
+  EXPECT_EQ(difference["name"], "higher");
+  EXPECT_EQ(difference["meaning"], "ends higher");
+  EXPECT_EQ(difference["type"], "difference");
+  EXPECT_EQ(difference["arms"], Json({"batch", "none"}));
+  EXPECT_EQ(difference["at_least"], 0.05);
+  EXPECT_EQ(difference["threshold_source"], "ours");
+  EXPECT_NEAR(difference["effect"].get<double>(), 0.68 / 3, 1e-9);
+  EXPECT_EQ(difference["effect_is"], "exact");
+  EXPECT_EQ(difference["interval"].size(), 2u);
+  EXPECT_EQ(difference["seeds"], 3);
+  EXPECT_EQ(json["criteria"][1]["within"], 0.5);
+  const Json& ratio = json["criteria"][2];
+  EXPECT_FALSE(ratio.contains("at_least"));
+  EXPECT_EQ(ratio["verdict"], "reported");
+  EXPECT_EQ(ratio["effect_is"], "at_least");
+  EXPECT_TRUE(ratio["interval"].is_null() || ratio["interval"][1].is_null());  // nothing is known above
+  const Json& choice = json["choices"][0];
+  EXPECT_EQ(keys_of(choice), (std::vector<std::string>{"arm", "of", "quantity", "chosen", "mean", "candidates"}));
+  EXPECT_EQ(choice["chosen"], "[learning_rate=2]");
+  EXPECT_EQ(choice["mean"], 1);
+  EXPECT_EQ(choice["candidates"], Json::parse(R"([{"point": "[learning_rate=0.5]", "mean": 2.0},
+                                                  {"point": "[learning_rate=2]", "mean": 1.0}])"));
+}
+
+TEST(VerdictJson, NumbersThatAreNotFiniteAreNull) {
+  const Sweep sweep;
+  for (const PlannedRun& run : sweep.plan().runs) {
+    FakeRun fake = run_of(sweep.plan().points[run.point], run.seed);
+    fake.losses.back() = std::numeric_limits<double>::infinity();
+    if (sweep.plan().points[run.point].arm == "none") fake.accuracies.back() = std::nan("");
+    sweep.write(run, fake);
+  }
+  sweep.judge();
+  const Json json = sweep.json();  // parses: there's no NaN in it
+  EXPECT_TRUE(json["criteria"][0]["effect"].is_null());
+  EXPECT_TRUE(json["criteria"][0]["interval"].is_null());
+  EXPECT_EQ(json["criteria"][0]["verdict"], "inconclusive");
+  EXPECT_FALSE(json["criteria"][0]["explanation"].get<std::string>().empty());
+  EXPECT_TRUE(json["choices"][0]["mean"].is_null());
+  EXPECT_TRUE(json["choices"][0]["candidates"][0]["mean"].is_null());
+}
+
+TEST(VerdictOfASweep, FromTheFileAloneItIsTheSameByteForByte) {
+  for (const bool troubled : {false, true}) {
+    const Sweep sweep;
+    if (troubled) {
+      fs::remove_all(sweep.folder(sweep.run("none", 1)));
+      FakeRun diverged = run_of(sweep.plan().points[1], 2);
+      diverged.status = "diverged";
+      diverged.isa = "avx512";
+      sweep.write(sweep.run("batch", 2), diverged);
+      fs::remove(sweep.folder(sweep.run("g[learning_rate=2]", 3)) / "train.csv");
+    }
+    sweep.judge();
+    const std::string verdict = read_text(sweep / "verdict.json"), runs = read_text(sweep / "runs.csv");
+    EXPECT_EQ(Json::parse(verdict)["warnings"].empty(), !troubled);
+    EXPECT_EQ(Json::parse(verdict)["runs_without_result"].size(), troubled ? 2u : 0u);
+    const auto expect_same = [&](const char* what) {
+      fs::remove(sweep / "verdict.json");
+      sweep.judge();
+      EXPECT_EQ(read_text(sweep / "verdict.json"), verdict) << what;
+      EXPECT_EQ(read_text(sweep / "runs.csv"), runs) << what;
+    };
+    expect_same("the same runs");
+    fs::remove_all(sweep / "runs");
+    fs::create_directory(sweep / "runs");
+    expect_same("an empty folder of runs");
+    fs::remove(sweep / "runs");
+    expect_same("no folder of runs");
+  }
+}
+
+TEST(VerdictOfASweep, ARunWithoutResultIsNamedAndNothingIsDecided) {
+  struct Case {
+    const char* name;
+    std::function<void(const Sweep&, const PlannedRun&)> make;
+    const char* said;
+  };
+  const std::vector<Case> cases{
+      {"missing", [](const Sweep& sweep, const PlannedRun& run) { fs::remove_all(sweep.folder(run)); }, ": missing"},
+      {"failed", [](const Sweep& sweep, const PlannedRun& run) { sweep.write(run, {.status = "failed"}); }, ": failed"},
+      {"unfinished", [](const Sweep& sweep, const PlannedRun& run) { sweep.write(run, {.status = "interrupted"}); },
+       ": unfinished"},
+      {"damaged",
+       [](const Sweep& sweep, const PlannedRun& run) {
+         write_text(sweep.folder(run) / "eval.csv", "step,epoch,split,statistics,loss,accuracy\n1,2\n");
+       },
+       ": completed: "}};
+  for (const Case& one : cases) {
+    const Sweep sweep;
+    const PlannedRun& run = sweep.run("none", 2);
+    one.make(sweep, run);
+    const ExperimentVerdict verdict = sweep.judge();
+    ASSERT_EQ(verdict.unfinished.size(), 1u) << one.name;
+    EXPECT_TRUE(verdict.unfinished[0].starts_with(run.name + one.said)) << verdict.unfinished[0];
+    EXPECT_EQ(verdict.judgements[0].verdict, Verdict::inconclusive) << one.name;
+    test::expect_contains(verdict.judgements[0].explanation, "\"none\" has no value for seed 2");
+    EXPECT_EQ(verdict.judgements[1].verdict, Verdict::reproduced) << one.name;  // needs other runs
+    EXPECT_EQ(verdict.judgements[2].verdict, Verdict::reported) << one.name;
+    test::expect_contains(verdict.judgements[2].explanation, "\"none\" has no value for seed 2");
+    EXPECT_EQ(verdict.verdict, Verdict::inconclusive) << one.name;
+    EXPECT_EQ(verdict.completed, std::string(one.name) == "damaged" ? 12 : 11) << one.name;
+  }
+}
+
+TEST(VerdictOfASweep, AnUndecidedBestDecidesNothing) {
+  const Sweep sweep;
+  fs::remove_all(sweep.folder(sweep.run("g[learning_rate=0.5]", 1)));
+  const ExperimentVerdict verdict = sweep.judge();
+  EXPECT_EQ(verdict.choices[0].point, "");
+  EXPECT_EQ(verdict.judgements[0].verdict, Verdict::reproduced);
+  EXPECT_EQ(verdict.judgements[1].verdict, Verdict::inconclusive);
+  test::expect_contains(verdict.judgements[1].explanation, "\"best\" has no value for seed 1; 2 more are missing");
+  EXPECT_EQ(verdict.verdict, Verdict::inconclusive);
+}
+
+TEST(VerdictOfASweep, RunsThatDivergedCount) {
+  const Sweep sweep;
+  for (const std::uint64_t seed : {1u, 2u, 3u}) {
+    FakeRun diverged = run_of(sweep.plan().points[0], seed);
+    diverged.status = "diverged";
+    diverged.last_step = 60;
+    sweep.write(sweep.run("none", seed), diverged);
+  }
+  const ExperimentVerdict verdict = sweep.judge();
+  EXPECT_EQ(verdict.completed, 9);
+  EXPECT_EQ(verdict.diverged, 3);
+  EXPECT_TRUE(verdict.unfinished.empty());
+  EXPECT_EQ(verdict.judgements[0].verdict, Verdict::inconclusive);  // no accuracy at the end
+  EXPECT_NEAR(verdict.judgements[2].effect, 2, 1e-12);              // 100 steps were asked for
+}
+
+TEST(VerdictOfASweep, AnEditedCriterionIsJudgedAnew) {
+  const Sweep sweep;
+  EXPECT_EQ(sweep.judge().verdict, Verdict::reproduced);
+  config::ExperimentConfig edited = sweep.plan().experiment;
+  edited.criteria[0].at_least = 0.9;
+  write_text(sweep / "experiment.json", config::to_json(edited));
+  fs::remove_all(sweep / "runs");
+  EXPECT_EQ(sweep.judge().verdict, Verdict::not_reproduced);
+  // An edited arm needs runs that the file lacks.
+  edited.arms[2].grid.paths[0].second.push_back({"7"});
+  write_text(sweep / "experiment.json", config::to_json(edited));
+  test::expect_contains(test::error_text<DataError>([&] { sweep.judge(); }),
+                        "3 rows are missing, such as that of g[learning_rate=7] with seed 1");
+}
+
+TEST(VerdictOfASweep, WhatIsNoSweep) {
+  const test::TemporaryFolder folder;
+  test::expect_contains(test::error_text<ConfigError>([&] { judge_directory(folder.path()); }),
+                        "holds no sweep: it has no experiment.json");
+  test::expect_contains(test::error_text<ConfigError>([&] { judge_directory(folder / "none"); }), "holds no sweep");
+  const Sweep sweep;
+  fs::remove_all(sweep / "runs");
+  const ExperimentVerdict verdict = sweep.judge();  // nothing ran yet
+  EXPECT_EQ(verdict.unfinished.size(), 12u);
+  EXPECT_EQ(verdict.verdict, Verdict::inconclusive);
+}
+
+TEST(VerdictTables, Text) {
+  const Sweep sweep;
+  const std::string text = text_table({sweep.judge()});
+  for (const char* part : {"experiment", "higher", ">= 0.05, <= 1", "reproduced", "0.2267", "alike", "within 0.5",
+                           "slower", "reported", ">= 2", "= e"})
+    test::expect_contains(text, part);
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 5);
+}
+
+/// The cells of a line, as GitHub finds them: a backslash takes the meaning of the character behind it.
+std::vector<std::string> cells_of(const std::string& line) {
+  std::vector<std::string> cells(1);
+  for (std::size_t i = 0; i < line.size(); ++i)
+    if (line[i] == '\\' && i + 1 < line.size())
+      cells.back() += line[++i];
+    else if (line[i] == '|')
+      cells.emplace_back();
+    else
+      cells.back() += line[i];
+  return cells;
+}
+
+TEST(VerdictTables, MarkdownKeepsItsCells) {
+  ExperimentText text = experiment();
+  Sweep sweep(text);
+  ExperimentVerdict verdict = sweep.judge();
+  verdict.experiment.name = "a|b";
+  verdict.experiment.claim = "one | two \\| three \\\nnew *line* <b>";
+  verdict.experiment.source = "`s` [1](x)";
+  verdict.experiment.criteria[0].meaning = "m|n\r\n";
+  verdict.judgements[0].explanation = "why | not";
+  const std::string markdown = markdown_table({verdict});
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at < markdown.size();) {
+    const std::size_t end = markdown.find('\n', at);
+    lines.push_back(markdown.substr(at, end - at));
+    at = end + 1;
+  }
+  ASSERT_EQ(lines.size(), 5u);
+  for (const std::string& line : lines) {
+    ASSERT_EQ(cells_of(line).size(), 8u) << line;  // an empty one before the first and behind the last
+    EXPECT_EQ(line.find('\r'), std::string::npos);
+  }
+  EXPECT_EQ(cells_of(lines[2])[1], " **a|b**: one | two \\| three \\ new *line* <b> **reproduced** ");
+  EXPECT_EQ(cells_of(lines[2])[2], " `s` [1](x) ");
+  test::expect_contains(lines[2], "new \\*line\\* \\<b>");
+  test::expect_contains(lines[2], "\\`s\\` \\[1](x)");
+  test::expect_contains(cells_of(lines[2])[3], "m|n   (>= 0.05, <= 1)");
+  EXPECT_EQ(cells_of(lines[2])[6], " reproduced: why | not ");
+  EXPECT_EQ(cells_of(lines[3])[1], "  ");
+  test::expect_contains(cells_of(lines[3])[3], "alike (within 0.5)");
+  test::expect_contains(cells_of(lines[4])[4], ">= 2");
+}
+
+}  // namespace
+}  // namespace bnlab::experiments
