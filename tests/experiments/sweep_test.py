@@ -1,17 +1,14 @@
-"""bnlab sweep, verdict and reproduce from the shell: what is run again, what fails alone, what survives a kill."""
+"""bnlab sweep, verdict and reproduce from the shell: their files, what is run again, what is refused."""
 
 import csv
 import json
 import os
 import pathlib
-import random
-import signal
 import sys
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
 
-from program import DONE, FAILED, INTERRUPTED, SOURCE, USAGE, ProgramTest, main  # noqa: E402
+from program import DONE, FAILED, SOURCE, USAGE, ProgramTest, main  # noqa: E402
 
 TIMING = ("seconds", "steps_per_second")
 SHORT = {"dataset": {"name": "drawn_digits", "synthetic": {"examples": 500, "test_examples": 100}},
@@ -177,121 +174,6 @@ class Sweep(SweepTest):
                     self.assertIn(part, error)
                 self.run_program("validate", self.folder / "experiment.json", status=USAGE)
                 self.assertFalse((self.folder / "out").exists())
-
-
-class Failures(SweepTest):
-    LONG = {"training.steps": 100000000, "training.eval_every": 0}
-
-    def run_pid(self, process, name):
-        """The process of the run called `name`, once it makes steps."""
-        found = []
-
-        def running():
-            children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-            for child in children:
-                try:
-                    command = pathlib.Path(f"/proc/{child}/cmdline").read_text()
-                except OSError:
-                    continue
-                directory = next((path for path in (self.folder / "out" / "runs").glob(f"*_{name}_seed*")
-                                  if str(path) in command), None)
-                if directory and (directory / "train.csv").exists():
-                    found.append(int(child))
-                    return True
-            return False
-
-        self.wait_until(running, process, f"{name} runs")
-        return found[0]
-
-    def test_each_costs_its_own_run(self):
-        content = experiment(seeds=1, arms=[
-            {"name": "batch"}, {"name": "none", "set": {"normalization.type": "none"}},
-            {"name": "crashes", "set": self.LONG}, {"name": "hangs", "set": {**self.LONG, "optimizer.momentum": 0.5}},
-            {"name": "diverges", "set": {"normalization.type": "none", "optimizer.learning_rate": 1e20}},
-            {"name": "lacks_data", "set": {"dataset.name": "mnist", "dataset.path": "/nowhere"}}],
-            criteria=[{"name": "better", "type": "difference", "quantity": "accuracy", "arms": ["batch", "none"]},
-                      {"name": "crash", "type": "value", "quantity": "accuracy", "arms": ["crashes"], "at_least": 0,
-                       "source": "nobody"}])
-        process = self.start("sweep", self.write(content), "--out", self.folder / "out", "--jobs", 2, "--timeout", 15)
-        os.kill(self.run_pid(process, "crashes"), signal.SIGSEGV)
-        os.kill(self.run_pid(process, "hangs"), signal.SIGSTOP)
-        out, _ = self.finish(process, FAILED)
-        status = {row["arm"]: (row["status"], row["error"]) for row in self.rows()}
-        self.assertEqual({arm: status[arm][0] for arm in ("batch", "none", "diverges")},
-                         {"batch": "completed", "none": "completed", "diverges": "diverged"})
-        for arm, words in (("crashes", "signal 11"), ("hangs", "15"), ("lacks_data", "/nowhere")):
-            self.assertEqual(status[arm][0], "failed")
-            self.assertIn(words, status[arm][1])
-            self.assertIn(f"_{arm}_seed1: failed", out)
-        verdict = self.verdict()
-        self.assertEqual([one["verdict"] for one in verdict["criteria"]], ["reported", "inconclusive"])
-        self.assertIn("crashes", verdict["criteria"][1]["explanation"])
-        before = self.ends_of_finished()
-        # Failed runs stay failed until they are asked for again.
-        _, log = self.sweep(content, status=FAILED)
-        self.assertIn("0 of them to do", log)
-        content["arms"][2:4] = []
-        content["criteria"].pop()
-        _, log = self.sweep(content, "--retry-failed", status=FAILED)
-        self.assertIn("1 of them to do", log)
-        self.assertEqual(self.ends_of_finished(), before)
-
-    def ends_of_finished(self):
-        return {path.name: (path / "run.json").stat().st_mtime_ns for path in self.directories()
-                if (path / "run.json").exists() and any(name in path.name for name in ("batch", "none", "diverges"))}
-
-    def test_two_at_once(self):
-        content = experiment(seeds=1, arms=[{"name": "batch", "set": self.LONG}], criteria=[
-            {"name": "value", "type": "value", "quantity": "accuracy", "arms": ["batch"]}])
-        process = self.start("sweep", self.write(content), "--out", self.folder / "out")
-        self.run_pid(process, "batch")
-        _, error = self.sweep(content, status=USAGE)
-        self.assertIn(str(process.pid), error)
-        process.send_signal(signal.SIGINT)
-        self.finish(process, INTERRUPTED)
-        self.assertTrue((self.directories()[0] / "checkpoint.npz").exists())
-
-    def test_interrupted_and_continued(self):
-        content = experiment(seeds=2, arms=[{"name": "batch", "set": {"training.steps": 1500}},
-                                            {"name": "none", "set": {"training.steps": 1500,
-                                                                     "normalization.type": "none"}}],
-                             criteria=experiment()["criteria"][:1])
-        self.sweep(content, out="whole")
-        process = self.start("sweep", self.write(content), "--out", self.folder / "out", "--jobs", 2)
-        self.run_pid(process, "batch")
-        process.send_signal(signal.SIGINT)
-        self.finish(process, INTERRUPTED)
-        self.sweep(content)
-        self.assertEqual(self.rows(), self.rows("whole"))
-        for path in self.directories():
-            self.assert_same_run(path, self.folder / "whole" / "runs" / path.name)
-
-    def test_killed_at_random_moments(self):
-        content = experiment(base={**SHORT, "training": {**SHORT["training"], "steps": 400, "checkpoint_every": 50}})
-        self.sweep(content, out="whole")
-        source = random.Random(11)
-        file = self.write(content)
-        ended = {}
-        for _ in range(10):
-            process = self.start("sweep", file, "--out", self.folder / "out", "--jobs", 2)
-            time.sleep(source.uniform(0.05, 0.6))
-            process.kill()
-            process.communicate()
-            if not (self.folder / "out" / "runs").exists():
-                continue
-            for path in self.directories():
-                end = path / "run.json"
-                if end.exists() and json.loads(end.read_text())["status"] == "completed":
-                    self.assertEqual(ended.setdefault(path.name, end.stat().st_mtime_ns), end.stat().st_mtime_ns,
-                                     f"{path.name} ran twice to its end")
-        self.sweep(content)
-        now = self.ends()
-        self.assertEqual({name: now[name] for name in ended}, ended)
-        self.assertEqual(self.rows(), self.rows("whole"))
-        held = [self.folder / out / "verdict.json" for out in ("out", "whole")]
-        self.assertEqual(held[0].read_bytes(), held[1].read_bytes())
-        for path in self.directories():
-            self.assert_same_run(path, self.folder / "whole" / "runs" / path.name)
 
 
 class Reproduce(SweepTest):
