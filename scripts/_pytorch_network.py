@@ -431,7 +431,7 @@ class Network(nn.Module):
 
     def set_step(self, step, steps):
         """What batch renormalization and recorded masks go by; from 1."""
-        for module in self.leaves.values():
+        for module in self.modules():  # of the steps of a recurrent block too
             module.step = step
             if isinstance(module, BatchRenorm):
                 module.steps = steps

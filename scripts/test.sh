@@ -8,7 +8,8 @@ usage: scripts/test.sh [--quick]
 
 Installs what is missing (scripts/setup.sh --tests), builds the release and asan presets, runs the unit tests under the
 address and undefined-behaviour sanitizers, shellcheck over the scripts where it is installed, and all tests of the
-release build. Status 1 if anything failed.
+release build. Status 1 if anything failed. The test that sends a sweep through Slurm (tests/experiments/slurm_test.py)
+installs slurm-wlm and munge where it may, and says why it is skipped where it may not.
 
   --quick   without the sanitizers
   --help    this text

@@ -19,10 +19,18 @@ struct Options {
 };
 
 void gradcheck(const Options& options, Context& context) {
-  const config::RunConfig config = options.config.load();
+  context.logger = make_logger(context.log);
+  config::RunConfig config = options.config.load();
   if (config.training.precision != config::Precision::f32)
     throw ConfigError(
         "training.precision: must be f32 for gradcheck; a loss in bf16 is too coarse to take differences of");
+  if (config.normalization.type == config::NormalizationType::batch_renorm) {
+    config.normalization.r_max = {.initial = 1, .final = 1, .begin = 0, .end = 0};
+    config.normalization.d_max = {.initial = 0, .final = 0, .begin = 0, .end = 0};
+    context.logger->warn(
+        "batch_renorm is checked with r_max 1 and d_max 0: its correction is a constant for the "
+        "gradient, and differences would see it move");
+  }
   network::set_threads(options.config.threads);
   network::check(config, data::dataset_info(config.dataset));
   const data::Dataset dataset = data::load(config.dataset);

@@ -281,12 +281,15 @@ void fields(V& v, NormalizationConfig& c) {
           "algorithm 2)");
   v.field("population", c.population,
           "the statistics of evaluation: running averages, or precise ones (Wu & Johnson 2021)");
-  v.field("precise_batches", c.precise_batches, "training batches over which precise statistics are averaged",
-          between(1, 1e6));
+  v.field("precise_batches", c.precise_batches,
+          "batches of training images, shuffled, over which precise statistics are averaged", between(1, 1e6));
   v.field("recurrent_statistics", c.recurrent_statistics,
           "running statistics in recurrent layers: of each step (Cooijmans et al. 2016), or one for all steps");
-  v.field("virtual_batch_size", c.virtual_batch_size, "images that share statistics; the last group may be smaller",
-          between(1, 1e6).only_for("type", c.type, {ghost}));
+  v.field("virtual_batch_size", c.virtual_batch_size,
+          "images that share statistics, as a batch within the batch; the last may be smaller. Unset: 32 for ghost, "
+          "the whole "
+          "batch for batch_renorm",
+          between(1, 1e6).only_for("type", c.type, {ghost, batch_renorm}));
   v.field("channels_per_group", c.channels_per_group, "channels of one group, in place of groups",
           between(1, most_units).only_for("type", c.type, {group}).instead_of("groups"));
   v.field("groups", c.groups, "groups of channels that share statistics; must divide the channels of each place",
@@ -425,6 +428,8 @@ void fields(V& v, TrainingConfig& c) {
           between(1, 1e6).only_for("composition", c.composition, {shuffled, in_order, by_class}));
   v.field("classes_per_batch", c.classes_per_batch, "classes of a batch, with equally many images each",
           between(1, 256).only_for("composition", c.composition, {by_class}));
+  v.require(c.composition != by_class || c.batch_size % c.classes_per_batch == 0, "classes_per_batch",
+            "must divide batch_size");
   v.field("epochs", c.epochs, "passes over the training images, in place of steps; may be a fraction",
           above(0).at_most(1e6).instead_of("steps"));
   v.field("steps", c.steps, "updates of the weights", between(1, most_steps).unless("epochs", c.epochs.has_value()));

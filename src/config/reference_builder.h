@@ -46,10 +46,10 @@ class ReferenceBuilder {
   }
 
   template <class T>
-  void section(std::string_view name, T&, std::string_view meaning, const Rule& rule = {}) {
+  void section(std::string_view name, T& value, std::string_view meaning, const Rule& rule = {}) {
     const std::string path = joined(path_, name);
     row(name, "object", rule.is_required ? "required" : "its defaults", meaning, rule);
-    sections_ += describe(path, "`" + path + "`", meaning, T{});
+    sections_ += describe(path, "`" + path + "`", meaning, value);
   }
 
   template <class T>

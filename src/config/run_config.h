@@ -261,7 +261,7 @@ struct NormalizationConfig {
   Population population = Population::running_average;
   std::int64_t precise_batches = 100;  // training batches over which precise population statistics are averaged
   RecurrentStatistics recurrent_statistics = RecurrentStatistics::per_step;
-  std::int64_t virtual_batch_size = 32;                                  // ghost
+  std::optional<std::int64_t> virtual_batch_size = std::nullopt;         // ghost, batch_renorm
   std::int64_t groups = 32;                                              // group
   std::optional<std::int64_t> channels_per_group = std::nullopt;         // group: instead of groups
   LayerNormOver over = LayerNormOver::image;                             // layer

@@ -45,8 +45,8 @@ class SchemaBuilder {
   }
 
   template <class T>
-  void section(std::string_view name, T&, std::string_view meaning, const Rule& rule = {}) {
-    add(name, object(T{}), meaning, rule);
+  void section(std::string_view name, T& value, std::string_view meaning, const Rule& rule = {}) {
+    add(name, object(value), meaning, rule);
   }
 
   template <class T>

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <stdexcept>
 #include <utility>
@@ -120,6 +122,29 @@ std::span<const std::uint32_t> ClassOrder::next_examples(Class& one) {
     one.pass = pass;
   }
   return piece_of(one.order, static_cast<std::int64_t>(share_), one.visits);
+}
+
+std::vector<std::uint32_t> order_by_class(std::span<const std::uint8_t> labels, std::int64_t batch_size,
+                                          std::int64_t classes_per_batch) {
+  std::map<std::uint8_t, std::deque<std::uint32_t>> examples;
+  for (std::size_t i = 0; i < labels.size(); ++i) examples[labels[i]].push_back(static_cast<std::uint32_t>(i));
+  const auto share = static_cast<std::size_t>(batch_size / classes_per_batch);
+  std::vector<std::uint32_t> order;
+  std::deque<std::uint8_t> turn;
+  for (const auto& [label, list] : examples) turn.push_back(label);
+  while (true) {
+    std::erase_if(turn, [&](std::uint8_t label) { return examples[label].size() < share; });
+    if (turn.size() < static_cast<std::size_t>(classes_per_batch)) break;
+    for (std::int64_t c = 0; c < classes_per_batch; ++c) {
+      auto& list = examples[turn.front()];
+      order.insert(order.end(), list.begin(), list.begin() + static_cast<std::ptrdiff_t>(share));
+      list.erase(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(share));
+      turn.push_back(turn.front());
+      turn.pop_front();
+    }
+  }
+  for (const auto& [label, list] : examples) order.insert(order.end(), list.begin(), list.end());
+  return order;
 }
 
 }  // namespace bnlab::data

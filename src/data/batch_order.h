@@ -76,4 +76,10 @@ class ClassOrder {
   std::vector<std::uint32_t> batch_;
 };
 
+/// An order of all examples, each once, in which each `batch_size` in a row have `classes_per_batch` classes as long as
+/// the examples allow: the classes in turn, `classes_per_batch` at a time, their examples in file order; what is left
+/// of classes without enough comes last.
+std::vector<std::uint32_t> order_by_class(std::span<const std::uint8_t> labels, std::int64_t batch_size,
+                                          std::int64_t classes_per_batch);
+
 }  // namespace bnlab::data

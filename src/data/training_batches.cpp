@@ -38,9 +38,6 @@ void check_classes(const config::TrainingConfig& training, const Dataset& datase
         fmt::format("training.classes_per_batch: must be at most {}, the number of classes of the training images, "
                     "got {}",
                     present, training.classes_per_batch));
-  if (training.batch_size % training.classes_per_batch != 0)
-    throw ConfigError(fmt::format("training.classes_per_batch: must divide training.batch_size, {}, got {}",
-                                  training.batch_size, training.classes_per_batch));
   const std::int64_t share = training.batch_size / training.classes_per_batch;
   for (std::size_t label = 0; label < counts.size(); ++label)
     if (counts[label] > 0 && counts[label] < share)

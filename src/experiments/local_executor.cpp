@@ -72,11 +72,16 @@ class LocalExecutor {
       if (!running_.empty())
         display_.message(
             fmt::format("stopping {} runs, which write their checkpoints; once more kills them", running_.size()));
-      for (const Running& run : running_) run.process.send(SIGTERM);
+      for (const Running& run : running_) ask_to_stop(run.process);
     }
     if (asked > 1)
       for (const Running& run : running_) run.process.send(SIGKILL);
     heeded_ = asked;
+  }
+
+  static void ask_to_stop(const Process& process) {
+    process.send(SIGTERM);
+    process.send(SIGCONT);  // one that is suspended hears of it too
   }
 
   void start_some() {
@@ -174,7 +179,7 @@ class LocalExecutor {
     for (Running& run : running_) {
       if (!run.timed_out && now - run.started > seconds(options_.timeout)) {
         run.timed_out = now;
-        run.process.send(SIGTERM);
+        ask_to_stop(run.process);
       } else if (run.timed_out && now - *run.timed_out > seconds(options_.grace)) {
         run.process.send(SIGKILL);
       }

@@ -236,6 +236,11 @@ void check_precision(const config::TrainingConfig& training) {
 }
 
 std::vector<LayerShape> check(const config::RunConfig& config, const data::DatasetInfo& dataset) {
+  if (dataset.has_targets && config.loss.type == config::LossType::cross_entropy)
+    throw ConfigError(
+        fmt::format("loss.type: must be squared_error with {}, whose examples have targets and no class, got "
+                    "cross_entropy",
+                    dataset.name));
   layers::Parameters parameters{dnnl::engine(dnnl::engine::kind::cpu, 0)};
   normalization::NormalizationStates states;
   std::vector<LayerShape> shapes;

@@ -127,6 +127,8 @@ class BatchNormalizationLayer : public layers::Layer {
     Desc best = candidates.back();
     int best_rank = -1;
     for (const Desc& candidate : candidates) {
+      // Padding channels have variance 0; without an epsilon their gradients would not be finite.
+      if (epsilon_ == 0.0f && onednn::is_padded(candidate)) continue;
       const int rank = rank_of(implementation(builder, candidate, flags));
       if (rank <= best_rank) continue;
       best = candidate;

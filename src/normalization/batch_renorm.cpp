@@ -12,11 +12,17 @@ namespace {
 class BatchRenormalizationLayer : public BatchLikeLayer {
  public:
   explicit BatchRenormalizationLayer(const NormalizationContext& context)
-      : BatchLikeLayer(context, "batch_renorm"), r_max_(context.config.r_max), d_max_(context.config.d_max) {}
+      : BatchLikeLayer(context, "batch_renorm"),
+        r_max_(context.config.r_max),
+        d_max_(context.config.d_max),
+        virtual_batch_size_(context.config.virtual_batch_size) {
+    if (virtual_batch_size_)
+      state().batch_unbiased_variance = state().evaluated_unbiased_variance = state().batch_variance;
+  }
 
  private:
   MomentOptions moments(const layers::Builder& builder, std::int64_t images) const override {
-    MomentOptions options{.sets = {.images = images, .channels = 1}};
+    MomentOptions options{.sets = {.images = virtual_batch_size_.value_or(images), .channels = 1}};
     if (!builder.has_backward()) return options;
     options.correction = [this, &run = builder.run_state()](auto mean, auto deviation, auto r, auto d) {
       correct(run, mean, deviation, r, d);
@@ -38,6 +44,7 @@ class BatchRenormalizationLayer : public BatchLikeLayer {
 
   config::RampConfig r_max_;
   config::RampConfig d_max_;
+  std::optional<std::int64_t> virtual_batch_size_;
 };
 
 }  // namespace

@@ -15,6 +15,8 @@ double value_at(const config::RampConfig& ramp, std::int64_t step, std::int64_t 
 /// it is the variance that is averaged, as in batch normalization and for the same evaluation: where nothing is
 /// clipped, training normalizes as evaluation does. src and dst (N, C) or (N, C, H, W). With population statistics it
 /// is batch normalization, and so it is with batch statistics in evaluation.
+/// With a `virtual_batch_size` each so many images are a batch of their own (the microbatches of Ioffe 2017, 4.2), and
+/// the running statistics take the mean of theirs.
 std::unique_ptr<layers::Layer> make_batch_renorm(const NormalizationContext& context);
 
 }  // namespace bnlab::normalization

@@ -5,10 +5,13 @@
 namespace bnlab::normalization {
 namespace {
 
+constexpr std::int64_t ghost_batch_size = 32;  // unless the config says otherwise
+
 class GhostLayer : public BatchLikeLayer {
  public:
   explicit GhostLayer(const NormalizationContext& context)
-      : BatchLikeLayer(context, "ghost"), virtual_batch_size_(context.config.virtual_batch_size) {
+      : BatchLikeLayer(context, "ghost"),
+        virtual_batch_size_(context.config.virtual_batch_size.value_or(ghost_batch_size)) {
     state().batch_unbiased_variance = state().evaluated_unbiased_variance = state().batch_variance;
   }
 

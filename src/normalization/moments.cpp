@@ -340,7 +340,8 @@ class Moments {
     for (std::int64_t c = 0; c < layout_.channels; ++c)
       deviation_[at(set, c)] = std::sqrt(square_[at(set, c)] + options_.epsilon);
     if (options_.correction)
-      options_.correction(channels_of(mean_), channels_of(deviation_), channels_of(r_), channels_of(d_));
+      options_.correction(channels_of(mean_, set), channels_of(deviation_, set), channels_of(r_, set),
+                          channels_of(d_, set));
   }
 
   // The partial sums hold the largest distances here.
@@ -462,8 +463,8 @@ class Moments {
     }
   }
 
-  std::span<double> channels_of(std::vector<double>& values) const {
-    return {values.data(), static_cast<std::size_t>(layout_.channels)};
+  std::span<double> channels_of(std::vector<double>& values, std::int64_t set) const {
+    return {values.data() + at(set), static_cast<std::size_t>(layout_.channels)};
   }
   static double value_or(const float* values, std::int64_t c, double otherwise) {
     return values ? static_cast<double>(values[c]) : otherwise;

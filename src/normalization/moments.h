@@ -18,8 +18,8 @@ struct MomentSets {
   std::int64_t channels = 1;
 };
 
-/// The factor r and the shift d of x_hat for each channel (Ioffe 2017, equation 3), from the batch's mean and deviation
-/// sqrt(variance + epsilon). All (C).
+/// The factor r and the shift d of x_hat for each channel (Ioffe 2017, equation 3), from a set's mean and deviation
+/// sqrt(variance + epsilon). All (C). May be called for several sets at a time.
 using Correction = std::function<void(std::span<const double> mean, std::span<const double> deviation,
                                       std::span<double> r, std::span<double> d)>;
 
@@ -37,7 +37,7 @@ struct MomentOptions {
   MomentSets sets;
   double epsilon = 0;
   config::LpNorm norm = config::LpNorm::l2;
-  Correction correction = {};  // empty: r = 1, d = 0. Only with sets of all images and one channel
+  Correction correction = {};  // empty: r = 1, d = 0. Only with sets of one channel
   MomentOutputs outputs = {};  // only with sets of one channel
 };
 

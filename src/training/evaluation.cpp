@@ -46,6 +46,10 @@ Evaluator::Evaluator(network::Network& network, const data::Dataset& dataset, co
   if (measures && network.has_population_statistics()) executable(Pass::evaluate_batch, config.training.batch_size);
   indices_.resize(static_cast<std::size_t>(largest));
   std::iota(indices_.begin(), indices_.end(), 0u);
+  const config::TrainingConfig& training = config.training;
+  if (training.composition == config::BatchComposition::by_class)
+    for (const auto& [name, split] : splits())
+      by_class_[name] = data::order_by_class(split->labels, training.batch_size, training.classes_per_batch);
 }
 
 std::vector<std::pair<std::string, const data::Split*>> Evaluator::splits() const {
@@ -82,6 +86,12 @@ std::vector<EvaluationRow> Evaluator::evaluate(std::int64_t step) {
   return rows;
 }
 
+// The statistics of a batch depend on what is in it: there evaluation composes batches as training does.
+const std::vector<std::uint32_t>& Evaluator::order_of(const std::string& split, Statistics statistics) const {
+  const auto found = by_class_.find(split);
+  return statistics == Statistics::batch && found != by_class_.end() ? found->second : indices_;
+}
+
 EvaluationRow Evaluator::evaluate(const data::Split& split, const std::string& name, Statistics statistics) {
   const std::int64_t batch = batch_size(statistics, split);
   const bool is_mean = config_.loss.reduction == config::Reduction::mean;
@@ -90,8 +100,8 @@ EvaluationRow Evaluator::evaluate(const data::Split& split, const std::string& n
   for (std::int64_t first = 0; first < split.size(); first += batch) {
     const std::int64_t count = std::min(batch, split.size() - first);
     network::Executable& program = executable(pass_of(statistics), count);
-    const auto indices = std::span<const std::uint32_t>(indices_).subspan(static_cast<std::size_t>(first),
-                                                                          static_cast<std::size_t>(count));
+    const auto indices = std::span<const std::uint32_t>(order_of(name, statistics))
+                             .subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
     scaler_.gather(split, indices, program.images(), program.labels(), program.targets());
     program.forward();
     loss += is_mean ? program.loss() * static_cast<double>(count) : program.loss();

@@ -38,6 +38,7 @@ class Evaluator {
   std::vector<EvaluationRow> evaluate(std::int64_t step);
 
  private:
+  const std::vector<std::uint32_t>& order_of(const std::string& split, config::Statistics statistics) const;
   EvaluationRow evaluate(const data::Split& split, const std::string& name, config::Statistics statistics);
   network::Executable& executable(onednn::Pass pass, std::int64_t batch_size);
   void measure_precise_statistics();
@@ -51,6 +52,7 @@ class Evaluator {
   std::vector<config::Statistics> statistics_;  // population resolved, no doubles
   std::map<std::pair<onednn::Pass, std::int64_t>, std::unique_ptr<network::Executable>> executables_;
   std::vector<std::uint32_t> indices_;
+  std::map<std::string, std::vector<std::uint32_t>> by_class_;  // of each split, where training has batches by class
 };
 
 }  // namespace bnlab::training

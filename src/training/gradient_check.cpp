@@ -14,6 +14,7 @@ namespace {
 using Loss = std::function<double(std::span<const float>)>;
 
 constexpr double zero_gradient = 1e-6;
+constexpr double rounding_share = 1e-3;  // of the network's largest gradient
 
 double norm(std::span<const float> values) {
   double sum = 0;
@@ -85,33 +86,53 @@ std::vector<std::size_t> largest(std::span<const float> gradient, std::size_t co
   return order;
 }
 
-/// Collects comparisons of one array.
+struct Agreement {
+  double largest_error = 0;
+  bool passed = false;
+};
+
+/// Comparisons of one array.
 class Comparison {
  public:
-  Comparison(double scale, double tolerance) : scale_(scale > 0 ? scale : zero_gradient), tolerance_(tolerance) {}
+  explicit Comparison(double tolerance) : tolerance_(tolerance) {}
 
   void add(double analytic, Difference numeric, double length) {
-    ++count_;
-    const double uncertainty = numeric.uncertainty / length / scale_;
-    if (!(uncertainty <= largest_uncertainty)) return;
-    ++used_;
-    const double error = std::abs(analytic - numeric.value) / length / scale_;
-    largest_ = std::max(largest_, error);
-    agrees_ = agrees_ && error <= tolerance_ + 2.0 * uncertainty;
+    pairs_.push_back({analytic / length, {numeric.value / length, numeric.uncertainty / length}});
   }
-  double largest_error() const { return largest_; }
-  /// Whether all agree, and at least half of the differences were clear enough to count.
-  bool passed() const { return agrees_ && 2 * used_ >= count_; }
+
+  /// Passed: all agree, relative to the scale, and at least half of the differences are clear enough to count. Where
+  /// they are not and the scale is below the floor, the floor takes its place.
+  Agreement agreement(double scale, double floor) const {
+    const Agreement own = relative_to(scale > 0 ? scale : zero_gradient);
+    return own.passed || scale >= floor ? own : relative_to(floor);
+  }
 
  private:
+  struct Pair {
+    double analytic;
+    Difference numeric;
+  };
+
+  Agreement relative_to(double scale) const {
+    Agreement result;
+    std::size_t used = 0;
+    bool agrees = true;
+    for (const Pair& pair : pairs_) {
+      const double uncertainty = pair.numeric.uncertainty / scale;
+      if (!(uncertainty <= largest_uncertainty)) continue;
+      ++used;
+      const double error = std::abs(pair.analytic - pair.numeric.value) / scale;
+      result.largest_error = std::max(result.largest_error, error);
+      agrees = agrees && error <= tolerance_ + 2.0 * uncertainty;
+    }
+    result.passed = agrees && 2 * used >= pairs_.size();
+    return result;
+  }
+
   // Beyond it a kink of ReLU or max pooling lies so near that the difference says nothing.
   static constexpr double largest_uncertainty = 0.05;
-  double scale_;
   double tolerance_;
-  double largest_ = 0;
-  int count_ = 0;
-  int used_ = 0;
-  bool agrees_ = true;
+  std::vector<Pair> pairs_;
 };
 
 /// Images have large areas of one value, where max pooling has ties and thousands of ReLUs turn at once: there the loss
@@ -136,25 +157,37 @@ GradientCheckRow check_gradient(const std::string& name, std::span<const float> 
   std::vector<std::vector<double>> directions;
   if (row.gradient_norm > 0) directions.emplace_back(gradient.begin(), gradient.end());
   for (int i = 0; i < options.directions; ++i) directions.push_back(random_direction(values.size(), random));
-  Comparison along(row.gradient_norm, options.tolerance);
+  Comparison along(options.tolerance);
   for (const auto& direction : directions)
     along.add(dot(gradient, direction), derivative_along(values, direction, loss), norm(direction));
   double maximum = 0;
   for (const float g : gradient) maximum = std::max(maximum, std::abs(static_cast<double>(g)));
-  Comparison single(maximum, options.tolerance);
+  Comparison single(options.tolerance);
   for (const std::size_t i : largest(gradient, static_cast<std::size_t>(options.elements))) {
     std::vector<double> unit(values.size(), 0.0);
     unit[i] = 1.0;
     single.add(static_cast<double>(gradient[i]), derivative_along(values, unit, loss), 1.0);
   }
-  row.direction_error = along.largest_error();
-  row.element_error = single.largest_error();
-  row.passed = along.passed() && single.passed();
+  const Agreement directions_agree = along.agreement(row.gradient_norm, options.rounding);
+  const Agreement elements_agree = single.agreement(maximum, options.rounding);
+  row.direction_error = directions_agree.largest_error;
+  row.element_error = elements_agree.largest_error;
+  row.passed = directions_agree.passed && elements_agree.passed;
   return row;
 }
 
-std::vector<GradientCheckRow> check_gradients(network::Network& network, const GradientCheckOptions& options) {
+/// A factor that starts at 0, as SkipInit's and the gamma of residual bodies do, leaves a ReLU behind it on its kink.
+void move_off_zero(layers::Parameter& parameter) {
+  if (parameter.kind != layers::ParameterKind::scalar && parameter.kind != layers::ParameterKind::gamma) return;
+  std::vector<float> values = parameter.plain_value();
+  if (std::any_of(values.begin(), values.end(), [](float value) { return value != 0.0f; })) return;
+  std::fill(values.begin(), values.end(), 0.5f);
+  parameter.set_plain_value(values);
+}
+
+std::vector<GradientCheckRow> check_gradients(network::Network& network, GradientCheckOptions options) {
   network::Executable& program = network.train();
+  for (const auto& parameter : network.parameters().all()) move_off_zero(*parameter);
   add_noise({program.images(), static_cast<std::size_t>(program.image_values())}, options.seed);
   program.forward();
   program.backward();
@@ -166,6 +199,7 @@ std::vector<GradientCheckRow> check_gradients(network::Network& network, const G
   const std::vector<float> diff_images(program.diff_images(), program.diff_images() + input_size);
   std::vector<std::vector<float>> gradients;
   for (const auto& parameter : network.parameters().all()) gradients.push_back(parameter->plain_diff());
+  for (const auto& gradient : gradients) options.rounding = std::max(options.rounding, rounding_share * norm(gradient));
 
   rows.push_back(check_gradient(
       "input", images, diff_images,

@@ -57,11 +57,6 @@ void check_progress(const Progress& progress, const std::filesystem::path& file,
 void resolve(config::RunConfig& config, const data::Dataset& dataset) {
   auto& training = config.training;
   const std::int64_t examples = dataset.train.size();
-  if (dataset.info.has_targets && config.loss.type == config::LossType::cross_entropy)
-    throw ConfigError(
-        fmt::format("loss.type: must be squared_error with {}, whose examples have targets and no class, "
-                    "got cross_entropy",
-                    dataset.info.name));
   data::resolve_batches(training, dataset);
   if (training.epochs) {
     const auto per_epoch = static_cast<double>(examples / training.batch_size);
@@ -125,7 +120,7 @@ class Trainer {
     if (config_.initialization.from.empty()) return "";
     std::filesystem::path file = config_.initialization.from;
     if (std::filesystem::is_directory(file)) file /= "weights.npz";
-    if (!std::filesystem::exists(file))
+    if (!std::filesystem::is_regular_file(file))
       throw ConfigError(
           fmt::format("initialization.from: must be a run's directory with its weights.npz, or such a file; {} "
                       "does not exist",

@@ -136,6 +136,18 @@ class Gradcheck(ProgramTest):
             self.assertGreaterEqual(len(results), 6)
             self.assertEqual(set(results), {"ok"})
 
+    def test_gradients_that_differences_alone_would_call_wrong(self):
+        residual = [{"conv_block": {"channels": 8}}, {"residual": {"body": [{"conv_block": {"channels": 8}}]}},
+                    {"activation": {}}, {"global_avg_pool": {}}, {"dense": {"units": 10}}]
+        twice = [{"flatten": {}}, {"dense": {"units": 17}}, {"normalization": {}}, {"dense": {"units": 17}},
+                 {"normalization": {}}, {"dense": {"units": 10}}]  # takes the first beta away again
+        for network, normalization in (({"layers": CONV}, "batch_renorm"), ({"layers": twice}, "batch"),
+                                       ({"layers": residual, "residual_scalar": 0.0}, "none")):
+            path = self.write_config(network={"name": "net", **network}, normalization={"type": normalization},
+                                     initialization={"scheme": "xavier"})
+            out, _ = self.run_program("gradcheck", path, "--directions", 2, "--elements", 2)
+            self.assertNotIn("WRONG", out)
+
     def test_status_is_that_of_the_table(self):
         # Beyond what 32-bit floats can give, so that some rows may fail.
         process = self.start("gradcheck", self.write_config(), "--tolerance", "1e-12", "--directions", 2, "--elements", 2)

@@ -6,7 +6,7 @@ import json
 import math
 import re
 
-from program import (FILES, PROBES, SOURCE, ProgramTest, config, main, read_csv, read_npy, read_npz, run_json)
+from program import (CONV, FILES, PROBES, SOURCE, ProgramTest, config, main, read_csv, read_npy, read_npz, run_json)
 
 COLUMNS = {
     "train.csv": "step,epoch,examples,learning_rate,loss,accuracy,gradient_norm,weight_norm,seconds",
@@ -91,6 +91,28 @@ class Files(ProgramTest):
                     if resolved[section][decided_by] not in choice["enum"]:
                         named -= set(rule["else"]["properties"])
             self.assertEqual(named - set(resolved[section]), set(), section)
+
+    def test_defaults_are_those_of_the_schema(self):
+        properties = json.loads((SOURCE / "configs" / "schema.json").read_text())["properties"]
+
+        def compare(schema, resolved, given, path):
+            for name, field in schema.items():
+                if name not in resolved or name in ("layers", "seed"):
+                    continue
+                if field.get("type") == "object" and "properties" in field:
+                    compare(field["properties"], resolved[name], given.get(name, {}), f"{path}.{name}")
+                elif "default" in field and name not in given:
+                    self.assertEqual(resolved[name], field["default"], f"{path}.{name}")
+
+        for kind in ("batch_renorm", "noisy_batch", "local_response", "ghost", "group", "layer", "lp"):
+            written = config(network={"name": "net", "layers": CONV}, normalization={"type": kind},
+                             training={"steps": 1})
+            if kind == "group":
+                written["normalization"]["groups"] = 1
+            out = self.train(kind, content=written)
+            resolved = json.loads((out / "config.json").read_text())
+            for section in ("normalization", "optimizer", "initialization", "evaluation", "loss", "record"):
+                compare(properties[section]["properties"], resolved[section], written.get(section, {}), section)
 
     def test_run_json(self):
         summary = run_json(self.finished)

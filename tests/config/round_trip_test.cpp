@@ -108,9 +108,9 @@ RunConfig everything() {
       .clip_norm = 3,
       .trainable = {.select = Trainable::random, .share = 0.5},
       .schedule = {.type = ScheduleType::step, .every = 17, .factor = 0.25, .warmup_steps = 5, .warmup_start = 0.5}};
-  config.training = {.batch_size = 17,
+  config.training = {.batch_size = 20,
                      .composition = BatchComposition::by_class,
-                     .classes_per_batch = 3,
+                     .classes_per_batch = 4,
                      .steps = 123456789012,
                      .epochs = {},
                      .seed = 9223372036854775807u,

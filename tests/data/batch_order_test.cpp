@@ -229,5 +229,23 @@ TEST(ClassOrder, RefusesWhatItCannotCompose) {
   EXPECT_THROW(order.batch(-1), std::invalid_argument);
 }
 
+TEST(OrderByClass, HoldsEachExampleOnceAndFewClassesABatch) {
+  std::vector<std::uint8_t> labels;
+  for (int i = 0; i < 1003; ++i) labels.push_back(static_cast<std::uint8_t>((i * i + i / 7) % 10));
+  const std::vector<std::uint32_t> order = order_by_class(labels, 16, 2);
+  std::vector<std::uint32_t> sorted = order;
+  std::sort(sorted.begin(), sorted.end());
+  ASSERT_EQ(sorted.size(), labels.size());
+  for (std::uint32_t i = 0; i < sorted.size(); ++i) ASSERT_EQ(sorted[i], i);
+  std::size_t few = 0;
+  for (std::size_t first = 0; first + 16 <= order.size(); first += 16) {
+    std::set<std::uint8_t> classes;
+    for (std::size_t i = first; i < first + 16; ++i) classes.insert(labels[order[i]]);
+    if (classes.size() > 2) break;
+    ++few;
+  }
+  EXPECT_GE(few, 50u);  // of 62: then a class or more has too few left
+}
+
 }  // namespace
 }  // namespace bnlab::data

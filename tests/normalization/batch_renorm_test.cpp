@@ -173,6 +173,56 @@ TEST(BatchRenormalizationLayer, SendsNoGradientThroughItsCorrection) {
   EXPECT_LE(reference::max_abs(sums), 1e-5 * reference::max_abs(diff_src));
 }
 
+// Each virtual batch has a correction of its own: the reference, over each by itself.
+TEST(BatchRenormalizationLayer, OfVirtualBatchesEqualsTheReference) {
+  for (const Shape& shape : {Shape{8, 17, 5, 4}, Shape{9, 32, 7, 7}, Shape{13, 100}})
+    for (const Layout layout : {Layout::plain, Layout::blocked}) {
+      constexpr std::int64_t size = 4;
+      NormalizationConfig config = config_of(NormalizationType::batch_renorm);
+      config.virtual_batch_size = size;
+      onednn::RunState run{.seed = 1, .step = 9, .steps = 10};  // r_max 3, d_max 5
+      config.epsilon = 0.1;
+      NormalizationRun normalization(config, shape, layout, onednn::Pass::train, &run);
+      std::mt19937_64 generator(24);
+      const Values values = normalization.run.randomize(generator);
+      const Array mean = reference::random_uniform({shape[1]}, generator, -0.5, 0.5);
+      const Array variance = reference::random_uniform({shape[1]}, generator, 0.02, 2.0);
+      std::ranges::copy(reference::to_floats(mean), normalization.state().running_mean.begin());
+      std::ranges::copy(reference::to_floats(variance), normalization.state().running_variance.begin());
+      const Array src = reference::random_uniform(shape, generator, -1.0, 2.0),
+                  diff_dst = random_array(shape, generator);
+      const Array dst = normalization.run.forward(src), diff_src = normalization.run.backward(diff_dst);
+
+      const std::int64_t image = src.size() / shape[0];
+      const auto part = [&](const Array& whole, std::int64_t first, std::int64_t last) {
+        Shape part_shape = shape;
+        part_shape[0] = last - first;
+        return Array{part_shape, {whole.values.begin() + first * image, whole.values.begin() + last * image}};
+      };
+      Array diff_gamma = reference::zeros({shape[1]}), batch_mean = diff_gamma, batch_variance = diff_gamma;
+      for (std::int64_t first = 0; first < shape[0]; first += size) {
+        const std::int64_t last = std::min(first + size, shape[0]);
+        const Array x = part(src, first, last);
+        const auto statistics = reference::batch_statistics(x);
+        const auto correction = reference::renorm_correction(statistics, {mean, variance, 0}, 3.0, 5.0, 0.1);
+        expect_close(part(dst, first, last),
+                     reference::renorm_forward(x, correction, &values.at("gamma"), &values.at("beta"), 0.1), "dst");
+        const auto gradients =
+            reference::renorm_backward(x, part(diff_dst, first, last), correction, &values.at("gamma"), 0.1);
+        expect_close(part(diff_src, first, last), gradients.diff_src, "diff_src");
+        const double share = static_cast<double>(last - first) / static_cast<double>(shape[0]);
+        for (std::size_t c = 0; c < diff_gamma.values.size(); ++c) {
+          diff_gamma.values[c] += gradients.diff_gamma.values[c];
+          batch_mean.values[c] += share * statistics.mean.values[c];
+          batch_variance.values[c] += share * statistics.variance.values[c];
+        }
+      }
+      expect_close(normalization.run.diff("gamma"), diff_gamma, "diff_gamma");
+      expect_close(state_array(normalization.state().batch_mean), batch_mean, "batch mean");
+      expect_close(state_array(normalization.state().batch_variance), batch_variance, "batch variance");
+    }
+}
+
 // Without epsilon a constant channel that has always been constant has neither a deviation nor a running one.
 TEST(BatchRenormalizationLayer, OfAConstantChannelIsFinite) {
   for (const double epsilon : {1e-5, 0.0})

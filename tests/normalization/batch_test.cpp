@@ -151,6 +151,27 @@ TEST(BatchNormalizationLayer, OfAConstantChannelIsExactlyBetaWhereTheMeanIsExact
   for (const float variance : normalization.state().batch_variance) EXPECT_EQ(variance, 0.0f);
 }
 
+// The lanes that pad a block of channels have variance 0.
+TEST(BatchNormalizationLayer, WithoutEpsilonEqualsTheReferenceInPaddedBlocks) {
+  for (const Shape& shape : {Shape{6, 8, 5, 4}, Shape{6, 17, 5, 4}, Shape{6, 16, 5, 4}, Shape{20, 17}})
+    for (const auto type : {config::NormalizationType::batch, config::NormalizationType::ghost})
+      for (const Layout layout : {Layout::plain, Layout::blocked}) {
+        config::NormalizationConfig config = config_of(type);
+        config.epsilon = 0.0;
+        config.virtual_batch_size = type == config::NormalizationType::ghost ? std::optional(shape[0]) : std::nullopt;
+        NormalizationRun normalization(config, shape, layout);
+        std::mt19937_64 generator(15);
+        const Values values = normalization.run.randomize(generator);
+        const Array src = random_array(shape, generator), diff_dst = random_array(shape, generator);
+        expect_close(normalization.run.forward(src),
+                     reference::batch_norm_forward(src, &values.at("gamma"), &values.at("beta"), 0.0).dst, "dst");
+        const auto gradients = reference::batch_norm_backward(src, diff_dst, &values.at("gamma"), 0.0);
+        expect_close(normalization.run.backward(diff_dst), gradients.diff_src, "diff_src");
+        expect_close(normalization.run.diff("gamma"), gradients.diff_gamma, "diff_gamma");
+        expect_close(normalization.run.diff("beta"), gradients.diff_beta, "diff_beta");
+      }
+}
+
 TEST(BatchNormalizationLayer, StartsFromItsInitialGammaAndBeta) {
   config::NormalizationConfig config;
   config.type = config::NormalizationType::batch;

@@ -127,6 +127,7 @@ class Kinds(unittest.TestCase):
         self.agree(RECURRENT, {"type": "batch", "initial_gamma": 0.1})
         self.agree(RECURRENT, {"type": "batch", "recurrent_statistics": "shared", "initial_gamma": 0.3})
         self.agree(RECURRENT, "layer")
+        self.agree(RECURRENT, {"type": "batch_renorm", "r_max": RAMP_IN_STEPS, "d_max": RAMP_IN_FRACTIONS})
 
     def test_dropout(self):
         self.agree(DROPOUT, network={"dropout": 0.0})
