@@ -3,6 +3,8 @@
 
 #include "config/load.h"
 #include "config/names.h"
+#include <filesystem>
+
 #include "network/network_testing.h"
 
 namespace bnlab::network_testing {
@@ -11,8 +13,8 @@ namespace {
 using config::NormalizationType;
 
 config::RunConfig from_file(const std::string& network) {
-  return run_config(config::load_network(std::string(BNLAB_SOURCE_DIR) + "/configs/networks/" + network + ".json"),
-                    NormalizationType::batch);
+  const std::filesystem::path folder = std::filesystem::path(BNLAB_SOURCE_DIR) / "configs/networks";
+  return run_config(config::load_network(folder / (network + ".json")), NormalizationType::batch);
 }
 
 struct Case {
