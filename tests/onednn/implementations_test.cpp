@@ -1,10 +1,9 @@
 // What `bnlab describe` shows of each call, and which kernels of oneDNN the networks of the paper run on.
+#include <filesystem>
 #include <string_view>
 
 #include "config/load.h"
 #include "config/names.h"
-#include <filesystem>
-
 #include "network/network_testing.h"
 
 namespace bnlab::network_testing {
