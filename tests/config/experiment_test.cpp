@@ -13,6 +13,7 @@
 #include "config/experiment_codecs.h"
 #include "config/writer.h"
 #include "experiments/experiment_testing.h"
+#include "util/test_files.h"
 
 namespace bnlab::config {
 namespace {
@@ -338,6 +339,8 @@ TEST(ExperimentFiles, AreToldFromOthers) {
 }
 
 TEST(ExperimentFiles, ShippedOnesAreRight) {
+  const std::string configs = (fs::path(BNLAB_SOURCE_DIR) / "configs").string();
+  const test::EnvironmentGuard variable("BNLAB_CONFIGS", configs.c_str());
   const std::vector<std::string> names = experiment_names(experiments_folder);
   ASSERT_GE(names.size(), 3u);
   for (const std::string& name : names) {

@@ -511,7 +511,8 @@ TEST(DropoutBlock, InANetworkEqualsTheReferenceWithTheSameMasks) {
 
 TEST(DropoutBlock, OfRateZeroIsLeftOut) {
   const auto config = run_config(network_of(config::Flatten{}, config::Dropout{}, config::Dense{.units = 5}));
-  for (const auto* layer : Network(config, dataset_of(1, 3, 4, 5), 2).layers()) EXPECT_NE(layer->type(), "dropout");
+  const Network network(config, dataset_of(1, 3, 4, 5), 2);
+  for (const auto* layer : network.layers()) EXPECT_NE(layer->type(), "dropout");
 }
 
 }  // namespace
