@@ -26,7 +26,7 @@ class ReadmeTest(unittest.TestCase):
         self.check("experiment", "--experiment")
 
     def test_the_files_it_names_exist(self):
-        named = set(re.findall(r"\b((?:configs|experiments|scripts)/[\w./-]+\.(?:json|py|sh))", README))
+        named = set(re.findall(r"(?<![\w/])((?:configs|experiments|scripts)/[\w./-]+\.(?:json|py|sh))", README))
         self.assertTrue(named)
         missing = sorted(name for name in named if not (SOURCE / name).exists() and "NAME" not in name)
         self.assertEqual(missing, [])
