@@ -12,7 +12,7 @@ namespace bnlab::cli {
 namespace {
 
 void check_config(const config::RunConfig& config) {
-  probes::check(config.probes, network::check(config, data::dataset_info(config.dataset)));
+  probes::check(config, network::check(config, data::dataset_info(config.dataset)));
 }
 
 /// Every arm with both profiles.

@@ -297,6 +297,12 @@ class Deciders {
     find(value, joined(path_, name), found_);
   }
   template <class T>
+  void optional_section(std::string_view name, std::optional<T>& value, std::string_view meaning,
+                        const Rule& rule = {}) {
+    field(name, value, meaning, rule);
+    if (value) find(*value, joined(path_, name), found_);
+  }
+  template <class T>
   void sections(std::string_view name, std::vector<T>& values, std::string_view meaning, const Rule& rule = {}) {
     field(name, values, meaning, rule);
     for (std::size_t i = 0; i < values.size(); ++i) find(values[i], joined(joined(path_, name), i), found_);

@@ -163,7 +163,18 @@ template <>
 struct Names<ProbeType> {
   static constexpr Named<ProbeType> table[] = {{"activation_distribution", ProbeType::activation_distribution},
                                                {"gradient_norm", ProbeType::gradient_norm},
-                                               {"normalization_state", ProbeType::normalization_state}};
+                                               {"normalization_state", ProbeType::normalization_state},
+                                               {"channel_moments", ProbeType::channel_moments},
+                                               {"layer_gradients", ProbeType::layer_gradients},
+                                               {"representations", ProbeType::representations},
+                                               {"scale_invariance", ProbeType::scale_invariance},
+                                               {"bias_effect", ProbeType::bias_effect},
+                                               {"identity_recovery", ProbeType::identity_recovery},
+                                               {"normalization_gradients", ProbeType::normalization_gradients},
+                                               {"weight_growth", ProbeType::weight_growth},
+                                               {"statistics_gap", ProbeType::statistics_gap},
+                                               {"residual_branches", ProbeType::residual_branches},
+                                               {"equivalence", ProbeType::equivalence}};
 };
 
 /// The JSON name of `value`.

@@ -47,7 +47,22 @@ enum class BatchComposition { shuffled, in_order, by_class, full_batch };
 enum class Precision { f32, bf16 };
 enum class LossType { cross_entropy, squared_error };
 enum class Reduction { mean, sum };
-enum class ProbeType { activation_distribution, gradient_norm, normalization_state };
+enum class ProbeType {
+  activation_distribution,
+  gradient_norm,
+  normalization_state,
+  channel_moments,
+  layer_gradients,
+  representations,
+  scale_invariance,
+  bias_effect,
+  identity_recovery,
+  normalization_gradients,
+  weight_growth,
+  statistics_gap,
+  residual_branches,
+  equivalence
+};
 
 // ---- network description -------------------------------------------------------------------------------------------
 
@@ -366,6 +381,8 @@ struct ProbeConfig {
   std::int64_t every = 100;
   std::int64_t examples = 0;        // activation_distribution: training images looked at; 0: one batch
   std::vector<std::int64_t> units;  // activation_distribution: units or channels, from 0, beside the pooled row
+  std::vector<double> factors{0.1, 10, 1000};                       // scale_invariance
+  std::optional<NormalizationConfig> normalization = std::nullopt;  // equivalence
   bool operator==(const ProbeConfig&) const = default;
 };
 

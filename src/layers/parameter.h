@@ -35,8 +35,9 @@ struct Parameter {
   double initial_value = 0;  // of a bias, gamma, beta or scalar
   std::optional<config::InitializationScheme> scheme{};  // of weights, in place of the config's
   BranchRole role{};
-  dnnl::memory value{};  // set by Parameters::lay_out
-  dnnl::memory diff{};   // d loss / d value
+  bool is_normalized = false;  // weights and biases: a normalization comes right behind their layer
+  dnnl::memory value{};        // set by Parameters::lay_out
+  dnnl::memory diff{};         // d loss / d value
 
   std::int64_t count() const;
   bool laid_out() const { return static_cast<bool>(value); }

@@ -82,7 +82,9 @@ class ResidualLayer : public Layer {
     const Forward shortcut = shortcut_.build(builder, src);
     builder.enter(name());
     const Tensor value = scalar_ ? builder.in_f32(body.dst) : body.dst;
-    const Tensor dst = add(builder, "forward", scalar_ ? scaled(builder, "scale", value) : value, shortcut.dst);
+    const Tensor branch = scalar_ ? scaled(builder, "scale", value) : value;
+    builder.observe("branch", branch);
+    const Tensor dst = add(builder, "forward", branch, shortcut.dst);
     if (!builder.has_backward() || !dst.needs_diff) return {dst, {}};
     return {dst, [=, this](Builder& b, const Tensor& diff_dst) {
               const Tensor diff_body = scalar_ ? backward_scalar(b, value, diff_dst) : diff_dst;

@@ -11,8 +11,11 @@ Forward Sequence::build(Builder& builder, const Tensor& src) const {
   Tensor value = src;
   for (const auto& layer : layers_) {
     builder.enter(layer->name());
+    builder.observe("src", value);
     Forward forward = layer->build(builder, value);
     value = forward.dst;
+    builder.enter(layer->name());  // a layer may have entered its parts
+    builder.observe("dst", value);
     tape.push_back({layer->name(), std::move(forward.backward)});
   }
   if (!builder.has_backward() || !value.needs_diff) return {value, {}};
@@ -21,7 +24,10 @@ Forward Sequence::build(Builder& builder, const Tensor& src) const {
             for (auto entry = tape.rbegin(); entry != tape.rend(); ++entry) {
               if (!entry->backward) return Tensor{};  // nothing before it has parameters
               b.enter(entry->name);
+              b.observe("diff_dst", diff);
               diff = entry->backward(b, diff);
+              b.enter(entry->name);
+              if (diff.memory) b.observe("diff_src", diff);
             }
             return diff;
           }};

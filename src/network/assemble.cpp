@@ -173,40 +173,44 @@ class Assembler {
 
   void add(const std::vector<Atom>& atoms, std::size_t i, bool zero_gamma) {
     using namespace layers;
-    std::visit(
-        Overloaded{
-            [&](const config::Dense& spec) { push(make_dense(context("dense"), spec, has_bias(spec, atoms, i))); },
-            [&](const config::Conv& spec) { push(make_conv(context("conv"), spec, has_bias(spec, atoms, i))); },
-            [&](const config::MaxPool& spec) { push(make_max_pool(context("max_pool"), spec)); },
-            [&](const config::AvgPool& spec) { push(make_avg_pool(context("avg_pool"), spec)); },
-            [&](const config::GlobalAvgPool&) { push(make_global_avg_pool(context("global_avg_pool"))); },
-            [&](const config::Flatten&) { push(make_flatten(context("flatten"))); },
-            [&](const config::LocalResponse& spec) {
-              push(normalization::make_local_response(context("local_response"), spec));
-            },
-            [&](const ActivationAtom& atom) {
-              push(make_activation(context("activation"), atom.function, network_.negative_slope,
-                                   i > 0 && fuses(atoms, i - 1, sites_)));
-            },
-            [&](const config::Dropout& spec) {
-              const LayerContext here = context("dropout");
-              if (const double rate = spec.rate.value_or(network_.dropout); rate > 0) push(make_dropout(here, rate));
-            },
-            [&](const config::Residual* spec) { add_residual(*spec); },
-            [&](const config::Concat* spec) { add_concat(*spec); },
-            [&](const config::Recurrent& spec) {
-              const LayerContext here = context("recurrent");
-              const std::int64_t number = ++sites_;
-              const config::NormalizationConfig none{};
-              push(make_recurrent(here, spec, network_.negative_slope, site_name(number),
-                                  is_active(number) ? normalization_ : none, states_));
-            },
-            [&](const Site&) {
-              const std::int64_t number = ++sites_;
-              if (is_active(number)) add_normalization(number, fuses(atoms, i, number), zero_gamma);
-            },
-        },
-        atoms[i]);
+    std::visit(Overloaded{
+                   [&](const config::Dense& spec) {
+                     push_linear(make_dense(context("dense"), spec, has_bias(spec, atoms, i)), is_normalized(atoms, i));
+                   },
+                   [&](const config::Conv& spec) {
+                     push_linear(make_conv(context("conv"), spec, has_bias(spec, atoms, i)), is_normalized(atoms, i));
+                   },
+                   [&](const config::MaxPool& spec) { push(make_max_pool(context("max_pool"), spec)); },
+                   [&](const config::AvgPool& spec) { push(make_avg_pool(context("avg_pool"), spec)); },
+                   [&](const config::GlobalAvgPool&) { push(make_global_avg_pool(context("global_avg_pool"))); },
+                   [&](const config::Flatten&) { push(make_flatten(context("flatten"))); },
+                   [&](const config::LocalResponse& spec) {
+                     push(normalization::make_local_response(context("local_response"), spec));
+                   },
+                   [&](const ActivationAtom& atom) {
+                     push(make_activation(context("activation"), atom.function, network_.negative_slope,
+                                          i > 0 && fuses(atoms, i - 1, sites_)));
+                   },
+                   [&](const config::Dropout& spec) {
+                     const LayerContext here = context("dropout");
+                     if (const double rate = spec.rate.value_or(network_.dropout); rate > 0)
+                       push(make_dropout(here, rate));
+                   },
+                   [&](const config::Residual* spec) { add_residual(*spec); },
+                   [&](const config::Concat* spec) { add_concat(*spec); },
+                   [&](const config::Recurrent& spec) {
+                     const LayerContext here = context("recurrent");
+                     const std::int64_t number = ++sites_;
+                     const config::NormalizationConfig none{};
+                     push(make_recurrent(here, spec, network_.negative_slope, site_name(number),
+                                         is_active(number) ? normalization_ : none, states_));
+                   },
+                   [&](const Site&) {
+                     const std::int64_t number = ++sites_;
+                     if (is_active(number)) add_normalization(number, fuses(atoms, i, number), zero_gamma);
+                   },
+               },
+               atoms[i]);
   }
 
   void add_normalization(std::int64_t number, bool relu_follows, bool zero_gamma = false) {
@@ -254,9 +258,9 @@ class Assembler {
       const bool bias = !(normalized && normalization::absorbs_bias(normalization_.type));
       if (is_image) {
         config::Conv conv{.channels = target[1], .kernel = {1, 1}, .stride = {stride, stride}, .padding = {}};
-        push(layers::make_conv(context("conv"), conv, bias));
+        push_linear(layers::make_conv(context("conv"), conv, bias), normalized);
       } else {
-        push(layers::make_dense(context("dense"), config::Dense{.units = target[1]}, bias));
+        push_linear(layers::make_dense(context("dense"), config::Dense{.units = target[1]}, bias), normalized);
       }
       if (spec.shortcut_normalization) ++sites_;
       if (normalized) add_normalization(number, false);
@@ -306,15 +310,26 @@ class Assembler {
     layers_.push_back(std::move(layer));
   }
 
+  void push_linear(std::unique_ptr<layers::Layer> layer, bool normalized) {
+    for (const char* array : {".weights", ".bias"})
+      for (const auto& parameter : parameters_.all())
+        if (parameter->name == layer->name() + array) parameter->is_normalized = normalized;
+    push(std::move(layer));
+  }
+
   bool is_active(std::int64_t site) const {
     return total_sites_ > 0 && in_mask(normalization_.mask, site, total_sites_);
   }
 
   template <class Linear>
   bool has_bias(const Linear& spec, const std::vector<Atom>& atoms, std::size_t i) const {
-    const bool absorbed =
-        following<Site>(atoms, i) && is_active(sites_ + 1) && normalization::absorbs_bias(normalization_.type);
+    const bool absorbed = is_normalized(atoms, i) && normalization::absorbs_bias(normalization_.type);
     return spec.bias.value_or(!absorbed);
+  }
+
+  // Whether atom i, which is linear, has a normalization right behind it.
+  bool is_normalized(const std::vector<Atom>& atoms, std::size_t i) const {
+    return following<Site>(atoms, i) && is_active(sites_ + 1);
   }
 
   // Whether atom i is a normalization, site `number`, that may apply the ReLU behind it.

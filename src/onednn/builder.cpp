@@ -167,7 +167,7 @@ void Builder::add(const char* operation, std::unique_ptr<Kernel> kernel, const s
 }
 
 void Builder::observe(const char* tensor, const Tensor& value) {
-  if (pass_ != Pass::observe) return;
+  if (pass_ != Pass::observe || !watched_.contains(tensor)) return;
   const dnnl::memory memory = plain(value);
   keep(memory);
   observations_.push_back({layer_, tensor, value.shape, memory});

@@ -3,6 +3,7 @@
 // calls.
 
 #include <initializer_list>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,10 +31,15 @@ enum class Pass {
   evaluate_batch,       // batch statistics, forward only
 };
 
+/// Names of tensors that a program with Pass::observe keeps for probes. "input" and "output" are those of an activation
+/// function, also of the one inside a recurrent layer. "src", "dst", "diff_src" and "diff_dst" are those of every
+/// layer, the latter two where a gradient passes; "branch" is what a residual layer's body adds to its shortcut.
+using Watch = std::set<std::string>;
+
 /// A tensor that a probe may read from a program with Pass::observe, in plain order.
 struct Observation {
   std::string layer;
-  std::string tensor;  // "input" or "output"
+  std::string tensor;  // as in Watch
   Dims shape;          // (N, C) or (N, C, H, W)
   dnnl::memory memory;
 
@@ -114,7 +120,9 @@ class Builder {
   /// Adds a kernel that reads and writes `uses`.
   void add(const char* operation, std::unique_ptr<Kernel> kernel, const std::vector<dnnl::memory>& uses);
 
-  /// Lets probes read `value` (only with Pass::observe; elsewhere it does nothing).
+  /// What observe() keeps.
+  void watch(Watch tensors) { watched_ = std::move(tensors); }
+  /// Lets probes read `value` where `tensor` is watched (only with Pass::observe; elsewhere it does nothing).
   void observe(const char* tensor, const Tensor& value);
   const std::vector<Observation>& observations() const { return observations_; }
 
@@ -156,6 +164,7 @@ class Builder {
   const RunState* state_;
   std::vector<std::size_t> scratchpads_;  // indices into the program's memories
   std::uint64_t scratchpad_bytes_ = 0;
+  Watch watched_{"input", "output"};
   std::vector<Observation> observations_;
 };
 

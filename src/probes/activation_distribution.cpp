@@ -10,7 +10,7 @@
 #include <numeric>
 
 #include "config/names.h"
-#include "data/batch_order.h"
+#include "probes/observer.h"
 #include "util/errors.h"
 
 namespace bnlab::probes {
@@ -80,61 +80,47 @@ struct Collected {
 class ActivationDistribution : public Probe {
  public:
   ActivationDistribution(const config::ProbeConfig& config, const ProbeContext& context)
-      : context_(context),
-        batch_(context.run.training.batch_size),
+      : batch_(context.run.training.batch_size),
         batches_(std::clamp<std::int64_t>((config.examples + batch_ - 1) / batch_, 1,
                                           context.dataset.train.size() / batch_)),
-        executable_(context.network.build(onednn::Pass::observe, batch_)),
-        order_(context.run.training.seed, context.dataset.train.size(), batch_, RandomPurpose::probe),
+        observer_(context, {"input", "output"}),
         csv_(context.open_csv("activation_distribution",
                               {"step", "layer", "tensor", "unit", "p5", "p15", "p50", "p85", "p95", "mean",
                                "standard_deviation", "fraction_saturated", "fraction_dead"})) {
-    for (const Observation& observation : executable_->observations()) {
-      collected_.push_back(
-          {observation.layer, observation.tensor, function_of(observation.layer), {}, observation.shape[1], {}, {}});
+    for (const Observation& observation : observer_.observations()) {
+      const std::string function = type_of(context.network, observation.layer);
+      collected_.push_back({observation.layer, observation.tensor, function, {}, observation.shape[1], {}, {}});
       for (const std::int64_t unit : config.units)
         if (unit < observation.shape[1]) collected_.back().units.push_back(unit);
       collected_.back().by_unit.resize(collected_.back().units.size());
     }
   }
 
-  Moment moment() const override { return Moment::step_done; }
-
-  void measure(std::int64_t step) override {
-    executable_->set_step(std::max<std::int64_t>(step, 1), context_.run.training.steps);
-    collect();
+  void step_done(std::int64_t step) override {
+    collect(step);
     for (std::size_t i = 0; i < collected_.size(); i += 2) write(step, collected_[i], collected_[i + 1]);
   }
 
  private:
-  std::string function_of(const std::string& layer) const {
-    for (const layers::Layer* candidate : context_.network.layers())
-      if (candidate->name() == layer) return candidate->type();
-    return "";
-  }
-
-  void collect() {
+  void collect(std::int64_t step) {
     for (Collected& tensor : collected_) {
       tensor.all.clear();
       for (auto& values : tensor.by_unit) values.clear();
     }
     for (std::int64_t b = 0; b < batches_; ++b) {
-      context_.scaler.gather(context_.dataset.train, order_.batch(b), executable_->images(), executable_->labels(),
-                             executable_->targets());
-      executable_->forward();
-      for (std::size_t i = 0; i < collected_.size(); ++i) append(executable_->observations()[i], collected_[i]);
+      observer_.load(step, b);
+      observer_.forward();
+      for (std::size_t i = 0; i < collected_.size(); ++i) append(observer_.observations()[i], collected_[i]);
     }
   }
 
   static void append(const Observation& observation, Collected& to) {
-    const float* data = observation.data();
-    const std::int64_t images = observation.shape[0];
-    const std::int64_t plane = observation.shape.size() == 4 ? observation.shape[2] * observation.shape[3] : 1;
-    to.all.insert(to.all.end(), data, data + images * to.channels * plane);
+    const Channels values(observation);
+    to.all.insert(to.all.end(), values.data, values.data + size_of(observation));
     for (std::size_t u = 0; u < to.units.size(); ++u)
-      for (std::int64_t n = 0; n < images; ++n) {
-        const float* begin = data + (n * to.channels + to.units[u]) * plane;
-        to.by_unit[u].insert(to.by_unit[u].end(), begin, begin + plane);
+      for (std::int64_t n = 0; n < values.images; ++n) {
+        const float* begin = values.of(n, to.units[u]);
+        to.by_unit[u].insert(to.by_unit[u].end(), begin, begin + values.plane);
       }
   }
 
@@ -183,11 +169,9 @@ class ActivationDistribution : public Probe {
     csv_.add(moments.mean).add(moments.standard_deviation).add(saturated).add(dead).end_row();
   }
 
-  ProbeContext context_;
   std::int64_t batch_;
   std::int64_t batches_;
-  std::unique_ptr<network::Executable> executable_;
-  data::BatchOrder order_;
+  Observer observer_;
   CsvWriter& csv_;
   std::vector<Collected> collected_;
 };

@@ -4,14 +4,12 @@
 #include <limits>
 #include <span>
 
+#include "probes/observer.h"
+
 namespace bnlab::probes {
 namespace {
 
-double l2_norm(std::span<const float> values) {
-  double sum = 0;
-  for (const float value : values) sum += static_cast<double>(value) * static_cast<double>(value);
-  return std::sqrt(sum);
-}
+double l2_norm(std::span<const float> values) { return std::sqrt(squared_norm(values.data(), values.size())); }
 
 class GradientNorm : public Probe {
  public:
@@ -19,9 +17,7 @@ class GradientNorm : public Probe {
       : parameters_(context.network.parameters()),
         csv_(context.open_csv("gradient_norm", {"step", "parameter", "gradient_norm", "value_norm", "ratio"})) {}
 
-  Moment moment() const override { return Moment::gradients_ready; }
-
-  void measure(std::int64_t step) override {
+  void gradients_ready(std::int64_t step, double /*learning_rate*/) override {
     for (const layers::Segment& segment : parameters_.segments()) {
       const double gradient = l2_norm(parameters_.diffs().subspan(segment.offset, segment.length));
       const double value = l2_norm(parameters_.values().subspan(segment.offset, segment.length));

@@ -12,9 +12,7 @@ class NormalizationStateProbe : public Probe {
         csv_(context.open_csv("normalization_state", {"step", "layer", "unit", "gamma", "beta", "running_mean",
                                                       "running_variance", "batch_mean", "batch_variance"})) {}
 
-  Moment moment() const override { return Moment::step_done; }
-
-  void measure(std::int64_t step) override {
+  void step_done(std::int64_t step) override {
     for (const auto& state : states_) {
       const std::vector<float> gamma = state->gamma ? state->gamma->plain_value() : std::vector<float>();
       const std::vector<float> beta = state->beta ? state->beta->plain_value() : std::vector<float>();

@@ -15,17 +15,14 @@
 
 namespace bnlab::probes {
 
-/// Where in a step a probe looks.
-enum class Moment {
-  gradients_ready,  // after the backward pass of a step, before its update
-  step_done         // after the update; also once before the first step, as step 0
-};
-
+/// A probe looks at one or both moments of the steps at which it is due.
 class Probe {
  public:
   virtual ~Probe() = default;
-  virtual Moment moment() const = 0;
-  virtual void measure(std::int64_t step) = 0;
+  /// After the backward pass of a step, before its update with `learning_rate`. Nothing may overwrite the gradients.
+  virtual void gradients_ready(std::int64_t /*step*/, double /*learning_rate*/) {}
+  /// After the update; also once before the first step, as step 0.
+  virtual void step_done(std::int64_t /*step*/) {}
 };
 
 /// What a probe may look at; everything outlives it.
@@ -40,7 +37,7 @@ struct ProbeContext {
 
 /// Throws ConfigError where a probe asks for what the network doesn't have. Needs no data, so it can come before
 /// anything is written.
-void check(const std::vector<config::ProbeConfig>& probes, const std::vector<network::LayerShape>& layers);
+void check(const config::RunConfig& run, const std::vector<network::LayerShape>& layers);
 
 /// The factory, for a probe that check() let pass.
 std::unique_ptr<Probe> make_probe(const config::ProbeConfig& config, const ProbeContext& context);

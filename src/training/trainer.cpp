@@ -168,7 +168,7 @@ class Trainer {
         status = RunStatus::diverged;
         break;
       }
-      run_probes(probes::Moment::step_done, step);
+      for_due_probes(step, [step](probes::Probe& probe) { probe.step_done(step); });
       if (step == steps || is_due(step, config_.training.eval_every)) evaluate(step);
       if (step < steps && is_due(step, config_.training.checkpoint_every)) save();
     }
@@ -194,7 +194,7 @@ class Trainer {
   void begin() {
     if (config_.record.initial_weights) write_npz(directory_.file("weights_initial.npz"), network_.weights());
     if (config_.training.eval_every > 0) evaluate(0);
-    run_probes(probes::Moment::step_done, 0);
+    for_due_probes(0, [](probes::Probe& probe) { probe.step_done(0); });
   }
 
   StepOutcome train_step(std::int64_t step, bool timed) {
@@ -211,7 +211,7 @@ class Trainer {
                         .norms = {}};
     if (step == 1 && config_.record.initial_weights)
       write_npz(directory_.file("gradients_first.npz"), network_.gradients());
-    run_probes(probes::Moment::gradients_ready, step);
+    for_due_probes(step, [&](probes::Probe& probe) { probe.gradients_ready(step, outcome.learning_rate); });
     start = Clock::now();
     outcome.norms = optimizer_->step(outcome.learning_rate);
     network_.update_running_statistics();
@@ -254,10 +254,10 @@ class Trainer {
     }
   }
 
-  void run_probes(probes::Moment moment, std::int64_t step) {
+  template <class Look>
+  void for_due_probes(std::int64_t step, const Look& look) {
     for (const ScheduledProbe& scheduled : probes_)
-      if (scheduled.probe->moment() == moment && (is_due(step, scheduled.every) || step == 1))
-        scheduled.probe->measure(step);
+      if (is_due(step, scheduled.every) || step == 1) look(*scheduled.probe);
   }
 
   void save() {
@@ -355,7 +355,7 @@ RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& d
   network::set_threads(options.threads);
   network::check_precision(config.training);
   const auto layers = network::check(config, data::dataset_info(config.dataset));
-  probes::check(config.probes, layers);
+  probes::check(config, layers);
   const data::Dataset dataset = data::load(config.dataset);
   resolve(config, dataset);
   check_dropout_masks(config, layers);

@@ -285,8 +285,8 @@ TEST_F(LoadFiles, NetworkThatIsNotThere) {
   for (const std::string name : {"../tiny", "a/b", "..", "networks\\\\tiny"}) {
     const std::string text = R"({"dataset": {"name": "mnist"}, "network": {"name": ")" + name + "\"}}";
     EXPECT_EQ(error_lines([&] { load(write("run.json", text), {}); }),
-              ErrorLines{prefix("run.json") + "1: network.name: must be a plain file name, without / and .., got \"" + name +
-                    "\""});
+              ErrorLines{prefix("run.json") + "1: network.name: must be a plain file name, without / and .., got \"" +
+                         name + "\""});
   }
 }
 
@@ -294,8 +294,8 @@ TEST_F(LoadFiles, ProblemsOfANetworkFileNameThatFile) {
   write("networks/tiny.json", "{\"name\": \"huge\",\n\"layer\": 1,\n\"layers\": [{\"dense\": {}}]}");
   const fs::path run = write("run.json", "{\"network\": {\"name\": \"tiny\"},\n\"dataset\": {}}");
   const ErrorLines in_network{prefix("networks/tiny.json") + "1: name: must be the file's name, \"tiny\", got \"huge\"",
-                         prefix("networks/tiny.json") + "2: layer: unknown key; did you mean \"layers\"?",
-                         prefix("networks/tiny.json") + "3: layers.0.dense.units: is required"};
+                              prefix("networks/tiny.json") + "2: layer: unknown key; did you mean \"layers\"?",
+                              prefix("networks/tiny.json") + "3: layers.0.dense.units: is required"};
   EXPECT_EQ(error_lines([&] { load_network(folder_ / "networks/tiny.json"); }), in_network);
   ErrorLines all{prefix("run.json") + "2: dataset.name: is required"};
   all.insert(all.end(), in_network.begin(), in_network.end());

@@ -140,7 +140,6 @@ TEST(ActivationDistribution, Numbers) {
       auto run = test::small_mlp(normalization, function);
       run.initialization.gain = 3;                   // wide enough to saturate
       ProbeRun probe(run, probe_config(13, units));  // rounded up to 3 batches of 6
-      EXPECT_EQ(probe.probe->moment(), Moment::step_done);
       const std::vector<Row> rows = probe.measure("activation_distribution", 5);
       ASSERT_EQ(rows.size(), 2u * 4u + 2u * 3u);
       const auto layers = inputs_by_layer(probe, 3);
@@ -226,7 +225,7 @@ TEST(Probes, ChangeNothing) {
     const NpzArrays weights = probe.network.weights();
     const NpzArrays gradients = probe.network.gradients();
     const auto mean = probe.network.states()[0]->batch_mean;
-    probe.probe->measure(1);
+    probe.probe->step_done(1);
     for (const auto& [name, array] : probe.network.weights()) EXPECT_EQ(array.values, weights.at(name).values) << name;
     for (const auto& [name, array] : probe.network.gradients())
       EXPECT_EQ(array.values, gradients.at(name).values) << name;

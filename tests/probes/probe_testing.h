@@ -55,7 +55,8 @@ struct ProbeRun {
                                                     -> CsvWriter& { return directory.open_csv(name, columns); }})) {}
 
   std::vector<Row> measure(const std::string& name, std::int64_t step) {
-    probe->measure(step);
+    probe->gradients_ready(step, run.optimizer.learning_rate);
+    probe->step_done(step);
     return read_rows(folder / ("run/" + name + ".csv"));
   }
 

@@ -1,0 +1,68 @@
+#include "probes/scale_invariance.h"
+
+#include <cmath>
+
+#include "probes/observer.h"
+
+namespace bnlab::probes {
+namespace {
+
+class ScaleInvariance : public Probe {
+ public:
+  ScaleInvariance(const config::ProbeConfig& config, const ProbeContext& context)
+      : network_(context.network),
+        factors_(config.factors),
+        observer_(context, {"dst"}),
+        csv_(context.open_csv("scale_invariance", {"step", "parameter", "normalized", "factor", "output_error",
+                                                   "gradient_error", "loss_change"})) {}
+
+  void step_done(std::int64_t step) override {
+    observer_.load(step);
+    ParametersGuard guard(network_);
+    for (const auto& parameter : network_.parameters().all())
+      if (parameter->kind == layers::ParameterKind::weights) measure(step, *parameter, guard);
+  }
+
+ private:
+  struct Outcome {
+    std::vector<float> output;
+    std::vector<float> gradient;
+    double loss = 0;
+  };
+
+  Outcome run(const layers::Parameter& parameter) {
+    observer_.forward();
+    observer_.backward();
+    const onednn::Observation& output = observer_.at(network_.layers().back()->name(), "dst");
+    return {{output.data(), output.data() + size_of(output)}, parameter.plain_diff(), observer_.loss()};
+  }
+
+  void measure(std::int64_t step, layers::Parameter& parameter, ParametersGuard& guard) {
+    const Outcome before = run(parameter);
+    const std::vector<float> weights = parameter.plain_value();
+    for (const double factor : factors_) {
+      std::vector<float> scaled = weights;
+      for (float& value : scaled) value = static_cast<float>(factor * static_cast<double>(value));
+      parameter.set_plain_value(scaled);
+      const Outcome after = run(parameter);
+      guard.restore();
+      csv_.add(step).add(parameter.name).add(parameter.is_normalized ? "yes" : "no").add(factor);
+      csv_.add(relative_error(after.output.data(), before.output.data(), before.output.size()));
+      csv_.add(relative_error(after.gradient.data(), before.gradient.data(), before.gradient.size(), factor));
+      csv_.add(std::abs(after.loss - before.loss) / std::abs(before.loss)).end_row();
+    }
+  }
+
+  network::Network& network_;
+  std::vector<double> factors_;
+  Observer observer_;
+  CsvWriter& csv_;
+};
+
+}  // namespace
+
+std::unique_ptr<Probe> make_scale_invariance(const config::ProbeConfig& config, const ProbeContext& context) {
+  return std::make_unique<ScaleInvariance>(config, context);
+}
+
+}  // namespace bnlab::probes

@@ -1,0 +1,64 @@
+#include "probes/weight_growth.h"
+
+#include <cmath>
+
+#include "probes/observer.h"
+
+namespace bnlab::probes {
+namespace {
+
+class WeightGrowth : public Probe {
+ public:
+  explicit WeightGrowth(const ProbeContext& context)
+      : parameters_(context.network.parameters()),
+        csv_(context.open_csv(
+            "weight_growth", {"step", "parameter", "normalized", "squared_norm", "cosine", "growth", "squared_step"})) {
+    for (const layers::Segment& segment : parameters_.segments())
+      if (segment.parameter->kind == layers::ParameterKind::weights) before_.push_back({.segment = segment});
+  }
+
+  void gradients_ready(std::int64_t /*step*/, double learning_rate) override {
+    for (Before& before : before_) {
+      const float* w = parameters_.values().data() + before.segment.offset;
+      const float* g = parameters_.diffs().data() + before.segment.offset;
+      double product = 0;
+      for (std::size_t i = 0; i < before.segment.length; ++i)
+        product += static_cast<double>(w[i]) * static_cast<double>(g[i]);
+      const double gradient = squared_norm(g, before.segment.length);
+      before.squared_norm = squared_norm(w, before.segment.length);
+      before.cosine = product / std::sqrt(before.squared_norm * gradient);
+      before.squared_step = learning_rate * learning_rate * gradient;
+    }
+  }
+
+  void step_done(std::int64_t step) override {
+    if (step == 0) return;
+    for (const Before& before : before_) {
+      const float* w = parameters_.values().data() + before.segment.offset;
+      const double growth = squared_norm(w, before.segment.length) - before.squared_norm;
+      const layers::Parameter& parameter = *before.segment.parameter;
+      csv_.add(step).add(parameter.name).add(parameter.is_normalized ? "yes" : "no").add(before.squared_norm);
+      csv_.add(before.cosine).add(growth).add(before.squared_step).end_row();
+    }
+  }
+
+ private:
+  struct Before {
+    layers::Segment segment;
+    double squared_norm = 0;
+    double cosine = 0;
+    double squared_step = 0;
+  };
+
+  layers::Parameters& parameters_;
+  std::vector<Before> before_;
+  CsvWriter& csv_;
+};
+
+}  // namespace
+
+std::unique_ptr<Probe> make_weight_growth(const ProbeContext& context) {
+  return std::make_unique<WeightGrowth>(context);
+}
+
+}  // namespace bnlab::probes
