@@ -16,6 +16,7 @@ struct NpyArray {
   std::variant<std::vector<float>, std::vector<double>, std::vector<std::int32_t>, std::vector<std::int64_t>,
                std::vector<std::uint64_t>>
       values;
+  bool operator==(const NpyArray&) const = default;
 };
 
 using NpzArrays = std::map<std::string, NpyArray>;

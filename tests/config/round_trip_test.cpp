@@ -121,7 +121,12 @@ RunConfig everything() {
                      .checkpoint_every = 5};
   config.evaluation = {.batch_size = 1, .statistics = {Statistics::batch, Statistics::running}, .train_split = true};
   config.probes = {{.type = ProbeType::activation_distribution, .every = 7, .examples = 64, .units = {3, 0}},
-                   {.type = ProbeType::normalization_state, .every = 9, .examples = 0, .units = {}}};
+                   {.type = ProbeType::scale_invariance, .every = 9, .examples = 0, .units = {}, .factors = {0.25, 3}},
+                   {.type = ProbeType::equivalence,
+                    .every = 2,
+                    .examples = 0,
+                    .units = {},
+                    .normalization = NormalizationConfig{.type = NormalizationType::group, .groups = 4}}};
   config.record = {.initial_weights = true, .batches = true, .final_weights = false, .dropout_masks = true};
   return config;
 }

@@ -203,14 +203,13 @@ TEST(ActivationDistribution, SameImagesAtEachMeasurement) {
 }
 
 TEST(ActivationDistribution, UnitsMustBeThere) {
-  const auto run = test::small_mlp(NormalizationType::batch);
+  auto run = test::small_mlp(NormalizationType::batch);
   const auto layers = network::check(run, test::small_dataset().info);
-  EXPECT_NO_THROW(check({probe_config(0, {0, 16})}, layers));
-  const std::string text = test::error_text<ConfigError>([&] {
-    check(
-        {{.type = config::ProbeType::gradient_norm, .every = 1, .examples = 0, .units = {}}, probe_config(0, {0, 17})},
-        layers);
-  });
+  run.probes = {probe_config(0, {0, 16})};
+  EXPECT_NO_THROW(check(run, layers));
+  run.probes = {{.type = config::ProbeType::gradient_norm, .every = 1, .examples = 0, .units = {}},
+                probe_config(0, {0, 17})};
+  const std::string text = test::error_text<ConfigError>([&] { check(run, layers); });
   test::expect_contains(text, "probes.1.units");
   test::expect_contains(text, "17");
 }
