@@ -5,7 +5,7 @@ import math
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, SymmetricalLogLocator
 
 from _plot_base import (PERCENTILES, STEP_LABEL, RunError, bold_of, chosen, cross, draw_mean, grid_of, look_of,
                         mark_every, mean_and_interval, read_csv, set_limits, short_number, smooth, style_log_axis)
@@ -122,7 +122,7 @@ def draw_curves(sweep):
     if log_y:
         series = {key: (x[y > 0], y[y > 0]) for key, (x, y) in series.items()}
     figure, axis = plt.subplots(figsize=SIZE)
-    style_curves(axis, sweep, lines, series)
+    limit_curves(axis, lines, series, log_y)
     rows, ends = [], []
     for index, line in enumerate(lines):
         drawn = [run for run in line.runs if run.has_result()]
@@ -144,13 +144,13 @@ def draw_curves(sweep):
             within = (means[0] >= bottom) & (means[0] <= top)  # of a mean out of sight there is no band
             draw_mean(axis, index, x, means[0], *(np.where(within, values, np.nan) for values in means[1:]))
     axis.set(xlabel=STEP_LABEL, ylabel=shown(curve_label(sweep, file, column), 260, 2))
+    style_steps(axis, sweep.figure.get("log_x", False), log_y)
     sweep.finish(figure, curves_legend(sweep, lines, width, bool(ends)))
     return figure, ("arm", "point", "seed", "series", "step", "value", "averaged"), rows
 
 
-def style_curves(axis, sweep, lines, series):
-    """Scales and limits. Runs that diverged don't set the scale, as long as others did not."""
-    log_y = sweep.figure.get("log_y", False)
+def limit_curves(axis, lines, series, log_y):
+    """Vertical limits. Runs that diverged don't set the scale, as long as others did not."""
     calm, reach = [], []
     for line in lines:
         drawn = [run for run in line.runs if run.has_result()]
@@ -158,7 +158,6 @@ def style_curves(axis, sweep, lines, series):
         if len(drawn) > 1:
             reach += mean_and_interval([series[key_of(line, run)] for run in drawn], log_y)[2:]
     set_limits(axis, np.concatenate(calm or [y for _, y in series.values()]), np.concatenate(reach or [[]]), log_y)
-    style_steps(axis, sweep.figure.get("log_x", False), log_y)
 
 
 def curves_legend(sweep, lines, width, crosses):
@@ -178,13 +177,16 @@ def curves_legend(sweep, lines, width, crosses):
 
 
 def style_steps(axis, log_x, log_y):
+    """Scales and ticks of an axis over steps, on which everything is plotted: its limits are those of the data."""
+    axis.margins(x=0.02)
     if log_x:
         axis.set_xscale("symlog", linthresh=1, linscale=0.3)  # step 0 has a place
-        axis.set_xlim(left=0)
+        labelled = (1, 2, 5) if axis.get_xlim()[1] < 1000 else (1,)
+        axis.xaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=1, subs=labelled))
+        axis.xaxis.set_minor_locator(SymmetricalLogLocator(base=10, linthresh=1, subs=range(2, 10)))
     if log_y:
         style_log_axis(axis)
     axis.xaxis.set_major_formatter(FuncFormatter(short_number))
-    axis.margins(x=0.02)
 
 
 # ---- bands -----------------------------------------------------------------------------------------------------------

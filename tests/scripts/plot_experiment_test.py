@@ -5,12 +5,22 @@ import csv
 import json
 import math
 import shutil
+import sys
 import tempfile
 import unittest
 import xml.etree.ElementTree
 from pathlib import Path
 
 import support
+
+sys.path.insert(0, str(support.SOURCE / "scripts"))
+
+import _python  # noqa: E402
+
+_python.require("matplotlib", "numpy", status=support.SKIP)
+
+import matplotlib  # noqa: E402
+import plot  # noqa: E402
 
 NAN = math.nan
 
@@ -149,6 +159,18 @@ class PlotExperimentTest(unittest.TestCase):
         texts = [element.text.strip() for element in self.comments(self.folder / "figure.svg")]
         return self.rows(), f"|{'|'.join(texts)}|"
 
+    def figure(self):
+        """The sweep's figure, laid out, for what its files don't tell: limits, and where texts stand."""
+        with matplotlib.rc_context(plot.RC):
+            sweep = plot.Sweep(self.folder)
+            figure = plot.OF_EXPERIMENTS[sweep.type](sweep)[0]
+            figure.canvas.draw()
+        self.addCleanup(matplotlib.pyplot.close, figure)
+        return figure
+
+    def panels(self, figure):
+        return [axes for axes in figure.axes if axes.get_visible() and axes.get_label() != "<colorbar>"]
+
     def bytes_of_figure(self):
         self.draw()
         return [(self.folder / name).read_bytes() for name in ("figure.csv", "figure.svg")]
@@ -241,6 +263,26 @@ class PlotExperimentTest(unittest.TestCase):
         half = 12.7062 * abs(math.log(at["2run"] / at["1run"])) / 2  # the standard error of two values
         self.assertAlmostEqual(math.log(at["allinterval_high"] / mean), half, places=4)
         self.assertIn("bold: geometric mean", texts)
+
+    def test_axes_over_steps_show_every_step(self):
+        for number, (figure, first) in enumerate([(CURVES, 0), (BANDS, 0), ({**CURVES, "column": "loss"}, 50)]):
+            for log_x in (False, True):
+                for log_y in (False, True):
+                    with self.subTest(type=figure["type"], log_x=log_x, log_y=log_y, first=first):
+                        self.folder = self.folder.with_name(f"sweep{number}{log_x}{log_y}")
+                        sweep = self.sweep(TWO_ARMS, [1, 2], {**figure, "log_x": log_x, "log_y": log_y}, completed)
+                        for path in sweep.folder.glob("runs/*/*.csv") if first else ():
+                            lines = path.read_text().splitlines(keepends=True)
+                            path.write_text("".join(line for line in lines if not line.startswith("0,")))
+                        for panel in self.panels(self.figure()):
+                            ahead = panel.transData.transform
+                            left, right = (ahead((step, panel.get_ylim()[0]))[0] for step in (first, 1000))
+                            frame = panel.get_window_extent()
+                            # The steps fill the width, but for a margin that leaves the marks whole.
+                            self.assertGreater(left, frame.x0)
+                            self.assertLess(left, frame.x0 + 0.05 * frame.width)
+                            self.assertLess(right, frame.x1)
+                            self.assertGreater(right, frame.x1 - 0.05 * frame.width)
 
     def test_twelve_arms_of_ten_seeds(self):
         arms = [{"name": f"arm{n}"} for n in range(1, 13)]
@@ -548,6 +590,4 @@ class PlotExperimentTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if support.run_script("plot.py", "--help").returncode == 3:
-        support.skip("no Python with numpy and matplotlib; scripts/setup.sh installs them")
     support.main()
