@@ -77,7 +77,8 @@ class Line:
     of_quantity: bool
 
     def legend(self, points=None, size=9):
-        """The label with its number of seeds, and what became of runs that did not complete; at most two lines."""
+        """The label with its number of seeds, and what became of runs that did not complete; at most two lines, or
+        three where a long label would hide the latter."""
         seeds = len({run.seed for run in self.runs})
         text = f"{self.label} ({seeds}{JOINED}seeds)" if seeds > 1 else self.label
         points = points or legend_width(SIZE[0])
@@ -91,7 +92,10 @@ class Line:
         blank = sum(run.has_result() and not run.value for run in self.runs)
         if blank and self.of_quantity:
             notes.append(f"{blank}{JOINED}not measured")
-        return shown(text + (f": {', '.join(notes)}" if notes else ""), points, 2, size)
+        whole = shown(text + (f": {', '.join(notes)}" if notes else ""), points, 2, size)
+        if not notes or not whole.endswith("…"):
+            return whole
+        return f"{shown(text, points, 2, size)}\n{shown(', '.join(notes), points, 1, size)}"
 
 
 class Sweep:

@@ -171,6 +171,30 @@ class PlotExperimentTest(unittest.TestCase):
     def panels(self, figure):
         return [axes for axes in figure.axes if axes.get_visible() and axes.get_label() != "<colorbar>"]
 
+    def assert_readable(self, figure):
+        """All texts lie within the figure, and none on another."""
+        page, boxes = figure.bbox, []
+        for text in figure.findobj(matplotlib.text.Text):
+            if text.get_text().strip() and text.get_visible() and self.is_drawn(text, figure):
+                boxes.append((text, text.get_window_extent()))
+        for place, (text, box) in enumerate(boxes):
+            self.assertTrue(box.x0 >= -1 and box.y0 >= -1 and box.x1 <= page.x1 + 1 and box.y1 <= page.y1 + 1,
+                            f"{text.get_text()!r} leaves the figure: {box} in {page}")
+            for other, beside in boxes[:place]:
+                slanted = text.get_rotation() == other.get_rotation() == 35  # their boxes overlap, they don't
+                self.assertTrue(slanted or not box.overlaps(beside.padded(-1)),
+                                f"{text.get_text()!r} lies on {other.get_text()!r}")
+
+    def is_drawn(self, text, figure):
+        """Whether it is in view; matplotlib keeps labels of ticks that are not."""
+        for panel in figure.axes:
+            for axis in (panel.xaxis, panel.yaxis):
+                for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
+                    if text in (tick.label1, tick.label2):
+                        low, high = sorted(axis.get_view_interval())
+                        return panel.get_visible() and low <= tick.get_loc() <= high
+        return text.axes is None or text.axes.get_visible()
+
     def bytes_of_figure(self):
         self.draw()
         return [(self.folder / name).read_bytes() for name in ("figure.csv", "figure.svg")]
@@ -429,7 +453,7 @@ class PlotExperimentTest(unittest.TestCase):
                  if row["arm"] == "none" and row["series"] == "mean"}
         self.assertEqual(means, {("0.1", "8"): "0.53", ("0.1", "32"): "0.53", ("1", "32"): "0.62", ("10", "32"): "0.1"})
         for text in ("0.53", "0.62", "× 3", "× n: so many runs diverged", "hatched: no finite mean, or no run",
-                     "optimizer.learning_rate", "training.batch_size"):
+                     "learning_rate", "batch_size"):
             self.assertIn(f"|{text}|", texts)
         self.assertIn("without (3 seeds): 6 diverged, 3 failed", texts.replace("|", " "))
 
@@ -437,6 +461,40 @@ class PlotExperimentTest(unittest.TestCase):
         self.sweep(GAIN_ARMS, [1], HEAT_MAP, completed)
         message = self.plot(self.folder, status=3).stderr
         self.assertIn("a heat map needs two axes; the arms have initialization.gain", message)
+
+    def test_texts_of_small_maps_have_room(self):
+        for number, (rates, placements) in enumerate([([0.1, 1, 1e30], ["before_activation", "after_activation"]),
+                                                      ([0.1], [True, False]), ([1, 1e30], list(range(8)))]):
+            grid = {"normalization.placement": placements, "optimizer.learning_rate": rates}
+            for count in (1, 2, 5):
+                with self.subTest(rates=rates, arms=count):
+                    self.folder = self.folder.with_name(f"sweep{number}{count}")
+                    self.sweep([{"name": f"arm{n}", "grid": grid} for n in range(count)], [1, 2, 3],
+                               {**HEAT_MAP, "quantity": "steps_to_level"}, lambda arm, axes, seed:
+                               ("diverged" if axes["optimizer.learning_rate"] == 1e30 else "completed", 40000,
+                                "at_least"), quantity={**STEPS_TO, "meaning": "steps to half of the test accuracy"})
+                    figure = self.figure()
+                    self.assert_readable(figure)
+                    panels = self.panels(figure)
+                    for panel in panels:
+                        for text in panel.texts:
+                            column, row = text.get_position()
+                            corners = [(column - 0.5, row - 0.5), (column + 0.5, row + 0.5)]
+                            left, bottom, right, top = panel.transData.transform(corners).flatten()
+                            box = text.get_window_extent()
+                            self.assertTrue(left < box.x0 and box.x1 < right and bottom < box.y0 and box.y1 < top,
+                                            f"{text.get_text()!r} overflows its cell")
+                    self.assertEqual(panels[0].get_ylabel(), "learning_rate")
+                    self.assertEqual(panels[-1].get_xlabel(), "placement")
+                    bar = next(axes for axes in figure.axes if axes not in panels)
+                    label = bar.yaxis.label.get_window_extent()
+                    frame = bar.get_window_extent()
+                    self.assertLessEqual(label.height, frame.height)
+
+    def test_paths_with_the_same_last_part_are_whole(self):
+        grid = {"optimizer.decay": [0, 1], "normalization.decay": [0, 1]}
+        self.sweep([{"name": "arm", "grid": grid}], [1], HEAT_MAP, completed)
+        self.assertIn("|optimizer.decay|", self.draw()[1])
 
     # ---- verdict ----
 
