@@ -2,6 +2,8 @@
 
 import functools
 import json
+import math
+import re
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -212,7 +214,8 @@ class Sweep:
                 parts.append(deciding["explanation"])
             parts.append(f"1{JOINED}seed" if deciding["seeds"] == 1 else f"{deciding['seeds']}{JOINED}seeds")
             parts += [f"{self.profile}{JOINED}profile"] if self.profile else []
-            return f"{overall.capitalize()}: {deciding.get('meaning') or deciding['name']}; {', '.join(parts)}"
+            return unbroken(f"{overall.capitalize()}: {deciding.get('meaning') or deciding['name']}; "
+                            f"{', '.join(parts)}")
         except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
             raise RunError(f"{path}: is no verdict as bnlab writes it: {error!r}") from None
 
@@ -249,18 +252,28 @@ def unquoted(text):
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
 
 
+def unbroken(text):
+    """Its numbers on one line with what they belong to: "≥ 0", "95 % interval [-1, 2]"."""
+    text = re.sub(r"([≥≤<>]=?|within|threshold) (?=[-+∞.\d])", rf"\1{JOINED}", text)
+    return re.sub(r"(95 % )?(interval )?\[[^][ ]+, [^][ ]+\]", lambda found: found.group().replace(" ", JOINED), text)
+
+
 def limit(value, infinite):
-    return infinite if value is None else f"{value:.4g}"
+    """An end of an interval: a number, "inf", "-inf", or null, which is `infinite`."""
+    number = infinite if value is None else float(value)
+    return f"{number:.4g}" if math.isfinite(number) else "∞" if number > 0 else "-∞"
 
 
 def effect_text(criterion):
     if criterion["effect"] is None:
         return "no effect measured"
+    effect = float(criterion["effect"])  # also of "inf" and "-inf"
     sign = {"at_least": "≥ ", "at_most": "≤ "}.get(criterion["effect_is"], "")
-    text = f"{criterion['type'].replace('_', ' ')} {sign}{criterion['effect']:.4g}"
+    value = f"{sign}{effect:.4g}" if math.isfinite(effect) else "infinite" if effect > 0 else "-infinite"
+    text = f"{criterion['type'].replace('_', ' ')} {value}"
     if criterion["interval"]:
         low, high = criterion["interval"]
-        text += f", 95 % interval [{limit(low, '-∞')}, {limit(high, '∞')}]"
+        text += f", 95 % interval [{limit(low, -math.inf)}, {limit(high, math.inf)}]"
     return text
 
 

@@ -20,6 +20,7 @@ import _python  # noqa: E402
 _python.require("matplotlib", "numpy", status=support.SKIP)
 
 import matplotlib  # noqa: E402
+import _plot_sweep  # noqa: E402
 import plot  # noqa: E402
 
 NAN = math.nan
@@ -507,13 +508,30 @@ class PlotExperimentTest(unittest.TestCase):
                   "threshold ≥ 3, 1 seed, quick profile"),
                  ({"verdict": "inconclusive", "effect": None, "interval": None, "meaning": "",
                    "explanation": "2 runs failed"},
-                  "Inconclusive: fewer_steps; no effect measured, threshold ≥ 3, 2 runs failed, 3 seeds, quick profile")]
+                  "Inconclusive: fewer_steps; no effect measured, threshold ≥ 3, 2 runs failed, 3 seeds, quick profile"),
+                 ({"effect": "inf", "effect_is": "at_least", "interval": (2.5, "inf")},
+                  "Reproduced: without needs at least 3 times the steps; ratio infinite, 95 % interval [2.5, ∞], "
+                  "threshold ≥ 3, 3 seeds, quick profile"),
+                 ({"verdict": "not reproduced", "effect": "-inf", "interval": ("-inf", "-inf")},
+                  "Not reproduced: without needs at least 3 times the steps; ratio -infinite, 95 % interval [-∞, -∞], "
+                  "threshold ≥ 3, 3 seeds, quick profile")]
         for criterion, expected in cases:
             sweep.write_verdict(**criterion)
             self.assertIn(expected, self.draw()[1].replace("|", " "))
-        for text in ("{", "{}", '{"verdict": "reproduced", "criteria": []}', "[]"):
+        broken = (self.folder / "verdict.json").read_text().replace('"-inf"', '"much"')
+        for text in ("{", "{}", '{"verdict": "reproduced", "criteria": []}', "[]", broken):
             (self.folder / "verdict.json").write_text(text)
             self.assertIn(str(self.folder / "verdict.json"), self.plot(self.folder, status=3).stderr)
+
+    def test_lines_of_the_verdict_end_between_its_parts(self):
+        sweep = self.sweep(TWO_ARMS, [1], CURVES, completed)
+        for length in range(0, 60, 2):
+            sweep.write_verdict(verdict="inconclusive", at_least=None, within=0.5, meaning="x" * length + " is so",
+                                explanation="the interval [-3.5, 5.125] holds the threshold 2, a mean >= 0")
+            folded = _plot_sweep.shown(plot.Sweep(self.folder).verdict(), 300, 9)
+            for part in ("95 % interval [3.5, 5.125]", "within 0.5", "interval [-3.5, 5.125]", ">= 0",
+                         "threshold 2", "3 seeds"):
+                self.assertIn(part, folded)
 
     # ---- without run directories ----
 
