@@ -172,7 +172,9 @@ def style_log_axis(axis):
 def set_limits(axis, values, reach, log):
     """Vertical limits around the finite `values`, and towards the ends of intervals, `reach`, by a quarter of the
     height at most: with few seeds they would squeeze all else."""
-    values, reach = ((np.log10(one[one > 0]) if log else one[np.isfinite(one)]) for one in (values, reach))
+    values, reach = (one[np.isfinite(one) & (one > 0)] if log else one[np.isfinite(one)] for one in (values, reach))
+    if log:
+        values, reach = np.log10(values), np.log10(reach)
     if not len(values):
         return
     low, high = values.min(), values.max()

@@ -140,8 +140,7 @@ def draw_axis(sweep):
     if below:
         warn(f"{sweep.folder / 'runs.csv'}: {below} values of 0 or below have no place on a logarithmic axis")
     every = [cell for one in cells for cell in one.values()]
-    set_limits(axis, np.concatenate([cell.values for cell in every]),
-               np.array([end for cell in every for end in (cell.low, cell.high)]), log_y)
+    limit_values(axis, every, log_y, sweep.quantity().get("when_diverged") is not None)
     scale.apply(axis, 72 * 7)
     if log_y:
         style_log_axis(axis)
@@ -154,12 +153,20 @@ def draw_axis(sweep):
         else:
             draw_over_axis(axis, index, one, scale, dodge, stacked)
     axis.set(xlabel=shown(path), ylabel=shown(sweep.quantity_label(), 260, 2))
-    bottom, top = axis.get_ylim()
-    cut = any(cell.low < bottom or cell.high > top for cell in every)
-    sweep.finish(figure, axis_legend(lines, every, log_y, cut))
+    sweep.finish(figure, axis_legend(lines, every, log_y, axis.get_ylim()))
     rows = [row for line, one in zip(lines, cells) for (text,), cell in one.items()
             for row in cell.rows(line.arm, line.point, text)]
     return figure, ("arm", "point", path, *HEADER), rows
+
+
+def limit_values(axis, cells, log_y, declared):
+    """Vertical limits. Runs that diverged don't set the scale, as long as others did not, unless their value is one
+    that the experiment `declared` or a bound: a loss of 1e28 would hide what the others show."""
+    runs = [run for cell in cells for run in cell.runs]
+    calm = [run.number for run in runs if run.status == "completed" or run.at_least or declared]
+    other = [run.number for run in runs]
+    ends = [end for cell in cells for end in (cell.low, cell.high)]
+    set_limits(axis, np.array(calm if np.isfinite(calm).any() else other), np.array([*other, *ends]), log_y)
 
 
 def draw_level(axis, index, cell):
@@ -193,7 +200,7 @@ def draw_over_axis(axis, index, cells, scale, dodge, stacked):
             if not math.isfinite(run.number):
                 continue
             if run.status == "diverged":
-                axis.plot(x, run.number, **cross(colour), transform=moved)
+                axis.plot(x, np.clip(run.number, *axis.get_ylim()), **cross(colour), transform=moved)
             else:
                 axis.plot(x, run.number, color=colour, marker=marker, markersize=4, alpha=0.7, linestyle="none",
                           markeredgewidth=0.8, markerfacecolor="none", transform=moved)
@@ -204,7 +211,7 @@ def draw_over_axis(axis, index, cells, scale, dodge, stacked):
 
 def draw_lost(axis, index, x, count, level):
     """Above the frame: the mark of an arm and a cross for its runs without a finite value."""
-    place = axis.get_xaxis_transform() + ScaledTranslation(-5 / 72, (8 + 12 * level) / 72, axis.figure.dpi_scale_trans)
+    place = axis.get_xaxis_transform() + ScaledTranslation(-5 / 72, (13 + 12 * level) / 72, axis.figure.dpi_scale_trans)
     look, marker = look_of(index)
     axis.plot(x, 1.0, color=look["color"], marker=marker, markersize=5, clip_on=False, transform=place)
     beside = place + ScaledTranslation(10 / 72, 0, axis.figure.dpi_scale_trans)
@@ -213,16 +220,20 @@ def draw_lost(axis, index, x, count, level):
         axis.text(x, 1.0, f"  {count}", transform=beside, fontsize=8, va="center", ha="left")
 
 
-def axis_legend(lines, cells, log_y, cut):
+def axis_legend(lines, cells, log_y, limits):
+    bottom, top = limits
     handles = [note(line.legend(), **bold_of(index)) for index, line in enumerate(lines)]
     if any(len(cell.values) > 1 for cell in cells):
         mean = "geometric mean" if log_y else "mean"
-        end = ", cut off at the frame" if cut else ""
+        end = ", cut off at the frame" if any(cell.low < bottom or cell.high > top for cell in cells) else ""
         handles.append(note(f"bold: {mean} of the seeds, 95 % interval{end}", linestyle="-", linewidth=2.4))
         handles.append(note("small: each seed", marker="o", markersize=4, markerfacecolor="none"))
     if any(cell.diverged or cell.lost for cell in cells):
+        beyond = any(run.status == "diverged" and math.isfinite(run.number) and not bottom <= run.number <= top
+                     for cell in cells for run in cell.runs)
+        edge = "; on the frame: its value lies beyond" if beyond else ""
         above = "; above the frame: no finite value" if any(cell.lost for cell in cells) else ""
-        handles.append(cross_note("cross: a run diverged" + above))
+        handles.append(cross_note("cross: a run diverged" + edge + above))
     if any(cell.at_least for cell in cells):
         handles.append(note("arrow: at least, the level was not reached", **ARROW))
     return handles

@@ -401,6 +401,36 @@ class PlotExperimentTest(unittest.TestCase):
         self.assertAlmostEqual(at["interval_high"], 0.5 + half, places=5)
         self.assertAlmostEqual(at["interval_low"], 0.5 - half, places=5)
 
+    def test_diverged_runs_do_not_set_the_scale(self):
+        def value(arm, axes, seed):
+            if (arm, axes["initialization.gain"]) == ("none", 100):
+                return "diverged", 1e28 if seed == 1 else 1e-9 if seed == 2 else math.inf
+            return "completed", 0.5 + 0.1 * seed
+        for log_y in (False, True):
+            with self.subTest(log_y=log_y):
+                self.folder = self.folder.with_name(f"sweep{log_y}")
+                self.sweep(GAIN_ARMS, [1, 2, 3], {**AXIS, "log_y": log_y}, value)
+                figure = self.figure()
+                self.assert_readable(figure)
+                panel = self.panels(figure)[0]
+                bottom, top = panel.get_ylim()
+                self.assertTrue(0.4 < bottom < 0.6 and 0.8 < top < 1, (bottom, top))
+                crosses = [line.get_ydata()[0] for line in panel.lines if line.get_marker() == "x"]
+                self.assertEqual(sorted(crosses), [bottom, top, 1.0])  # the last one is above the frame
+                self.assertIn("|cross: a run diverged; on the frame: its value lies beyond; above the frame: no finite "
+                              "value|", self.draw()[1])
+
+    def test_declared_values_of_diverged_runs_are_in_view(self):
+        def value(arm, axes, seed):
+            return ("diverged", 0.1) if axes["initialization.gain"] == 100 else ("completed", 0.8 + 0.01 * seed)
+        self.sweep(GAIN_ARMS, [1, 2], AXIS, value, quantity={"when_diverged": 0.1})
+        self.assertLess(self.panels(self.figure())[0].get_ylim()[0], 0.1)
+        self.assertIn("|cross: a run diverged|", self.draw()[1])
+        # So are all of them where none completed.
+        self.sweep(GAIN_ARMS, [1, 2], AXIS, lambda arm, axes, seed: ("diverged", 0.1 * seed))
+        bottom, top = self.panels(self.figure())[0].get_ylim()
+        self.assertTrue(0 < bottom < 0.1 and 0.2 < top < 0.3, (bottom, top))
+
     def test_values_that_are_bounds(self):
         self.sweep(GAIN_ARMS, [1, 2], {**AXIS, "quantity": "steps_to_level", "log_y": True},
                    lambda arm, axes, seed: ("completed", 1000, "at_least") if seed == 2 and arm == "none"
