@@ -10,12 +10,12 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from matplotlib.transforms import ScaledTranslation
 
-from _plot_base import RunError, bold_of, cross, did_you_mean, interval_of, look_of, set_limits, style_log_axis, warn
+from _plot_base import (RunError, bold_of, columns_of, cross, did_you_mean, interval_of, look_of, set_limits,
+                        style_log_axis, warn)
 from _plot_sweep import SIZE, cross_note, note, points_of, short_path, shown, unquoted
 
 CELL_LETTERS = 8.5
 CELL_HEIGHT = 28  # points: two lines of text
-MAP_COLUMNS = 3  # of panels
 MAP_BAR = 0.06  # the width of the colour bar, as a part of a panel's
 ARROW = {"marker": r"$\uparrow$", "markersize": 9, "linestyle": "none", "markeredgewidth": 0.2}
 
@@ -144,7 +144,8 @@ def draw_axis(sweep):
     scale.apply(axis, 72 * 7)
     if log_y:
         style_log_axis(axis)
-    spread = min(14.0, 0.5 * 72 * 7 / len(scale.texts))  # points; arms stand side by side at each value
+    # Points; arms stand side by side at each value.
+    spread = min(max(14.0, 4.0 * len(lines)), 0.5 * 72 * 7 / len(scale.texts))
     stacked = {}
     for index, (line, one) in enumerate(zip(lines, cells)):
         dodge = spread * ((index + 0.5) / len(lines) - 0.5)
@@ -152,7 +153,7 @@ def draw_axis(sweep):
             draw_level(axis, index, one[("",)])
         else:
             draw_over_axis(axis, index, one, scale, dodge, stacked)
-    axis.set(xlabel=shown(path), ylabel=shown(sweep.quantity_label(), 260, 2))
+    axis.set(xlabel=shown(path), ylabel=sweep.quantity_label(260))
     sweep.finish(figure, axis_legend(lines, every, log_y, axis.get_ylim()))
     rows = [row for line, one in zip(lines, cells) for (text,), cell in one.items()
             for row in cell.rows(line.arm, line.point, text)]
@@ -270,14 +271,15 @@ def draw_heat_map(sweep):
     width = max(140, len(across.texts) * cell_width(every, across), points_of(names[0], 10))
     height = max(110, len(up.texts) * CELL_HEIGHT, points_of(names[1], 10))
     figure, panels, beside = map_panels(len(lines))
-    columns, rows = min(len(lines), MAP_COLUMNS), math.ceil(len(lines) / MAP_COLUMNS)
+    columns = columns_of(len(lines))
+    rows = math.ceil(len(lines) / columns)
     for place, (panel, line, one) in enumerate(zip(panels, lines, cells)):
         draw_map(panel, one, across, up, norm, width / len(across.texts))
-        panel.set_title(line.legend(width + 14, 10), fontsize=10)
+        panel.set_title(line.legend(width + 14, 3, 10), fontsize=10)
         panel.set_xlabel(names[0] if place + columns >= len(panels) else "")
         panel.set_ylabel(names[1] if place % columns == 0 else "")
     bar = figure.colorbar(plt.cm.ScalarMappable(norm, "cividis"), cax=beside)
-    bar.set_label(shown(sweep.quantity_label(), rows * height, 3))
+    bar.set_label(sweep.quantity_label(rows * height))
     bar.outline.set_visible(False)
     size_panels(figure, panels[0], width, height)
     sweep.finish(figure, map_legend(every))
@@ -310,7 +312,8 @@ def cell_text(cell):
 
 def map_panels(count):
     """(figure, `count` panels for maps, the axes of the colour bar); the sizes are size_panels' task."""
-    columns, rows = min(count, MAP_COLUMNS), math.ceil(count / MAP_COLUMNS)
+    columns = columns_of(count)
+    rows = math.ceil(count / columns)
     figure = plt.figure(figsize=(6 * columns, 5 * rows))
     grid = figure.add_gridspec(rows, columns + 1, width_ratios=[1] * columns + [MAP_BAR])
     panels = [figure.add_subplot(grid[place // columns, place % columns]) for place in range(count)]

@@ -7,8 +7,9 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, SymmetricalLogLocator
 
-from _plot_base import (PERCENTILES, STEP_LABEL, RunError, bold_of, chosen, cross, draw_mean, grid_of, look_of,
-                        mark_every, mean_and_interval, read_csv, set_limits, short_number, smooth, style_log_axis)
+from _plot_base import (PERCENTILES, STEP_LABEL, RunError, bold_of, chosen, columns_of, cross, draw_mean, grid_of,
+                        look_of, mark_every, mean_and_interval, read_csv, set_limits, short_number, smooth,
+                        style_log_axis)
 from _plot_sweep import GREY, SIZE, cross_note, legend_width, note, shown
 
 # What tells the rows of one step apart, in the files of a run.
@@ -208,7 +209,7 @@ def draw_bands(sweep):
     names = [name for name, *_ in PERCENTILES]
     tables, width = read_tables(sweep, with_result(sweep, lines), sweep.figure.get("file", "eval.csv"), names, names)
     figure, panels = grid_of(len(lines))
-    rows, calm, ends = [], [], []
+    rows, calm, every, ends = [], [], [], []
     for panel, line in zip(panels, lines):
         drawn = [run for run in line.runs if run.has_result()]
         first = next((run for run in drawn if run.status == "completed"), drawn[0])
@@ -217,8 +218,10 @@ def draw_bands(sweep):
             x = table["step"]
             rows += [(line.arm, line.point, run.seed, "run", *values, width)
                      for values in zip(x, *(table[name] for name in names))]
+            seen = [table[name] for name in (names if run is first else ["p50"])]
+            every += seen
             if run.status == "completed":
-                calm += [table[name] for name in names]
+                calm += seen
             elif len(x):
                 ends.append((panel, x[-1], table["p50"][-1]))
             if run is not first:
@@ -228,14 +231,13 @@ def draw_bands(sweep):
             for name, colour, style, marker, _ in PERCENTILES:
                 panel.plot(x, table[name], color=colour, linestyle=style, linewidth=1.8, marker=marker, markersize=5,
                            markevery=mark_every(len(x)), zorder=3)
-        panel.set_title(line.legend(250, 10), fontsize=10)
-    every = [table[name] for table in tables.values() for name in names]
+        panel.set_title(line.legend(270, 3, 10), fontsize=10)
     set_limits(panels[0], np.concatenate(calm or every), np.array([]), log_y)
     for panel in panels:
         style_steps(panel, log_x, log_y)
     for panel, x, y in ends:
         panel.plot(x, np.clip(y, *panel.get_ylim()), **cross(GREY))
-    for panel in panels[::min(len(panels), 3)]:
+    for panel in panels[::columns_of(len(panels))]:
         panel.set_ylabel(shown(band_label(sweep), 200, 2))
     sweep.finish(figure, bands_legend(lines, bool(ends)))
     return figure, ("arm", "point", "seed", "series", "step", *names, "averaged"), rows

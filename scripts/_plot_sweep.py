@@ -44,6 +44,14 @@ def shown(text, points=400, lines=1, size=10):
     return f" {folded}" if folded.startswith("_") else folded
 
 
+def with_end(text, end, points, lines, size=10):
+    """`text` and `end` as `shown`; where they must be cut, the end stands whole below the text."""
+    whole = shown(f"{text} {end}", points, lines, size)
+    if not end or not whole.endswith("…"):
+        return whole
+    return f"{shown(text, points, lines, size)}\n{shown(end, points, 2, size)}"
+
+
 def as_text(value):
     """A value of JSON as a file and a label have it: a text without its quotes."""
     return value if isinstance(value, str) else json.dumps(value)
@@ -78,11 +86,10 @@ class Line:
     runs: list
     of_quantity: bool
 
-    def legend(self, points=None, size=9):
-        """The label with its number of seeds, and what became of runs that did not complete; at most two lines, or
-        three where a long label would hide the latter."""
+    def legend(self, points=None, lines=2, size=9):
+        """The label with its number of seeds, and what became of runs that did not complete; where it must be cut at
+        so many lines, those stand below it."""
         seeds = len({run.seed for run in self.runs})
-        text = f"{self.label} ({seeds}{JOINED}seeds)" if seeds > 1 else self.label
         points = points or legend_width(SIZE[0])
         notes = []
         for status in INCOMPLETE:
@@ -94,10 +101,12 @@ class Line:
         blank = sum(run.has_result() and not run.value for run in self.runs)
         if blank and self.of_quantity:
             notes.append(f"{blank}{JOINED}not measured")
-        whole = shown(text + (f": {', '.join(notes)}" if notes else ""), points, 2, size)
-        if not notes or not whole.endswith("…"):
-            return whole
-        return f"{shown(text, points, 2, size)}\n{shown(', '.join(notes), points, 1, size)}"
+        count = f"({seeds}{JOINED}seeds)" if seeds > 1 else ""
+        if not notes:
+            return with_end(self.label, count, points, lines, size)
+        fate = ", ".join(notes)
+        return with_end(self.label if count else f"{self.label}:", f"{count}: {fate}" if count else fate, points, lines,
+                        size)
 
 
 class Sweep:
@@ -143,10 +152,11 @@ class Sweep:
                            f"{', '.join(self.quantities)}{did_you_mean(name, list(self.quantities))}")
         return self.quantities[name]
 
-    def quantity_label(self):
+    def quantity_label(self, points):
+        """Meaning and unit of the figure's quantity, in lines of so many points."""
         quantity = self.quantity()
-        unit = f" ({quantity['unit']})" if quantity.get("unit") else ""
-        return (quantity.get("meaning") or quantity["name"]) + unit
+        unit = f"({quantity['unit']})" if quantity.get("unit") else ""
+        return with_end(quantity.get("meaning") or quantity["name"], unit, points, 2)
 
     @functools.cached_property
     def runs(self):

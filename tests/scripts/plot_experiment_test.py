@@ -345,6 +345,14 @@ class PlotExperimentTest(unittest.TestCase):
         for text in ("input to activation2, unit 0", "85th percentile", "thin: medians of the other seeds"):
             self.assertIn(f"|{text}|", texts)
 
+    def test_bands_have_the_height_of_what_is_drawn(self):
+        sweep = self.sweep(TWO_ARMS[:1], [1, 2], BANDS, completed)
+        path = next(sweep.folder.glob("runs/*_seed2/activation_distribution.csv"))
+        write_csv(path, ("step", "layer", "tensor", "unit", "p15", "p50", "p85"),
+                  [(step, "activation2", "input", 0, -50.0, 0.0, 50.0) for step in (0, 500, 1000)])
+        bottom, top = self.panels(self.figure())[0].get_ylim()  # of the second seed only the median is drawn
+        self.assertTrue(-3 < bottom and top < 3, (bottom, top))
+
     def test_rows_that_are_open_are_named(self):
         sweep = self.sweep(TWO_ARMS, [1], BANDS, completed)
         sweep.experiment["figure"]["where"] = {"layer": "activation2", "tensor": "input"}
@@ -526,6 +534,41 @@ class PlotExperimentTest(unittest.TestCase):
         grid = {"optimizer.decay": [0, 1], "normalization.decay": [0, 1]}
         self.sweep([{"name": "arm", "grid": grid}], [1], HEAT_MAP, completed)
         self.assertIn("|optimizer.decay|", self.draw()[1])
+
+    # ---- all of them ----
+
+    def test_texts_stand_clear_of_each_other(self):
+        many = "a network with batch normalization before each activation, trained at a rate thirty times larger, " * 2
+        grid = {"initialization.gain": GAINS, "training.batch_size": [8, 32]}
+        figures = [(CURVES, {}), (BANDS, {}), (AXIS, {"initialization.gain": GAINS}), (HEAT_MAP, grid)]
+        sweeps = {"twelve": ([{"name": f"arm{n}"} for n in range(12)], [1, 2], completed),
+                  "one seed": (TWO_ARMS, [1], completed),
+                  "all diverged": (TWO_ARMS, [1, 2],
+                                   lambda arm, axes, seed: ("diverged", 0.1 if arm == "none" else math.inf)),
+                  "long": ([{"name": f"arm{n}", "meaning": f"{n} {many}"} for n in range(4)], [1, 2],
+                           lambda arm, axes, seed: ("diverged", NAN) if (arm, seed) == ("arm1", 2)
+                           else completed(arm, axes, seed))}
+        for name, (arms, seeds, value) in sweeps.items():
+            for figure, axes in figures:
+                with self.subTest(sweep=name, figure=figure["type"]):
+                    self.folder = self.folder.with_name(f"{name} {figure['type']}")
+                    sweep = self.sweep([{**arm, "grid": axes} for arm in arms], seeds, {
+                        **figure, "title": many if name == "long" else "A figure"}, value,
+                        quantity={"unit": "images a second", "meaning": many if name == "long" else "a quantity"})
+                    sweep.write_verdict(meaning=many if name == "long" else "")
+                    drawn = self.figure()
+                    self.assert_readable(drawn)
+                    texts = [text.get_text().replace("\n", " ") for text in drawn.findobj(matplotlib.text.Text)]
+                    if figure["type"] in ("axis", "heat_map"):  # the unit of a long meaning is there too
+                        self.assertTrue(any("(images a second)" in text for text in texts))
+                    if name == "long":  # and what became of the runs
+                        self.assertTrue(any("(2 seeds): " in text and "diverged" in text for text in texts))
+
+    def test_one_value_stands_in_the_middle(self):
+        self.sweep(GAIN_ARMS, [1], AXIS, lambda arm, axes, seed: ("completed", 2))
+        bottom, top = self.panels(self.figure())[0].get_ylim()
+        self.assertAlmostEqual(bottom + top, 4)
+        self.assertTrue(0.15 < top - bottom < 0.3, (bottom, top))
 
     # ---- verdict ----
 
