@@ -122,6 +122,11 @@ def cells_of(line, paths, log):
     return {values: Cell(runs, log) for values, runs in groups.items()}
 
 
+def is_declared(sweep):
+    """Whether the experiment says which value runs that diverged have; they set the scale then as others do."""
+    return sweep.quantity().get("when_diverged") is not None
+
+
 HEADER = ("seed", "series", "value", "bound", "status", "runs")
 
 
@@ -140,7 +145,7 @@ def draw_axis(sweep):
     if below:
         warn(f"{sweep.folder / 'runs.csv'}: {below} values of 0 or below have no place on a logarithmic axis")
     every = [cell for one in cells for cell in one.values()]
-    limit_values(axis, every, log_y, sweep.quantity().get("when_diverged") is not None)
+    limit_values(axis, every, log_y, is_declared(sweep))
     scale.apply(axis, 72 * 7)
     if log_y:
         style_log_axis(axis)
@@ -161,8 +166,8 @@ def draw_axis(sweep):
 
 
 def limit_values(axis, cells, log_y, declared):
-    """Vertical limits. Runs that diverged don't set the scale, as long as others did not, unless their value is one
-    that the experiment `declared` or a bound: a loss of 1e28 would hide what the others show."""
+    """Vertical limits. Runs that diverged don't set the scale, as long as others did not, unless their value is
+    `declared` or a bound: a loss of 1e28 would hide what the others show."""
     runs = [run for cell in cells for run in cell.runs]
     calm = [run.number for run in runs if run.status == "completed" or run.at_least or declared]
     other = [run.number for run in runs]
@@ -266,7 +271,9 @@ def draw_heat_map(sweep):
         raise RunError(f"{sweep.file}: figure.arms: none of them has the axes {' and '.join(paths)}")
     cells = [cells_of(line, paths, False) for line in lines]
     every = [cell for one in cells for cell in one.values()]
-    norm = norm_of([cell.mean for cell in every])
+    declared = is_declared(sweep)
+    calm = [cell.mean for cell in every if declared or cell.at_least or not cell.diverged]
+    norm = norm_of(calm if np.isfinite(calm).any() else [cell.mean for cell in every])
     names = [shown(short_path(path, sweep.axes), 180) for path in paths]
     width = max(140, len(across.texts) * cell_width(every, across), points_of(names[0], 10))
     height = max(110, len(up.texts) * CELL_HEIGHT, points_of(names[1], 10))

@@ -530,6 +530,19 @@ class PlotExperimentTest(unittest.TestCase):
                     frame = bar.get_window_extent()
                     self.assertLessEqual(label.height, frame.height)
 
+    def test_diverged_runs_do_not_set_the_colours(self):
+        grid = {"optimizer.learning_rate": [0.1, 1, 10], "training.batch_size": [8, 32]}
+
+        def value(arm, axes, seed):
+            rate = axes["optimizer.learning_rate"]
+            return ("diverged", 1e28) if rate == 10 else ("completed", 0.5 * rate + 0.001 * axes["training.batch_size"])
+        for declared, top in (({}, 0.532), ({"when_diverged": 1e28}, 1e28)):
+            self.sweep([{"name": "arm", "grid": grid}], [1, 2], HEAT_MAP, value, quantity=declared)
+            figure = self.figure()
+            bar = next(axes for axes in figure.axes if axes not in self.panels(figure))
+            self.assertAlmostEqual(bar.get_ylim()[1] / top, 1)
+        self.assertIn("|1e+28|", self.draw()[1])
+
     def test_paths_with_the_same_last_part_are_whole(self):
         grid = {"optimizer.decay": [0, 1], "normalization.decay": [0, 1]}
         self.sweep([{"name": "arm", "grid": grid}], [1], HEAT_MAP, completed)
