@@ -172,11 +172,15 @@ def style_log_axis(axis):
 def set_limits(axis, values, reach, log):
     """Vertical limits around the finite `values`, and towards the ends of intervals, `reach`, by a quarter of the
     height at most: with few seeds they would squeeze all else."""
-    values, reach = ((np.log10(one[one > 0]) if log else one[np.isfinite(one)]) for one in (values, reach))
+    values, reach = (one[np.isfinite(one) & (one > 0)] if log else one[np.isfinite(one)] for one in (values, reach))
+    if log:
+        values, reach = np.log10(values), np.log10(reach)
     if not len(values):
         return
     low, high = values.min(), values.max()
-    span = (high - low) or abs(high) / 10 or 1.0
+    if low == high:  # one value stands in the middle of a tenth of itself
+        low, high = low - (abs(low) / 20 or 0.5), high + (abs(high) / 20 or 0.5)
+    span = high - low
     low, high = (max(min([low, *reach]), low - 0.25 * span) - 0.04 * span,
                  min(max([high, *reach]), high + 0.25 * span) + 0.04 * span)
     axis.set_ylim(*((10**low, 10**high) if log else (low, high)))
@@ -201,9 +205,14 @@ def lay_out(figure, title, handles, columns, subtitle="", row=0.24):
     figure.legend(handles=handles, loc="lower center", ncol=columns, frameon=False, handlelength=4)
 
 
+def columns_of(count):
+    """In which so many panels stand: at most three, and four panels two by two."""
+    return 2 if count == 4 else min(count, 3)
+
+
 def grid_of(count):
     """Figure with `count` panels of one size that share both axes; returns (figure, panels)."""
-    columns = min(count, 3)
+    columns = columns_of(count)
     rows = math.ceil(count / columns)
     figure, panels = plt.subplots(rows, columns, sharex=True, sharey=True, squeeze=False,
                                   figsize=(max(6.4, 4.2 * columns), 3.5 * rows))

@@ -10,9 +10,13 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from matplotlib.transforms import ScaledTranslation
 
-from _plot_base import RunError, bold_of, cross, did_you_mean, interval_of, look_of, set_limits, style_log_axis, warn
-from _plot_sweep import SIZE, cross_note, note, points_of, shown, unquoted
+from _plot_base import (RunError, bold_of, columns_of, cross, did_you_mean, interval_of, look_of, set_limits,
+                        style_log_axis, warn)
+from _plot_sweep import SIZE, cross_note, note, points_of, short_path, shown, unquoted
 
+CELL_LETTERS = 8.5
+CELL_HEIGHT = 28  # points: two lines of text
+MAP_BAR = 0.06  # the width of the colour bar, as a part of a panel's
 ARROW = {"marker": r"$\uparrow$", "markersize": 9, "linestyle": "none", "markeredgewidth": 0.2}
 
 
@@ -60,7 +64,13 @@ class Scale:
             axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: named[min(places, key=lambda one: abs(one - x))]))
             axis.xaxis.set_minor_locator(NullLocator())
             if not fits:
-                axis.tick_params(axis="x", rotation=35)
+                slant(axis)
+
+
+def slant(axis):
+    """Turns the labels of a horizontal axis whose ends would meet; each ends at its tick."""
+    for label in axis.get_xticklabels():
+        label.set(rotation=35, ha="right", rotation_mode="anchor")
 
 
 def number_in(text):
@@ -112,6 +122,11 @@ def cells_of(line, paths, log):
     return {values: Cell(runs, log) for values, runs in groups.items()}
 
 
+def is_declared(sweep):
+    """Whether the experiment says which value runs that diverged have; they set the scale then as others do."""
+    return sweep.quantity().get("when_diverged") is not None
+
+
 HEADER = ("seed", "series", "value", "bound", "status", "runs")
 
 
@@ -130,12 +145,12 @@ def draw_axis(sweep):
     if below:
         warn(f"{sweep.folder / 'runs.csv'}: {below} values of 0 or below have no place on a logarithmic axis")
     every = [cell for one in cells for cell in one.values()]
-    set_limits(axis, np.concatenate([cell.values for cell in every]),
-               np.array([end for cell in every for end in (cell.low, cell.high)]), log_y)
+    limit_values(axis, every, log_y, is_declared(sweep))
     scale.apply(axis, 72 * 7)
     if log_y:
         style_log_axis(axis)
-    spread = min(14.0, 0.5 * 72 * 7 / len(scale.texts))  # points; arms stand side by side at each value
+    # Points; arms stand side by side at each value.
+    spread = min(max(14.0, 4.0 * len(lines)), 0.5 * 72 * 7 / len(scale.texts))
     stacked = {}
     for index, (line, one) in enumerate(zip(lines, cells)):
         dodge = spread * ((index + 0.5) / len(lines) - 0.5)
@@ -143,13 +158,21 @@ def draw_axis(sweep):
             draw_level(axis, index, one[("",)])
         else:
             draw_over_axis(axis, index, one, scale, dodge, stacked)
-    axis.set(xlabel=shown(path), ylabel=shown(sweep.quantity_label(), 260, 2))
-    bottom, top = axis.get_ylim()
-    cut = any(cell.low < bottom or cell.high > top for cell in every)
-    sweep.finish(figure, axis_legend(lines, every, log_y, cut))
+    axis.set(xlabel=shown(path), ylabel=sweep.quantity_label(260))
+    sweep.finish(figure, axis_legend(lines, every, log_y, axis.get_ylim()))
     rows = [row for line, one in zip(lines, cells) for (text,), cell in one.items()
             for row in cell.rows(line.arm, line.point, text)]
     return figure, ("arm", "point", path, *HEADER), rows
+
+
+def limit_values(axis, cells, log_y, declared):
+    """Vertical limits. Runs that diverged don't set the scale, as long as others did not, unless their value is
+    `declared` or a bound: a loss of 1e28 would hide what the others show."""
+    runs = [run for cell in cells for run in cell.runs]
+    calm = [run.number for run in runs if run.status == "completed" or run.at_least or declared]
+    other = [run.number for run in runs]
+    ends = [end for cell in cells for end in (cell.low, cell.high)]
+    set_limits(axis, np.array(calm if np.isfinite(calm).any() else other), np.array([*other, *ends]), log_y)
 
 
 def draw_level(axis, index, cell):
@@ -183,7 +206,7 @@ def draw_over_axis(axis, index, cells, scale, dodge, stacked):
             if not math.isfinite(run.number):
                 continue
             if run.status == "diverged":
-                axis.plot(x, run.number, **cross(colour), transform=moved)
+                axis.plot(x, np.clip(run.number, *axis.get_ylim()), **cross(colour), transform=moved)
             else:
                 axis.plot(x, run.number, color=colour, marker=marker, markersize=4, alpha=0.7, linestyle="none",
                           markeredgewidth=0.8, markerfacecolor="none", transform=moved)
@@ -194,7 +217,7 @@ def draw_over_axis(axis, index, cells, scale, dodge, stacked):
 
 def draw_lost(axis, index, x, count, level):
     """Above the frame: the mark of an arm and a cross for its runs without a finite value."""
-    place = axis.get_xaxis_transform() + ScaledTranslation(-5 / 72, (8 + 12 * level) / 72, axis.figure.dpi_scale_trans)
+    place = axis.get_xaxis_transform() + ScaledTranslation(-5 / 72, (13 + 12 * level) / 72, axis.figure.dpi_scale_trans)
     look, marker = look_of(index)
     axis.plot(x, 1.0, color=look["color"], marker=marker, markersize=5, clip_on=False, transform=place)
     beside = place + ScaledTranslation(10 / 72, 0, axis.figure.dpi_scale_trans)
@@ -203,16 +226,20 @@ def draw_lost(axis, index, x, count, level):
         axis.text(x, 1.0, f"  {count}", transform=beside, fontsize=8, va="center", ha="left")
 
 
-def axis_legend(lines, cells, log_y, cut):
+def axis_legend(lines, cells, log_y, limits):
+    bottom, top = limits
     handles = [note(line.legend(), **bold_of(index)) for index, line in enumerate(lines)]
     if any(len(cell.values) > 1 for cell in cells):
         mean = "geometric mean" if log_y else "mean"
-        end = ", cut off at the frame" if cut else ""
+        end = ", cut off at the frame" if any(cell.low < bottom or cell.high > top for cell in cells) else ""
         handles.append(note(f"bold: {mean} of the seeds, 95 % interval{end}", linestyle="-", linewidth=2.4))
         handles.append(note("small: each seed", marker="o", markersize=4, markerfacecolor="none"))
     if any(cell.diverged or cell.lost for cell in cells):
+        beyond = any(run.status == "diverged" and math.isfinite(run.number) and not bottom <= run.number <= top
+                     for cell in cells for run in cell.runs)
+        edge = "; on the frame: its value lies beyond" if beyond else ""
         above = "; above the frame: no finite value" if any(cell.lost for cell in cells) else ""
-        handles.append(cross_note("cross: a run diverged" + above))
+        handles.append(cross_note("cross: a run diverged" + edge + above))
     if any(cell.at_least for cell in cells):
         handles.append(note("arrow: at least, the level was not reached", **ARROW))
     return handles
@@ -243,19 +270,26 @@ def draw_heat_map(sweep):
     if not across.texts or not up.texts:
         raise RunError(f"{sweep.file}: figure.arms: none of them has the axes {' and '.join(paths)}")
     cells = [cells_of(line, paths, False) for line in lines]
-    norm = norm_of([cell.mean for one in cells for cell in one.values()])
-    figure, panels, beside = map_panels(len(lines), len(across.texts), len(up.texts))
-    for panel, line, one in zip(panels, lines, cells):
-        draw_map(panel, one, across, up, norm)
-        panel.set_title(line.legend(72 * figure.get_size_inches()[0] / min(len(lines), 3) - 60, 10), fontsize=10)
-    columns = min(len(panels), 3)
-    for place, panel in enumerate(panels):
-        panel.set_xlabel(shown(paths[0], 180, 2) if place + columns >= len(panels) else "")
-        panel.set_ylabel(shown(paths[1], 110, 2) if place % columns == 0 else "")
+    every = [cell for one in cells for cell in one.values()]
+    declared = is_declared(sweep)
+    calm = [cell.mean for cell in every if declared or cell.at_least or not cell.diverged]
+    norm = norm_of(calm if np.isfinite(calm).any() else [cell.mean for cell in every])
+    names = [shown(short_path(path, sweep.axes), 180) for path in paths]
+    width = max(140, len(across.texts) * cell_width(every, across), points_of(names[0], 10))
+    height = max(110, len(up.texts) * CELL_HEIGHT, points_of(names[1], 10))
+    figure, panels, beside = map_panels(len(lines))
+    columns = columns_of(len(lines))
+    rows = math.ceil(len(lines) / columns)
+    for place, (panel, line, one) in enumerate(zip(panels, lines, cells)):
+        draw_map(panel, one, across, up, norm, width / len(across.texts))
+        panel.set_title(line.legend(width + 14, 3, 10), fontsize=10)
+        panel.set_xlabel(names[0] if place + columns >= len(panels) else "")
+        panel.set_ylabel(names[1] if place % columns == 0 else "")
     bar = figure.colorbar(plt.cm.ScalarMappable(norm, "cividis"), cax=beside)
-    bar.set_label(shown(sweep.quantity_label(), 150, 2))
+    bar.set_label(sweep.quantity_label(rows * height))
     bar.outline.set_visible(False)
-    sweep.finish(figure, map_legend([cell for one in cells for cell in one.values()]))
+    size_panels(figure, panels[0], width, height)
+    sweep.finish(figure, map_legend(every))
     rows = [row for line, one in zip(lines, cells) for values, cell in one.items()
             for row in cell.rows(line.arm, line.point, *values)]
     return figure, ("arm", "point", *paths, *HEADER), rows
@@ -270,18 +304,42 @@ def norm_of(means):
     return Normalize(low, high if high > low else low + (abs(low) or 1.0))
 
 
-def map_panels(count, across, up):
-    """(figure, `count` panels for maps of so many cells, the axes of the colour bar)."""
-    columns = min(count, 3)
+def cell_width(cells, across):
+    """Points for the widest text in a cell, for the labels below where they are short, and some room between them."""
+    within = max(points_of(line, CELL_LETTERS) for cell in cells for line in cell_text(cell).split("\n"))
+    below = max(points_of(across.label(text), 10) for text in across.texts)
+    return max(within, min(below, 48)) + 10
+
+
+def cell_text(cell):
+    parts = [("≥ " if cell.at_least else "") + brief(cell.mean)] if math.isfinite(cell.mean) else []
+    parts += ["×" + (f" {cell.diverged}" if len(cell.runs) > 1 else "")] if cell.diverged else []
+    return "\n".join(parts)
+
+
+def map_panels(count):
+    """(figure, `count` panels for maps, the axes of the colour bar); the sizes are size_panels' task."""
+    columns = columns_of(count)
     rows = math.ceil(count / columns)
-    width, height = max(2.6, 0.62 * across + 0.9), max(1.8, 0.42 * up + 0.9)
-    figure = plt.figure(figsize=(max(6.4, columns * width + 1.0), rows * height))
-    grid = figure.add_gridspec(rows, columns + 1, width_ratios=[1] * columns + [0.16 / width])
+    figure = plt.figure(figsize=(6 * columns, 5 * rows))
+    grid = figure.add_gridspec(rows, columns + 1, width_ratios=[1] * columns + [MAP_BAR])
     panels = [figure.add_subplot(grid[place // columns, place % columns]) for place in range(count)]
-    return figure, panels, figure.add_subplot(grid[:, columns])
+    return figure, panels, figure.add_subplot(grid[:, columns], label="<colorbar>")
 
 
-def draw_map(panel, cells, across, up, norm):
+def size_panels(figure, panel, width, height):
+    """Makes the figure so large that each of its panels is `width` and `height` points large, labels and title beside;
+    a figure narrower than its title and its legend may need has wider panels."""
+    figure.tight_layout()
+    grid = panel.get_subplotspec().get_gridspec()
+    now = panel.get_window_extent().transformed(figure.dpi_scale_trans.inverted())
+    inches = figure.get_size_inches()
+    figure.set_size_inches(max(6.4, inches[0] + (width / 72 - now.width) * sum(grid.get_width_ratios())),
+                           inches[1] + (height / 72 - now.height) * grid.nrows)
+
+
+def draw_map(panel, cells, across, up, norm, room):
+    """One map; `room`: the width of its cells in points."""
     panel.grid(False)
     for (x, y), cell in cells.items():
         column, row = across.texts.index(x), up.texts.index(y)
@@ -289,19 +347,17 @@ def draw_map(panel, cells, across, up, norm):
         if math.isfinite(cell.mean):
             colour = plt.get_cmap("cividis")(norm(cell.mean))
             panel.add_patch(Rectangle(corner, 1, 1, facecolor=colour, edgecolor="white", linewidth=1.2))
-            text = ("≥ " if cell.at_least else "") + brief(cell.mean)
             ink = "white" if np.dot(colour[:3], (0.299, 0.587, 0.114)) < 0.5 else "black"
         else:
             panel.add_patch(Rectangle(corner, 1, 1, **NO_MEAN))
-            text, ink = "", "black"
-        if cell.diverged:
-            text += ("\n" if text else "") + "×" + (f" {cell.diverged}" if len(cell.runs) > 1 else "")
-        panel.text(column, row, text, ha="center", va="center", color=ink, fontsize=8.5, linespacing=1.05)
+            ink = "black"
+        panel.text(column, row, cell_text(cell), ha="center", va="center", color=ink, fontsize=CELL_LETTERS,
+                   linespacing=1.05)
     panel.set(xlim=(-0.5, len(across.texts) - 0.5), ylim=(-0.5, len(up.texts) - 0.5))
     panel.set_xticks(range(len(across.texts)), [across.label(text) for text in across.texts])
     panel.set_yticks(range(len(up.texts)), [up.label(text) for text in up.texts])
-    if max(points_of(across.label(text), 10) for text in across.texts) > 42:
-        panel.tick_params(axis="x", rotation=35)
+    if max(points_of(across.label(text), 10) for text in across.texts) > room - 6:
+        slant(panel)
     for spine in panel.spines.values():
         spine.set_visible(False)
 

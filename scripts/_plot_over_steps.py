@@ -5,10 +5,11 @@ import math
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, SymmetricalLogLocator
 
-from _plot_base import (PERCENTILES, STEP_LABEL, RunError, bold_of, chosen, cross, draw_mean, grid_of, look_of,
-                        mark_every, mean_and_interval, read_csv, set_limits, short_number, smooth, style_log_axis)
+from _plot_base import (PERCENTILES, STEP_LABEL, RunError, bold_of, chosen, columns_of, cross, draw_mean, grid_of,
+                        look_of, mark_every, mean_and_interval, read_csv, set_limits, short_number, smooth,
+                        style_log_axis)
 from _plot_sweep import GREY, SIZE, cross_note, legend_width, note, shown
 
 # What tells the rows of one step apart, in the files of a run.
@@ -122,7 +123,7 @@ def draw_curves(sweep):
     if log_y:
         series = {key: (x[y > 0], y[y > 0]) for key, (x, y) in series.items()}
     figure, axis = plt.subplots(figsize=SIZE)
-    style_curves(axis, sweep, lines, series)
+    limit_curves(axis, lines, series, log_y)
     rows, ends = [], []
     for index, line in enumerate(lines):
         drawn = [run for run in line.runs if run.has_result()]
@@ -144,13 +145,13 @@ def draw_curves(sweep):
             within = (means[0] >= bottom) & (means[0] <= top)  # of a mean out of sight there is no band
             draw_mean(axis, index, x, means[0], *(np.where(within, values, np.nan) for values in means[1:]))
     axis.set(xlabel=STEP_LABEL, ylabel=shown(curve_label(sweep, file, column), 260, 2))
+    style_steps(axis, sweep.figure.get("log_x", False), log_y)
     sweep.finish(figure, curves_legend(sweep, lines, width, bool(ends)))
     return figure, ("arm", "point", "seed", "series", "step", "value", "averaged"), rows
 
 
-def style_curves(axis, sweep, lines, series):
-    """Scales and limits. Runs that diverged don't set the scale, as long as others did not."""
-    log_y = sweep.figure.get("log_y", False)
+def limit_curves(axis, lines, series, log_y):
+    """Vertical limits. Runs that diverged don't set the scale, as long as others did not."""
     calm, reach = [], []
     for line in lines:
         drawn = [run for run in line.runs if run.has_result()]
@@ -158,7 +159,6 @@ def style_curves(axis, sweep, lines, series):
         if len(drawn) > 1:
             reach += mean_and_interval([series[key_of(line, run)] for run in drawn], log_y)[2:]
     set_limits(axis, np.concatenate(calm or [y for _, y in series.values()]), np.concatenate(reach or [[]]), log_y)
-    style_steps(axis, sweep.figure.get("log_x", False), log_y)
 
 
 def curves_legend(sweep, lines, width, crosses):
@@ -178,13 +178,16 @@ def curves_legend(sweep, lines, width, crosses):
 
 
 def style_steps(axis, log_x, log_y):
+    """Scales and ticks of an axis over steps, on which everything is plotted: its limits are those of the data."""
+    axis.margins(x=0.02)
     if log_x:
         axis.set_xscale("symlog", linthresh=1, linscale=0.3)  # step 0 has a place
-        axis.set_xlim(left=0)
+        labelled = (1, 2, 5) if axis.get_xlim()[1] < 1000 else (1,)
+        axis.xaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=1, subs=labelled))
+        axis.xaxis.set_minor_locator(SymmetricalLogLocator(base=10, linthresh=1, subs=range(2, 10)))
     if log_y:
         style_log_axis(axis)
     axis.xaxis.set_major_formatter(FuncFormatter(short_number))
-    axis.margins(x=0.02)
 
 
 # ---- bands -----------------------------------------------------------------------------------------------------------
@@ -206,7 +209,7 @@ def draw_bands(sweep):
     names = [name for name, *_ in PERCENTILES]
     tables, width = read_tables(sweep, with_result(sweep, lines), sweep.figure.get("file", "eval.csv"), names, names)
     figure, panels = grid_of(len(lines))
-    rows, calm, ends = [], [], []
+    rows, calm, every, ends = [], [], [], []
     for panel, line in zip(panels, lines):
         drawn = [run for run in line.runs if run.has_result()]
         first = next((run for run in drawn if run.status == "completed"), drawn[0])
@@ -215,8 +218,10 @@ def draw_bands(sweep):
             x = table["step"]
             rows += [(line.arm, line.point, run.seed, "run", *values, width)
                      for values in zip(x, *(table[name] for name in names))]
+            seen = [table[name] for name in (names if run is first else ["p50"])]
+            every += seen
             if run.status == "completed":
-                calm += [table[name] for name in names]
+                calm += seen
             elif len(x):
                 ends.append((panel, x[-1], table["p50"][-1]))
             if run is not first:
@@ -226,14 +231,13 @@ def draw_bands(sweep):
             for name, colour, style, marker, _ in PERCENTILES:
                 panel.plot(x, table[name], color=colour, linestyle=style, linewidth=1.8, marker=marker, markersize=5,
                            markevery=mark_every(len(x)), zorder=3)
-        panel.set_title(line.legend(250, 10), fontsize=10)
-    every = [table[name] for table in tables.values() for name in names]
+        panel.set_title(line.legend(270, 3, 10), fontsize=10)
     set_limits(panels[0], np.concatenate(calm or every), np.array([]), log_y)
     for panel in panels:
         style_steps(panel, log_x, log_y)
     for panel, x, y in ends:
         panel.plot(x, np.clip(y, *panel.get_ylim()), **cross(GREY))
-    for panel in panels[::min(len(panels), 3)]:
+    for panel in panels[::columns_of(len(panels))]:
         panel.set_ylabel(shown(band_label(sweep), 200, 2))
     sweep.finish(figure, bands_legend(lines, bool(ends)))
     return figure, ("arm", "point", "seed", "series", "step", *names, "averaged"), rows

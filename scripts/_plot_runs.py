@@ -10,9 +10,9 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
-from _plot_base import (COLOURS, MARKERS, PERCENTILES, STEP_LABEL, STYLES, RunError, bold_of, chosen, cross, draw_mean,
-                        grid_of, lay_out, look_of, mark_every, mean_and_interval, read_csv, read_json, short_number,
-                        smooth, style_log_axis, warn, write_figure)
+from _plot_base import (COLOURS, MARKERS, PERCENTILES, STEP_LABEL, STYLES, RunError, bold_of, chosen, columns_of, cross,
+                        draw_mean, grid_of, lay_out, look_of, mark_every, mean_and_interval, read_csv, read_json,
+                        short_number, smooth, style_log_axis, warn, write_figure)
 
 
 class Run:
@@ -241,7 +241,7 @@ def draw_distribution(arms, arguments, title):
         rows += [(run.label, layer, arguments.tensor, unit, *values)
                  for values in zip(x, table["p15"], table["p50"], table["p85"])]
     named = where(*described.pop()) if len(described) == 1 else "an activation"
-    for panel in panels[::min(len(panels), 3)]:
+    for panel in panels[::columns_of(len(panels))]:
         panel.set_ylabel(f"{arguments.tensor} {'to' if arguments.tensor == 'input' else 'of'} {named}")
     handles = [Line2D([], [], color=colour, linestyle=style, marker=marker, linewidth=1.6, markersize=5, label=text)
                for _, colour, style, marker, text in PERCENTILES]
@@ -283,7 +283,7 @@ def draw_gradients(arms, arguments, title):
         panel.margins(x=0.02)
     for panel in panels:
         style_log_axis(panel)
-    for panel in panels[::min(len(panels), 3)]:
+    for panel in panels[::columns_of(len(panels))]:
         panel.set_ylabel("L2 norm of the loss gradient")
     handles = [Line2D([], [], color=colour, linestyle=style, marker=marker, linewidth=1.5, markersize=5, label=name)
                for name, (colour, style, marker) in look.items()]

@@ -2,6 +2,8 @@
 
 import functools
 import json
+import math
+import re
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +44,14 @@ def shown(text, points=400, lines=1, size=10):
     return f" {folded}" if folded.startswith("_") else folded
 
 
+def with_end(text, end, points, lines, size=10):
+    """`text` and `end` as `shown`; where they must be cut, the end stands whole below the text."""
+    whole = shown(f"{text} {end}", points, lines, size)
+    if not end or not whole.endswith("…"):
+        return whole
+    return f"{shown(text, points, lines, size)}\n{shown(end, points, 2, size)}"
+
+
 def as_text(value):
     """A value of JSON as a file and a label have it: a text without its quotes."""
     return value if isinstance(value, str) else json.dumps(value)
@@ -76,10 +86,10 @@ class Line:
     runs: list
     of_quantity: bool
 
-    def legend(self, points=None, size=9):
-        """The label with its number of seeds, and what became of runs that did not complete; at most two lines."""
+    def legend(self, points=None, lines=2, size=9):
+        """The label with its number of seeds, and what became of runs that did not complete; where it must be cut at
+        so many lines, those stand below it."""
         seeds = len({run.seed for run in self.runs})
-        text = f"{self.label} ({seeds}{JOINED}seeds)" if seeds > 1 else self.label
         points = points or legend_width(SIZE[0])
         notes = []
         for status in INCOMPLETE:
@@ -91,7 +101,12 @@ class Line:
         blank = sum(run.has_result() and not run.value for run in self.runs)
         if blank and self.of_quantity:
             notes.append(f"{blank}{JOINED}not measured")
-        return shown(text + (f": {', '.join(notes)}" if notes else ""), points, 2, size)
+        count = f"({seeds}{JOINED}seeds)" if seeds > 1 else ""
+        if not notes:
+            return with_end(self.label, count, points, lines, size)
+        fate = ", ".join(notes)
+        return with_end(self.label if count else f"{self.label}:", f"{count}: {fate}" if count else fate, points, lines,
+                        size)
 
 
 class Sweep:
@@ -137,10 +152,11 @@ class Sweep:
                            f"{', '.join(self.quantities)}{did_you_mean(name, list(self.quantities))}")
         return self.quantities[name]
 
-    def quantity_label(self):
+    def quantity_label(self, points):
+        """Meaning and unit of the figure's quantity, in lines of so many points."""
         quantity = self.quantity()
-        unit = f" ({quantity['unit']})" if quantity.get("unit") else ""
-        return (quantity.get("meaning") or quantity["name"]) + unit
+        unit = f"({quantity['unit']})" if quantity.get("unit") else ""
+        return with_end(quantity.get("meaning") or quantity["name"], unit, points, 2)
 
     @functools.cached_property
     def runs(self):
@@ -208,7 +224,8 @@ class Sweep:
                 parts.append(deciding["explanation"])
             parts.append(f"1{JOINED}seed" if deciding["seeds"] == 1 else f"{deciding['seeds']}{JOINED}seeds")
             parts += [f"{self.profile}{JOINED}profile"] if self.profile else []
-            return f"{overall.capitalize()}: {deciding.get('meaning') or deciding['name']}; {', '.join(parts)}"
+            return unbroken(f"{overall.capitalize()}: {deciding.get('meaning') or deciding['name']}; "
+                            f"{', '.join(parts)}")
         except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
             raise RunError(f"{path}: is no verdict as bnlab writes it: {error!r}") from None
 
@@ -245,18 +262,28 @@ def unquoted(text):
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
 
 
+def unbroken(text):
+    """Its numbers on one line with what they belong to: "≥ 0", "95 % interval [-1, 2]"."""
+    text = re.sub(r"([≥≤<>]=?|within|threshold) (?=[-+∞.\d])", rf"\1{JOINED}", text)
+    return re.sub(r"(95 % )?(interval )?\[[^][ ]+, [^][ ]+\]", lambda found: found.group().replace(" ", JOINED), text)
+
+
 def limit(value, infinite):
-    return infinite if value is None else f"{value:.4g}"
+    """An end of an interval: a number, "inf", "-inf", or null, which is `infinite`."""
+    number = infinite if value is None else float(value)
+    return f"{number:.4g}" if math.isfinite(number) else "∞" if number > 0 else "-∞"
 
 
 def effect_text(criterion):
     if criterion["effect"] is None:
         return "no effect measured"
+    effect = float(criterion["effect"])  # also of "inf" and "-inf"
     sign = {"at_least": "≥ ", "at_most": "≤ "}.get(criterion["effect_is"], "")
-    text = f"{criterion['type'].replace('_', ' ')} {sign}{criterion['effect']:.4g}"
+    value = f"{sign}{effect:.4g}" if math.isfinite(effect) else "infinite" if effect > 0 else "-infinite"
+    text = f"{criterion['type'].replace('_', ' ')} {value}"
     if criterion["interval"]:
         low, high = criterion["interval"]
-        text += f", 95 % interval [{limit(low, '-∞')}, {limit(high, '∞')}]"
+        text += f", 95 % interval [{limit(low, -math.inf)}, {limit(high, math.inf)}]"
     return text
 
 

@@ -18,10 +18,7 @@ import argparse
 import ctypes
 import json
 import math
-import os
-import platform
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -33,6 +30,7 @@ _python.require("numpy", "torch", status=77)
 
 import torch  # noqa: E402
 
+import _bench  # noqa: E402
 import compare_pytorch  # noqa: E402
 
 M3 = {"network": {"name": "mlp_3x100_sigmoid"}, "training": {"batch_size": 60}}
@@ -124,10 +122,10 @@ def measure(name, arguments, data, folder):
             pytorch = PyTorch(resolved, data, arguments.channels_last)
             pytorch.train(max(2, steps // 10))
         rates.append(pytorch.train(steps))
-    ratios = [run["steps_per_second"] / rate for run, rate in zip(runs, rates)]
+    median, smallest, largest = _bench.spread([run["steps_per_second"] / rate for run, rate in zip(runs, rates)])
     return {"case": name, "batch_size": config["training"]["batch_size"], "threads": threads, "steps": steps,
             "bnlab_steps_per_second": [run["steps_per_second"] for run in runs], "pytorch_steps_per_second": rates,
-            "ratio_median": statistics.median(ratios), "ratio_min": min(ratios), "ratio_max": max(ratios),
+            "ratio_median": median, "ratio_min": smallest, "ratio_max": largest,
             "target": target, "peak_memory_bytes": max(run["peak_memory_bytes"] for run in runs),
             "seconds_to_first_step": statistics.median(run["seconds_to_first_step"] for run in runs)}
 
@@ -140,21 +138,9 @@ def print_row(row):
           f"{target:7} {row['peak_memory_bytes'] / 1e6:7.0f} {row['seconds_to_first_step']:11.2f}", flush=True)
 
 
-def processor():
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
 def describe_machine(arguments):
-    version = subprocess.run([arguments.bnlab, "--version"], capture_output=True, text=True).stdout.split("\n")
     onednn = next((line.strip(" -") for line in torch.__config__.show().splitlines() if "MKL-DNN" in line), "no oneDNN")
-    return {"processor": processor(), "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 2),
-            "system": platform.platform(), "blas of PyTorch": ", ".join(blas_files()) or "unknown",
-            "bnlab": ", ".join(line.strip() for line in version if line.strip()),
+    return {**_bench.describe_machine(arguments.bnlab), "blas of PyTorch": ", ".join(blas_files()) or "unknown",
             "pytorch": f"{torch.__version__}, {onednn}, eager float32"
                        + (", channels_last" if arguments.channels_last else "")}
 
@@ -171,13 +157,10 @@ def bench(arguments, folder):
         print("bench.py: skipped: Fashion-MNIST not found (scripts/setup.sh installs it)", file=sys.stderr)
         return 77
     machine = describe_machine(arguments)
-    for key, value in machine.items():
-        print(f"{key}: {value}")
+    _bench.print_machine("bench.py", machine)
     if is_reference_blas(blas_files()):
         print("bench.py: PyTorch uses the slow reference BLAS; install libopenblas0-pthread before quoting a ratio",
               file=sys.stderr)
-    if machine["load"] > 0.5 * machine["cores"]:
-        print("bench.py: this machine is busy; expect a wide spread", file=sys.stderr)
     print(f"\n{'':18} {'batch':>5} {'':7} {'bnlab':>9} {'PyTorch':>9}  {'ratio':20} {'':7} {'bnlab':>7} "
           f"{'start to':>11}")
     print(f"{'case':18} {'size':>5} {'threads':>7} {'steps/s':>9} {'steps/s':>9}  {'median [min, max]':20} {'aim':7} "
@@ -191,20 +174,14 @@ def bench(arguments, folder):
     return 0 if all(math.isfinite(row["ratio_median"]) and row["ratio_median"] > 0 for row in rows) else 1
 
 
-def at_least_one(text):
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text}")
-    return int(text)
-
-
 def main():
     parser = argparse.ArgumentParser(prog="bench.py", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=at_least_one, default=5, help="measurements of each case; default: 5")
+    parser.add_argument("--pairs", type=_bench.at_least_one, default=5, help="measurements of each case; default: 5")
     parser.add_argument("--only", action="append", choices=list(CASES), help="this case; may be given several times")
-    parser.add_argument("--threads", type=at_least_one, help="for every case, instead of the case's own")
+    parser.add_argument("--threads", type=_bench.at_least_one, help="for every case, instead of the case's own")
     parser.add_argument("--channels-last", action="store_true", help="PyTorch in channels_last memory format")
-    parser.add_argument("--bnlab", type=Path, default=compare_pytorch.ROOT / "build/release/bnlab",
+    parser.add_argument("--bnlab", type=Path, default=_bench.DEFAULT_BNLAB,
                         help="default: %(default)s")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the measurements here too")
     parser.add_argument("--smoke", action="store_true",

@@ -20,7 +20,8 @@ Of a sweep's directory (it has an experiment.json, whose "figure" says what is d
 curves        a column over training steps: the seeds faint, their mean bold with its 95 % interval (log_y: the
               geometric mean). Runs that diverged end in a cross and don't set the scale.
 bands         15th, 50th and 85th percentile over training steps, a panel an arm: one seed, and the others' medians.
-axis          a quantity over an axis: seeds as points, mean and interval, diverged runs as crosses.
+axis          a quantity over an axis: seeds as points, mean and interval; runs that diverged as crosses that do not set
+              the scale, unless the experiment declares their value (when_diverged).
 heat_map      a quantity over two axes, a panel an arm: the seeds' mean, diverged runs marked.
 
 It is written as figure.png, figure.svg and figure.csv into the sweep's directory, and replaced when asked for again;

@@ -5,12 +5,23 @@ import csv
 import json
 import math
 import shutil
+import sys
 import tempfile
 import unittest
 import xml.etree.ElementTree
 from pathlib import Path
 
 import support
+
+sys.path.insert(0, str(support.SOURCE / "scripts"))
+
+import _python  # noqa: E402
+
+_python.require("matplotlib", "numpy", status=support.SKIP)
+
+import matplotlib  # noqa: E402
+import _plot_sweep  # noqa: E402
+import plot  # noqa: E402
 
 NAN = math.nan
 
@@ -149,6 +160,42 @@ class PlotExperimentTest(unittest.TestCase):
         texts = [element.text.strip() for element in self.comments(self.folder / "figure.svg")]
         return self.rows(), f"|{'|'.join(texts)}|"
 
+    def figure(self):
+        """The sweep's figure, laid out, for what its files don't tell: limits, and where texts stand."""
+        with matplotlib.rc_context(plot.RC):
+            sweep = plot.Sweep(self.folder)
+            figure = plot.OF_EXPERIMENTS[sweep.type](sweep)[0]
+            figure.canvas.draw()
+        self.addCleanup(matplotlib.pyplot.close, figure)
+        return figure
+
+    def panels(self, figure):
+        return [axes for axes in figure.axes if axes.get_visible() and axes.get_label() != "<colorbar>"]
+
+    def assert_readable(self, figure):
+        """All texts lie within the figure, and none on another."""
+        page, boxes = figure.bbox, []
+        for text in figure.findobj(matplotlib.text.Text):
+            if text.get_text().strip() and text.get_visible() and self.is_drawn(text, figure):
+                boxes.append((text, text.get_window_extent()))
+        for place, (text, box) in enumerate(boxes):
+            self.assertTrue(box.x0 >= -1 and box.y0 >= -1 and box.x1 <= page.x1 + 1 and box.y1 <= page.y1 + 1,
+                            f"{text.get_text()!r} leaves the figure: {box} in {page}")
+            for other, beside in boxes[:place]:
+                slanted = text.get_rotation() == other.get_rotation() == 35  # their boxes overlap, they don't
+                self.assertTrue(slanted or not box.overlaps(beside.padded(-1)),
+                                f"{text.get_text()!r} lies on {other.get_text()!r}")
+
+    def is_drawn(self, text, figure):
+        """Whether it is in view; matplotlib keeps labels of ticks that are not."""
+        for panel in figure.axes:
+            for axis in (panel.xaxis, panel.yaxis):
+                for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
+                    if text in (tick.label1, tick.label2):
+                        low, high = sorted(axis.get_view_interval())
+                        return panel.get_visible() and low <= tick.get_loc() <= high
+        return text.axes is None or text.axes.get_visible()
+
     def bytes_of_figure(self):
         self.draw()
         return [(self.folder / name).read_bytes() for name in ("figure.csv", "figure.svg")]
@@ -242,6 +289,26 @@ class PlotExperimentTest(unittest.TestCase):
         self.assertAlmostEqual(math.log(at["allinterval_high"] / mean), half, places=4)
         self.assertIn("bold: geometric mean", texts)
 
+    def test_axes_over_steps_show_every_step(self):
+        for number, (figure, first) in enumerate([(CURVES, 0), (BANDS, 0), ({**CURVES, "column": "loss"}, 50)]):
+            for log_x in (False, True):
+                for log_y in (False, True):
+                    with self.subTest(type=figure["type"], log_x=log_x, log_y=log_y, first=first):
+                        self.folder = self.folder.with_name(f"sweep{number}{log_x}{log_y}")
+                        sweep = self.sweep(TWO_ARMS, [1, 2], {**figure, "log_x": log_x, "log_y": log_y}, completed)
+                        for path in sweep.folder.glob("runs/*/*.csv") if first else ():
+                            lines = path.read_text().splitlines(keepends=True)
+                            path.write_text("".join(line for line in lines if not line.startswith("0,")))
+                        for panel in self.panels(self.figure()):
+                            ahead = panel.transData.transform
+                            left, right = (ahead((step, panel.get_ylim()[0]))[0] for step in (first, 1000))
+                            frame = panel.get_window_extent()
+                            # The steps fill the width, but for a margin that leaves the marks whole.
+                            self.assertGreater(left, frame.x0)
+                            self.assertLess(left, frame.x0 + 0.05 * frame.width)
+                            self.assertLess(right, frame.x1)
+                            self.assertGreater(right, frame.x1 - 0.05 * frame.width)
+
     def test_twelve_arms_of_ten_seeds(self):
         arms = [{"name": f"arm{n}"} for n in range(1, 13)]
         self.sweep(arms, list(range(1, 11)), CURVES, completed)
@@ -277,6 +344,14 @@ class PlotExperimentTest(unittest.TestCase):
         self.assertAlmostEqual(float(row["p85"]) - float(row["p15"]), 2, places=6)
         for text in ("input to activation2, unit 0", "85th percentile", "thin: medians of the other seeds"):
             self.assertIn(f"|{text}|", texts)
+
+    def test_bands_have_the_height_of_what_is_drawn(self):
+        sweep = self.sweep(TWO_ARMS[:1], [1, 2], BANDS, completed)
+        path = next(sweep.folder.glob("runs/*_seed2/activation_distribution.csv"))
+        write_csv(path, ("step", "layer", "tensor", "unit", "p15", "p50", "p85"),
+                  [(step, "activation2", "input", 0, -50.0, 0.0, 50.0) for step in (0, 500, 1000)])
+        bottom, top = self.panels(self.figure())[0].get_ylim()  # of the second seed only the median is drawn
+        self.assertTrue(-3 < bottom and top < 3, (bottom, top))
 
     def test_rows_that_are_open_are_named(self):
         sweep = self.sweep(TWO_ARMS, [1], BANDS, completed)
@@ -334,6 +409,36 @@ class PlotExperimentTest(unittest.TestCase):
         self.assertAlmostEqual(at["interval_high"], 0.5 + half, places=5)
         self.assertAlmostEqual(at["interval_low"], 0.5 - half, places=5)
 
+    def test_diverged_runs_do_not_set_the_scale(self):
+        def value(arm, axes, seed):
+            if (arm, axes["initialization.gain"]) == ("none", 100):
+                return "diverged", 1e28 if seed == 1 else 1e-9 if seed == 2 else math.inf
+            return "completed", 0.5 + 0.1 * seed
+        for log_y in (False, True):
+            with self.subTest(log_y=log_y):
+                self.folder = self.folder.with_name(f"sweep{log_y}")
+                self.sweep(GAIN_ARMS, [1, 2, 3], {**AXIS, "log_y": log_y}, value)
+                figure = self.figure()
+                self.assert_readable(figure)
+                panel = self.panels(figure)[0]
+                bottom, top = panel.get_ylim()
+                self.assertTrue(0.4 < bottom < 0.6 and 0.8 < top < 1, (bottom, top))
+                crosses = [line.get_ydata()[0] for line in panel.lines if line.get_marker() == "x"]
+                self.assertEqual(sorted(crosses), [bottom, top, 1.0])  # the last one is above the frame
+                self.assertIn("|cross: a run diverged; on the frame: its value lies beyond; above the frame: no finite "
+                              "value|", self.draw()[1])
+
+    def test_declared_values_of_diverged_runs_are_in_view(self):
+        def value(arm, axes, seed):
+            return ("diverged", 0.1) if axes["initialization.gain"] == 100 else ("completed", 0.8 + 0.01 * seed)
+        self.sweep(GAIN_ARMS, [1, 2], AXIS, value, quantity={"when_diverged": 0.1})
+        self.assertLess(self.panels(self.figure())[0].get_ylim()[0], 0.1)
+        self.assertIn("|cross: a run diverged|", self.draw()[1])
+        # So are all of them where none completed.
+        self.sweep(GAIN_ARMS, [1, 2], AXIS, lambda arm, axes, seed: ("diverged", 0.1 * seed))
+        bottom, top = self.panels(self.figure())[0].get_ylim()
+        self.assertTrue(0 < bottom < 0.1 and 0.2 < top < 0.3, (bottom, top))
+
     def test_values_that_are_bounds(self):
         self.sweep(GAIN_ARMS, [1, 2], {**AXIS, "quantity": "steps_to_level", "log_y": True},
                    lambda arm, axes, seed: ("completed", 1000, "at_least") if seed == 2 and arm == "none"
@@ -387,7 +492,7 @@ class PlotExperimentTest(unittest.TestCase):
                  if row["arm"] == "none" and row["series"] == "mean"}
         self.assertEqual(means, {("0.1", "8"): "0.53", ("0.1", "32"): "0.53", ("1", "32"): "0.62", ("10", "32"): "0.1"})
         for text in ("0.53", "0.62", "× 3", "× n: so many runs diverged", "hatched: no finite mean, or no run",
-                     "optimizer.learning_rate", "training.batch_size"):
+                     "learning_rate", "batch_size"):
             self.assertIn(f"|{text}|", texts)
         self.assertIn("without (3 seeds): 6 diverged, 3 failed", texts.replace("|", " "))
 
@@ -395,6 +500,88 @@ class PlotExperimentTest(unittest.TestCase):
         self.sweep(GAIN_ARMS, [1], HEAT_MAP, completed)
         message = self.plot(self.folder, status=3).stderr
         self.assertIn("a heat map needs two axes; the arms have initialization.gain", message)
+
+    def test_texts_of_small_maps_have_room(self):
+        for number, (rates, placements) in enumerate([([0.1, 1, 1e30], ["before_activation", "after_activation"]),
+                                                      ([0.1], [True, False]), ([1, 1e30], list(range(8)))]):
+            grid = {"normalization.placement": placements, "optimizer.learning_rate": rates}
+            for count in (1, 2, 5):
+                with self.subTest(rates=rates, arms=count):
+                    self.folder = self.folder.with_name(f"sweep{number}{count}")
+                    self.sweep([{"name": f"arm{n}", "grid": grid} for n in range(count)], [1, 2, 3],
+                               {**HEAT_MAP, "quantity": "steps_to_level"}, lambda arm, axes, seed:
+                               ("diverged" if axes["optimizer.learning_rate"] == 1e30 else "completed", 40000,
+                                "at_least"), quantity={**STEPS_TO, "meaning": "steps to half of the test accuracy"})
+                    figure = self.figure()
+                    self.assert_readable(figure)
+                    panels = self.panels(figure)
+                    for panel in panels:
+                        for text in panel.texts:
+                            column, row = text.get_position()
+                            corners = [(column - 0.5, row - 0.5), (column + 0.5, row + 0.5)]
+                            left, bottom, right, top = panel.transData.transform(corners).flatten()
+                            box = text.get_window_extent()
+                            self.assertTrue(left < box.x0 and box.x1 < right and bottom < box.y0 and box.y1 < top,
+                                            f"{text.get_text()!r} overflows its cell")
+                    self.assertEqual(panels[0].get_ylabel(), "learning_rate")
+                    self.assertEqual(panels[-1].get_xlabel(), "placement")
+                    bar = next(axes for axes in figure.axes if axes not in panels)
+                    label = bar.yaxis.label.get_window_extent()
+                    frame = bar.get_window_extent()
+                    self.assertLessEqual(label.height, frame.height)
+
+    def test_diverged_runs_do_not_set_the_colours(self):
+        grid = {"optimizer.learning_rate": [0.1, 1, 10], "training.batch_size": [8, 32]}
+
+        def value(arm, axes, seed):
+            rate = axes["optimizer.learning_rate"]
+            return ("diverged", 1e28) if rate == 10 else ("completed", 0.5 * rate + 0.001 * axes["training.batch_size"])
+        for declared, top in (({}, 0.532), ({"when_diverged": 1e28}, 1e28)):
+            self.sweep([{"name": "arm", "grid": grid}], [1, 2], HEAT_MAP, value, quantity=declared)
+            figure = self.figure()
+            bar = next(axes for axes in figure.axes if axes not in self.panels(figure))
+            self.assertAlmostEqual(bar.get_ylim()[1] / top, 1)
+        self.assertIn("|1e+28|", self.draw()[1])
+
+    def test_paths_with_the_same_last_part_are_whole(self):
+        grid = {"optimizer.decay": [0, 1], "normalization.decay": [0, 1]}
+        self.sweep([{"name": "arm", "grid": grid}], [1], HEAT_MAP, completed)
+        self.assertIn("|optimizer.decay|", self.draw()[1])
+
+    # ---- all of them ----
+
+    def test_texts_stand_clear_of_each_other(self):
+        many = "a network with batch normalization before each activation, trained at a rate thirty times larger, " * 2
+        grid = {"initialization.gain": GAINS, "training.batch_size": [8, 32]}
+        figures = [(CURVES, {}), (BANDS, {}), (AXIS, {"initialization.gain": GAINS}), (HEAT_MAP, grid)]
+        sweeps = {"twelve": ([{"name": f"arm{n}"} for n in range(12)], [1, 2], completed),
+                  "one seed": (TWO_ARMS, [1], completed),
+                  "all diverged": (TWO_ARMS, [1, 2],
+                                   lambda arm, axes, seed: ("diverged", 0.1 if arm == "none" else math.inf)),
+                  "long": ([{"name": f"arm{n}", "meaning": f"{n} {many}"} for n in range(4)], [1, 2],
+                           lambda arm, axes, seed: ("diverged", NAN) if (arm, seed) == ("arm1", 2)
+                           else completed(arm, axes, seed))}
+        for name, (arms, seeds, value) in sweeps.items():
+            for figure, axes in figures:
+                with self.subTest(sweep=name, figure=figure["type"]):
+                    self.folder = self.folder.with_name(f"{name} {figure['type']}")
+                    sweep = self.sweep([{**arm, "grid": axes} for arm in arms], seeds, {
+                        **figure, "title": many if name == "long" else "A figure"}, value,
+                        quantity={"unit": "images a second", "meaning": many if name == "long" else "a quantity"})
+                    sweep.write_verdict(meaning=many if name == "long" else "")
+                    drawn = self.figure()
+                    self.assert_readable(drawn)
+                    texts = [text.get_text().replace("\n", " ") for text in drawn.findobj(matplotlib.text.Text)]
+                    if figure["type"] in ("axis", "heat_map"):  # the unit of a long meaning is there too
+                        self.assertTrue(any("(images a second)" in text for text in texts))
+                    if name == "long":  # and what became of the runs
+                        self.assertTrue(any("(2 seeds): " in text and "diverged" in text for text in texts))
+
+    def test_one_value_stands_in_the_middle(self):
+        self.sweep(GAIN_ARMS, [1], AXIS, lambda arm, axes, seed: ("completed", 2))
+        bottom, top = self.panels(self.figure())[0].get_ylim()
+        self.assertAlmostEqual(bottom + top, 4)
+        self.assertTrue(0.15 < top - bottom < 0.3, (bottom, top))
 
     # ---- verdict ----
 
@@ -407,13 +594,30 @@ class PlotExperimentTest(unittest.TestCase):
                   "threshold ≥ 3, 1 seed, quick profile"),
                  ({"verdict": "inconclusive", "effect": None, "interval": None, "meaning": "",
                    "explanation": "2 runs failed"},
-                  "Inconclusive: fewer_steps; no effect measured, threshold ≥ 3, 2 runs failed, 3 seeds, quick profile")]
+                  "Inconclusive: fewer_steps; no effect measured, threshold ≥ 3, 2 runs failed, 3 seeds, quick profile"),
+                 ({"effect": "inf", "effect_is": "at_least", "interval": (2.5, "inf")},
+                  "Reproduced: without needs at least 3 times the steps; ratio infinite, 95 % interval [2.5, ∞], "
+                  "threshold ≥ 3, 3 seeds, quick profile"),
+                 ({"verdict": "not reproduced", "effect": "-inf", "interval": ("-inf", "-inf")},
+                  "Not reproduced: without needs at least 3 times the steps; ratio -infinite, 95 % interval [-∞, -∞], "
+                  "threshold ≥ 3, 3 seeds, quick profile")]
         for criterion, expected in cases:
             sweep.write_verdict(**criterion)
             self.assertIn(expected, self.draw()[1].replace("|", " "))
-        for text in ("{", "{}", '{"verdict": "reproduced", "criteria": []}', "[]"):
+        broken = (self.folder / "verdict.json").read_text().replace('"-inf"', '"much"')
+        for text in ("{", "{}", '{"verdict": "reproduced", "criteria": []}', "[]", broken):
             (self.folder / "verdict.json").write_text(text)
             self.assertIn(str(self.folder / "verdict.json"), self.plot(self.folder, status=3).stderr)
+
+    def test_lines_of_the_verdict_end_between_its_parts(self):
+        sweep = self.sweep(TWO_ARMS, [1], CURVES, completed)
+        for length in range(0, 60, 2):
+            sweep.write_verdict(verdict="inconclusive", at_least=None, within=0.5, meaning="x" * length + " is so",
+                                explanation="the interval [-3.5, 5.125] holds the threshold 2, a mean >= 0")
+            folded = _plot_sweep.shown(plot.Sweep(self.folder).verdict(), 300, 9)
+            for part in ("95 % interval [3.5, 5.125]", "within 0.5", "interval [-3.5, 5.125]", ">= 0",
+                         "threshold 2", "3 seeds"):
+                self.assertIn(part, folded)
 
     # ---- without run directories ----
 
@@ -548,6 +752,4 @@ class PlotExperimentTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if support.run_script("plot.py", "--help").returncode == 3:
-        support.skip("no Python with numpy and matplotlib; scripts/setup.sh installs them")
     support.main()

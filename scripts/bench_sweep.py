@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""Times a sweep of short runs: with one job, with several, and the same runs bare, one after another, in turn.
+
+    scripts/bench_sweep.py [--repeats 5] [--runs 24] [--jobs 2]
+
+The runs train mlp_2x64 on drawn digits, made in memory, for about a second each on one thread, half of them with batch
+normalization. Bare: the commands of `bnlab sweep --print-commands`. From each repeat come two ratios:
+
+speed-up   runs in a second with several jobs, over those with one
+overhead   time of the sweep with one job, over that of the bare runs, minus 1
+
+Exit status: 0 done; 1 a run failed; 2 usage.
+"""
+
+import argparse
+import csv
+import json
+import shlex
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import _bench
+
+STEPS = 4000  # of a run
+SMOKE_STEPS, SMOKE_RUNS = 20, 4
+
+
+class BenchError(Exception):
+    pass
+
+
+def write_experiment(path, runs, steps):
+    """Two arms of `runs` / 2 seeds each."""
+    base = {"dataset": {"name": "drawn_digits", "synthetic": {"examples": 1000, "test_examples": 200}},
+            "network": {"name": "mlp_2x64"}, "optimizer": {"learning_rate": 0.1},
+            "training": {"batch_size": 50, "steps": steps}}
+    quantity = {"name": "final_loss", "file": "train.csv", "series": {"column": "loss"}, "better": "lower"}
+    criterion = {"name": "difference", "type": "difference", "quantity": "final_loss", "arms": ["none", "batch"]}
+    path.write_text(json.dumps({
+        "claim": "A sweep costs no more time than its runs.", "source": "scripts/bench_sweep.py", "base": base,
+        "arms": [{"name": name, "set": {"normalization.type": name}} for name in ("none", "batch")],
+        "seeds": runs // 2, "quantities": [quantity], "criteria": [criterion]}))
+
+
+def check_call(command):
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode != 0:
+        raise BenchError(f"{shlex.join(map(str, command))}: exit status {result.returncode}: {result.stderr.strip()}")
+    return result.stdout
+
+
+def sweep_seconds(arguments, experiment, out, jobs):
+    start = time.perf_counter()
+    check_call([arguments.bnlab, "sweep", experiment, "--out", out, "--jobs", str(jobs), "--threads", "1"])
+    seconds = time.perf_counter() - start
+    with (out / "runs.csv").open(newline="") as file:
+        states = [row["status"] for row in csv.DictReader(file)]
+    if states != ["completed"] * arguments.runs:
+        raise BenchError(f"{out / 'runs.csv'}: expected {arguments.runs} completed runs, got {', '.join(states)}")
+    return seconds
+
+
+def bare_seconds(arguments, experiment, out):
+    commands = check_call([arguments.bnlab, "sweep", experiment, "--out", out, "--threads", "1",
+                           "--print-commands"]).splitlines()
+    if len(commands) != arguments.runs:
+        raise BenchError(f"--print-commands: expected {arguments.runs} commands, got {len(commands)}")
+    start = time.perf_counter()
+    for command in commands:
+        check_call(shlex.split(command))
+    return time.perf_counter() - start
+
+
+def bench(arguments, folder):
+    machine = _bench.describe_machine(arguments.bnlab)
+    _bench.print_machine("bench_sweep.py", machine)
+    steps = SMOKE_STEPS if arguments.smoke else STEPS
+    experiment = folder / "bench.json"
+    write_experiment(experiment, arguments.runs, steps)
+    ways = ("bare", "--jobs 1", f"--jobs {arguments.jobs}")
+    print(f"\n{arguments.runs} runs of {steps} steps, seconds\n{'repeat':>6}" + "".join(f"{way:>12}" for way in ways)
+          + f"{'speed-up':>12}{'overhead':>12}")
+    rows = []
+    for repeat in range(arguments.repeats):
+        out = folder / str(repeat)
+        bare = bare_seconds(arguments, experiment, out / "bare")
+        one, several = (sweep_seconds(arguments, experiment, out / f"{jobs}_jobs", jobs)
+                        for jobs in (1, arguments.jobs))
+        rows.append({"bare_seconds": bare, "one_job_seconds": one, "several_jobs_seconds": several,
+                     "speed_up": one / several, "overhead": one / bare - 1})
+        print(f"{repeat + 1:6}{bare:12.2f}{one:12.2f}{several:12.2f}{one / several:12.2f}{one / bare - 1:12.1%}",
+              flush=True)
+    speed_up, overhead = ([row[name] for row in rows] for name in ("speed_up", "overhead"))
+    print("\nmedian [smallest, largest]")
+    run_seconds = statistics.median(row["bare_seconds"] for row in rows) / arguments.runs
+    print(f"a run, bare: {run_seconds:.2f} s")
+    for label, ratios, form in ((f"speed-up of --jobs {arguments.jobs} over --jobs 1", speed_up, ".2f"),
+                                ("overhead of --jobs 1 over bare runs", overhead, ".1%")):
+        median, smallest, largest = (format(ratio, form) for ratio in _bench.spread(ratios))
+        print(f"{label}: {median} [{smallest}, {largest}]")
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"machine": machine, "runs": arguments.runs, "steps": steps,
+                                              "jobs": arguments.jobs, "repeats": rows}, indent=2) + "\n")
+    return 0
+
+
+def even(text):
+    if not text.isdecimal() or int(text) < 2 or int(text) % 2:
+        raise argparse.ArgumentTypeError(f"must be an even number of at least 2, got {text}")
+    return int(text)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="bench_sweep.py", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=_bench.at_least_one, help="default: 5")
+    parser.add_argument("--runs", type=even, help="of a sweep; default: 24")
+    parser.add_argument("--jobs", type=_bench.at_least_one, default=2, help="compared with one; default: %(default)s")
+    parser.add_argument("--bnlab", type=Path, default=_bench.DEFAULT_BNLAB, help="default: %(default)s")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the measurements here too")
+    parser.add_argument("--smoke", action="store_true", help=f"{SMOKE_RUNS} runs of {SMOKE_STEPS} steps, one repeat: "
+                        "that it runs, not how fast")
+    arguments = parser.parse_args()
+    arguments.repeats = arguments.repeats or (1 if arguments.smoke else 5)
+    arguments.runs = arguments.runs or (SMOKE_RUNS if arguments.smoke else 24)
+    try:
+        with tempfile.TemporaryDirectory(prefix="bnlab_bench_") as folder:
+            return bench(arguments, Path(folder))
+    except (BenchError, OSError) as error:
+        print(f"bench_sweep.py: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
