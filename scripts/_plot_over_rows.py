@@ -1,0 +1,115 @@
+"""Figure of an experiment over the rows of one step: a column by layer or parameter, in the file's order."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from _plot_base import (RunError, bold_of, chosen, cross, draw_mean, look_of, mean_and_interval, read_csv, set_limits,
+                        style_log_axis)
+from _plot_over_axes import slant
+from _plot_over_steps import curve_label, curves_legend, key_of, rounded, with_result
+from _plot_sweep import SIZE, points_of, shown
+
+# What tells the rows of one step apart, in the files of a run.
+KEYS = ("split", "statistics", "layer", "tensor", "unit", "parameter", "factor")
+MOST_LABELS = 26
+
+
+def rows_of(sweep, run, file, column):
+    """{label: value} of the last step in a run's file, the rows that figure.where leaves, in the file's order."""
+    path = sweep.folder / "runs" / run.name / file
+    keys = [name for name in KEYS if name != column]
+    table = read_csv(path, [*sweep.where, *keys], ["step", column, *sweep.where], keys,
+                     empty_ok=run.status == "diverged")
+    for name, values in sweep.where.items():
+        there = list(dict.fromkeys(table[name].tolist()))
+        keep = np.isin(table[name], values)
+        if there and not keep.any():
+            raise RunError(f"{path}: figure.where: no rows with {name} {' or '.join(values)}, where {name} is "
+                           f"{', '.join(there[:8])}")
+        table = {key: array[keep] for key, array in table.items()}
+    if not len(table["step"]):
+        return {}
+    table = chosen(table, step=table["step"][-1])
+    telling = [name for name in keys if name in table and len(set(table[name].tolist())) > 1]
+    telling = telling or [name for name in keys if name in table][:1]
+    labels = [" ".join(parts) for parts in zip(*(table[name].tolist() for name in telling))]
+    if len(set(labels)) < len(labels):
+        raise RunError(f"{path}: rows of step {table['step'][-1]:g} are alike in all that tells rows apart; figure.where "
+                       "must leave fewer")
+    return dict(zip(labels, rounded(table[column])))
+
+
+def read_rows(sweep, wanted, file, column):
+    """{key: {label: value}} from the runs' files, or where the run directories are gone from the figure's CSV."""
+    if (sweep.folder / "runs").is_dir():
+        return {key_of(line, run): rows_of(sweep, run, file, column) for line, run in wanted}
+    path = sweep.folder / "figure.csv"
+    if not path.exists():
+        raise RunError(f"{path}: missing, and so are the run directories in {sweep.folder / 'runs'}; a figure of type "
+                       "rows is drawn from one of them: run the sweep again")
+    text = ("arm", "point", "seed", "series", "row")
+    table = chosen(read_csv(path, text, (*text, "value")), series="run")
+    rows = {}
+    for line, run in wanted:
+        own = chosen(table, arm=line.arm, point=line.point, seed=run.seed)
+        if not len(own["row"]) and run.status == "completed":
+            raise RunError(f"{path}: no rows of {line.arm} {line.point} seed {run.seed}, which runs.csv has: it is of "
+                           "another sweep; delete it, and run the sweep again")
+        rows[key_of(line, run)] = dict(zip(own["row"].tolist(), own["value"]))
+    return rows
+
+
+def draw_rows(sweep):
+    file, column = sweep.figure.get("file", "eval.csv"), sweep.figure.get("column", "accuracy")
+    log_y = sweep.figure.get("log_y", False)
+    lines = sweep.lines()
+    wanted = with_result(sweep, lines)
+    tables = read_rows(sweep, wanted, file, column)
+    labels = list(dict.fromkeys(label for table in tables.values() for label in table))
+    place = {label: x for x, label in enumerate(labels)}
+    series = {}
+    for key, table in tables.items():
+        x = np.array([place[label] for label in table])
+        y = np.array(list(table.values()), dtype=np.float64)
+        keep = np.isfinite(y) & ((y > 0) if log_y else True)
+        series[key] = (x[keep], y[keep])
+    figure, axis = plt.subplots(figsize=SIZE)
+    calm = [series[key_of(line, run)][1] for line, run in wanted if run.status == "completed"]
+    set_limits(axis, np.concatenate(calm or [y for _, y in series.values()]), np.array([]), log_y)
+    rows, crosses = [], False
+    for index, line in enumerate(lines):
+        drawn = [run for run in line.runs if run.has_result()]
+        curves = [series[key_of(line, run)] for run in drawn]
+        rows += [(line.arm, line.point, run.seed, "run", labels[a], b) for run, (x, y) in zip(drawn, curves)
+                 for a, b in zip(x, y)]
+        look = {**look_of(index)[0], "linewidth": 1.0, "alpha": 0.4} if len(drawn) > 1 else bold_of(index)
+        for run, (x, y) in zip(drawn, curves):
+            axis.plot(x, y, **look)
+            if run.status == "diverged" and len(x):
+                crosses = True
+                axis.plot(x[-1], np.clip(y[-1], *axis.get_ylim()), **cross(look["color"]))
+        if len(drawn) > 1:
+            x, *means = mean_and_interval(curves, log_y)
+            rows += [(line.arm, line.point, "all", name, labels[a], b)
+                     for name, values in zip(("mean", "interval_low", "interval_high"), means)
+                     for a, b in zip(x, values)]
+            draw_mean(axis, index, x, *means)
+    axis.set(ylabel=shown(curve_label(sweep, file, column), 260, 2))
+    if log_y:
+        style_log_axis(axis)
+    style_places(axis, labels)
+    sweep.finish(figure, curves_legend(sweep, lines, 1, crosses))
+    return figure, ("arm", "point", "seed", "series", "row", "value"), rows
+
+
+def style_places(axis, labels):
+    """Names the places; of very many every second, third, ... one."""
+    every = -(-len(labels) // MOST_LABELS)
+    places = list(range(0, len(labels), every))
+    axis.xaxis.set_major_locator(FixedLocator(places))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: shown(labels[min(max(round(x), 0), len(labels) - 1)], 140)))
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.set_xlim(-0.4, len(labels) - 0.6)
+    if sum(points_of(labels[one], 10) + 8 for one in places) > 72 * SIZE[0] - 90:
+        slant(axis)
