@@ -23,24 +23,30 @@ constexpr std::size_t any_number = std::numeric_limits<std::size_t>::max();
 
 // ---- the claims: which effects a criterion asks for
 
-/// The effects of the claim, its ends included; without `low` itself where `above` is set.
+/// The effects of the claim; an end belongs to them unless it is open.
 struct Claim {
   double low = -infinity;
   double high = infinity;
-  bool above = false;
+  bool low_open = false;
+  bool high_open = false;
 };
 
 std::optional<Claim> thresholds(const CriterionConfig& criterion) {
-  if (!criterion.at_least && !criterion.at_most) return std::nullopt;
-  return Claim{criterion.at_least.value_or(-infinity), criterion.at_most.value_or(infinity)};
+  const auto low = criterion.more_than ? criterion.more_than : criterion.at_least;
+  const auto high = criterion.less_than ? criterion.less_than : criterion.at_most;
+  if (!low && !high) return std::nullopt;
+  return Claim{.low = low.value_or(-infinity),
+               .high = high.value_or(infinity),
+               .low_open = criterion.more_than.has_value(),
+               .high_open = criterion.less_than.has_value()};
 }
 
 std::optional<Claim> no_difference(const CriterionConfig& criterion) {
   if (!criterion.within) return std::nullopt;
-  return Claim{-*criterion.within, *criterion.within};
+  return Claim{.low = -*criterion.within, .high = *criterion.within};
 }
 
-std::optional<Claim> above_zero(const CriterionConfig&) { return Claim{.low = 0, .above = true}; }
+std::optional<Claim> above_zero(const CriterionConfig&) { return Claim{.low = 0, .low_open = true}; }
 
 // ---- the effects
 
@@ -129,6 +135,8 @@ Estimate log_slope(const CriterionConfig&, const Evidence& evidence, const Seeds
 std::optional<bool> is_usable(const Value& value, double usable, config::Better better) {
   if (!std::isfinite(value.value)) return false;
   const bool higher = better == config::Better::higher;
+  // A level that was not reached at a step is reached later.
+  if (!higher && value.bound == Bound::at_least && value.value == usable) return false;
   const bool reaches = higher ? value.value >= usable : value.value <= usable;
   const Bound open = (higher == reaches) ? Bound::at_most : Bound::at_least;  // could be on the other side
   if (value.bound == open) return std::nullopt;
@@ -258,10 +266,12 @@ Pairing pair_seeds(const Evidence& evidence) {
 bool reaches(double x, double threshold) { return x >= threshold - 1e-9 * std::abs(threshold); }
 
 bool clears_low(double x, const Claim& claim) {
-  return claim.low == -infinity || (claim.above ? x > claim.low : reaches(x, claim.low));
+  return claim.low == -infinity || (claim.low_open ? !reaches(-x, -claim.low) : reaches(x, claim.low));
 }
 
-bool clears_high(double x, const Claim& claim) { return claim.high == infinity || reaches(-x, -claim.high); }
+bool clears_high(double x, const Claim& claim) {
+  return claim.high == infinity || (claim.high_open ? !reaches(x, claim.high) : reaches(-x, -claim.high));
+}
 
 std::string text(const Interval& interval) { return fmt::format("[{:.4g}, {:.4g}]", interval.low, interval.high); }
 
@@ -275,7 +285,7 @@ void decide(const Estimate& estimate, const Claim& claim, Judgement& judgement) 
     judgement.verdict = Verdict::reproduced;
   } else if (!clears_low(interval.high, claim) || !clears_high(interval.low, claim)) {
     const bool below = !clears_low(interval.high, claim);
-    const char* place = !below ? "above" : claim.above ? "not above" : "below";
+    const char* place = below ? (claim.low_open ? "not above" : "below") : (claim.high_open ? "not below" : "above");
     judgement.verdict = Verdict::not_reproduced;
     judgement.explanation = fmt::format("the interval {}{} lies {} the threshold {:.4g}", text(interval), of, place,
                                         below ? claim.low : claim.high);

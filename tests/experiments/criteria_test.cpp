@@ -79,6 +79,31 @@ TEST(Criteria, ValueAgainstThresholds) {
   expect_effect(verdict(none), 10, 10 - t3, 10 + t3);
 }
 
+TEST(Criteria, WhatIsMoreOrLessIsNotEqual) {
+  const auto verdict = [](const Evidence& evidence, std::optional<double> more, std::optional<double> less) {
+    CriterionConfig strict = criterion(CriterionType::difference);
+    strict.more_than = more;
+    strict.less_than = less;
+    return judge(strict, evidence);
+  };
+  const Evidence equal = arms({{0.1, 0.1, 0.1}, {0.1, 0.1, 0.1}});  // as where all runs diverged
+  expect_judgement(verdict(equal, 0, none), Verdict::not_reproduced,
+                   "the interval [0, 0] lies not above the threshold 0");
+  expect_judgement(verdict(equal, none, 0), Verdict::not_reproduced,
+                   "the interval [0, 0] lies not below the threshold 0");
+  EXPECT_EQ(judge(criterion(CriterionType::difference, 0), equal).verdict, Verdict::reproduced);
+  EXPECT_EQ(verdict(equal, -1, 1).verdict, Verdict::reproduced);
+  const Evidence rounded = arms({{0.9, 0.8, 0.7}, {0.6, 0.5, 0.4}});  // 0.3 but for rounding
+  EXPECT_EQ(verdict(rounded, 0.3, none).verdict, Verdict::not_reproduced);
+  EXPECT_EQ(verdict(rounded, none, 0.3).verdict, Verdict::not_reproduced);
+  EXPECT_EQ(verdict(rounded, 0.299, 0.301).verdict, Verdict::reproduced);
+  const Evidence noisy = arms({{9, 10, 11}, {0, 0, 0}});
+  expect_judgement(verdict(noisy, 9, none), Verdict::inconclusive, "the interval [7.516, 12.48] holds the threshold 9");
+  expect_judgement(verdict(noisy, 13, none), Verdict::not_reproduced,
+                   "the interval [7.516, 12.48] lies not above the threshold 13");
+  EXPECT_EQ(verdict(noisy, 7, 13).verdict, Verdict::reproduced);
+}
+
 TEST(Criteria, EqualPairsHaveNoWidthAndMayLieOnTheThreshold) {
   const Evidence evidence = arms({{0.9, 0.8, 0.7}, {0.6, 0.5, 0.4}});  // 0.3 but for rounding
   expect_judgement(judge(criterion(CriterionType::difference, 0.3), evidence), Verdict::reproduced, "");
@@ -276,6 +301,14 @@ TEST(Criteria, WidestIntervalOfBounds) {
   expect_effect(judge(widest(), of_arms({points})), 10, 10, inf, Bound::at_least);
   for (auto& [seed, value] : points[3].values) value.bound = Bound::at_most;
   expect_effect(judge(widest(), of_arms({points})), 10, 10, 10);
+  // Steps to a level: not within 15 is not usable, whatever comes later.
+  std::vector<Point> steps = decades({20, 10, 15, 15, 20});
+  for (auto& [seed, value] : steps[3].values) value.bound = Bound::at_least;
+  Evidence evidence = of_arms({steps});
+  evidence.better = Better::lower;
+  CriterionConfig fast = widest();
+  fast.usable = 15;
+  expect_effect(judge(fast, evidence), 10, 10, 10);
 }
 
 TEST(Criteria, WidestIntervalNeedsAnAxisOfPositiveNumbers) {
