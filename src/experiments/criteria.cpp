@@ -81,10 +81,29 @@ Estimate difference(const CriterionConfig&, const Evidence& evidence, const Seed
   return extreme_of({minus(evidence.arms[0][0], evidence.arms[1][0])}, Extreme::largest, seeds);
 }
 
+/// Moves the ends of an interval that have no width, down to a part and up to a multiple of what they are.
+Estimate moved(Estimate estimate, double part, double multiple) {
+  if (!estimate.interval) return estimate;
+  if (estimate.interval->low == estimate.effect) estimate.interval->low *= part;
+  if (estimate.interval->high == estimate.effect) estimate.interval->high *= multiple;
+  return estimate;
+}
+
+/// The smallest part of its steps that a seed made by the row before, where it had not reached the level.
+double part_before(const Point& point, const Seeds& seeds, double step_grid) {
+  double part = 1;
+  for (const std::uint64_t seed : seeds)
+    if (const Value& value = point.values.at(seed); value.bound == Bound::exact && value.value > 0)
+      part = std::min(part, std::max(value.value - step_grid, 0.0) / value.value);
+  return part;
+}
+
 Estimate ratio(const CriterionConfig&, const Evidence& evidence, const Seeds& seeds) {
-  Contrast logarithms = minus(evidence.arms[0][0], evidence.arms[1][0]);
+  const Point &a = evidence.arms[0][0], &b = evidence.arms[1][0];
+  Contrast logarithms = minus(a, b);
   logarithms.scale = Scale::logarithmic;
-  return exponential(extreme_of({logarithms}, Extreme::largest, seeds));
+  return moved(exponential(extreme_of({logarithms}, Extreme::largest, seeds)),
+               part_before(a, seeds, evidence.step_grid), 1 / part_before(b, seeds, evidence.step_grid));
 }
 
 Estimate order(const CriterionConfig&, const Evidence& evidence, const Seeds& seeds) {
@@ -178,9 +197,11 @@ std::string problem_of_axis(const Points& points) {
 Estimate widest_interval(const CriterionConfig& criterion, const Evidence& evidence, const Seeds& seeds) {
   if (!criterion.usable) return failed("what is usable is not set");
   Points widths;
+  double step = 1;  // the widest of the axes
   for (Points points : evidence.arms) {
     std::ranges::stable_sort(points, {}, &Point::axis);
     if (std::string problem = problem_of_axis(points); !problem.empty()) return failed(problem);
+    for (std::size_t i = 1; i < points.size(); ++i) step = std::max(step, points[i].axis / points[i - 1].axis);
     Point& arm = widths.emplace_back();
     arm.label = fmt::format("width of {}", points.front().label);
     for (const std::uint64_t seed : seeds) arm.values[seed] = width(points, seed, *criterion.usable, evidence.better);
@@ -189,7 +210,7 @@ Estimate widest_interval(const CriterionConfig& criterion, const Evidence& evide
   logarithms.scale = Scale::logarithmic;
   logarithms.why_at_least = "an end of the axis is usable";
   logarithms.why_at_most = "no point is usable";
-  return exponential(extreme_of({logarithms}, Extreme::largest, seeds));
+  return moved(exponential(extreme_of({logarithms}, Extreme::largest, seeds)), 1 / step, step);
 }
 
 // ---- the table

@@ -292,6 +292,20 @@ void keep_earlier_results(RunTable& table, const std::filesystem::path& file, co
   }
 }
 
+/// The most steps between two rows of a quantity's file; 0 where it is not of steps to a level.
+double step_grid(const QuantityConfig& quantity, const Plan& plan) {
+  if (quantity.series.over_time != config::OverTime::steps_to) return 0;
+  std::int64_t most = 0;
+  for (const ArmPoint& point : plan.points) {
+    const config::TrainingConfig& training = point.config.training;
+    std::int64_t every = quantity.file == "train.csv" ? training.log_every : training.eval_every;
+    for (const config::ProbeConfig& probe : point.config.probes)
+      if (config::name_of(probe.type) + ".csv" == quantity.file) every = probe.every;
+    most = std::max(most, every > 0 ? every : training.steps);  // 0: at the end alone
+  }
+  return static_cast<double>(most);
+}
+
 /// The runs of a plan, each of which a file must have once.
 class ExpectedRuns {
  public:
@@ -411,7 +425,8 @@ std::vector<std::string> warnings_of(const RunTable& table, const Plan& plan) {
 
 Evidence evidence_for(const config::CriterionConfig& criterion, const RunTable& table, const Plan& plan) {
   const Points all_points(plan);
-  Evidence evidence{{}, plan.experiment.seeds.list, better_value(quantity_of(plan.experiment, criterion.quantity))};
+  const QuantityConfig& quantity = quantity_of(plan.experiment, criterion.quantity);
+  Evidence evidence{{}, plan.experiment.seeds.list, better_value(quantity), step_grid(quantity, plan)};
   for (const std::string& wanted : criterion.arms) {
     const std::string arm = wanted.substr(0, wanted.find('['));
     std::vector<Point> points;

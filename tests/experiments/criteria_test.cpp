@@ -251,8 +251,10 @@ TEST(Criteria, WidestIntervalOfOneArm) {
   };
   for (const Row& row : rows) {
     const Judgement judgement = judge(widest(), of_arms({decades(row.values)}));
-    const double low = row.bound == Bound::at_most ? 0 : row.width;
-    const double high = row.bound == Bound::at_least ? inf : row.width;
+    // The seeds agree: an end that is known may lie one decade further, where there are two points.
+    const double decade = row.values.size() > 1 ? 10 : 1;
+    const double low = row.bound == Bound::at_most ? 0 : row.width / decade;
+    const double high = row.bound == Bound::at_least ? inf : row.width * decade;
     SCOPED_TRACE(testing::PrintToString(row.values));
     expect_effect(judgement, row.width, low, high, row.bound);
     expect_judgement(judgement, Verdict::reported, "");
@@ -277,20 +279,25 @@ TEST(Criteria, WidestIntervalOfTwoArmsIsTheirRatio) {
   const std::vector<Point> unusable = decades({0.1, 0.1, 0.1, 0.1});  // at most 1
   const Judgement judgement = judge(widest(10), of_arms({wide, narrow}));
   expect_judgement(judgement, Verdict::reproduced, "");
-  expect_effect(judgement, 100, 100, inf, Bound::at_least);
+  expect_effect(judgement, 100, 10, inf, Bound::at_least);
+  expect_judgement(judge(widest(11), of_arms({wide, narrow})), Verdict::inconclusive,
+                   "the interval [10, inf] holds the threshold 11; \"width of bn[1]\" is at least 1000 for seed 1: an "
+                   "end of the axis is usable");
   expect_judgement(judge(widest(10), of_arms({wide, unusable})), Verdict::reproduced, "");
-  expect_judgement(judge(widest(10), of_arms({narrow, narrow})), Verdict::not_reproduced,
-                   "the interval [1, 1] lies below the threshold 10");
+  expect_judgement(judge(widest(11), of_arms({narrow, narrow})), Verdict::not_reproduced,
+                   "the interval [0.1, 10] lies below the threshold 11");
+  expect_judgement(judge(widest(10), of_arms({narrow, narrow})), Verdict::inconclusive,
+                   "the interval [0.1, 10] holds the threshold 10");
   expect_judgement(judge(widest(10), of_arms({narrow, wide})), Verdict::not_reproduced,
-                   "the interval [0, 0.01] lies below the threshold 10");
+                   "the interval [0, 0.1] lies below the threshold 10");
   expect_judgement(judge(widest(1000), of_arms({wide, narrow})), Verdict::inconclusive,
-                   "the interval [100, inf] holds the threshold 1000; \"width of bn[1]\" is at least 1000 for seed 1: "
+                   "the interval [10, inf] holds the threshold 1000; \"width of bn[1]\" is at least 1000 for seed 1: "
                    "an end of the axis is usable");
   expect_judgement(judge(widest(10), of_arms({wide, wide})), Verdict::inconclusive,
                    "the effect has no interval: \"width of bn[1]\" is at least 1000 for seed 1: an end of the axis is "
                    "usable");
-  expect_judgement(judge(widest(0.5), of_arms({unusable, narrow})), Verdict::not_reproduced,
-                   "the interval [0, 0.1] lies below the threshold 0.5");
+  expect_judgement(judge(widest(2), of_arms({unusable, narrow})), Verdict::not_reproduced,
+                   "the interval [0, 1] lies below the threshold 2");
   expect_judgement(judge(widest(none, 1), of_arms({unusable, narrow})), Verdict::reproduced, "");
 }
 
@@ -298,9 +305,9 @@ TEST(Criteria, WidestIntervalOfBounds) {
   // "At least 0.5" may be usable or not.
   std::vector<Point> points = decades({0.1, 0.9, 0.9, 0.5, 0.1});
   for (auto& [seed, value] : points[3].values) value.bound = Bound::at_least;
-  expect_effect(judge(widest(), of_arms({points})), 10, 10, inf, Bound::at_least);
+  expect_effect(judge(widest(), of_arms({points})), 10, 1, inf, Bound::at_least);
   for (auto& [seed, value] : points[3].values) value.bound = Bound::at_most;
-  expect_effect(judge(widest(), of_arms({points})), 10, 10, 10);
+  expect_effect(judge(widest(), of_arms({points})), 10, 1, 100);
   // Steps to a level: not within 15 is not usable, whatever comes later.
   std::vector<Point> steps = decades({20, 10, 15, 15, 20});
   for (auto& [seed, value] : steps[3].values) value.bound = Bound::at_least;
@@ -308,7 +315,34 @@ TEST(Criteria, WidestIntervalOfBounds) {
   evidence.better = Better::lower;
   CriterionConfig fast = widest();
   fast.usable = 15;
-  expect_effect(judge(fast, evidence), 10, 10, 10);
+  expect_effect(judge(fast, evidence), 10, 1, 100);
+}
+
+TEST(Criteria, SeedsThatAgreeOnAGridAreNotSure) {
+  const auto of_steps = [](const Values& a, const Values& b) {
+    Evidence evidence = arms({a, b});
+    evidence.step_grid = 100;
+    return evidence;
+  };
+  const Values slow = {900, 900, 900}, fast = {300, 300, 300};
+  // Between 801 and 900 over between 201 and 300.
+  expect_effect(judge(criterion(CriterionType::ratio), of_steps(slow, fast)), 3, 800.0 / 300, 900.0 / 200);
+  expect_judgement(judge(criterion(CriterionType::ratio, 3), of_steps(slow, fast)), Verdict::inconclusive,
+                   "the interval [2.667, 4.5] holds the threshold 3");
+  EXPECT_EQ(judge(criterion(CriterionType::ratio, 2.6), of_steps(slow, fast)).verdict, Verdict::reproduced);
+  EXPECT_EQ(judge(criterion(CriterionType::ratio, 4.6), of_steps(slow, fast)).verdict, Verdict::not_reproduced);
+  // Before the first row anything is possible; what was never reached needs more than the steps.
+  expect_effect(judge(criterion(CriterionType::ratio), of_steps(slow, {100, 100, 100})), 9, 8, inf);
+  const Values never = {at_least(900), at_least(900), at_least(900)};
+  expect_effect(judge(criterion(CriterionType::ratio), of_steps(never, fast)), 3, 3, inf, Bound::at_least);
+  // Seeds that differ have a width of their own.
+  const Evidence differ = of_steps({900, 1000, 900}, fast);
+  Evidence without_grid = differ;
+  without_grid.step_grid = 0;
+  expect_effect(judge(criterion(CriterionType::ratio), differ),
+                judge(criterion(CriterionType::ratio), without_grid).effect,
+                judge(criterion(CriterionType::ratio), without_grid).interval->low,
+                judge(criterion(CriterionType::ratio), without_grid).interval->high);
 }
 
 TEST(Criteria, WidestIntervalNeedsAnAxisOfPositiveNumbers) {

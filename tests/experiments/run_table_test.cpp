@@ -616,7 +616,12 @@ TEST(EvidenceFor, ArmsPointsAndWhatIsMissing) {
   criterion.quantity = "steps";  // to an accuracy: fewer are better
   criterion.arms = {"none"};
   EXPECT_EQ(evidence_for(criterion, table, plan).better, config::Better::lower);
+  EXPECT_EQ(evidence_for(criterion, table, plan).step_grid, 100);  // evaluated at the end alone
+  Plan evaluated = plan;
+  for (ArmPoint& point : evaluated.points) point.config.training.eval_every = 5;
+  EXPECT_EQ(evidence_for(criterion, table, evaluated).step_grid, 5);
   criterion.quantity = "loss";
+  EXPECT_EQ(evidence_for(criterion, table, plan).step_grid, 0);
   criterion.arms = {"none", "g[learning_rate=0.1]", "best"};
   Evidence evidence = evidence_for(criterion, table, plan);
   EXPECT_EQ(evidence.seeds, (std::vector<std::uint64_t>{1, 2}));
