@@ -41,15 +41,10 @@ void reproduce(SweepOptions options, const std::vector<std::string>& only, Conte
     if (std::none_of(names.begin(), names.end(),
                      [&](const std::string& name) { return experiments::fits(pattern, name); }))
       throw ConfigError(fmt::format("--only {}: no experiment in {} fits", pattern, folder.string()));
-  catch_sweep_signals();
-  std::vector<experiments::ExperimentVerdict> verdicts;
-  for (const std::string& name : names) {
-    if (!wanted(name)) continue;
-    if (auto verdict = sweep_one((folder / (name + ".json")).string(), options, context))
-      verdicts.push_back(std::move(*verdict));
-    if (sweep_is_stopped()) return;
-  }
-  if (!verdicts.empty()) print_verdicts(verdicts, options.strict, context);
+  std::vector<std::string> files;
+  for (const std::string& name : names)
+    if (wanted(name)) files.push_back((folder / (name + ".json")).string());
+  sweep(files, options, context);
 }
 
 }  // namespace

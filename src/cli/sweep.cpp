@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,6 +26,8 @@ namespace fs = std::filesystem;
 using namespace experiments;  // every name here is of a sweep
 using Clock = std::chrono::steady_clock;
 
+const char* const slurm_group = "Slurm (--executor slurm)";
+
 // A signal handler can reach nothing but a global.
 std::atomic<int> stops_asked{0};
 extern "C" void ask_sweep_to_stop(int) { ++stops_asked; }
@@ -42,17 +45,21 @@ std::string duration_text(double seconds) {
   return fmt::format("{}:{:02}", total / 60, total % 60);
 }
 
+std::size_t columns_of_terminal() {
+  struct winsize size {};
+  const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
+  return known ? size.ws_col : 80;
+}
+
 /// Runs done, running with step and loss, failed, time left: on a terminal one line that changes, elsewhere a line for
 /// each run that ends.
 class Display : public SweepDisplay {
  public:
-  Display(std::shared_ptr<spdlog::logger> logger, const LogOptions& options, std::size_t total, std::size_t before,
-          int jobs)
+  Display(std::shared_ptr<spdlog::logger> logger, const LogOptions& options, std::size_t total, std::size_t before)
       : logger_(std::move(logger)),
         terminal_(!options.quiet && isatty(STDERR_FILENO) == 1),
         total_(total),
         before_(before),
-        jobs_(jobs),
         begin_(Clock::now()) {}
   ~Display() override { clear(); }
 
@@ -68,12 +75,16 @@ class Display : public SweepDisplay {
 
   void ended(const Task& task, const RunReport& report) override {
     running_.erase(task.name);
-    ++done_;
+    const bool is_left = !is_finished(report.state) && report.state != RunState::failed;
+    ++(is_left ? left_ : done_);
     failed_ += report.state == RunState::failed ? 1 : 0;
     clear();
     const std::string counts = fmt::format("[{}/{}]", before_ + done_, total_);
     if (report.state == RunState::failed)
       logger_->error("{} {}: failed: {}", counts, task.name, report.error);
+    else if (is_left)
+      logger_->warn("{} {}: {} after {} steps{}{}", counts, task.name, experiments::name_of(report.state),
+                    report.last_step, report.error.empty() ? "" : ": ", report.error);
     else
       logger_->info("{} {}: {} after {} steps, {:.1f} s{}", counts, task.name, experiments::name_of(report.state),
                     report.last_step, report.seconds, left());
@@ -96,7 +107,7 @@ class Display : public SweepDisplay {
 
   /// From what the runs of this call took.
   std::string left() const {
-    const std::size_t rest = total_ - before_ - done_;
+    const std::size_t rest = total_ - before_ - done_ - left_;
     if (done_ == 0 || rest == 0) return "";
     const double seconds = std::chrono::duration<double>(Clock::now() - begin_).count();
     return fmt::format("; about {} left",
@@ -117,7 +128,7 @@ class Display : public SweepDisplay {
       if (one.step > 0) text += fmt::format(" loss {:.3g}", one.loss);
     }
     text += left();
-    fmt::print(stderr, "\r\033[K{}", text.substr(0, 200));
+    fmt::print(stderr, "\r\033[K{}", text.substr(0, columns_of_terminal() - 1));
     std::fflush(stderr);
     is_shown_ = true;
   }
@@ -131,8 +142,7 @@ class Display : public SweepDisplay {
   bool terminal_;
   bool is_shown_ = false;
   std::size_t total_, before_;
-  int jobs_;
-  std::size_t done_ = 0, failed_ = 0;
+  std::size_t done_ = 0, failed_ = 0, left_ = 0;  // left_: for a later call
   std::map<std::string, Progress> running_;
   Clock::time_point begin_;
   Clock::time_point shown_at_{};
@@ -144,8 +154,94 @@ fs::path directory_of(const SweepOptions& options, const config::ExperimentConfi
   return fs::path("results") / options.profile / experiment.name;
 }
 
+/// An experiment that is to run.
+struct Planned {
+  Plan plan;
+  fs::path directory;
+  double minutes = 0;  // for `runs_of_minutes`, two at a time; 0: not said
+  std::size_t runs_of_minutes = 0;
+};
+
+Planned planned(const std::string& file, const SweepOptions& options) {
+  const config::ExperimentConfig written = config::load_experiment(file);
+  const auto profile = options.profile == "full" ? config::Profile::full : config::Profile::quick;
+  const std::optional<std::int64_t> seeds = options.seeds > 0 ? std::optional(options.seeds) : std::nullopt;
+  const fs::path folder = fs::path(file).has_parent_path() ? fs::path(file).parent_path() : fs::path(".");
+  Planned one{make_plan(config::effective(written, profile, options.overrides, seeds, folder)), {}, 0, 0};
+  one.directory = directory_of(options, one.plan.experiment);
+  const config::ProfileConfig& chosen = profile == config::Profile::full ? written.full : written.quick;
+  one.minutes = chosen.minutes;
+  one.runs_of_minutes = one.plan.points.size() * chosen.seeds.value_or(written.seeds).list.size();
+  return one;
+}
+
+/// All of them, before the first runs.
+std::vector<Planned> planned(const std::vector<std::string>& files, const SweepOptions& options) {
+  std::vector<Planned> all;
+  std::map<fs::path, std::string> files_by_directory;
+  for (const std::string& file : files) {
+    all.push_back(planned(file, options));
+    const auto [other, is_new] = files_by_directory.emplace(all.back().directory.lexically_normal(), file);
+    if (!is_new)
+      throw ConfigError(
+          fmt::format("{} and {} are both named {}, and would share {}; call bnlab for each, with an "
+                      "--out of its own",
+                      other->second, file, all.back().plan.experiment.name, all.back().directory.string()));
+  }
+  return all;
+}
+
+/// An option that an arm sets too has no effect there.
+void warn_of_overridden(const Planned& one, const SweepOptions& options, Context& context) {
+  const auto overlap = [](const std::string& a, const std::string& b) {
+    return (a + ".").starts_with(b + ".") || (b + ".").starts_with(a + ".");
+  };
+  for (const std::string& setting : options.overrides)
+    for (const config::ArmConfig& arm : one.plan.experiment.arms) {
+      const std::string path = setting.substr(0, setting.find('='));
+      const auto sets = [&](const auto& own) {
+        return std::any_of(own.begin(), own.end(), [&](const auto& entry) { return overlap(entry.first, path); });
+      };
+      if (sets(arm.set.paths) || sets(arm.grid.paths) || sets(arm.zip.paths))
+        context.logger->warn("--set {}: arm {} of {} sets {} itself, which counts there", setting, arm.name,
+                             one.plan.experiment.name, path);
+    }
+}
+
+/// Throws where a run that goes on from a checkpoint would have another number of threads than before.
+void refuse_other_threads(const std::vector<Standing>& runs, int threads) {
+  std::vector<std::string> others;
+  int theirs = 0;
+  for (const Standing& one : runs) {
+    if (one.report.state != RunState::unfinished || one.report.threads == 0 || one.report.threads == threads) continue;
+    theirs = one.report.threads;
+    others.push_back(one.task.name);
+  }
+  if (!others.empty())
+    throw ConfigError(
+        fmt::format("--threads: must be {} as in {} runs that were begun, such as {}, or their end would "
+                    "differ, got {}",
+                    theirs, others.size(), others.front(), threads));
+}
+
+std::string estimate(const Planned& planned, const std::vector<Standing>& runs, std::size_t left, int jobs) {
+  double seconds = 0;
+  std::size_t finished = 0;
+  for (const Standing& one : runs)
+    if (is_finished(one.report.state)) seconds += one.report.seconds, ++finished;
+  const double rounds = static_cast<double>(left) / std::min(jobs, static_cast<int>(left));
+  if (finished > 0)
+    return fmt::format("about {} with {} at a time, from the {} that are finished",
+                       duration_text(seconds / static_cast<double>(finished) * rounds), jobs, finished);
+  if (planned.minutes <= 0) return "how long they take the experiment does not say";
+  return fmt::format(
+      "about {:.3g} minutes with {} at a time, from the {:.3g} on two cores of which the experiment says",
+      2 * planned.minutes * rounds / static_cast<double>(planned.runs_of_minutes), jobs, planned.minutes);
+}
+
 /// The runs, what each changes against the base, and how long they may take.
-void print_plan(const Plan& plan, const std::vector<Standing>& runs, double minutes, int jobs) {
+void print_plan(const Planned& planned, const std::vector<Standing>& runs, std::size_t left, int jobs) {
+  const Plan& plan = planned.plan;
   fmt::print("{}: {} runs, profile {}\n{}\n\n", plan.experiment.name, runs.size(), plan.experiment.profile,
              plan.experiment.claim);
   for (const ArmPoint& point : plan.points) {
@@ -158,24 +254,18 @@ void print_plan(const Plan& plan, const std::vector<Standing>& runs, double minu
   }
   fmt::print("\n");
   std::vector<std::vector<std::string>> rows{{"run", "state"}};
-  double seconds = 0;
-  std::size_t finished = 0;
+  std::size_t failed = 0;
   for (const Standing& one : runs) {
     rows.push_back({one.task.name, experiments::name_of(one.report.state)});
-    if (is_finished(one.report.state)) seconds += one.report.seconds, ++finished;
+    failed += one.report.state == RunState::failed ? 1 : 0;
   }
   fmt::print("{}\n", table(rows, 2));
-  const std::size_t left = runs.size() - finished;
-  if (left == 0)
-    fmt::print("All runs are finished.\n");
-  else if (finished > 0)
-    fmt::print("{} runs are left, about {} with {} at a time, from the {} that are finished.\n", left,
-               duration_text(seconds / static_cast<double>(finished) * static_cast<double>(left) / jobs), jobs,
-               finished);
-  else if (minutes > 0)
-    fmt::print("{} runs are left, about {:.3g} minutes on two cores, as the experiment says.\n", left, minutes);
+  if (left > 0)
+    fmt::print("{} runs are left, {}.\n", left, estimate(planned, runs, left, jobs));
+  else if (failed > 0)
+    fmt::print("No runs are left but {} that failed; --retry-failed runs them again.\n", failed);
   else
-    fmt::print("{} runs are left.\n", left);
+    fmt::print("All runs are finished.\n");
 }
 
 LocalOptions local_options(const SweepOptions& options) {
@@ -187,33 +277,27 @@ LocalOptions local_options(const SweepOptions& options) {
   return local;
 }
 
-}  // namespace
-
-std::optional<ExperimentVerdict> sweep_one(const std::string& file, const SweepOptions& options, Context& context) {
-  const config::ExperimentConfig written = config::load_experiment(file);
-  const auto profile = options.profile == "full" ? config::Profile::full : config::Profile::quick;
-  const std::optional<std::int64_t> seeds = options.seeds > 0 ? std::optional(options.seeds) : std::nullopt;
-  const fs::path folder = fs::path(file).has_parent_path() ? fs::path(file).parent_path() : fs::path(".");
-  const Plan plan = make_plan(config::effective(written, profile, options.overrides, seeds, folder));
-  const fs::path directory = directory_of(options, plan.experiment);
+/// Runs one experiment; its verdict, or nothing where there is none yet (a dry run, an interruption, a detached job).
+std::optional<ExperimentVerdict> sweep_one(const Planned& planned, const SweepOptions& options, Context& context) {
+  const Plan& plan = planned.plan;
+  const fs::path& directory = planned.directory;
   const LocalOptions local = local_options(options);
   std::vector<Standing> runs = standings(plan, directory, options.only);
   if (options.dry_run) {
-    const double minutes = profile == config::Profile::full ? written.full.minutes : written.quick.minutes;
-    print_plan(plan, runs, minutes, local.jobs);
+    print_plan(planned, runs, remaining(runs, options.retry_failed).size(), local.jobs);
     return std::nullopt;
   }
 
   const SweepLock lock(directory);
   runs = standings(plan, directory, options.only);  // what another sweep did until now
+  refuse_other_threads(runs, options.threads);
   prepare(plan, runs, directory);
   const std::vector<Task> tasks = remaining(runs, options.retry_failed);
   if (options.print_commands) {
     for (const Task& task : tasks) fmt::print("{}\n", command_of(task, local));
     return std::nullopt;
   }
-  if (options.retry_failed)
-    for (const Task& task : tasks) clear_failure(task.directory);
+  if (options.retry_failed) clear_failures(runs);
 
   const std::size_t before = runs.size() - tasks.size();
   if (!context.log.quiet)
@@ -223,9 +307,10 @@ std::optional<ExperimentVerdict> sweep_one(const std::string& file, const SweepO
   bound_to_sweep.kept_open = lock.held_by_runs();
   SlurmOptions slurm = options.slurm;
   slurm.threads = options.threads;
-  Display display(context.logger, context.log, runs.size(), before, local.jobs);
-  const SweepEnd end = options.executor == "slurm" ? run_slurm(tasks, directory, slurm, display, stops_asked)
-                                                   : run_local(tasks, bound_to_sweep, display, stops_asked);
+  Display display(context.logger, context.log, runs.size(), before);
+  const SweepEnd end = tasks.empty()                 ? SweepEnd::done
+                       : options.executor == "slurm" ? run_slurm(tasks, directory, slurm, display, stops_asked)
+                                                     : run_local(tasks, bound_to_sweep, display, stops_asked);
   if (end == SweepEnd::interrupted) {
     context.logger->warn("interrupted; the same command goes on where it stopped");
     context.exit_status = ExitStatus::interrupted;
@@ -233,9 +318,38 @@ std::optional<ExperimentVerdict> sweep_one(const std::string& file, const SweepO
   }
   if (end == SweepEnd::detached) {
     context.logger->info("the jobs go on alone; the same command takes up their results");
+    if (stops_asked > 0) context.exit_status = ExitStatus::interrupted;
     return std::nullopt;
   }
   return judge_directory(directory);
+}
+
+}  // namespace
+
+void sweep(const std::vector<std::string>& files, const SweepOptions& options, Context& context) {
+  const std::vector<Planned> all = planned(files, options);
+  for (const Planned& one : all) warn_of_overridden(one, options, context);
+  catch_signals();
+  std::vector<ExperimentVerdict> verdicts;
+  const auto print = [&] {
+    if (!verdicts.empty()) print_verdicts(verdicts, options.strict, context);
+  };
+  for (const Planned& one : all) {
+    if (stops_asked > 0) {
+      context.logger->warn("interrupted before {}; the same command goes on there", one.plan.experiment.name);
+      context.exit_status = ExitStatus::interrupted;
+      break;
+    }
+    try {
+      if (auto verdict = sweep_one(one, options, context)) verdicts.push_back(std::move(*verdict));
+    } catch (const std::exception&) {
+      print();  // what is known is not lost to another experiment's error
+      throw;
+    }
+  }
+  const int status = context.exit_status;
+  print();
+  if (status == ExitStatus::interrupted) context.exit_status = status;
 }
 
 void print_verdicts(const std::vector<ExperimentVerdict>& verdicts, bool strict, Context& context) {
@@ -249,8 +363,19 @@ void print_verdicts(const std::vector<ExperimentVerdict>& verdicts, bool strict,
     for (const Choice& choice : one.choices)
       fmt::print("{}: {} is {}{}, the best by {}\n", one.experiment.name, choice.arm, choice.of,
                  choice.point.empty() ? " (undecided)" : choice.point, choice.quantity);
+  }
+  set_status(verdicts, strict, context);
+}
+
+void set_status(const std::vector<ExperimentVerdict>& verdicts, bool strict, Context& context) {
+  for (const ExperimentVerdict& one : verdicts) {
     const bool claimed = one.verdict == Verdict::reproduced || one.verdict == Verdict::reported;
-    if (!one.unfinished.empty() || (strict && !claimed)) context.exit_status = ExitStatus::failed;
+    if (one.unfinished.empty() && (claimed || !strict)) continue;
+    context.exit_status = ExitStatus::failed;
+    if (one.unfinished.empty())
+      context.logger->warn("{}: {}", one.experiment.name, experiments::name_of(one.verdict));
+    else
+      context.logger->warn("{}: {} runs have no result", one.experiment.name, one.unfinished.size());
   }
 }
 
@@ -275,45 +400,46 @@ void add_sweep_options(CLI::App& command, SweepOptions& options) {
 }
 
 void add_slurm_options(CLI::App& command, SlurmOptions& slurm) {
-  const char* const group = "Slurm (--executor slurm)";
   command.add_option("--slurm-partition", slurm.partition, "partition (default: the cluster's)")
       ->type_name("NAME")
-      ->group(group);
-  command.add_option("--slurm-time", slurm.time_limit, "time limit of each run, as sbatch takes it: 30, 1:00:00")
+      ->group(slurm_group);
+  command
+      .add_option("--slurm-time", slurm.time_limit,
+                  "time limit of each run, as sbatch takes it: 30, 1:00:00; at least 3 minutes, since a run is stopped "
+                  "with a checkpoint 60 seconds before")
       ->type_name("TIME")
-      ->group(group);
+      ->group(slurm_group);
   command
       .add_option("--slurm-tasks", slurm.tasks_at_a_time, "runs at the same time, of each array (default: no limit)")
       ->type_name("N")
       ->check(CLI::Range(1, 1000000))
-      ->group(group);
+      ->group(slurm_group);
   command.add_option("--slurm-option", slurm.extra, "another option of sbatch, one word: --slurm-option=--account=lab")
       ->type_name("OPTION")
       ->allow_extra_args(false)
-      ->group(group);
+      ->group(slurm_group);
   command.add_flag("!--no-wait", slurm.wait, "submit and leave; the same command later takes up the results")
-      ->group(group);
+      ->group(slurm_group);
   command.add_option("--slurm-poll", slurm.poll_seconds, "seconds between two looks at the queue (default: 10)")
       ->type_name("SECONDS")
       ->check(CLI::Range(0.1, 3600.0))
-      ->group(group);
+      ->group(slurm_group);
 }
-
-void catch_sweep_signals() { catch_signals(); }
-bool sweep_is_stopped() { return stops_asked > 0; }
 
 namespace {
 
-void sweep(const std::vector<std::string>& files, SweepOptions options, Context& context) {
-  context.logger = make_logger(context.log);
-  options.is_parent = files.size() > 1;
-  catch_signals();
-  std::vector<ExperimentVerdict> verdicts;
-  for (const std::string& file : files) {
-    if (auto verdict = sweep_one(file, options, context)) verdicts.push_back(std::move(*verdict));
-    if (stops_asked > 0) return;
+/// Options of one executor mean nothing to the other.
+void refuse_options_of_another_executor(const CLI::App& command, const std::string& executor) {
+  const auto refuse = [&](const CLI::Option& option, const std::string& rule) {
+    if (option.count() > 0) throw ConfigError(fmt::format("{}: {}", option.get_name(), rule));
+  };
+  if (executor == "slurm") {
+    refuse(*command.get_option("--jobs"), "not with --executor slurm, where --slurm-tasks says how many run at a time");
+    refuse(*command.get_option("--timeout"), "not with --executor slurm, where --slurm-time limits a run");
+    return;
   }
-  if (!verdicts.empty()) print_verdicts(verdicts, options.strict, context);
+  for (const CLI::Option* option : command.get_options())
+    if (option->get_group() == slurm_group) refuse(*option, "only with --executor slurm");
 }
 
 }  // namespace
@@ -327,7 +453,9 @@ void add_sweep(CLI::App& app, Context& context) {
   command->add_option("--seeds", options->seeds, "seeds 1 to N, in place of the experiment's")
       ->type_name("N")
       ->check(CLI::Range(1, 1000));
-  command->add_option("--set", options->overrides, "change a value of every run: key.path=value")
+  command
+      ->add_option("--set", options->overrides,
+                   "change a value of every run: key.path=value; where an arm sets it too, the arm's counts")
       ->type_name("PATH=VALUE")
       ->allow_extra_args(false);
   command->add_option("--only", options->only, "run only arms or points that fit the pattern, such as 'batch*'")
@@ -352,7 +480,12 @@ void add_sweep(CLI::App& app, Context& context) {
       "nothing. Ctrl-C stops the runs; the same command goes on where they stopped.\n"
       "Exit status: 0 done, 1 a run failed (with --strict: or a claim is not reproduced), 2 usage or config error,\n"
       "130 interrupted.");
-  command->callback([files, options, &context] { sweep(*files, *options, context); });
+  command->callback([files, options, command, &context] {
+    context.logger = make_logger(context.log);
+    refuse_options_of_another_executor(*command, options->executor);
+    options->is_parent = files->size() > 1;
+    sweep(*files, *options, context);
+  });
 }
 
 }  // namespace bnlab::cli

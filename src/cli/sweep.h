@@ -2,7 +2,6 @@
 // What `bnlab sweep` and `bnlab reproduce` share.
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,14 +32,13 @@ struct SweepOptions {
 void add_sweep_options(CLI::App& command, SweepOptions& options);
 void add_slurm_options(CLI::App& command, experiments::SlurmOptions& slurm);
 
-/// Runs one experiment; its verdict, or nothing where there is none yet (a dry run, an interruption, a detached job).
-std::optional<experiments::ExperimentVerdict> sweep_one(const std::string& file, const SweepOptions& options,
-                                                        Context& context);
+/// Runs experiments one after another, and prints their verdicts. All are read and checked before the first run.
+void sweep(const std::vector<std::string>& files, const SweepOptions& options, Context& context);
 
-/// The table of verdicts, and a line for whatever has no result.
+/// The table of verdicts, and a line for whatever has no result. Sets the exit status.
 void print_verdicts(const std::vector<experiments::ExperimentVerdict>& verdicts, bool strict, Context& context);
 
-void catch_sweep_signals();
-bool sweep_is_stopped();
+/// Failed, with a warning, where a run has no result or, with `strict`, a claim is not reproduced; else as it was.
+void set_status(const std::vector<experiments::ExperimentVerdict>& verdicts, bool strict, Context& context);
 
 }  // namespace bnlab::cli

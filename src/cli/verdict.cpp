@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "cli/command.h"
 #include "cli/sweep.h"
 #include "util/errors.h"
@@ -8,25 +10,70 @@
 namespace bnlab::cli {
 namespace {
 
+namespace fs = std::filesystem;
+
 struct VerdictOptions {
   std::vector<std::string> directories;
   std::string markdown;
   bool strict = false;
 };
 
+bool is_sweep(const fs::path& path) {
+  std::error_code error;
+  return fs::exists(path / "experiment.json", error);
+}
+
+/// What `results/*` finds beside sweeps: a file, a run, a folder of sweeps. Why it is no sweep, or "" for anything
+/// else.
+std::string known_neighbour(const fs::path& path) {
+  std::error_code error;
+  if (fs::is_regular_file(path, error)) return "a file";
+  if (fs::exists(path / "run.json", error)) return "a run";
+  for (fs::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error))
+    if (is_sweep(entry->path())) return "a folder of sweeps";
+  return "";
+}
+
+/// The verdicts of the sweeps among the directories; what is none, or can't be judged, is named and sets the status.
+std::vector<experiments::ExperimentVerdict> judge_all(const std::vector<std::string>& directories, Context& context) {
+  std::vector<experiments::ExperimentVerdict> verdicts;
+  for (const std::string& directory : directories) {
+    if (!is_sweep(directory)) {
+      if (const std::string what = known_neighbour(directory); !what.empty()) {
+        context.logger->info("{}: left out: {}, no sweep", directory, what);
+        continue;
+      }
+    }
+    try {
+      verdicts.push_back(experiments::judge_directory(directory));
+    } catch (const ConfigError& error) {
+      context.logger->error("{}", error.what());
+      context.exit_status = ExitStatus::usage_error;
+    } catch (const DataError& error) {
+      context.logger->error("{}", error.what());
+      context.exit_status = ExitStatus::data_error;
+    }
+  }
+  return verdicts;
+}
+
 void verdict(const VerdictOptions& options, Context& context) {
   context.logger = make_logger(context.log);
-  std::vector<experiments::ExperimentVerdict> verdicts;
-  for (const std::string& directory : options.directories) verdicts.push_back(experiments::judge_directory(directory));
-  if (options.markdown.empty()) {
-    print_verdicts(verdicts, options.strict, context);
+  const std::vector<experiments::ExperimentVerdict> verdicts = judge_all(options.directories, context);
+  if (verdicts.empty()) {
+    if (context.exit_status == ExitStatus::done)
+      throw ConfigError(fmt::format("{}: holds no sweep", fmt::join(options.directories, ", ")));
     return;
   }
-  const std::string text = experiments::markdown_table(verdicts);
-  if (options.markdown == "-")
-    fmt::print("{}", text);
-  else
-    write_file_atomically(options.markdown, text);
+  const int status = context.exit_status;
+  if (options.markdown == "-") {
+    fmt::print("{}", experiments::markdown_table(verdicts));
+    set_status(verdicts, options.strict, context);
+  } else {
+    if (!options.markdown.empty()) write_file_atomically(options.markdown, experiments::markdown_table(verdicts));
+    print_verdicts(verdicts, options.strict, context);
+  }
+  if (status != ExitStatus::done) context.exit_status = status;
 }
 
 }  // namespace
@@ -35,14 +82,19 @@ void add_verdict(CLI::App& app, Context& context) {
   const auto options = std::make_shared<VerdictOptions>();
   CLI::App* command = app.add_subcommand("verdict", "compute the verdict of sweeps again, from their CSV files");
   command->add_option("RESULTS", options->directories, "directories of sweeps")->required();
-  command->add_option("--markdown", options->markdown, "write the table as Markdown to a file; -: print it")
+  command->add_option("--markdown", options->markdown, "write the table as Markdown to a file too; -: print it instead")
       ->type_name("FILE");
   command->add_flag("--strict", options->strict, "exit status 1 where a claim is not reproduced");
   command->footer(
       "Examples:\n"
       "  bnlab verdict results/faster_training\n"
       "  bnlab verdict results/* --markdown results/README.md\n"
-      "\nWrites runs.csv (where the run directories are there) and verdict.json into each directory.");
+      "\nWrites runs.csv (where run directories are there) and verdict.json into each directory. Files, runs and "
+      "folders\n"
+      "of sweeps among RESULTS are left out. What can't be judged is named, and the others are judged.\n"
+      "Exit status: 0 done, 1 a run has no result (with --strict: or a claim is not reproduced), 2 no sweep or a "
+      "wrong\n"
+      "experiment, 3 damaged files.");
   command->callback([options, &context] { verdict(*options, context); });
 }
 

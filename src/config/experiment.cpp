@@ -258,6 +258,28 @@ class CrossChecks {
     const std::vector<std::string> axes = axis_names(experiment_.arms);
     if (!figure.axis.empty() && std::find(axes.begin(), axes.end(), figure.axis) == axes.end())
       add("axis", no_axis("the arms have", figure.axis, axes));
+    const std::size_t needed = figure.type == FigureType::heat_map ? 2 : of_quantity ? 1 : 0;
+    const bool enough = std::any_of(experiment_.arms.begin(), experiment_.arms.end(), [&](const ArmConfig& one) {
+      const bool drawn =
+          figure.arms.empty() || std::find(figure.arms.begin(), figure.arms.end(), one.name) != figure.arms.end();
+      return drawn && axes_of(one).paths.size() >= needed;
+    });
+    if (needed > 0 && !enough) add("type", needed == 2 ? "needs an arm with two axes" : "needs an arm with an axis");
+    check_figure_columns(figure, add);
+  }
+
+  /// Those of a probe's file only the probe knows.
+  template <class Add>
+  static void check_figure_columns(const FigureConfig& figure, const Add& add) {
+    std::vector<std::string> there;
+    if (figure.file == "train.csv") there.assign(train_columns.begin(), train_columns.end());
+    if (figure.file == "eval.csv") there.assign(eval_columns.begin(), eval_columns.end());
+    const auto check = [&](const char* field, const std::string& column) {
+      if (!there.empty() && std::find(there.begin(), there.end(), column) == there.end())
+        add(field, figure.file + " has no column " + in_quotes(column) + did_you_mean(column, there));
+    };
+    if (figure.type == FigureType::curves) check("column", figure.column);
+    for (const auto& [column, values] : figure.where.columns) check("where", column);
   }
 
   const Json& root_;

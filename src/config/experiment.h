@@ -17,9 +17,23 @@ enum class Profile { quick, full };
 
 /// Columns of a sweep's runs.csv beside its axes and quantities; axes stand behind the first, quantities behind the
 /// fourth. No quantity may have such a name.
-inline constexpr std::array run_columns{
-    "arm",    "seed",        "run", "status", "last_step", "error", "seconds", "steps_per_second", "instruction_set",
-    "onednn", "git_revision"};
+inline constexpr std::array run_columns{"arm",
+                                        "seed",
+                                        "run",
+                                        "status",
+                                        "last_step",
+                                        "error",
+                                        "seconds",
+                                        "steps_per_second",
+                                        "instruction_set",
+                                        "onednn",
+                                        "git_revision",
+                                        "threads",
+                                        "dataset_sha256"};
+/// Columns of the two files that each run writes.
+inline constexpr std::array train_columns{"step",     "epoch",         "examples",    "learning_rate", "loss",
+                                          "accuracy", "gradient_norm", "weight_norm", "seconds"};
+inline constexpr std::array eval_columns{"step", "epoch", "split", "statistics", "loss", "accuracy"};
 /// Ends the name of the column that says whether a number of steps is a bound.
 inline constexpr const char* bound_suffix = "_bound";
 

@@ -105,7 +105,7 @@ struct QuantityConfig {
   SeriesConfig series;
   std::optional<SeriesConfig> divided_by;
   OverRows over_rows = OverRows::mean;
-  Better better = Better::higher;
+  Better better = Better::higher;       // of two values in its column
   std::optional<double> when_diverged;  // the value of a run that diverged; unset: what its rows give
   bool operator==(const QuantityConfig&) const = default;
 };
@@ -120,7 +120,9 @@ struct CriterionConfig {
   std::string axis;              // log_slope, range, widest_interval: the path of the arm's axis
   std::optional<double> usable;  // widest_interval: the level of the quantity from which a point counts
   std::optional<double> at_least;
+  std::optional<double> more_than;
   std::optional<double> at_most;
+  std::optional<double> less_than;
   std::optional<double> within;  // equality: the largest difference that is none
   std::string source;            // of the threshold
   bool operator==(const CriterionConfig&) const = default;

@@ -99,7 +99,9 @@ void fields(V& v, QuantityConfig& c) {
   v.field("over_rows", c.over_rows,
           "what becomes of several series, one for each combination of the columns that `where` leaves open (layers, "
           "units), in the file's order; log_slope: the slope of the logarithm against their number");
-  v.field("better", c.better, "which of two values is the better one");
+  v.field("better", c.better,
+          "which of two values in the column is the better one; of steps to a level fewer always are, of steps until a "
+          "value is not finite more");
   v.field("when_diverged", c.when_diverged, "the value of a run that diverged; unset: what its rows give");
   const bool of_steps = counts_steps(c.series.over_time);
   v.require(!c.divided_by || (!of_steps && !counts_steps(c.divided_by->over_time)), "divided_by",
@@ -129,14 +131,23 @@ void fields(V& v, CriterionConfig& c) {
           Rule{}.only_for("type", c.type, {widest_interval}));
   v.field("at_least", c.at_least, "the claim: the effect is at least this",
           Rule{}.only_for("type", c.type, {value, difference, ratio, log_slope, range, widest_interval}));
+  v.field("more_than", c.more_than, "the claim: the effect is above this; equality does not show it",
+          Rule{}.only_for("type", c.type, {value, difference, ratio, log_slope, range, widest_interval}));
   v.field("at_most", c.at_most, "the claim: the effect is at most this",
           Rule{}.only_for("type", c.type, {value, difference, ratio, log_slope, range, widest_interval}));
+  v.field("less_than", c.less_than, "the claim: the effect is below this; equality does not show it",
+          Rule{}.only_for("type", c.type, {value, difference, ratio, log_slope, range, widest_interval}));
+  v.require(!c.at_least || !c.more_than, "more_than", "can't stand beside at_least");
+  v.require(!c.at_most || !c.less_than, "less_than", "can't stand beside at_most");
   v.require(!c.at_least || !c.at_most || *c.at_least <= *c.at_most, "at_most", "must not be below at_least");
+  v.require(!c.more_than || !c.at_most || *c.more_than < *c.at_most, "at_most", "must be above more_than");
+  v.require(!c.less_than || !c.at_least || *c.at_least < *c.less_than, "less_than", "must be above at_least");
+  v.require(!c.less_than || !c.more_than || *c.more_than < *c.less_than, "less_than", "must be above more_than");
   v.field("within", c.within, "the largest difference that is none", at_least(0).only_for("type", c.type, {equality}));
   v.require(c.type != widest_interval || c.usable, "usable", "must be set for widest_interval");
   v.require(c.type != equality || c.within, "within", "must be set for equality");
   v.field("source", c.source, "where the threshold comes from");
-  const bool has_threshold = c.at_least || c.at_most || c.type == equality;
+  const bool has_threshold = c.at_least || c.more_than || c.at_most || c.less_than || c.type == equality;
   v.require(!has_threshold || !c.source.empty(), "source", "must say where the threshold comes from");
 }
 

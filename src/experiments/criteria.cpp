@@ -23,24 +23,30 @@ constexpr std::size_t any_number = std::numeric_limits<std::size_t>::max();
 
 // ---- the claims: which effects a criterion asks for
 
-/// The effects of the claim, its ends included; without `low` itself where `above` is set.
+/// The effects of the claim; an end belongs to them unless it is open.
 struct Claim {
   double low = -infinity;
   double high = infinity;
-  bool above = false;
+  bool low_open = false;
+  bool high_open = false;
 };
 
 std::optional<Claim> thresholds(const CriterionConfig& criterion) {
-  if (!criterion.at_least && !criterion.at_most) return std::nullopt;
-  return Claim{criterion.at_least.value_or(-infinity), criterion.at_most.value_or(infinity)};
+  const auto low = criterion.more_than ? criterion.more_than : criterion.at_least;
+  const auto high = criterion.less_than ? criterion.less_than : criterion.at_most;
+  if (!low && !high) return std::nullopt;
+  return Claim{.low = low.value_or(-infinity),
+               .high = high.value_or(infinity),
+               .low_open = criterion.more_than.has_value(),
+               .high_open = criterion.less_than.has_value()};
 }
 
 std::optional<Claim> no_difference(const CriterionConfig& criterion) {
   if (!criterion.within) return std::nullopt;
-  return Claim{-*criterion.within, *criterion.within};
+  return Claim{.low = -*criterion.within, .high = *criterion.within};
 }
 
-std::optional<Claim> above_zero(const CriterionConfig&) { return Claim{.low = 0, .above = true}; }
+std::optional<Claim> above_zero(const CriterionConfig&) { return Claim{.low = 0, .low_open = true}; }
 
 // ---- the effects
 
@@ -75,10 +81,29 @@ Estimate difference(const CriterionConfig&, const Evidence& evidence, const Seed
   return extreme_of({minus(evidence.arms[0][0], evidence.arms[1][0])}, Extreme::largest, seeds);
 }
 
+/// Moves the ends of an interval that have no width, down to a part and up to a multiple of what they are.
+Estimate moved(Estimate estimate, double part, double multiple) {
+  if (!estimate.interval) return estimate;
+  if (estimate.interval->low == estimate.effect) estimate.interval->low *= part;
+  if (estimate.interval->high == estimate.effect) estimate.interval->high *= multiple;
+  return estimate;
+}
+
+/// The smallest part of its steps that a seed made by the row before, where it had not reached the level.
+double part_before(const Point& point, const Seeds& seeds, double step_grid) {
+  double part = 1;
+  for (const std::uint64_t seed : seeds)
+    if (const Value& value = point.values.at(seed); value.bound == Bound::exact && value.value > 0)
+      part = std::min(part, std::max(value.value - step_grid, 0.0) / value.value);
+  return part;
+}
+
 Estimate ratio(const CriterionConfig&, const Evidence& evidence, const Seeds& seeds) {
-  Contrast logarithms = minus(evidence.arms[0][0], evidence.arms[1][0]);
+  const Point &a = evidence.arms[0][0], &b = evidence.arms[1][0];
+  Contrast logarithms = minus(a, b);
   logarithms.scale = Scale::logarithmic;
-  return exponential(extreme_of({logarithms}, Extreme::largest, seeds));
+  return moved(exponential(extreme_of({logarithms}, Extreme::largest, seeds)),
+               part_before(a, seeds, evidence.step_grid), 1 / part_before(b, seeds, evidence.step_grid));
 }
 
 Estimate order(const CriterionConfig&, const Evidence& evidence, const Seeds& seeds) {
@@ -129,6 +154,8 @@ Estimate log_slope(const CriterionConfig&, const Evidence& evidence, const Seeds
 std::optional<bool> is_usable(const Value& value, double usable, config::Better better) {
   if (!std::isfinite(value.value)) return false;
   const bool higher = better == config::Better::higher;
+  // A level that was not reached at a step is reached later.
+  if (!higher && value.bound == Bound::at_least && value.value == usable) return false;
   const bool reaches = higher ? value.value >= usable : value.value <= usable;
   const Bound open = (higher == reaches) ? Bound::at_most : Bound::at_least;  // could be on the other side
   if (value.bound == open) return std::nullopt;
@@ -170,9 +197,11 @@ std::string problem_of_axis(const Points& points) {
 Estimate widest_interval(const CriterionConfig& criterion, const Evidence& evidence, const Seeds& seeds) {
   if (!criterion.usable) return failed("what is usable is not set");
   Points widths;
+  double step = 1;  // the widest of the axes
   for (Points points : evidence.arms) {
     std::ranges::stable_sort(points, {}, &Point::axis);
     if (std::string problem = problem_of_axis(points); !problem.empty()) return failed(problem);
+    for (std::size_t i = 1; i < points.size(); ++i) step = std::max(step, points[i].axis / points[i - 1].axis);
     Point& arm = widths.emplace_back();
     arm.label = fmt::format("width of {}", points.front().label);
     for (const std::uint64_t seed : seeds) arm.values[seed] = width(points, seed, *criterion.usable, evidence.better);
@@ -181,7 +210,7 @@ Estimate widest_interval(const CriterionConfig& criterion, const Evidence& evide
   logarithms.scale = Scale::logarithmic;
   logarithms.why_at_least = "an end of the axis is usable";
   logarithms.why_at_most = "no point is usable";
-  return exponential(extreme_of({logarithms}, Extreme::largest, seeds));
+  return moved(exponential(extreme_of({logarithms}, Extreme::largest, seeds)), 1 / step, step);
 }
 
 // ---- the table
@@ -258,10 +287,12 @@ Pairing pair_seeds(const Evidence& evidence) {
 bool reaches(double x, double threshold) { return x >= threshold - 1e-9 * std::abs(threshold); }
 
 bool clears_low(double x, const Claim& claim) {
-  return claim.low == -infinity || (claim.above ? x > claim.low : reaches(x, claim.low));
+  return claim.low == -infinity || (claim.low_open ? !reaches(-x, -claim.low) : reaches(x, claim.low));
 }
 
-bool clears_high(double x, const Claim& claim) { return claim.high == infinity || reaches(-x, -claim.high); }
+bool clears_high(double x, const Claim& claim) {
+  return claim.high == infinity || (claim.high_open ? !reaches(x, claim.high) : reaches(-x, -claim.high));
+}
 
 std::string text(const Interval& interval) { return fmt::format("[{:.4g}, {:.4g}]", interval.low, interval.high); }
 
@@ -275,7 +306,7 @@ void decide(const Estimate& estimate, const Claim& claim, Judgement& judgement) 
     judgement.verdict = Verdict::reproduced;
   } else if (!clears_low(interval.high, claim) || !clears_high(interval.low, claim)) {
     const bool below = !clears_low(interval.high, claim);
-    const char* place = !below ? "above" : claim.above ? "not above" : "below";
+    const char* place = below ? (claim.low_open ? "not above" : "below") : (claim.high_open ? "not below" : "above");
     judgement.verdict = Verdict::not_reproduced;
     judgement.explanation = fmt::format("the interval {}{} lies {} the threshold {:.4g}", text(interval), of, place,
                                         below ? claim.low : claim.high);

@@ -33,7 +33,8 @@ struct Point {
 struct Evidence {
   std::vector<std::vector<Point>> arms;
   std::vector<std::uint64_t> seeds;                // those that were asked for
-  config::Better better = config::Better::higher;  // of the quantity; only widest_interval asks
+  config::Better better = config::Better::higher;  // of two values; only widest_interval asks
+  double step_grid = 0;                            // steps between two rows, where values are steps to a level
 };
 
 enum class Verdict { reproduced, not_reproduced, inconclusive, reported };
@@ -72,9 +73,14 @@ struct Judgement {
 /// all differences must agree needs no correction (an intersection-union test, Berger 1982); the end where one alone
 /// decides has Bonferroni's: confidence 1 - 0.05 / k.
 ///
+/// Where all seeds agree an interval has no width, though what lies between two points of an axis or two rows of a file
+/// is unknown. There an end of widest_interval's moves by one step of the axis (the widest), and one of a ratio of
+/// steps to a level to where it would be with the rows before.
+///
 /// The claim is a range of effects. The interval inside: reproduced; wholly outside: not reproduced; else inconclusive.
-/// An interval's end reaches a threshold that it misses by a relative 1e-9: CSV files have 9 digits. Without a
-/// threshold a criterion is reported, whatever its evidence lacks; order always has one.
+/// An interval's end is at a threshold that it misses by a relative 1e-9: CSV files have 9 digits. at_least and at_most
+/// hold there, more_than and less_than don't. Without a threshold a criterion is reported, whatever its evidence lacks;
+/// order always has one.
 ///
 /// Bounds and infinities: a value that is "at least 5000" can be anything from 5000 up, and so can what is computed
 /// from it. An end of the interval comes from the seeds' own ends on that side, and is infinite where a seed has none;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "config/run_config.h"
 #include "util/process.h"
 
 namespace bnlab::experiments {
@@ -34,12 +35,17 @@ struct RunReport {
   std::int64_t steps = 0;  // asked for
   double seconds = 0;      // of training and evaluation
   double steps_per_second = 0;
+  int threads = 0;  // 0: not known
   std::string dataset_sha256;
   std::string isa;
   std::string git_revision;
   std::string onednn;
+  bool is_damaged = false;  // failed because of what became of its files since it ended
 };
 RunReport read_report(const std::filesystem::path& directory);
+/// The same for the run that a config asks for. A run that has ended has failed, and is damaged, where its config.json
+/// is of another config, or its train.csv or (of one that completed) its eval.csv does not go to its last step.
+RunReport read_report(const std::filesystem::path& directory, const config::RunConfig& config);
 
 /// Where an executor tells what happens. Calls come from one thread.
 class SweepDisplay {

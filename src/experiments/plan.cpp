@@ -8,6 +8,7 @@
 
 #include "config/experiment.h"
 #include "config/load.h"
+#include "experiments/plan_checks.h"
 #include "util/csv_table.h"
 #include "util/errors.h"
 #include "util/file.h"
@@ -186,6 +187,7 @@ Plan make_plan(const ExperimentConfig& experiment) {
       plan.points.push_back(resolve_point(experiment, arm, settings, base));
   }
   refuse_unknown_points(plan);
+  refuse_what_no_run_gives(plan);
   std::map<std::string, std::string> names;  // by hash
   for (const std::uint64_t seed : experiment.seeds.list)
     for (std::size_t i = 0; i < plan.points.size(); ++i) {

@@ -34,8 +34,8 @@ struct Plan {
 };
 
 /// All runs of an experiment as config::effective() made it. Throws ConfigError for settings that make no config, for
-/// an arm that differs from the base in what it does not declare, for a criterion about a point that there is not, and
-/// for more than 100,000 runs.
+/// an arm that differs from the base in what it does not declare, for a criterion about a point that there is not, for
+/// quantities and axes that no run gives (plan_checks.h), and for more than 100,000 runs.
 Plan make_plan(const config::ExperimentConfig& experiment);
 
 /// What an arm's point declares and changes against the base: "optimizer.learning_rate: 0.1 -> 0.5", one a line.

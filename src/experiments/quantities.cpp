@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,11 +37,19 @@ struct Sample {
 };
 using Series = std::vector<Sample>;
 
+/// What the rows of a run don't say of its end.
+struct End {
+  bool diverged;
+  std::int64_t last_step;
+  std::int64_t steps;  // that it was to make
+};
+
 /// A file's rows that count, in groups of one series each, in the order in which the groups begin.
 class Rows {
  public:
   Rows(const QuantityConfig& quantity, const std::filesystem::path& file)
       : quantity_(quantity), file_(file), table_(read_csv(file)), step_(column("step")) {
+    if (table_.is_cut_off) throw DataError(file.string() + ": cut off: its last line is not whole");
     std::vector<std::pair<std::size_t, const std::vector<std::string>*>> filters;
     for (const auto& [name, values] : quantity.where.columns) filters.emplace_back(column(name), &values);
     std::vector<std::size_t> keys;
@@ -66,21 +75,23 @@ class Rows {
 
   std::size_t groups() const { return groups_.size(); }
 
-  /// Why no row counts: the first column that never has one of the values asked for.
-  std::string why_none() const {
+  /// Throws DataError where no row counts, or a value asked for is nowhere in its column.
+  void refuse_missing() const {
+    if (table_.rows.empty()) fail("it has no rows");
     for (const auto& [name, values] : quantity_.where.columns) {
       const std::size_t place = column(name);
-      std::vector<std::string> there;
-      for (const auto& row : table_.rows)
-        if (std::find(there.begin(), there.end(), row[place]) == there.end()) there.push_back(row[place]);
-      const bool is_there = std::any_of(values.begin(), values.end(), [&](const std::string& value) {
-        return std::find(there.begin(), there.end(), value) != there.end();
-      });
-      if (is_there || there.empty()) continue;
-      const std::string guess = did_you_mean(values.front(), there);
-      return fmt::format("column {} is never \"{}\"{}", name, join(values), guess);
+      std::set<std::string> there;
+      for (const auto& row : table_.rows) there.insert(row[place]);
+      for (const std::string& value : values)
+        if (!there.contains(value))
+          fail(fmt::format("column {} is never \"{}\"{}", name, value,
+                           did_you_mean(value, {there.begin(), there.end()})));
     }
-    return table_.rows.empty() ? "it has no rows" : "no row has all the values of where";
+    if (groups_.empty()) fail("no row has all the values of where");
+  }
+
+  [[noreturn]] void fail(const std::string& problem) const {
+    throw DataError(fmt::format("{}: quantity {}: {}", file_.string(), quantity_.name, problem));
   }
 
   Series series(std::size_t group, const SeriesConfig& config) const {
@@ -181,10 +192,18 @@ Value steps_to(const Series& series, double level, config::Better better, std::i
   return {static_cast<double>(steps), Bound::at_least};
 }
 
-Value first_non_finite(const Series& series, std::int64_t steps) {
+/// Of no rows too: what a run that diverged has not written was not finite at its last step.
+Value first_non_finite(const Series& series, const End& end) {
   for (const Sample& sample : series)
     if (!std::isfinite(sample.value)) return {static_cast<double>(sample.step), Bound::exact};
-  return {static_cast<double>(steps), Bound::at_least};
+  if (end.diverged) return {static_cast<double>(end.last_step), Bound::exact};
+  return {static_cast<double>(end.steps), Bound::at_least};
+}
+
+/// The sample of a step; null where there is none.
+const Sample* sample_at(const Series& series, std::int64_t step) {
+  const auto found = std::find_if(series.begin(), series.end(), [&](const Sample& one) { return one.step == step; });
+  return found == series.end() ? nullptr : &*found;
 }
 
 std::vector<double> last_of(const Series& series, std::optional<std::int64_t> count) {
@@ -194,7 +213,7 @@ std::vector<double> last_of(const Series& series, std::optional<std::int64_t> co
   return values;
 }
 
-Value over_time(const Series& series, const SeriesConfig& config, config::Better better, std::int64_t steps) {
+Value over_time(const Series& series, const SeriesConfig& config, config::Better better, const End& end) {
   switch (config.over_time) {
     case OverTime::final:
       return {series.empty() ? none : series.back().value};
@@ -209,14 +228,13 @@ Value over_time(const Series& series, const SeriesConfig& config, config::Better
     case OverTime::area:
       return {area(series)};
     case OverTime::at: {
-      const auto row =
-          std::find_if(series.begin(), series.end(), [&](const Sample& sample) { return sample.step == config.step; });
-      return {row == series.end() ? none : row->value};
+      const Sample* sample = sample_at(series, config.step);
+      return {sample ? sample->value : none};
     }
     case OverTime::steps_to:
-      return steps_to(series, config.level, better, steps);
+      return steps_to(series, config.level, better, end.steps);
     case OverTime::first_non_finite:
-      return first_non_finite(series, steps);
+      return first_non_finite(series, end);
   }
   return {none};
 }
@@ -260,28 +278,41 @@ bool needs_the_end(OverTime reduction) {
 
 }  // namespace
 
-Value measure(const QuantityConfig& quantity, const std::filesystem::path& directory, RunState state,
-              std::int64_t steps) {
-  const bool diverged = state == RunState::diverged;
+config::Better better_value(const QuantityConfig& quantity) {
+  switch (quantity.series.over_time) {
+    case OverTime::steps_to:
+      return config::Better::lower;
+    case OverTime::first_non_finite:
+      return config::Better::higher;
+    default:
+      return quantity.better;
+  }
+}
+
+Value measure(const QuantityConfig& quantity, const std::filesystem::path& directory, const RunReport& report) {
+  const bool diverged = report.state == RunState::diverged;
   if (diverged && quantity.when_diverged) return {*quantity.when_diverged};
+  const End end{diverged, report.last_step, diverged ? report.steps : report.last_step};
   const OverTime reduction = quantity.series.over_time;
   const std::filesystem::path file = directory / quantity.file;
   const Rows rows(quantity, file);
-  if (rows.groups() == 0) {
-    if (!diverged) throw DataError(fmt::format("{}: quantity {}: {}", file.string(), quantity.name, rows.why_none()));
-    if (config::counts_steps(reduction)) return {static_cast<double>(steps), Bound::at_least};
-    return {none};
-  }
+  if (!diverged) rows.refuse_missing();
+  if (rows.groups() == 0)
+    return config::counts_steps(reduction) ? over_time({}, quantity.series, quantity.better, end) : Value{none};
   const bool at_the_end =
       needs_the_end(reduction) || (quantity.divided_by && needs_the_end(quantity.divided_by->over_time));
   if (diverged && quantity.file != "train.csv" && at_the_end) return {none};
+  const auto reduced = [&](std::size_t group, const SeriesConfig& config) {
+    const Series series = rows.series(group, config);
+    if (!diverged && config.over_time == OverTime::at && !sample_at(series, config.step))
+      rows.fail(fmt::format("no row at step {}", config.step));
+    return over_time(series, config, quantity.better, end);
+  };
   std::vector<double> values;
   Bound bound = Bound::exact;
   for (std::size_t group = 0; group < rows.groups(); ++group) {
-    Value value = over_time(rows.series(group, quantity.series), quantity.series, quantity.better, steps);
-    if (quantity.divided_by)
-      value.value /=
-          over_time(rows.series(group, *quantity.divided_by), *quantity.divided_by, quantity.better, steps).value;
+    Value value = reduced(group, quantity.series);
+    if (quantity.divided_by) value.value /= reduced(group, *quantity.divided_by).value;
     if (value.bound != Bound::exact) bound = value.bound;
     values.push_back(value.value);
   }

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <system_error>
 
+#include "config/experiment.h"
+#include "config/load.h"
 #include "experiments/executor.h"
 #include "training/run_directory.h"
 #include "training/run_summary.h"
@@ -66,6 +68,48 @@ std::string last_lines(const fs::path& file, std::uint64_t offset) {
   return joined;
 }
 
+constexpr std::size_t most_row_bytes = 512;  // of the header of a CSV file, and of a row
+
+/// What is wrong with a file whose last row must be of this step; "" where nothing is.
+std::string problem_of_end(const fs::path& file, std::int64_t last_step) {
+  const std::string text = part_of(file, -1, most_row_bytes);
+  if (text.empty()) return file.string() + ": missing or empty";
+  if (text.back() != '\n') return file.string() + ": cut off: its last line is not whole";
+  const std::vector<std::string> lines = split(text, '\n');
+  const std::string& row = lines[lines.size() - 2];
+  const std::string step = row.substr(0, row.find(','));  // the first column
+  if (step == std::to_string(last_step)) return "";
+  return fmt::format("{}: its last row must be of step {}, at which the run ended, got {}", file.string(), last_step,
+                     step);
+}
+
+/// "" where a run of this config wrote the directory's config.json. Epochs are steps there, and batches of all images
+/// have their size.
+std::string problem_of_config(const fs::path& directory, config::RunConfig config) {
+  const fs::path file = directory / "config.json";
+  constexpr std::uint64_t most_bytes = std::uint64_t{1} << 28;
+  try {
+    const std::vector<std::uint8_t> bytes = read_file(file, most_bytes);
+    const config::RunConfig there =
+        config::parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, {}, directory, file.string());
+    if (config.training.epochs) config.training.steps = there.training.steps;
+    config.training.epochs.reset();
+    if (config.training.composition == config::BatchComposition::full_batch)
+      config.training.batch_size = there.training.batch_size;
+    config.description = there.description;
+    if (config == there) return "";
+    const std::vector<config::Difference> differences = config::differences(config, there);
+    if (differences.empty()) return "";
+    const config::Difference& first = differences.front();
+    return fmt::format("{}: is of another config: {} must be {}, got {}", file.string(), first.path, first.first,
+                       first.second);
+  } catch (const ConfigError&) {
+    return fmt::format("{}: can't be understood", file.string());
+  } catch (const DataError& error) {
+    return error.what();
+  }
+}
+
 std::string end_text(const ProcessEnd& end) {
   if (end.signal != 0) return fmt::format("ended by signal {} ({})", end.signal, strsignal(end.signal));
   switch (end.status) {
@@ -108,6 +152,7 @@ RunReport read_report(const fs::path& directory) {
     report.steps = end->steps;
     report.seconds = end->seconds;
     report.steps_per_second = end->steps_per_second;
+    report.threads = end->threads;
     report.dataset_sha256 = end->dataset_sha256;
     report.isa = end->isa;
     report.git_revision = end->git_revision;
@@ -123,6 +168,20 @@ RunReport read_report(const fs::path& directory) {
     report.state = RunState::failed;
     report.error = *error;
   }
+  return report;
+}
+
+RunReport read_report(const fs::path& directory, const config::RunConfig& config) {
+  RunReport report = read_report(directory);
+  if (!is_finished(report.state)) return report;
+  std::string problem = problem_of_config(directory, config);
+  if (problem.empty()) problem = problem_of_end(directory / "train.csv", report.last_step);
+  if (problem.empty() && report.state == RunState::completed)
+    problem = problem_of_end(directory / "eval.csv", report.last_step);
+  if (problem.empty()) return report;
+  report.state = RunState::failed;
+  report.is_damaged = true;
+  report.error = problem + "; --retry-failed runs it anew";
   return report;
 }
 
@@ -165,10 +224,9 @@ std::string failure_text(const ProcessEnd& end, const fs::path& directory, std::
 }
 
 std::optional<LoggedStep> last_logged_step(const fs::path& directory) {
-  constexpr std::size_t most_bytes = 512;  // of the header, and of a row
   const fs::path file = directory / "train.csv";
-  const std::vector<std::string> columns = split(split(part_of(file, 0, most_bytes), '\n').front(), ',');
-  std::vector<std::string> lines = split(part_of(file, -1, most_bytes), '\n');
+  const std::vector<std::string> columns = split(split(part_of(file, 0, most_row_bytes), '\n').front(), ',');
+  std::vector<std::string> lines = split(part_of(file, -1, most_row_bytes), '\n');
   // The text after the last line end is a row that is not whole, and the first line may not be.
   if (lines.size() < 3) return std::nullopt;
   const std::vector<std::string> values = split(lines[lines.size() - 2], ',');

@@ -11,6 +11,7 @@
 #include "config/experiment.h"
 #include "config/experiment_fields.h"
 #include "experiments/quantities.h"
+#include "experiments/sweep.h"
 #include "util/csv_table.h"
 #include "util/errors.h"
 #include "util/nearest.h"
@@ -58,13 +59,13 @@ bool is_best_of(const ExperimentConfig& experiment, const std::string& arm) {
 
 std::string shown(double value) { return std::isnan(value) ? "nan" : fmt::format("{:.9g}", value); }
 
-RunRow measured(const Plan& plan, const PlannedRun& run, const std::filesystem::path& directory,
-                const RunReport& report) {
+RunRow measured(const Plan& plan, const PlannedRun& run, const std::filesystem::path& directory) {
+  const RunReport report = read_report(directory, run.config);
   const ArmPoint& point = plan.points[run.point];
   RunRow row{point.arm,
              axes_of(point),
              run.seed,
-             run.name,
+             directory.filename().string(),
              name_of(report.state),
              {},
              report.last_step,
@@ -73,38 +74,58 @@ RunRow measured(const Plan& plan, const PlannedRun& run, const std::filesystem::
              report.error,
              report.isa,
              report.onednn,
-             report.git_revision};
+             report.git_revision,
+             report.threads,
+             report.dataset_sha256};
   if (!is_finished(report.state)) return row;
-  const std::int64_t steps = report.state == RunState::completed ? report.last_step : report.steps;
   for (const QuantityConfig& quantity : plan.experiment.quantities) {
     try {
-      Value value = measure(quantity, directory, report.state, steps);
+      Value value = measure(quantity, directory, report);
       // As the file has it, so that no choice or verdict depends on digits that it lacks.
       value.value = csv_number(shown(value.value)).value_or(value.value);
       row.quantities[quantity.name] = value;
     } catch (const DataError& error) {
+      row.error = error.what();
+    } catch (const ConfigError& error) {
       row.error = error.what();
     }
   }
   return row;
 }
 
-/// The mean over the seeds of each point of an arm; NaN where a seed has no value.
-std::map<AxisValues, double> means_over_seeds(const RunTable& table, const Plan& plan, const std::string& arm,
-                                              const std::string& quantity) {
+/// The mean over the seeds of each point of an arm; NaN where a seed has no value, a bound where one is.
+std::map<AxisValues, Value> means_over_seeds(const RunTable& table, const Plan& plan, const std::string& arm,
+                                             const std::string& quantity) {
   constexpr double none = std::numeric_limits<double>::quiet_NaN();
-  std::map<AxisValues, std::pair<double, std::size_t>> sums;
+  struct Sum {
+    Value value;
+    std::size_t count = 0;
+  };
+  std::map<AxisValues, Sum> sums;
   for (const RunRow& row : table.rows) {
     if (row.arm != arm) continue;
-    auto& [sum, count] = sums[row.axes];
+    Sum& sum = sums[row.axes];
     const auto found = row.quantities.find(quantity);
-    sum += found == row.quantities.end() ? none : found->second.value;
-    ++count;
+    const Value value = found == row.quantities.end() ? Value{none} : found->second;
+    sum.value.value += value.value;
+    if (value.bound != Bound::exact) sum.value.bound = value.bound;
+    ++sum.count;
   }
-  std::map<AxisValues, double> means;
-  for (const auto& [axes, of] : sums)
-    means[axes] = of.second == plan.experiment.seeds.list.size() ? of.first / static_cast<double>(of.second) : none;
+  std::map<AxisValues, Value> means;
+  for (const auto& [axes, sum] : sums) {
+    const bool is_whole = sum.count == plan.experiment.seeds.list.size();
+    means[axes] = {is_whole ? sum.value.value / static_cast<double>(sum.count) : none, sum.value.bound};
+  }
   return means;
+}
+
+/// Of equal numbers of steps the one that may be more is worse where fewer are better, and better where more are.
+bool is_better(const Value& a, const Value& b, config::Better better) {
+  const bool higher = better == config::Better::higher;
+  if (a.value != b.value) return higher ? a.value > b.value : a.value < b.value;
+  const Value& more = higher ? a : b;
+  const Value& less = higher ? b : a;
+  return more.bound == Bound::at_least && less.bound == Bound::exact;
 }
 
 /// Whether each run of the arm has ended.
@@ -228,7 +249,61 @@ RunRow read_row(const Cells& cells, const RunTable& table, const Plan& plan) {
   row.instruction_set = cells.text("instruction_set");
   row.onednn = cells.text("onednn");
   row.git_revision = cells.text("git_revision");
+  row.threads = cells.integer<int>("threads", "a number of threads");
+  row.dataset_sha256 = cells.text("dataset_sha256");
   return row;
+}
+
+/// The results of a runs.csv by the hash of the run, for the quantities that it has. None where there is no such file,
+/// or it lacks other columns: an older bnlab wrote it.
+std::map<std::string, RunRow> earlier_results(const std::filesystem::path& file, const Plan& plan) {
+  std::map<std::string, RunRow> rows;
+  if (!std::filesystem::exists(file)) return rows;
+  const CsvTable csv = read_csv(file);
+  RunTable columns;  // no axes: the plan knows them
+  for (const QuantityConfig& one : plan.experiment.quantities)
+    if (csv.find(one.name) && (!counts_steps(one) || csv.find(one.name + config::bound_suffix)))
+      columns.quantities.push_back(one.name);
+  for (const char* column : config::run_columns)
+    if (!csv.find(column)) return rows;
+  for (std::size_t i = 0; i < csv.rows.size(); ++i) {
+    const RunRow row = read_row(Cells(csv, i, file), columns, plan);
+    if (is_finished(row)) rows.emplace(RunFolders::hash_in(row.run), row);
+  }
+  return rows;
+}
+
+/// Puts them in place of rows of runs that have no folder.
+void keep_earlier_results(RunTable& table, const std::filesystem::path& file, const Plan& plan) {
+  const auto is_missing = [](const RunRow& row) { return row.status == name_of(RunState::missing); };
+  if (std::none_of(table.rows.begin(), table.rows.end(), is_missing)) return;
+  const std::map<std::string, RunRow> earlier = earlier_results(file, plan);
+  for (RunRow& row : table.rows) {
+    const auto found = earlier.find(RunFolders::hash_in(row.run));
+    if (!is_missing(row) || found == earlier.end()) continue;
+    RunRow kept = found->second;
+    kept.arm = row.arm;
+    kept.axes = row.axes;
+    kept.seed = row.seed;
+    for (const std::string& name : table.quantities)
+      if (kept.error.empty() && !kept.quantities.contains(name))
+        kept.error = fmt::format("its folder is gone, and {} has no {}", file.filename().string(), name);
+    row = std::move(kept);
+  }
+}
+
+/// The most steps between two rows of a quantity's file; 0 where it is not of steps to a level.
+double step_grid(const QuantityConfig& quantity, const Plan& plan) {
+  if (quantity.series.over_time != config::OverTime::steps_to) return 0;
+  std::int64_t most = 0;
+  for (const ArmPoint& point : plan.points) {
+    const config::TrainingConfig& training = point.config.training;
+    std::int64_t every = quantity.file == "train.csv" ? training.log_every : training.eval_every;
+    for (const config::ProbeConfig& probe : point.config.probes)
+      if (config::name_of(probe.type) + ".csv" == quantity.file) every = probe.every;
+    most = std::max(most, every > 0 ? every : training.steps);  // 0: at the end alone
+  }
+  return static_cast<double>(most);
 }
 
 /// The runs of a plan, each of which a file must have once.
@@ -270,10 +345,9 @@ RunTable collect(const Plan& plan, const std::filesystem::path& directory) {
   std::vector<const PlannedRun*> runs;
   for (const PlannedRun& run : plan.runs) runs.push_back(&run);
   std::ranges::stable_sort(runs, {}, &PlannedRun::point);
-  for (const PlannedRun* run : runs) {
-    const std::filesystem::path folder = directory / "runs" / run->name;
-    table.rows.push_back(measured(plan, *run, folder, read_report(folder)));
-  }
+  const RunFolders folders(directory);
+  for (const PlannedRun* run : runs) table.rows.push_back(measured(plan, *run, folders.path_of(*run)));
+  keep_earlier_results(table, directory / "runs.csv", plan);
   add_best_arms(table, plan);
   return table;
 }
@@ -296,8 +370,9 @@ std::string to_csv(const RunTable& table, const ExperimentConfig& experiment) {
       if (counts_steps(quantity_of(experiment, name)))
         values.emplace_back(is_there && found->second.bound == Bound::at_least ? at_least : "");
     }
-    values.insert(values.end(), {std::to_string(row.last_step), row.error, shown(row.seconds),
-                                 shown(row.steps_per_second), row.instruction_set, row.onednn, row.git_revision});
+    values.insert(values.end(),
+                  {std::to_string(row.last_step), row.error, shown(row.seconds), shown(row.steps_per_second),
+                   row.instruction_set, row.onednn, row.git_revision, std::to_string(row.threads), row.dataset_sha256});
     add_line(values);
   }
   return text;
@@ -321,24 +396,37 @@ RunTable read_run_table(const std::filesystem::path& file, const Plan& plan) {
   return table;
 }
 
-std::vector<std::string> warnings_of(const RunTable& table) {
+std::vector<std::string> warnings_of(const RunTable& table, const Plan& plan) {
   std::vector<std::string> warnings;
-  const auto compare = [&](const char* what, std::string RunRow::*member) {
-    std::set<std::string> values;
-    for (const RunRow& row : table.rows)
-      if (is_finished(row)) values.insert(row.*member);
+  const auto warn = [&](const std::string& what, const auto& values) {
     if (values.size() > 1)
       warnings.push_back(fmt::format("the runs differ in their {}: {}", what, fmt::join(values, ", ")));
+  };
+  const auto compare = [&](const char* what, auto RunRow::*member) {
+    std::set<std::decay_t<decltype(std::declval<RunRow>().*member)>> values;
+    for (const RunRow& row : table.rows)
+      if (is_finished(row)) values.insert(row.*member);
+    warn(what, values);
   };
   compare("instruction set", &RunRow::instruction_set);
   compare("oneDNN version", &RunRow::onednn);
   compare("git revision", &RunRow::git_revision);
+  compare("number of threads", &RunRow::threads);
+  const Points points(plan);
+  std::map<std::string, std::set<std::string>> sums;  // by dataset; where it is made, arms may differ in how
+  for (const RunRow& row : table.rows) {
+    const ArmPoint* point = points.find(row.arm, row.axes);  // null: the best of another arm
+    if (is_finished(row) && point && point->config.dataset.synthetic == plan.points.front().config.dataset.synthetic)
+      sums[point->config.dataset.name].insert(row.dataset_sha256);
+  }
+  for (const auto& [name, values] : sums) warn(fmt::format("data of {} (SHA-256)", name), values);
   return warnings;
 }
 
 Evidence evidence_for(const config::CriterionConfig& criterion, const RunTable& table, const Plan& plan) {
   const Points all_points(plan);
-  Evidence evidence{{}, plan.experiment.seeds.list, quantity_of(plan.experiment, criterion.quantity).better};
+  const QuantityConfig& quantity = quantity_of(plan.experiment, criterion.quantity);
+  Evidence evidence{{}, plan.experiment.seeds.list, better_value(quantity), step_grid(quantity, plan)};
   for (const std::string& wanted : criterion.arms) {
     const std::string arm = wanted.substr(0, wanted.find('['));
     std::vector<Point> points;
@@ -379,17 +467,18 @@ std::vector<Choice> choices(const RunTable& table, const Plan& plan) {
   for (const ArmConfig& arm : plan.experiment.arms) {
     if (!arm.best_of) continue;
     Choice choice{arm.name, arm.best_of->arm, "", arm.best_of->quantity, std::numeric_limits<double>::quiet_NaN(), {}};
-    const bool higher = quantity_of(plan.experiment, choice.quantity).better == config::Better::higher;
-    const std::map<AxisValues, double> means = means_over_seeds(table, plan, choice.of, choice.quantity);
+    const config::Better better = better_value(quantity_of(plan.experiment, choice.quantity));
+    const std::map<AxisValues, Value> means = means_over_seeds(table, plan, choice.of, choice.quantity);
+    Value best{choice.mean};
     for (const ArmPoint& point : plan.points) {
       if (point.arm != choice.of) continue;
       const auto of_point = means.find(axes_of(point));
-      const double mean = of_point == means.end() ? std::numeric_limits<double>::quiet_NaN() : of_point->second;
+      const Value mean = of_point == means.end() ? Value{std::numeric_limits<double>::quiet_NaN()} : of_point->second;
       const std::string at = point.label.substr(point.arm.size());
-      choice.candidates.emplace_back(at, mean);
-      const bool is_better = higher ? mean > choice.mean : mean < choice.mean;
-      if (std::isnan(mean) || (!std::isnan(choice.mean) && !is_better)) continue;
-      choice.mean = mean;
+      choice.candidates.emplace_back(at, mean.value);
+      if (std::isnan(mean.value) || (!std::isnan(best.value) && !is_better(mean, best, better))) continue;
+      best = mean;
+      choice.mean = mean.value;
       choice.point = at;
     }
     // While runs are missing another point may yet be the best.

@@ -25,9 +25,11 @@ struct RunRow {
   double seconds = 0;
   double steps_per_second = 0;
   std::string error;            // of a failed run, or of what could not be measured
-  std::string instruction_set;  // these three of runs that have ended
+  std::string instruction_set;  // these five of runs that have ended
   std::string onednn;
   std::string git_revision;
+  int threads = 0;
+  std::string dataset_sha256;
 };
 
 /// Completed or diverged.
@@ -39,13 +41,14 @@ struct RunTable {
   std::vector<RunRow> rows;
 };
 
-/// Measures all runs of a plan in DIRECTORY/runs. An arm that is the best of another's points gets its rows once every
-/// run of those points is finished. Throws ConfigError where a quantity does not fit the files of the runs.
+/// Measures all runs of a plan in DIRECTORY/runs. A run whose folder is gone keeps the result that DIRECTORY/runs.csv
+/// has of it; throws DataError where that file is damaged then. An arm that is the best of another's points gets its
+/// rows once every run of those points is finished. What can't be measured is in the row's error.
 RunTable collect(const Plan& plan, const std::filesystem::path& directory);
 
 /// The table as CSV. Columns: arm, the axes, seed, run, status, each quantity (and QUANTITY_bound, "at_least" where a
 /// level was never reached, for those that count steps), last_step, error, seconds, steps_per_second, instruction_set,
-/// onednn, git_revision.
+/// onednn, git_revision, threads, dataset_sha256.
 std::string to_csv(const RunTable& table, const config::ExperimentConfig& experiment);
 
 /// Reads it back; the choices of best_of are made anew. Throws DataError where the file is damaged or does not hold one
@@ -53,7 +56,7 @@ std::string to_csv(const RunTable& table, const config::ExperimentConfig& experi
 RunTable read_run_table(const std::filesystem::path& file, const Plan& plan);
 
 /// What of the runs that ended differs beside the arms, a line each.
-std::vector<std::string> warnings_of(const RunTable& table);
+std::vector<std::string> warnings_of(const RunTable& table, const Plan& plan);
 
 /// What a criterion looks at.
 Evidence evidence_for(const config::CriterionConfig& criterion, const RunTable& table, const Plan& plan);

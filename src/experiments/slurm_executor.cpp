@@ -118,7 +118,8 @@ class SlurmExecutor {
     const Task* task = nullptr;
     std::optional<Place> place;       // of the last submission
     std::uint64_t stderr_offset = 0;  // at the last submission
-    int submissions = 0;              // of this call
+    int submissions = 0;              // of this call, since it last came further
+    std::int64_t furthest_step = 0;   // at the submissions of this call
     int looks_without = 0;            // how often in a row it was not in the queue
     bool is_started = false;
     bool is_ended = false;
@@ -220,12 +221,18 @@ class SlurmExecutor {
       const bool was_interrupted = end && end->status == interrupted_status;
       const bool was_stopped =
           !end || was_interrupted || end->signal == SIGTERM || end->signal == SIGKILL || end->signal == SIGUSR1;
+      if (const auto row = last_logged_step(directory); row && row->step > run.furthest_step) {
+        run.furthest_step = row->step;
+        run.submissions = std::min(run.submissions, 1);
+      }
       if (was_stopped && run.submissions <= options_.resubmissions) return false;
       const std::string reason =
           end ? failure_text(*end, directory, run.stderr_offset) : "ended without a word; was it cancelled?";
       if (was_interrupted)
-        report.error =
-            fmt::format("stopped {} times, each time with a checkpoint; a later call goes on with it", run.submissions);
+        report.error = fmt::format(
+            "stopped {} times with a checkpoint, but no further than step {}; a later call goes "
+            "on with it",
+            run.submissions, run.furthest_step);
       else if (was_stopped)
         report = record_failure(directory, fmt::format("submitted {} times to Slurm; {}", run.submissions, reason));
       else

@@ -15,7 +15,7 @@ struct SlurmOptions {
   int threads = 1;                 // of each run
   std::filesystem::path program;   // the binary to run; empty: this one
   bool wait = true;                // for the end of the runs; else detached once they are submitted
-  int resubmissions = 3;           // of a run that was stopped or lost, in one call
+  int resubmissions = 3;           // of a run that was stopped or lost without a step of progress, in one call
   double poll_seconds = 10;        // between two looks at the queue
 };
 

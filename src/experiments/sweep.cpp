@@ -4,7 +4,9 @@
 #include <fnmatch.h>
 
 #include <algorithm>
-#include <set>
+#include <fstream>
+#include <iterator>
+#include <optional>
 
 #include "config/experiment.h"
 #include "config/load.h"
@@ -15,6 +17,65 @@ namespace bnlab::experiments {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+bool fits(const std::string& pattern, const ArmPoint& point) {
+  return experiments::fits(pattern, point.arm) || experiments::fits(pattern, point.label);
+}
+
+/// Throws where a pattern fits no arm that has runs.
+void refuse_unknown(const std::string& pattern, const Plan& plan) {
+  if (std::any_of(plan.points.begin(), plan.points.end(), [&](const auto& point) { return fits(pattern, point); }))
+    return;
+  for (const config::ArmConfig& arm : plan.experiment.arms)
+    if (arm.best_of && experiments::fits(pattern, arm.name))
+      throw ConfigError(fmt::format("--only {}: arm {} of {} has no runs of its own, but those of the best point of {}",
+                                    pattern, arm.name, plan.experiment.name, arm.best_of->arm));
+  throw ConfigError(fmt::format("--only {}: no arm of {} fits", pattern, plan.experiment.name));
+}
+
+/// The experiment that a directory holds; nothing where there is none, or it can't be understood.
+std::optional<config::ExperimentConfig> earlier_experiment(const fs::path& directory) {
+  try {
+    return config::load_experiment(directory / "experiment.json");
+  } catch (const ConfigError&) {
+    return std::nullopt;
+  }
+}
+
+/// What decides the numbers in runs.csv.
+std::vector<config::QuantityConfig> without_words(std::vector<config::QuantityConfig> quantities) {
+  for (config::QuantityConfig& one : quantities) one.meaning = one.unit = "";
+  return quantities;
+}
+
+void write_where_different(const fs::path& file, const std::string& text) {
+  std::ifstream stream(file, std::ios::binary);
+  const std::string there{std::istreambuf_iterator<char>(stream), {}};
+  if (there != text) write_file_atomically(file, text);
+}
+
+}  // namespace
+
+RunFolders::RunFolders(const fs::path& directory) : folder_(directory / "runs") {
+  std::error_code error;
+  for (fs::directory_iterator entry(folder_, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    std::error_code none;
+    if (const std::string hash = hash_in(name); !hash.empty() && entry->is_directory(none)) by_hash_[hash].insert(name);
+  }
+}
+
+std::string RunFolders::name_of(const PlannedRun& run) const {
+  const auto found = by_hash_.find(hash_in(run.name));
+  return found == by_hash_.end() || found->second.contains(run.name) ? run.name : *found->second.begin();
+}
+
+std::string RunFolders::hash_in(const std::string& name) {
+  const std::size_t end = name.find('_');
+  return end == std::string::npos ? "" : name.substr(0, end);
+}
+
 bool fits(const std::string& pattern, const std::string& name) {
   // The brackets of a point's label are no sets of characters.
   std::string escaped;
@@ -23,21 +84,20 @@ bool fits(const std::string& pattern, const std::string& name) {
 }
 
 std::vector<Standing> standings(const Plan& plan, const fs::path& directory, const std::vector<std::string>& only) {
-  for (const std::string& pattern : only)
-    if (std::none_of(plan.points.begin(), plan.points.end(),
-                     [&](const ArmPoint& point) { return fits(pattern, point.arm) || fits(pattern, point.label); }))
-      throw ConfigError(fmt::format("--only {}: no arm of {} fits", pattern, plan.experiment.name));
+  for (const std::string& pattern : only) refuse_unknown(pattern, plan);
+  const RunFolders folders(directory);
   std::vector<Standing> all;
   std::set<std::string> names;
   for (const PlannedRun& run : plan.runs) {
     const ArmPoint& point = plan.points[run.point];
-    const bool wanted = only.empty() || std::any_of(only.begin(), only.end(), [&](const std::string& pattern) {
-                          return fits(pattern, point.arm) || fits(pattern, point.label);
-                        });
+    const bool wanted =
+        only.empty() || std::any_of(only.begin(), only.end(), [&](const std::string& one) { return fits(one, point); });
     if (!wanted || !names.insert(run.name).second) continue;
-    const fs::path folder = directory / "runs" / run.name;
+    const std::string name = folders.name_of(run);
+    const fs::path folder = folders.path_of(run);
     const std::int64_t steps = run.config.training.epochs ? 0 : run.config.training.steps;
-    all.push_back({&run, {run.name, directory / "configs" / (run.name + ".json"), folder, steps}, read_report(folder)});
+    all.push_back(
+        {&run, {name, directory / "configs" / (name + ".json"), folder, steps}, read_report(folder, run.config)});
   }
   return all;
 }
@@ -48,9 +108,26 @@ void prepare(const Plan& plan, const std::vector<Standing>& runs, const fs::path
   fs::create_directories(directory / "runs", error);
   if (!fs::is_directory(directory / "runs", error))
     throw ConfigError(fmt::format("--out: can't make {}: {}", (directory / "runs").string(), error.message()));
+  const auto earlier = earlier_experiment(directory);
+  if (earlier && earlier->name != plan.experiment.name)
+    throw ConfigError(fmt::format("--out: {} holds the sweep of {}; choose another directory for {}",
+                                  directory.string(), earlier->name, plan.experiment.name));
+  if (earlier && without_words(earlier->quantities) != without_words(plan.experiment.quantities))
+    fs::rename(directory / "runs.csv", directory / "runs.csv.old", error);  // where there is one
   write_file_atomically(directory / "experiment.json", config::to_json(plan.experiment));
-  for (const Standing& one : runs)
-    if (!fs::exists(one.task.config)) write_file_atomically(one.task.config, config::to_json(one.run->config));
+  for (const Standing& one : runs) write_where_different(one.task.config, config::to_json(one.run->config));
+}
+
+void clear_failures(const std::vector<Standing>& runs) {
+  for (const Standing& one : runs) {
+    if (one.report.state != RunState::failed) continue;
+    std::error_code error;
+    if (one.report.is_damaged)
+      fs::remove_all(one.task.directory, error);
+    else
+      clear_failure(one.task.directory);
+    if (error) throw RunError(fmt::format("can't remove {}: {}", one.task.directory.string(), error.message()));
+  }
 }
 
 std::vector<Task> remaining(const std::vector<Standing>& runs, bool retry_failed) {

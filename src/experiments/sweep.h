@@ -2,6 +2,8 @@
 // A sweep's directory: experiment.json, configs/NAME.json and runs/NAME of each run, runs.csv, verdict.json.
 
 #include <filesystem>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -9,6 +11,25 @@
 #include "experiments/plan.h"
 
 namespace bnlab::experiments {
+
+/// The folders of runs in a sweep's directory. They are found by the hash that begins their names: a run outlives
+/// another name or place of its arm.
+class RunFolders {
+ public:
+  explicit RunFolders(const std::filesystem::path& directory);
+
+  bool has(const PlannedRun& run) const { return by_hash_.contains(hash_in(run.name)); }
+  /// The name of the one that is there, else the plan's.
+  std::string name_of(const PlannedRun& run) const;
+  std::filesystem::path path_of(const PlannedRun& run) const { return folder_ / name_of(run); }
+
+  /// What begins the name of a run's folder; "" where it is none.
+  static std::string hash_in(const std::string& name);
+
+ private:
+  std::filesystem::path folder_;
+  std::map<std::string, std::set<std::string>> by_hash_;
+};
 
 /// A run of a plan and what its directory says of it.
 struct Standing {
@@ -18,13 +39,18 @@ struct Standing {
 };
 
 /// Each run of the plan once (arms that agree share one), in the plan's order, with what DIRECTORY says of it.
-/// `only`: patterns of arms or points ("batch*"); empty: all.
+/// `only`: patterns of arms or points ("batch*"); empty: all. Throws ConfigError for a pattern that fits none.
 std::vector<Standing> standings(const Plan& plan, const std::filesystem::path& directory,
                                 const std::vector<std::string>& only);
 
-/// Writes experiment.json and the configs of these runs. Throws ConfigError where there can be no such directory,
-/// RunError where it can't be written.
+/// Writes experiment.json and the configs of these runs. A runs.csv of other quantities becomes runs.csv.old: its
+/// numbers are not those of this experiment. Throws ConfigError where there can be no such directory or it is another
+/// experiment's, RunError where it can't be written.
 void prepare(const Plan& plan, const std::vector<Standing>& runs, const std::filesystem::path& directory);
+
+/// Makes the failed ones of these runs go on with the next call: clear_failure(), and a damaged one's folder is
+/// removed. Throws RunError.
+void clear_failures(const std::vector<Standing>& runs);
 
 /// The tasks that are left: missing and unfinished ones; failed ones with `retry_failed`.
 std::vector<Task> remaining(const std::vector<Standing>& runs, bool retry_failed);

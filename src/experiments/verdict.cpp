@@ -4,10 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "config/experiment.h"
 #include "config/experiment_fields.h"
+#include "experiments/sweep.h"
 #include "util/errors.h"
 #include "util/file.h"
 #include "util/text_table.h"
@@ -39,12 +42,17 @@ std::string threshold_text(const CriterionConfig& criterion) {
   if (criterion.type == config::CriterionType::order) return "in this order";
   std::vector<std::string> parts;
   if (criterion.at_least) parts.push_back(">= " + number(*criterion.at_least));
+  if (criterion.more_than) parts.push_back("> " + number(*criterion.more_than));
   if (criterion.at_most) parts.push_back("<= " + number(*criterion.at_most));
+  if (criterion.less_than) parts.push_back("< " + number(*criterion.less_than));
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
-// Non-finite numbers are no JSON; null stands for them.
-Json json_number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+// Non-finite numbers are no JSON: null where there is none, "inf" or "-inf".
+Json json_number(double value) {
+  if (std::isnan(value)) return nullptr;
+  return std::isinf(value) ? Json(value > 0 ? "inf" : "-inf") : Json(value);
+}
 
 const char* name_of(Bound bound) {
   switch (bound) {
@@ -65,7 +73,9 @@ Json criterion_json(const CriterionConfig& criterion, const Judgement& judgement
                {"quantity", criterion.quantity},
                {"arms", criterion.arms}};
   if (criterion.at_least) json["at_least"] = *criterion.at_least;
+  if (criterion.more_than) json["more_than"] = *criterion.more_than;
   if (criterion.at_most) json["at_most"] = *criterion.at_most;
+  if (criterion.less_than) json["less_than"] = *criterion.less_than;
   if (criterion.type == config::CriterionType::equality) json["within"] = criterion.within.value_or(0);
   json["threshold_source"] = criterion.source;
   json["effect"] = json_number(judgement.effect);
@@ -91,13 +101,19 @@ Json choice_json(const Choice& choice) {
           {"candidates", std::move(candidates)}};
 }
 
+std::string on_one_line(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  return text;
+}
+
 /// As the text of a cell of a Markdown table, whatever stands in it.
 std::string in_cell(const std::string& text) {
   const std::string special = "\\|`*<[";
   std::string escaped;
-  for (const char c : text) {
+  for (const char c : on_one_line(text)) {
     if (special.find(c) != std::string::npos) escaped += '\\';
-    escaped += c == '\n' || c == '\r' ? ' ' : c;
+    escaped += c;
   }
   return escaped;
 }
@@ -106,7 +122,7 @@ std::string in_cell(const std::string& text) {
 
 ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
   ExperimentVerdict verdict{
-      plan.experiment, Verdict::inconclusive, {}, choices(table, plan), {}, warnings_of(table), 0, 0};
+      plan.experiment, Verdict::inconclusive, {}, choices(table, plan), {}, warnings_of(table, plan), 0, 0};
   for (const CriterionConfig& criterion : plan.experiment.criteria)
     verdict.judgements.push_back(judge(criterion, evidence_for(criterion, table, plan)));
   verdict.verdict = combine(verdict.judgements);
@@ -128,8 +144,9 @@ ExperimentVerdict judge_directory(const fs::path& directory) {
     throw ConfigError(fmt::format("{}: holds no sweep: it has no experiment.json", directory.string()));
   const Plan plan = make_plan(config::load_experiment(file));
   const fs::path runs_csv = directory / "runs.csv";
-  std::error_code error;
-  const bool has_runs = fs::directory_iterator(directory / "runs", error) != fs::directory_iterator();
+  const RunFolders folders(directory);
+  const bool has_runs =
+      std::any_of(plan.runs.begin(), plan.runs.end(), [&](const PlannedRun& run) { return folders.has(run); });
   if (has_runs || !fs::exists(runs_csv))
     write_file_atomically(runs_csv, to_csv(collect(plan, directory), plan.experiment));
   // Always from the file, so that a verdict without run directories can't be another one.
@@ -163,7 +180,9 @@ std::string to_json(const ExperimentVerdict& verdict) {
 std::string text_table(const std::vector<ExperimentVerdict>& verdicts) {
   std::vector<std::vector<std::string>> rows{
       {"experiment", "criterion", "threshold", "verdict", "effect", "95 % interval", "seeds"}};
+  std::map<std::size_t, std::string> above;  // rows
   for (const ExperimentVerdict& one : verdicts) {
+    above[rows.size()] = on_one_line(one.experiment.claim + " - " + one.experiment.source);
     for (std::size_t i = 0; i < one.judgements.size(); ++i) {
       const CriterionConfig& criterion = one.experiment.criteria[i];
       const Judgement& judgement = one.judgements[i];
@@ -173,7 +192,13 @@ std::string text_table(const std::vector<ExperimentVerdict>& verdicts) {
     }
     rows.push_back({"", "= " + one.experiment.name, "", name_of(one.verdict), "", "", ""});
   }
-  return table(rows, 4);
+  std::istringstream lines(table(rows, 4));
+  std::string text, line;
+  for (std::size_t row = 0; std::getline(lines, line); ++row) {
+    if (const auto found = above.find(row); found != above.end()) text += found->second + "\n";
+    text += line + "\n";
+  }
+  return text;
 }
 
 std::string markdown_table(const std::vector<ExperimentVerdict>& verdicts) {

@@ -26,15 +26,15 @@ struct ExperimentVerdict {
 /// Applies the criteria to a table of runs. A run that is missing or failed makes what needs it inconclusive.
 ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table);
 
-/// The verdict of a sweep's directory, from its experiment.json and its run directories, or from its runs.csv where the
-/// run directories are gone. Writes runs.csv (from run directories) and verdict.json. Throws ConfigError where the
+/// The verdict of a sweep's directory, from its experiment.json and its run directories; from its runs.csv what was of
+/// run directories that are gone. Writes runs.csv (from run directories) and verdict.json. Throws ConfigError where the
 /// directory holds no sweep, DataError for damaged files.
 ExperimentVerdict judge_directory(const std::filesystem::path& directory);
 
 /// verdict.json: claim, source, verdict, each criterion with effect, interval and threshold, choices, what is missing.
 std::string to_json(const ExperimentVerdict& verdict);
 
-/// A table of text: a row for each criterion.
+/// A table of text: above the rows of an experiment, one for each criterion, its claim and source.
 std::string text_table(const std::vector<ExperimentVerdict>& verdicts);
 /// The same in Markdown, with claim and source, and an explanation for what was not reproduced.
 std::string markdown_table(const std::vector<ExperimentVerdict>& verdicts);

@@ -119,6 +119,7 @@ std::optional<RunEnd> read_end(const std::filesystem::path& file) {
   end.steps_per_second = number_at(json, "steps_per_second");
   const auto provenance = json.find("provenance");
   if (provenance == json.end()) return end;
+  end.threads = static_cast<int>(number_at(*provenance, "threads"));
   end.dataset_sha256 = text_at(*provenance, "dataset_sha256");
   end.isa = text_at(*provenance, "isa");
   end.git_revision = text_at(*provenance, "git_revision");

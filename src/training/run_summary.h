@@ -38,6 +38,7 @@ struct RunEnd {
   std::int64_t steps = 0;  // asked for
   double seconds = 0;      // of training and evaluation, wall clock
   double steps_per_second = 0;
+  int threads = 0;
   std::string dataset_sha256;
   std::string isa;
   std::string git_revision;

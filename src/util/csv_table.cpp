@@ -21,6 +21,7 @@ class Records {
   Records(std::string_view text, const std::string& source) : text_(text), source_(source) {}
 
   int line() const { return line_; }
+  bool at_end() const { return text_.empty(); }
 
   /// Nothing at the end, or where the last record is not whole.
   std::optional<std::vector<std::string>> next() {
@@ -76,13 +77,14 @@ CsvTable parse_csv(std::string_view text, const std::string& source) {
   Records records(text, source);
   auto header = records.next();
   if (!header) throw DataError(source + ": empty or cut off: it has no whole header");
-  CsvTable table{std::move(*header), {}};
+  CsvTable table{.columns = std::move(*header), .rows = {}};
   while (auto row = records.next()) {
     if (row->size() != table.columns.size())
       throw DataError(fmt::format("{}:{}: {} values, expected {}", source, records.first_line(), row->size(),
                                   table.columns.size()));
     table.rows.push_back(std::move(*row));
   }
+  table.is_cut_off = !records.at_end();
   return table;
 }
 

@@ -11,6 +11,7 @@ namespace bnlab {
 struct CsvTable {
   std::vector<std::string> columns;
   std::vector<std::vector<std::string>> rows;
+  bool is_cut_off = false;  // a last row that is not whole was left out
 
   /// The place of a column; nothing where there is none of that name.
   std::optional<std::size_t> find(std::string_view column) const;

@@ -122,7 +122,9 @@ ExperimentConfig everything() {
                               .axis = "x.y",
                               .usable = 0.5,
                               .at_least = 1,
+                              .more_than = {},
                               .at_most = 2,
+                              .less_than = {},
                               .within = {},
                               .source = "s"};
   CriterionConfig equality = width;
@@ -132,7 +134,12 @@ ExperimentConfig everything() {
   equality.axis.clear();
   equality.usable = equality.at_least = equality.at_most = {};
   equality.within = 0.01;
-  experiment.criteria = {width, equality};
+  CriterionConfig strict = width;
+  strict.name = "strict";
+  strict.more_than = strict.at_least;
+  strict.less_than = strict.at_most;
+  strict.at_least = strict.at_most = {};
+  experiment.criteria = {width, equality, strict};
   const ProfileConfig profile{.set = {Paths{{"training.steps", {"5"}}}},
                               .seeds = Seeds{{4}},
                               .levels = {{{"steps", 0.125}}},
@@ -440,6 +447,14 @@ TEST(ExperimentProblems, FieldsThatDoNotApply) {
   expect_problem(with_criterion(R"("type": "equality")" + rest), "8: criteria.0.within: must be set for equality");
   expect_problem(with_criterion(R"("type": "difference", "at_least": 3, "at_most": 1)" + rest),
                  "8: criteria.0.at_most: must not be below at_least, got 1");
+  const auto expect_thresholds = [&](const std::string& thresholds, const std::string& expected) {
+    expect_problem(with_criterion(R"("type": "difference", )" + thresholds + rest), "8: criteria.0." + expected);
+  };
+  expect_thresholds(R"("at_least": 3, "more_than": 3)", "more_than: can't stand beside at_least, got 3");
+  expect_thresholds(R"("at_most": 3, "less_than": 3)", "less_than: can't stand beside at_most, got 3");
+  expect_thresholds(R"("more_than": 3, "at_most": 3)", "at_most: must be above more_than, got 3");
+  expect_thresholds(R"("at_least": 3, "less_than": 3)", "less_than: must be above at_least, got 3");
+  expect_thresholds(R"("more_than": 3, "less_than": 3)", "less_than: must be above more_than, got 3");
   expect_problem(with_more(R"("figure": {"type": "curves", "quantity": "accuracy"})"),
                  "9: figure.quantity: only for type axis, heat_map, got type curves");
 }
@@ -447,7 +462,8 @@ TEST(ExperimentProblems, FieldsThatDoNotApply) {
 TEST(ExperimentProblems, AThresholdNeedsASource) {
   const std::string rest = R"("quantity": "accuracy", "arms": ["batch", "none"])";
   for (const char* threshold : {R"("type": "difference", "at_least": 0, )", R"("type": "ratio", "at_most": 0.5, )",
-                                R"("type": "equality", "within": 0.5, )"})
+                                R"("type": "equality", "within": 0.5, )", R"("type": "ratio", "more_than": 1, )",
+                                R"("type": "ratio", "less_than": 1, )"})
     expect_problem(with_criterion(threshold + rest), "8: criteria.0.source: must say where the threshold comes from");
   EXPECT_EQ(experiment_problems(with_criterion(R"("type": "difference", )" + rest)), ErrorLines{});
 }
@@ -675,6 +691,15 @@ TEST(ExperimentProblems, Figure) {
                  R"("dataset.limit"?)");
   EXPECT_EQ(experiment_problems(with_figure(R"("type": "axis", "quantity": "loss", "axis": "dataset.limit")")),
             ErrorLines{});
+  expect_problem(with_figure(R"("type": "axis", "quantity": "loss", "arms": ["none", "batch"])"),
+                 R"(10: figure.type: needs an arm with an axis)");
+  expect_problem(with_figure(R"("type": "heat_map", "quantity": "loss")"),
+                 R"(10: figure.type: needs an arm with two axes)");
+  expect_problem(with_figure(R"("type": "curves", "column": "acuracy")"),
+                 R"(10: figure.column: eval.csv has no column "acuracy"; did you mean "accuracy"?)");
+  expect_problem(with_figure(R"("type": "curves", "file": "train.csv", "column": "loss", "where": {"split": "test"})"),
+                 R"(10: figure.where: train.csv has no column "split")");
+  EXPECT_EQ(experiment_problems(with_figure(R"("type": "curves", "file": "p.csv", "column": "x")")), ErrorLines{});
 }
 
 TEST(ExperimentProblems, Seeds) {

@@ -79,6 +79,31 @@ TEST(Criteria, ValueAgainstThresholds) {
   expect_effect(verdict(none), 10, 10 - t3, 10 + t3);
 }
 
+TEST(Criteria, WhatIsMoreOrLessIsNotEqual) {
+  const auto verdict = [](const Evidence& evidence, std::optional<double> more, std::optional<double> less) {
+    CriterionConfig strict = criterion(CriterionType::difference);
+    strict.more_than = more;
+    strict.less_than = less;
+    return judge(strict, evidence);
+  };
+  const Evidence equal = arms({{0.1, 0.1, 0.1}, {0.1, 0.1, 0.1}});  // as where all runs diverged
+  expect_judgement(verdict(equal, 0, none), Verdict::not_reproduced,
+                   "the interval [0, 0] lies not above the threshold 0");
+  expect_judgement(verdict(equal, none, 0), Verdict::not_reproduced,
+                   "the interval [0, 0] lies not below the threshold 0");
+  EXPECT_EQ(judge(criterion(CriterionType::difference, 0), equal).verdict, Verdict::reproduced);
+  EXPECT_EQ(verdict(equal, -1, 1).verdict, Verdict::reproduced);
+  const Evidence rounded = arms({{0.9, 0.8, 0.7}, {0.6, 0.5, 0.4}});  // 0.3 but for rounding
+  EXPECT_EQ(verdict(rounded, 0.3, none).verdict, Verdict::not_reproduced);
+  EXPECT_EQ(verdict(rounded, none, 0.3).verdict, Verdict::not_reproduced);
+  EXPECT_EQ(verdict(rounded, 0.299, 0.301).verdict, Verdict::reproduced);
+  const Evidence noisy = arms({{9, 10, 11}, {0, 0, 0}});
+  expect_judgement(verdict(noisy, 9, none), Verdict::inconclusive, "the interval [7.516, 12.48] holds the threshold 9");
+  expect_judgement(verdict(noisy, 13, none), Verdict::not_reproduced,
+                   "the interval [7.516, 12.48] lies not above the threshold 13");
+  EXPECT_EQ(verdict(noisy, 7, 13).verdict, Verdict::reproduced);
+}
+
 TEST(Criteria, EqualPairsHaveNoWidthAndMayLieOnTheThreshold) {
   const Evidence evidence = arms({{0.9, 0.8, 0.7}, {0.6, 0.5, 0.4}});  // 0.3 but for rounding
   expect_judgement(judge(criterion(CriterionType::difference, 0.3), evidence), Verdict::reproduced, "");
@@ -226,8 +251,10 @@ TEST(Criteria, WidestIntervalOfOneArm) {
   };
   for (const Row& row : rows) {
     const Judgement judgement = judge(widest(), of_arms({decades(row.values)}));
-    const double low = row.bound == Bound::at_most ? 0 : row.width;
-    const double high = row.bound == Bound::at_least ? inf : row.width;
+    // The seeds agree: an end that is known may lie one decade further, where there are two points.
+    const double decade = row.values.size() > 1 ? 10 : 1;
+    const double low = row.bound == Bound::at_most ? 0 : row.width / decade;
+    const double high = row.bound == Bound::at_least ? inf : row.width * decade;
     SCOPED_TRACE(testing::PrintToString(row.values));
     expect_effect(judgement, row.width, low, high, row.bound);
     expect_judgement(judgement, Verdict::reported, "");
@@ -252,20 +279,25 @@ TEST(Criteria, WidestIntervalOfTwoArmsIsTheirRatio) {
   const std::vector<Point> unusable = decades({0.1, 0.1, 0.1, 0.1});  // at most 1
   const Judgement judgement = judge(widest(10), of_arms({wide, narrow}));
   expect_judgement(judgement, Verdict::reproduced, "");
-  expect_effect(judgement, 100, 100, inf, Bound::at_least);
+  expect_effect(judgement, 100, 10, inf, Bound::at_least);
+  expect_judgement(judge(widest(11), of_arms({wide, narrow})), Verdict::inconclusive,
+                   "the interval [10, inf] holds the threshold 11; \"width of bn[1]\" is at least 1000 for seed 1: an "
+                   "end of the axis is usable");
   expect_judgement(judge(widest(10), of_arms({wide, unusable})), Verdict::reproduced, "");
-  expect_judgement(judge(widest(10), of_arms({narrow, narrow})), Verdict::not_reproduced,
-                   "the interval [1, 1] lies below the threshold 10");
+  expect_judgement(judge(widest(11), of_arms({narrow, narrow})), Verdict::not_reproduced,
+                   "the interval [0.1, 10] lies below the threshold 11");
+  expect_judgement(judge(widest(10), of_arms({narrow, narrow})), Verdict::inconclusive,
+                   "the interval [0.1, 10] holds the threshold 10");
   expect_judgement(judge(widest(10), of_arms({narrow, wide})), Verdict::not_reproduced,
-                   "the interval [0, 0.01] lies below the threshold 10");
+                   "the interval [0, 0.1] lies below the threshold 10");
   expect_judgement(judge(widest(1000), of_arms({wide, narrow})), Verdict::inconclusive,
-                   "the interval [100, inf] holds the threshold 1000; \"width of bn[1]\" is at least 1000 for seed 1: "
+                   "the interval [10, inf] holds the threshold 1000; \"width of bn[1]\" is at least 1000 for seed 1: "
                    "an end of the axis is usable");
   expect_judgement(judge(widest(10), of_arms({wide, wide})), Verdict::inconclusive,
                    "the effect has no interval: \"width of bn[1]\" is at least 1000 for seed 1: an end of the axis is "
                    "usable");
-  expect_judgement(judge(widest(0.5), of_arms({unusable, narrow})), Verdict::not_reproduced,
-                   "the interval [0, 0.1] lies below the threshold 0.5");
+  expect_judgement(judge(widest(2), of_arms({unusable, narrow})), Verdict::not_reproduced,
+                   "the interval [0, 1] lies below the threshold 2");
   expect_judgement(judge(widest(none, 1), of_arms({unusable, narrow})), Verdict::reproduced, "");
 }
 
@@ -273,9 +305,44 @@ TEST(Criteria, WidestIntervalOfBounds) {
   // "At least 0.5" may be usable or not.
   std::vector<Point> points = decades({0.1, 0.9, 0.9, 0.5, 0.1});
   for (auto& [seed, value] : points[3].values) value.bound = Bound::at_least;
-  expect_effect(judge(widest(), of_arms({points})), 10, 10, inf, Bound::at_least);
+  expect_effect(judge(widest(), of_arms({points})), 10, 1, inf, Bound::at_least);
   for (auto& [seed, value] : points[3].values) value.bound = Bound::at_most;
-  expect_effect(judge(widest(), of_arms({points})), 10, 10, 10);
+  expect_effect(judge(widest(), of_arms({points})), 10, 1, 100);
+  // Steps to a level: not within 15 is not usable, whatever comes later.
+  std::vector<Point> steps = decades({20, 10, 15, 15, 20});
+  for (auto& [seed, value] : steps[3].values) value.bound = Bound::at_least;
+  Evidence evidence = of_arms({steps});
+  evidence.better = Better::lower;
+  CriterionConfig fast = widest();
+  fast.usable = 15;
+  expect_effect(judge(fast, evidence), 10, 1, 100);
+}
+
+TEST(Criteria, SeedsThatAgreeOnAGridAreNotSure) {
+  const auto of_steps = [](const Values& a, const Values& b) {
+    Evidence evidence = arms({a, b});
+    evidence.step_grid = 100;
+    return evidence;
+  };
+  const Values slow = {900, 900, 900}, fast = {300, 300, 300};
+  // Between 801 and 900 over between 201 and 300.
+  expect_effect(judge(criterion(CriterionType::ratio), of_steps(slow, fast)), 3, 800.0 / 300, 900.0 / 200);
+  expect_judgement(judge(criterion(CriterionType::ratio, 3), of_steps(slow, fast)), Verdict::inconclusive,
+                   "the interval [2.667, 4.5] holds the threshold 3");
+  EXPECT_EQ(judge(criterion(CriterionType::ratio, 2.6), of_steps(slow, fast)).verdict, Verdict::reproduced);
+  EXPECT_EQ(judge(criterion(CriterionType::ratio, 4.6), of_steps(slow, fast)).verdict, Verdict::not_reproduced);
+  // Before the first row anything is possible; what was never reached needs more than the steps.
+  expect_effect(judge(criterion(CriterionType::ratio), of_steps(slow, {100, 100, 100})), 9, 8, inf);
+  const Values never = {at_least(900), at_least(900), at_least(900)};
+  expect_effect(judge(criterion(CriterionType::ratio), of_steps(never, fast)), 3, 3, inf, Bound::at_least);
+  // Seeds that differ have a width of their own.
+  const Evidence differ = of_steps({900, 1000, 900}, fast);
+  Evidence without_grid = differ;
+  without_grid.step_grid = 0;
+  expect_effect(judge(criterion(CriterionType::ratio), differ),
+                judge(criterion(CriterionType::ratio), without_grid).effect,
+                judge(criterion(CriterionType::ratio), without_grid).interval->low,
+                judge(criterion(CriterionType::ratio), without_grid).interval->high);
 }
 
 TEST(Criteria, WidestIntervalNeedsAnAxisOfPositiveNumbers) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "config/experiment.h"
+#include "config/load.h"
 #include "experiments/executor.h"
 #include "experiments/plan.h"
 #include "util/test_files.h"
@@ -65,21 +66,29 @@ struct FakeRun {
   std::int64_t last_step = 100;
   std::int64_t steps = 100;
   std::vector<double> accuracies = {0.1, 0.4, 0.6};  // of the test split, at the steps 0, 50, 100
-  std::vector<double> losses = {2.25, 1.5};          // of training, at the steps 1, 100
+  std::vector<double> losses = {2.25, 1.5};          // of training, at the steps 1, 2, ...; the last at the last step
   std::string isa = "avx2";
+  int threads = 1;
+  std::string dataset_sha256 = "5ad1";
 };
 
-inline void write_run(const std::filesystem::path& directory, const FakeRun& run) {
+/// The run of a config.
+inline void write_run(const std::filesystem::path& directory, const FakeRun& run, config::RunConfig config) {
   std::filesystem::create_directories(directory);
+  if (config.training.epochs) config.training.steps = run.steps;
+  config.training.epochs.reset();
+  write_text(directory / "config.json", config::to_json(config));
   write_text(directory / "run.json",
              fmt::format(R"({{"status": "{}", "last_step": {}, "steps": {}, "wall_seconds": 1.5, "steps_per_second": 70,
-                              "provenance": {{"isa": "{}", "onednn": "2.6.3", "git_revision": "abc"}}}})",
-                         run.status, run.last_step, run.steps, run.isa));
+                              "provenance": {{"isa": "{}", "onednn": "2.6.3", "git_revision": "abc", "threads": {},
+                                              "dataset_sha256": "{}"}}}})",
+                         run.status, run.last_step, run.steps, run.isa, run.threads, run.dataset_sha256));
   std::string eval = "step,epoch,split,statistics,loss,accuracy\n", train = "step,loss\n";
   for (std::size_t i = 0; i < run.accuracies.size(); ++i)
     eval += fmt::format("{},0,test,running,1,{:.9g}\n", 50 * i, run.accuracies[i]);
   for (std::size_t i = 0; i < run.losses.size(); ++i)
-    train += fmt::format("{},{:.9g}\n", i == 0 ? 1 : 100 * i, run.losses[i]);
+    train += fmt::format("{},{:.9g}\n", i + 1 == run.losses.size() ? run.last_step : static_cast<std::int64_t>(i) + 1,
+                         run.losses[i]);
   write_text(directory / "eval.csv", eval);
   write_text(directory / "train.csv", train);
 }

@@ -134,6 +134,31 @@ class InterruptedSweep(ProgramTest):
         self.sweep(content, "stopped")
         self.assertEqual(table_without_times(out), table_without_times(self.folder / "undisturbed"))
 
+    def test_stopped_in_the_second_of_three(self):
+        files = [self.write_config({**experiment(TWO_ARMS, seeds=2, steps=steps), "name": f"e{i}"}, name=f"e{i}.json")
+                 for i, steps in enumerate((50, 100000000, 50))]
+        out = self.folder / "three"
+        process = self.start("sweep", *files, "--out", out, "--jobs", 1)
+        run = self.wait_for_training(out / "e1", process)[0]
+        process.send_signal(signal.SIGINT)
+        table, error = self.finish(process, INTERRUPTED)
+        self.assertIn("= e0", table)
+        self.assertNotIn("= e1", table)
+        self.assertIn("interrupted before e2", error)
+        self.assertFalse((out / "e2").exists())
+        # It goes on with the threads that it began with.
+        _, error = self.run_program("sweep", files[1], "--out", out / "e1", "--threads", 2, status=USAGE)
+        self.assertIn(f"--threads: must be 1 as in 1 runs that were begun, such as {run.name}", error)
+        self.assertFalse((run / "failure.json").exists())
+
+    def test_a_run_that_is_left_is_told_with_its_reason(self):
+        content = experiment({"long": {"training.steps": 100000000}, "short": {"training.steps": 20}}, seeds=1)
+        process = self.start_sweep(content, "left", "--only", "long")
+        run = self.wait_for_training(self.folder / "left", process)[0]
+        os.kill(self.process_of(process, run), signal.SIGTERM)
+        _, error = self.finish(process, FAILED)
+        self.assertRegex(error, r"\[0/1\] \S+: unfinished after \d+ steps: was asked to stop by someone else")
+
     def test_two_at_once(self):
         content = experiment(TWO_ARMS, steps=20000)
         first = self.start_sweep(content, "twice")

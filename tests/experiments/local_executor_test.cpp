@@ -10,8 +10,11 @@
 #include <random>
 #include <thread>
 
+#include "config/experiment.h"
+#include "config/load.h"
 #include "experiments/executor_testing.h"
 #include "experiments/sweep_lock.h"
+#include "util/csv_table.h"
 #include "util/errors.h"
 
 namespace bnlab::experiments {
@@ -78,6 +81,12 @@ TEST_F(LocalExecutor, RunsInOrder) {
     for (const std::string& text : {report.isa, report.git_revision, report.onednn}) EXPECT_NE(text, "");
     EXPECT_FALSE(fs::exists(one.directory / "stderr.log")) << "nothing was said";
     EXPECT_FALSE(fs::exists(one.directory / "failure.json"));
+    // What experiments are checked against.
+    EXPECT_EQ(read_csv(one.directory / "train.csv").columns,
+              (std::vector<std::string>{config::train_columns.begin(), config::train_columns.end()}));
+    EXPECT_EQ(read_csv(one.directory / "eval.csv").columns,
+              (std::vector<std::string>{config::eval_columns.begin(), config::eval_columns.end()}));
+    EXPECT_EQ(read_report(one.directory, config::load(one.config, {})).state, RunState::completed);
   }
 }
 

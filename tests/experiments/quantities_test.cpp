@@ -20,6 +20,15 @@ using config::SeriesConfig;
 
 constexpr double inf = std::numeric_limits<double>::infinity();
 
+/// A run that diverged did so at step 60.
+RunReport report_of(RunState state, std::int64_t steps = 100) {
+  RunReport report;
+  report.state = state;
+  report.last_step = state == RunState::diverged ? 60 : steps;
+  report.steps = steps;
+  return report;
+}
+
 /// A run's directory with one file.
 class Directory {
  public:
@@ -30,7 +39,7 @@ class Directory {
   Value measure(QuantityConfig quantity, RunState state = RunState::completed, std::int64_t steps = 100) const {
     quantity.name = std::string("q");
     quantity.file = file_;
-    return experiments::measure(quantity, folder_.path(), state, steps);
+    return experiments::measure(quantity, folder_.path(), report_of(state, steps));
   }
   double value(const QuantityConfig& quantity, RunState state = RunState::completed) const {
     const Value value = measure(quantity, state);
@@ -100,7 +109,7 @@ TEST(OverTimeOf, EachReduction) {
   at.series.step = 20;
   EXPECT_EQ(run.value(at), 8);
   at.series.step = 30;
-  EXPECT_TRUE(std::isnan(run.value(at)));
+  EXPECT_EQ(run.error<DataError>(at), "p.csv: quantity q: no row at step 30");
   at.series.step = 0;
   EXPECT_EQ(run.value(at), 5);
 }
@@ -209,6 +218,20 @@ TEST(FirstNonFinite, TheStepOrABound) {
   const Value never = Directory(series).measure(over_time(OverTime::first_non_finite));
   EXPECT_EQ(never.value, 100);
   EXPECT_EQ(never.bound, Bound::at_least);
+  // The run went on to step 60 alone, and there it was not finite.
+  EXPECT_EQ(Directory("step,y\n1,3\n50,2\n").value(over_time(OverTime::first_non_finite), RunState::diverged), 60);
+  EXPECT_EQ(Directory("step,y\n").value(over_time(OverTime::first_non_finite), RunState::diverged), 60);
+}
+
+TEST(BetterValue, OfStepsItIsNotTheColumns) {
+  for (const config::Better better : {config::Better::higher, config::Better::lower}) {
+    EXPECT_EQ(better_value(steps_to(1, better)), config::Better::lower);
+    QuantityConfig quantity = over_time(OverTime::first_non_finite);
+    quantity.better = better;
+    EXPECT_EQ(better_value(quantity), config::Better::higher);
+    quantity.series.over_time = OverTime::final;
+    EXPECT_EQ(better_value(quantity), better);
+  }
 }
 
 // ---- groups ---------------------------------------------------------------------------------------------------------
@@ -257,14 +280,17 @@ TEST(Where, OneOrSeveralValues) {
   const Directory run(layers);
   EXPECT_EQ(run.value(where(over_rows(OverRows::sum), "layer", {"a"})), 20);
   EXPECT_EQ(run.value(where(where(over_rows(OverRows::sum), "layer", {"a", "b"}), "unit", {"all"})), 5);
-  EXPECT_EQ(run.value(where(over_rows(OverRows::sum), "unit", {"0", "7"})), 16);
+  // A run that diverged may not have come to each of them.
+  EXPECT_EQ(run.value(where(over_time(OverTime::best), "unit", {"0", "7"}), RunState::diverged), 16);
   EXPECT_EQ(run.value(where(over_rows(OverRows::sum), "step", {"0"})), 27);
 }
 
 TEST(Where, NoRowOfARunThatCompletedIsNamed) {
   const Directory run(layers);
   EXPECT_EQ(run.error<DataError>(where(over_rows(OverRows::sum), "layer", {"bb", "c"})),
-            R"(p.csv: quantity q: column layer is never "bb, c"; did you mean "b"?)");
+            R"(p.csv: quantity q: column layer is never "bb"; did you mean "b"?)");
+  EXPECT_EQ(run.error<DataError>(where(over_rows(OverRows::sum), "unit", {"0", "al"})),
+            R"(p.csv: quantity q: column unit is never "al"; did you mean "all"?)");
   EXPECT_EQ(run.error<DataError>(where(where(over_rows(OverRows::sum), "layer", {"b"}), "unit", {"0"})),
             "p.csv: quantity q: no row has all the values of where");
   EXPECT_EQ(Directory("step,y\n").error<DataError>(over_rows(OverRows::sum)), "p.csv: quantity q: it has no rows");
@@ -335,7 +361,7 @@ TEST(Diverged, AValueOfItsOwn) {
   QuantityConfig quantity = over_time(OverTime::final);
   quantity.file = "none.csv";
   quantity.when_diverged = 0.1;
-  EXPECT_EQ(measure(quantity, "/nowhere", RunState::diverged, 100).value, 0.1);
+  EXPECT_EQ(measure(quantity, "/nowhere", report_of(RunState::diverged)).value, 0.1);
 }
 
 TEST(Diverged, BeforeItsFirstRow) {
@@ -365,13 +391,15 @@ TEST(Damage, IsNamed) {
   test::expect_contains(Directory("step,y\n1,2,3\n").error<DataError>(over_time(OverTime::final)), "p.csv:2: 3 values");
   QuantityConfig missing = over_time(OverTime::final);
   missing.file = "none.csv";
-  test::expect_contains(test::error_text<DataError>([&] { measure(missing, "/nowhere", RunState::completed, 1); }),
-                        "/nowhere/none.csv");
+  test::expect_contains(
+      test::error_text<DataError>([&] { measure(missing, "/nowhere", report_of(RunState::completed)); }),
+      "/nowhere/none.csv");
 }
 
-TEST(Damage, ALastLineThatIsNotWholeDoesNotCount) {
-  EXPECT_EQ(Directory("step,y\n1,2\n2,4\n3,4").value(over_time(OverTime::final)), 4);
-  EXPECT_EQ(Directory("step,y\n1,2\n2,4\n3").value(over_time(OverTime::mean)), 3);
+TEST(Damage, ALastLineThatIsNotWhole) {
+  for (const char* text : {"step,y\n1,2\n2,4\n3,4", "step,y\n1,2\n2,4\n3"})
+    EXPECT_EQ(Directory(text).error<DataError>(over_time(OverTime::final)),
+              "p.csv: cut off: its last line is not whole");
 }
 
 }  // namespace

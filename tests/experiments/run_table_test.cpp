@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "experiments/experiment_testing.h"
+#include "experiments/sweep.h"
 #include "training/run_summary.h"
 #include "util/csv_table.h"
 #include "util/errors.h"
@@ -39,7 +40,8 @@ using Writing = std::function<std::optional<FakeRun>(const ArmPoint&, std::uint6
 /// The directories of a plan's runs; none where `run` gives none.
 void write_runs(const Plan& plan, const fs::path& directory, const Writing& run) {
   for (const PlannedRun& one : plan.runs)
-    if (const auto fake = run(plan.points[one.point], one.seed)) test::write_run(directory / "runs" / one.name, *fake);
+    if (const auto fake = run(plan.points[one.point], one.seed))
+      test::write_run(directory / "runs" / one.name, *fake, one.config);
 }
 
 /// Each run has a loss of its own: the place of its point + the seed / 100.
@@ -75,6 +77,8 @@ void expect_equal(const RunTable& a, const RunTable& b) {
     EXPECT_EQ(x.instruction_set, y.instruction_set);
     EXPECT_EQ(x.onednn, y.onednn);
     EXPECT_EQ(x.git_revision, y.git_revision);
+    EXPECT_EQ(x.threads, y.threads);
+    EXPECT_EQ(x.dataset_sha256, y.dataset_sha256);
     ASSERT_EQ(x.quantities.size(), y.quantities.size()) << x.arm;
     for (const auto& [name, value] : x.quantities) {
       EXPECT_TRUE(y.quantities.at(name).value == value.value ||
@@ -149,23 +153,152 @@ TEST(Collect, RunsThatAreMissingFailedOrDiverged) {
   EXPECT_EQ(failed.status, "failed");
   EXPECT_EQ(failed.error, "killed");
   EXPECT_TRUE(failed.quantities.empty());
-  // What can be measured is.
   const RunRow& damaged = row_of(table, "batch", 2);
-  EXPECT_EQ(damaged.status, "completed");
-  test::expect_contains(damaged.error, "train.csv");
-  EXPECT_FALSE(damaged.quantities.contains("loss"));
-  EXPECT_EQ(damaged.quantities.at("accuracy").value, 0.6);
+  EXPECT_EQ(damaged.status, "failed");
+  test::expect_contains(damaged.error, "train.csv: missing or empty");
+  EXPECT_TRUE(damaged.quantities.empty());
   expect_equal(written_and_read(table, plan), table);
 }
 
-TEST(Collect, AColumnThatThereIsNotEndsIt) {
-  const test::TemporaryFolder folder;
+/// With a quantity of a probe, which each arm has.
+ExperimentText with_probe(const std::string& column) {
   ExperimentText text;
-  text.quantities = R"([{"name": "accuracy", "where": {"split": "test"}, "series": {"column": "acuracy"}}])";
-  const Plan plan = test::plan_of(text);
+  text.base.insert(text.base.size() - 1, R"(, "probes": [{"type": "gradient_norm"}])");
+  text.quantities.insert(text.quantities.size() - 1,
+                         R"(, {"name": "norm", "file": "gradient_norm.csv", "series": {"column": ")" + column + "\"}}");
+  return text;
+}
+
+TEST(Collect, WhatCanBeMeasuredIs) {
+  const test::TemporaryFolder folder;
+  const Plan plan = test::plan_of(with_probe("nrm"));
   write_runs(plan, folder.path(), [](const ArmPoint&, std::uint64_t) { return FakeRun{}; });
-  test::expect_contains(test::error_text<ConfigError>([&] { collect(plan, folder.path()); }),
-                        R"(no column "acuracy"; did you mean "accuracy"?)");
+  for (const PlannedRun& run : plan.runs)
+    if (run.seed == 1)
+      test::write_text(folder / "runs" / run.name / "gradient_norm.csv", "step,parameter,norm\n1,p,2\n");
+    else
+      test::write_text(folder / "runs" / run.name / "gradient_norm.csv", "step,parameter,nrm\n1,p,2\n2,p,");
+  const RunTable table = collect(plan, folder.path());
+  test::expect_contains(row_of(table, "none", 1).error, R"(has no column "nrm"; did you mean "norm"?)");
+  test::expect_contains(row_of(table, "none", 2).error, "gradient_norm.csv: cut off: its last line is not whole");
+  for (const RunRow& row : table.rows) {
+    EXPECT_EQ(row.status, "completed");
+    EXPECT_EQ(row.quantities.at("accuracy").value, 0.6);
+    EXPECT_FALSE(row.quantities.contains("norm"));
+  }
+}
+
+TEST(Collect, ARunWhoseFilesChangedSinceItsEndHasFailed) {
+  const auto edit = [](const char* file, const auto& change) {
+    return [=](const fs::path& run) {
+      std::string text = test::read_text(run / file);
+      change(text);
+      test::write_text(run / file, text);
+    };
+  };
+  const auto cut = [](std::string& text) { text.resize(text.size() - 2); };
+  const auto without_last_line = [](std::string& text) { text.resize(text.rfind('\n', text.size() - 2) + 1); };
+  const auto other_batch = [](std::string& text) {
+    text.replace(text.find("\"batch_size\": 20"), 16, "\"batch_size\": 7");
+  };
+  struct Case {
+    const char* name;
+    std::function<void(const fs::path&)> damage;
+    const char* said;
+  };
+  for (const Case& one :
+       {Case{"eval cut", edit("eval.csv", cut), "eval.csv: cut off: its last line is not whole"},
+        Case{"train cut", edit("train.csv", cut), "train.csv: cut off: its last line is not whole"},
+        Case{"eval short", edit("eval.csv", without_last_line),
+             "eval.csv: its last row must be of step 100, at which the run ended, got 50"},
+        Case{"train short", edit("train.csv", without_last_line),
+             "train.csv: its last row must be of step 100, at which the run ended, got 1"},
+        Case{"no eval", [](const fs::path& run) { fs::remove(run / "eval.csv"); }, "eval.csv: missing or empty"},
+        Case{"of another config", edit("config.json", other_batch),
+             "config.json: is of another config: training.batch_size must be 20, got 7"},
+        Case{"no config", [](const fs::path& run) { fs::remove(run / "config.json"); }, "config.json"},
+        Case{"no JSON", edit("config.json", cut), "config.json: can't be understood"}}) {
+    const test::TemporaryFolder folder;
+    const Plan plan = test::plan_of(ExperimentText{});
+    write_runs(plan, folder.path(), [](const ArmPoint&, std::uint64_t) { return FakeRun{}; });
+    const fs::path run = folder / "runs" / plan.runs[0].name;
+    one.damage(run);
+    const RunRow row = row_of(collect(plan, folder.path()), "none", 1);
+    EXPECT_EQ(row.status, "failed") << one.name;
+    test::expect_contains(row.error, one.said);
+    EXPECT_TRUE(row.quantities.empty()) << one.name;
+    // It is run anew when failed ones are, and not before.
+    const std::vector<Standing> runs = standings(plan, folder.path(), {});
+    EXPECT_EQ(remaining(runs, false).size(), 0u) << one.name;
+    EXPECT_EQ(remaining(runs, true).size(), 1u) << one.name;
+    clear_failures(runs);
+    EXPECT_FALSE(fs::exists(run)) << one.name;
+    EXPECT_EQ(remaining(standings(plan, folder.path(), {}), false).size(), 1u) << one.name;
+  }
+}
+
+TEST(Collect, EpochsAndBatchesOfAllImagesAreResolvedInTheRun) {
+  for (const char* training : {R"("batch_size": 20, "epochs": 3)", R"("composition": "full_batch", "steps": 100)"}) {
+    const test::TemporaryFolder folder;
+    ExperimentText text;
+    const std::string steps = R"("batch_size": 20, "steps": 100)";
+    text.base.replace(text.base.find(steps), steps.size(), training);
+    const Plan plan = test::plan_of(text);
+    for (const PlannedRun& run : plan.runs) {
+      config::RunConfig config = run.config;
+      config.training.batch_size = config.training.epochs ? 20 : 1000;
+      test::write_run(folder / "runs" / run.name, {}, config);
+    }
+    for (const RunRow& row : collect(plan, folder.path()).rows) EXPECT_EQ(row.status, "completed") << row.error;
+  }
+}
+
+TEST(Collect, ARunIsFoundUnderAnotherNameOfItsArm) {
+  const test::TemporaryFolder folder;
+  const Plan before = test::plan_of(ExperimentText{});
+  write_runs(before, folder.path(), by_point(before));
+  ExperimentText text;
+  text.arms = R"([{"name": "other"}, {"name": "plain", "set": {"normalization.type": "none"}}])";
+  text.criteria = R"([{"name": "c", "type": "value", "quantity": "accuracy", "arms": ["plain"]}])";
+  const Plan after = test::plan_of(text);
+  const RunTable table = collect(after, folder.path());
+  EXPECT_EQ(row_of(table, "plain", 2).quantities.at("loss").value, 0.02);
+  EXPECT_EQ(row_of(table, "other", 2).quantities.at("loss").value, 1.02);
+  EXPECT_TRUE(row_of(table, "plain", 2).run.ends_with("_none_seed2"));
+  const std::vector<Standing> runs = standings(after, folder.path(), {});
+  EXPECT_TRUE(remaining(runs, true).empty());
+  EXPECT_EQ(runs[0].task.directory.filename(), runs[0].task.name);
+}
+
+TEST(Collect, AResultWhoseFolderIsGoneStays) {
+  const test::TemporaryFolder folder;
+  const Plan plan = test::plan_of(with_grid());
+  write_runs(plan, folder.path(), by_point(plan));
+  const RunTable table = collect(plan, folder.path());
+  test::write_text(folder / "runs.csv", to_csv(table, plan.experiment));
+  fs::remove_all(folder / "runs" / plan.runs[0].name);
+  expect_equal(collect(plan, folder.path()), table);
+  // A quantity that the file lacks.
+  const Plan more = test::plan_of([&] {
+    ExperimentText text = with_grid();
+    text.quantities.insert(text.quantities.size() - 1,
+                           R"(, {"name": "norm", "file": "train.csv", "series": {"column": "loss"}})");
+    return text;
+  }());
+  const RunTable with_more = collect(more, folder.path());
+  EXPECT_EQ(row_of(with_more, "none", 1).error, "its folder is gone, and runs.csv has no norm");
+  EXPECT_EQ(row_of(with_more, "none", 1).quantities.at("loss").value, 0.01);
+  EXPECT_EQ(row_of(with_more, "none", 2).quantities.at("norm").value, 0.02);
+  // Another quantity under the same name: a sweep sets the numbers of the old one aside.
+  config::ExperimentConfig edited = plan.experiment;
+  prepare(make_plan(edited), {}, folder.path());
+  edited.quantities[2].meaning = "words";
+  prepare(make_plan(edited), {}, folder.path());
+  EXPECT_TRUE(fs::exists(folder / "runs.csv"));
+  edited.quantities[2].series.level = 0.25;
+  prepare(make_plan(edited), {}, folder.path());
+  EXPECT_FALSE(fs::exists(folder / "runs.csv"));
+  EXPECT_TRUE(fs::exists(folder / "runs.csv.old"));
 }
 
 // ---- runs.csv -------------------------------------------------------------------------------------------------------
@@ -175,7 +308,7 @@ TEST(RunsCsv, Columns) {
   EXPECT_EQ(parse_csv(to_csv(collect(plan, "/nowhere"), plan.experiment), "runs.csv").columns,
             (std::vector<std::string>{"arm", "optimizer.learning_rate", "seed", "run", "status", "accuracy", "loss",
                                       "steps", "steps_bound", "last_step", "error", "seconds", "steps_per_second",
-                                      "instruction_set", "onednn", "git_revision"}));
+                                      "instruction_set", "onednn", "git_revision", "threads", "dataset_sha256"}));
 }
 
 TEST(RunsCsv, ValuesAndBoundsComeBackEqual) {
@@ -235,7 +368,9 @@ TEST(RunsCsv, OddValuesOfAxes) {
                                             .axis = path,
                                             .usable = {},
                                             .at_least = {},
+                                            .more_than = {},
                                             .at_most = {},
+                                            .less_than = {},
                                             .within = {},
                                             .source = {}};
     const Evidence evidence = evidence_for(criterion, read, plan);
@@ -315,7 +450,7 @@ TEST(RunsCsv, DamageIsNamed) {
             R"(: row 1: column steps_bound: "about" is not at_least or empty)");
   EXPECT_EQ(file.error(",100,,100,", ",100,,1e2,"), R"(: row 1: column last_step: "1e2" is not a step)");
   EXPECT_EQ(file.error(",1.5,70,", ",,70,"), R"(: row 1: column seconds: "" is not a number)");
-  EXPECT_EQ(file.error("\nnone,,1,", "\nnone,1,"), ":2: 15 values, expected 16");
+  EXPECT_EQ(file.error("\nnone,,1,", "\nnone,1,"), ":2: 17 values, expected 18");
   EXPECT_EQ(file.error([](std::string& text) { text.clear(); }), ": empty or cut off: it has no whole header");
   // Cut off within the rows that are measured; those of `best` can be made from them.
   const std::size_t last = file.text().find("\ng,2,2");
@@ -334,7 +469,7 @@ TEST(RunsCsv, RowsOfTheBestAreMadeFromTheOthers) {
   const RunTable table = collect(plan, folder.path());
   const std::string text = to_csv(table, plan.experiment);
   for (const std::string& changed : {text.substr(0, text.find("\nbest") + 1), text.substr(0, text.size() - 5),
-                                     text + "best,2,1,x,completed,9,9,9,,9,,9,9,,,\n"}) {
+                                     text + "best,2,1,x,completed,9,9,9,,9,,9,9,,,,,\n"}) {
     test::write_text(folder / "runs.csv", changed);
     expect_equal(read_run_table(folder / "runs.csv", plan), table);
   }
@@ -405,6 +540,33 @@ TEST(Choices, OfEqualOnesTheFirst) {
   EXPECT_EQ(higher.choice({{3, 3}, {1, 3}, {2, 4}}).point, "[learning_rate=0.5]");
 }
 
+/// The point chosen by steps to an accuracy, or to a number that is not finite, after runs with these test accuracies.
+std::string chosen_by_steps(const std::string& series, const std::vector<std::vector<double>>& accuracies) {
+  const test::TemporaryFolder folder;
+  ExperimentText text = with_grid();
+  text.quantities = R"([{"name": "accuracy", "where": {"split": "test"}, "series": {"column": "accuracy"}},
+      {"name": "loss", "file": "train.csv", "series": {"column": "loss", )" +
+                    series + "}}]";
+  const Plan plan = test::plan_of(text);
+  write_runs(plan, folder.path(), [&](const ArmPoint& point, std::uint64_t) {
+    FakeRun run;
+    const auto place = static_cast<std::size_t>(&point - plan.points.data());
+    if (place >= 2) run.losses = accuracies[place - 2];
+    return run;
+  });
+  return choices(collect(plan, folder.path()), plan)[0].point;
+}
+
+TEST(Choices, FewerStepsToALevelAreBetterAndMoreStepsToANumberThatIsNotFinite) {
+  const std::string level = R"("over_time": "steps_to", "level": 5)", finite = R"("over_time": "first_non_finite")";
+  EXPECT_EQ(chosen_by_steps(level, {{1, 2, 3}, {1, 5, 5}, {5, 5, 5}}), "[learning_rate=2]");
+  EXPECT_EQ(chosen_by_steps(level, {{1, 2, 3}, {1, 5, 5}, {1, 2, 5}}), "[learning_rate=0.1]");
+  // At the last step is better than never.
+  EXPECT_EQ(chosen_by_steps(level, {{1, 2, 3}, {1, 2, 5}, {1, 2, 3}}), "[learning_rate=0.1]");
+  EXPECT_EQ(chosen_by_steps(finite, {{inf, 2, 3}, {1, 2, nan}, {1, inf, 3}}), "[learning_rate=0.1]");
+  EXPECT_EQ(chosen_by_steps(finite, {{1, 2, inf}, {1, 2, 3}, {1, inf, 3}}), "[learning_rate=0.1]");
+}
+
 TEST(Choices, WaitForEveryRun) {
   Choosing lower;
   for (const char* status : {"missing", "failed", "interrupted"}) {
@@ -451,7 +613,15 @@ TEST(EvidenceFor, ArmsPointsAndWhatIsMissing) {
   });
   const RunTable table = collect(plan, folder.path());
   config::CriterionConfig criterion;
+  criterion.quantity = "steps";  // to an accuracy: fewer are better
+  criterion.arms = {"none"};
+  EXPECT_EQ(evidence_for(criterion, table, plan).better, config::Better::lower);
+  EXPECT_EQ(evidence_for(criterion, table, plan).step_grid, 100);  // evaluated at the end alone
+  Plan evaluated = plan;
+  for (ArmPoint& point : evaluated.points) point.config.training.eval_every = 5;
+  EXPECT_EQ(evidence_for(criterion, table, evaluated).step_grid, 5);
   criterion.quantity = "loss";
+  EXPECT_EQ(evidence_for(criterion, table, plan).step_grid, 0);
   criterion.arms = {"none", "g[learning_rate=0.1]", "best"};
   Evidence evidence = evidence_for(criterion, table, plan);
   EXPECT_EQ(evidence.seeds, (std::vector<std::uint64_t>{1, 2}));
@@ -488,21 +658,35 @@ TEST(Warnings, RunsThatWereNotMadeAlike) {
   const test::TemporaryFolder folder;
   const Plan plan = test::plan_of(ExperimentText{});
   write_runs(plan, folder.path(), [](const ArmPoint&, std::uint64_t) { return FakeRun{}; });
-  EXPECT_TRUE(warnings_of(collect(plan, folder.path())).empty());
+  EXPECT_TRUE(warnings_of(collect(plan, folder.path()), plan).empty());
   write_runs(plan, folder.path(), [](const ArmPoint&, std::uint64_t seed) {
     FakeRun run;
-    if (seed == 2) run.isa = "avx512";
+    if (seed == 2) run = {.isa = "avx512", .threads = 2, .dataset_sha256 = "6be2"};
     return run;
   });
-  EXPECT_EQ(warnings_of(collect(plan, folder.path())),
-            (std::vector<std::string>{"the runs differ in their instruction set: avx2, avx512"}));
+  EXPECT_EQ(warnings_of(collect(plan, folder.path()), plan),
+            (std::vector<std::string>{"the runs differ in their instruction set: avx2, avx512",
+                                      "the runs differ in their number of threads: 1, 2",
+                                      "the runs differ in their data of drawn_digits (SHA-256): 5ad1, 6be2"}));
   // Of runs that have no result it says nothing.
   write_runs(plan, folder.path(), [](const ArmPoint&, std::uint64_t seed) {
     FakeRun run;
     if (seed == 2) run = {.status = "failed", .isa = ""};
     return run;
   });
-  EXPECT_TRUE(warnings_of(collect(plan, folder.path())).empty());
+  EXPECT_TRUE(warnings_of(collect(plan, folder.path()), plan).empty());
+}
+
+TEST(Warnings, ArmsMayDifferInTheirData) {
+  const test::TemporaryFolder folder;
+  for (const char* set : {R"({"dataset.name": "fashion_mnist"})", R"({"dataset.synthetic.examples": 500})"}) {
+    ExperimentText text;
+    text.arms = R"([{"name": "none", "set": )" + std::string(set) + R"(}, {"name": "batch"}])";
+    const Plan plan = test::plan_of(text);
+    write_runs(plan, folder.path(),
+               [](const ArmPoint& point, std::uint64_t) { return FakeRun{.dataset_sha256 = point.arm}; });
+    EXPECT_TRUE(warnings_of(collect(plan, folder.path()), plan).empty()) << set;
+  }
 }
 
 }  // namespace

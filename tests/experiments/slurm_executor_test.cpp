@@ -193,6 +193,18 @@ TEST_F(SlurmExecutor, NotForEver) {
   for (const Task& one : {killed, stopped, lost}) EXPECT_EQ(test::read_text(one.directory / "count"), "x\nx\nx\n");
 }
 
+TEST_F(SlurmExecutor, ProgressIsNoFailedTry) {
+  options.resubmissions = 1;
+  // Each time 10 steps further; after the fifth it ends.
+  const Task one =
+      task("a",
+           "echo x >> \"$directory/count\"; n=$(wc -l < \"$directory/count\"); printf 'step,loss\\n1,2\\n%d,1\\n' "
+           "$((10 * n)) > \"$directory/train.csv\"; if [ $n -lt 5 ]; then exit 130; fi; finish");
+  EXPECT_EQ(run({one}), SweepEnd::done);
+  EXPECT_EQ(display.reports.at("a").state, RunState::completed) << display.reports.at("a").error;
+  EXPECT_EQ(submissions(), 5);
+}
+
 TEST_F(SlurmExecutor, DetachesAndTakesUpLater) {
   set("hold");
   const std::vector<Task> tasks{task("a", "finish"), task("b", "exit 4"),

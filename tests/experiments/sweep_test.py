@@ -1,14 +1,19 @@
 """bnlab sweep, verdict and reproduce from the shell: their files, what is run again, what is refused."""
 
 import csv
+import fcntl
 import json
 import os
 import pathlib
+import pty
+import struct
+import subprocess
 import sys
+import termios
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
 
-from program import DONE, FAILED, SOURCE, USAGE, ProgramTest, main  # noqa: E402
+from program import DONE, FAILED, SOURCE, TIMEOUT, USAGE, ProgramTest, main  # noqa: E402
 
 TIMING = ("seconds", "steps_per_second")
 SHORT = {"dataset": {"name": "drawn_digits", "synthetic": {"examples": 500, "test_examples": 100}},
@@ -30,6 +35,11 @@ def experiment(**fields):
                       "at_least": -1, "source": "nobody"},
                      {"name": "chosen", "type": "value", "quantity": "accuracy", "arms": ["best"]}],
         **fields}
+
+
+SMALL = {"claim": "None.", "source": "nobody", "base": SHORT, "arms": [{"name": "batch"}], "seeds": 2,
+         "quantities": experiment()["quantities"][:1],
+         "criteria": [{"name": "value", "type": "value", "quantity": "accuracy", "arms": ["batch"]}]}
 
 
 class SweepTest(ProgramTest):
@@ -136,8 +146,115 @@ class Sweep(SweepTest):
         self.assertEqual({name: (directory / name).read_bytes() for name in held}, held)
         self.run_program("verdict", directory, "--markdown", self.folder / "table.md")
         self.assertIn("| reproduced |", (self.folder / "table.md").read_text())
-        _, error = self.run_program("verdict", self.shared, status=USAGE)
-        self.assertIn("experiment.json", error)
+        # The table and the status are those without --markdown; "-" replaces the table alone.
+        content = experiment()
+        content["criteria"][0]["at_least"] = 2
+        table, _ = self.sweep(content, "--strict", status=FAILED)
+        for file in (self.folder / "table.md", "-"):
+            out, _ = self.run_program("verdict", directory, "--strict", "--markdown", file, status=FAILED)
+            self.assertEqual(out, self.folder.joinpath("table.md").read_text() if file == "-" else table)
+            self.run_program("verdict", directory, "--markdown", file)
+        self.assertIn("Batch normalization is worth having. - nobody\nexperiment ", table)
+
+    def test_verdict_of_whatever_a_glob_finds(self):
+        self.sweep(SMALL)
+        self.sweep(SMALL, out="quick/other")
+        (self.folder / "README.md").write_text("text")
+        out, error = self.run_program("verdict", *sorted(self.folder.iterdir()), next((self.folder / "out/runs").iterdir()))
+        self.assertEqual(out, self.run_program("verdict", self.folder / "out")[0])
+        for name, what in (("README.md", "a file"), ("quick", "a folder of sweeps"), ("_batch_seed\\d", "a run")):
+            self.assertRegex(error, f"{name}: left out: {what}, no sweep")
+        # What is none of these is an error, and the others are judged.
+        for name in ("outt", "empty"):
+            (self.folder / "empty").mkdir(exist_ok=True)
+            out, error = self.run_program("verdict", self.folder / name, self.folder / "out", status=USAGE)
+            self.assertIn("= experiment", out)
+            self.assertIn(f"{name}: holds no sweep", error)
+        _, error = self.run_program("verdict", self.folder / "README.md", status=USAGE)
+        self.assertIn("holds no sweep", error)
+        (self.folder / "quick/other/experiment.json").write_text("{")
+        out, _ = self.run_program("verdict", self.folder / "quick/other", self.folder / "out", status=USAGE)
+        self.assertIn("= experiment", out)
+
+    def test_all_experiments_are_checked_before_the_first_run(self):
+        good, bad = self.write(SMALL, "good.json"), self.write({**SMALL, "seeds": 0}, "bad.json")
+        _, error = self.run_program("sweep", good, bad, "--out", self.folder / "out", status=USAGE)
+        self.assertIn("seeds", error)
+        self.assertFalse((self.folder / "out").exists())
+        # Nor may two share a directory, in one call or in two.
+        (self.folder / "other").mkdir()
+        twin = self.write(SMALL, "other/good.json")
+        _, error = self.run_program("sweep", good, twin, "--out", self.folder / "out", status=USAGE)
+        self.assertIn("both named good", error)
+        self.run_program("sweep", good, "--out", self.folder / "out")
+        _, error = self.run_program("sweep", self.write(SMALL, "third.json"), "--out", self.folder / "out", status=USAGE)
+        self.assertIn("holds the sweep of good", error)
+
+    def test_what_was_damaged_is_run_again_when_asked(self):
+        self.sweep(SMALL)
+        first, table = self.ends(), self.rows()
+        run = self.directories()[0]
+        (run / "eval.csv").write_bytes((run / "eval.csv").read_bytes()[:-3])
+        for config in (self.folder / "out" / "configs").iterdir():
+            config.write_text("")
+        for arguments in ((), ("--dry-run",)):
+            out, _ = self.sweep(SMALL, *arguments, status=DONE if arguments else FAILED)
+            self.assertRegex(out, f"{run.name}.*failed")
+        self.assertEqual(self.ends(), first)
+        self.sweep(SMALL, "--retry-failed")
+        self.assertEqual(self.rows(), table)
+        now = self.ends()
+        self.assertEqual([name for name in first if now[name] != first[name]], [run.name])
+
+    def test_options_without_effect(self):
+        slurm = ("--executor", "slurm")
+        for arguments, parts in ((("--slurm-time", "30"), ["--slurm-time", "only with --executor slurm"]),
+                                 (("--no-wait",), ["--no-wait", "only with --executor slurm"]),
+                                 ((*slurm, "--jobs", "2"), ["--jobs", "--slurm-tasks"]),
+                                 ((*slurm, "--timeout", "2"), ["--timeout", "--slurm-time"])):
+            _, error = self.sweep(SMALL, *arguments, status=USAGE)
+            for part in parts:
+                self.assertIn(part, error)
+        _, error = self.sweep({**SMALL, "arms": [{"name": "batch", "set": {"optimizer.learning_rate": 0.2}}]},
+                              "--set", "optimizer.learning_rate=0.3")
+        self.assertIn("arm batch of experiment sets optimizer.learning_rate itself", error)
+        self.sweep(SMALL, out="done")
+        self.sweep(SMALL, *slurm, out="done")  # nothing is left to submit
+
+    def test_dry_run_estimates(self):
+        content = {**SMALL, "seeds": 4, "quick": {"minutes": 8}}
+
+        def last_line(*arguments):
+            return self.sweep(content, "--dry-run", *arguments)[0].splitlines()[-1]
+        self.assertIn("4 runs are left, about 8 minutes with 2 at a time", last_line("--jobs", "2"))
+        self.assertIn("4 runs are left, about 4 minutes with 4 at a time", last_line("--jobs", "4"))
+        self.assertIn("2 runs are left, about 8 minutes with 1 at a time", last_line("--jobs", "1", "--seeds", "2"))
+        del content["quick"]
+        self.assertIn("4 runs are left, how long they take the experiment does not say", last_line())
+        content["base"] = {**SHORT, "dataset": {"name": "cifar10", "path": "/nowhere"}}
+        self.sweep(content, status=FAILED)
+        self.assertIn("No runs are left but 4 that failed", last_line())
+        self.assertIn("4 runs are left", last_line("--retry-failed"))
+
+    def test_the_line_fits_the_terminal(self):
+        own, terminal = pty.openpty()
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+        content = {**SMALL, "base": {**SHORT, "training": {**SHORT["training"], "steps": 2000}}}
+        process = subprocess.Popen(self.command("sweep", self.write(content), "--out", self.folder / "out"),
+                                   env=self.environment, stdout=subprocess.DEVNULL, stderr=terminal)
+        os.close(terminal)
+        shown = b""
+        try:
+            while block := os.read(own, 4096):
+                shown += block
+        except OSError:  # the other end is closed
+            pass
+        os.close(own)
+        self.assertEqual(process.wait(TIMEOUT), DONE)
+        lines = [part for part in shown.decode().split("\r\033[K") if " done" in part]
+        self.assertTrue(lines)
+        for line in lines:
+            self.assertLess(len(line.split("\r")[0]), 40)
 
     def test_print_commands(self):
         out, _ = self.sweep(experiment(), "--print-commands")
@@ -167,6 +284,8 @@ class Sweep(SweepTest):
                  ["other", "not declared"]),
                 ({"base": "no_such_config.json"}, ["no_such_config.json"]),
                 ({"seeds": 0}, ["seeds"]),
+                ({"quantities": experiment()["quantities"] + [{"name": "q", "series": {"column": "acuracy"}}]},
+                 ["no column \"acuracy\"", "\"accuracy\""]),
                 ({"quantitys": []}, ["quantitys", "quantities"])):
             with self.subTest(parts=parts):
                 _, error = self.sweep({**experiment(), **fields}, status=USAGE)

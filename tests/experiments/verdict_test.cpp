@@ -64,7 +64,7 @@ class Sweep {
     });
   }
   fs::path folder(const PlannedRun& run) const { return folder_.path() / "runs" / run.name; }
-  void write(const PlannedRun& run, const FakeRun& fake) const { test::write_run(folder(run), fake); }
+  void write(const PlannedRun& run, const FakeRun& fake) const { test::write_run(folder(run), fake, run.config); }
 
   ExperimentVerdict judge() const { return judge_directory(folder_.path()); }
   Json json() const { return Json::parse(read_text(folder_ / "verdict.json")); }
@@ -139,7 +139,7 @@ TEST(VerdictJson, HasItsFields) {
   EXPECT_FALSE(ratio.contains("at_least"));
   EXPECT_EQ(ratio["verdict"], "reported");
   EXPECT_EQ(ratio["effect_is"], "at_least");
-  EXPECT_TRUE(ratio["interval"].is_null() || ratio["interval"][1].is_null());  // nothing is known above
+  EXPECT_EQ(ratio["interval"][1], "inf");  // nothing is known above
   const Json& choice = json["choices"][0];
   EXPECT_EQ(keys_of(choice), (std::vector<std::string>{"arm", "of", "quantity", "chosen", "mean", "candidates"}));
   EXPECT_EQ(choice["chosen"], "[learning_rate=2]");
@@ -148,7 +148,7 @@ TEST(VerdictJson, HasItsFields) {
                                                   {"point": "[learning_rate=2]", "mean": 1.0}])"));
 }
 
-TEST(VerdictJson, NumbersThatAreNotFiniteAreNull) {
+TEST(VerdictJson, NumbersThatAreNotFinite) {
   const Sweep sweep;
   for (const PlannedRun& run : sweep.plan().runs) {
     FakeRun fake = run_of(sweep.plan().points[run.point], run.seed);
@@ -162,8 +162,8 @@ TEST(VerdictJson, NumbersThatAreNotFiniteAreNull) {
   EXPECT_TRUE(json["criteria"][0]["interval"].is_null());
   EXPECT_EQ(json["criteria"][0]["verdict"], "inconclusive");
   EXPECT_FALSE(json["criteria"][0]["explanation"].get<std::string>().empty());
-  EXPECT_TRUE(json["choices"][0]["mean"].is_null());
-  EXPECT_TRUE(json["choices"][0]["candidates"][0]["mean"].is_null());
+  EXPECT_EQ(json["choices"][0]["mean"], "inf");
+  EXPECT_EQ(json["choices"][0]["candidates"][0]["mean"], "inf");
 }
 
 TEST(VerdictOfASweep, FromTheFileAloneItIsTheSameByteForByte) {
@@ -188,10 +188,14 @@ TEST(VerdictOfASweep, FromTheFileAloneItIsTheSameByteForByte) {
       EXPECT_EQ(read_text(sweep / "runs.csv"), runs) << what;
     };
     expect_same("the same runs");
+    fs::remove_all(sweep.folder(sweep.run("none", 3)));
+    fs::remove_all(sweep.folder(sweep.run("g[learning_rate=0.5]", 2)));
+    expect_same("two runs gone");
     fs::remove_all(sweep / "runs");
     fs::create_directory(sweep / "runs");
-    expect_same("an empty folder of runs");
-    fs::remove(sweep / "runs");
+    write_text(fs::path(sweep / "runs") / ".keep", "");
+    expect_same("a folder without runs");
+    fs::remove_all(sweep / "runs");
     expect_same("no folder of runs");
   }
 }
@@ -209,9 +213,10 @@ TEST(VerdictOfASweep, ARunWithoutResultIsNamedAndNothingIsDecided) {
        ": unfinished"},
       {"damaged",
        [](const Sweep& sweep, const PlannedRun& run) {
-         write_text(sweep.folder(run) / "eval.csv", "step,epoch,split,statistics,loss,accuracy\n1,2\n");
+         write_text(sweep.folder(run) / "eval.csv",
+                    "step,epoch,split,statistics,loss,accuracy\n0,0,test,running,1,1\n");
        },
-       ": completed: "}};
+       ": failed: "}};
   for (const Case& one : cases) {
     const Sweep sweep;
     const PlannedRun& run = sweep.run("none", 2);
@@ -225,7 +230,7 @@ TEST(VerdictOfASweep, ARunWithoutResultIsNamedAndNothingIsDecided) {
     EXPECT_EQ(verdict.judgements[2].verdict, Verdict::reported) << one.name;
     test::expect_contains(verdict.judgements[2].explanation, "\"none\" has no value for seed 2");
     EXPECT_EQ(verdict.verdict, Verdict::inconclusive) << one.name;
-    EXPECT_EQ(verdict.completed, std::string(one.name) == "damaged" ? 12 : 11) << one.name;
+    EXPECT_EQ(verdict.completed, 11) << one.name;
   }
 }
 
@@ -287,9 +292,9 @@ TEST(VerdictTables, Text) {
   const Sweep sweep;
   const std::string text = text_table({sweep.judge()});
   for (const char* part : {"experiment", "higher", ">= 0.05, <= 1", "reproduced", "0.2267", "alike", "within 0.5",
-                           "slower", "reported", ">= 2", "= e"})
+                           "slower", "reported", ">= 2", "= e", "\nc - s\ne "})
     test::expect_contains(text, part);
-  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 5);
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 6);
 }
 
 /// The cells of a line, as GitHub finds them: a backslash takes the meaning of the character behind it.

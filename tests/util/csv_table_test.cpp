@@ -52,6 +52,10 @@ TEST(CsvTable, ALastLineThatIsNotWholeIsLeftOut) {
   EXPECT_EQ(parse_csv("a,b\n1,2\n3", "f").rows, (Rows{{"1", "2"}}));
   EXPECT_EQ(parse_csv("a,b\n1,2\n\"3\n", "f").rows, (Rows{{"1", "2"}}));
   EXPECT_EQ(parse_csv("a,b\n1,2\n3,\"4\"", "f").rows, (Rows{{"1", "2"}}));
+  EXPECT_TRUE(parse_csv("a,b\n1,2\n3,4", "f").is_cut_off);
+  EXPECT_TRUE(parse_csv("a,b\n1,2\n\"3\n", "f").is_cut_off);
+  EXPECT_FALSE(parse_csv("a,b\n1,2\n", "f").is_cut_off);
+  EXPECT_FALSE(parse_csv("a,b\n", "f").is_cut_off);
 }
 
 TEST(CsvTable, Damage) {

@@ -1,0 +1,170 @@
+#include "experiments/plan_checks.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/experiment.h"
+#include "config/experiment_fields.h"
+#include "util/csv_table.h"
+#include "util/errors.h"
+#include "util/join.h"
+#include "util/nearest.h"
+
+namespace bnlab::experiments {
+namespace {
+
+using config::CriterionConfig;
+using config::CriterionType;
+using config::QuantityConfig;
+using config::RunConfig;
+using config::Statistics;
+using Names = std::vector<std::string>;
+
+bool has(const Names& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// In eval.csv, as the evaluation of a run names them.
+Names splits_of(const RunConfig& config) {
+  Names names{"test"};
+  if (config.evaluation.train_split) names.emplace_back("train");
+  if (config.dataset.validation > 0) names.emplace_back("validation");
+  return names;
+}
+
+Names statistics_of(const RunConfig& config) {
+  const bool precise = config.normalization.population == config::Population::precise;
+  Names names;
+  for (Statistics one : config.evaluation.statistics) {
+    if (one == Statistics::population) one = precise ? Statistics::precise : Statistics::running;
+    if (!has(names, config::name_of(one))) names.push_back(config::name_of(one));
+  }
+  return names;
+}
+
+class PlanChecks {
+ public:
+  explicit PlanChecks(const Plan& plan) : plan_(plan) {}
+
+  void run() {
+    for (const QuantityConfig& quantity : plan_.experiment.quantities) check(quantity);
+    for (const CriterionConfig& criterion : plan_.experiment.criteria)
+      for (const std::string& arm : criterion.arms)
+        if (!criterion.axis.empty()) check_axis(criterion, arm);
+    if (!problems_.empty()) throw ConfigError(join(problems_, "\n"));
+  }
+
+ private:
+  void add(const char* kind, const std::string& name, const std::string& problem) {
+    problems_.push_back(fmt::format("{}: {} {}: {}", plan_.experiment.name, kind, name, problem));
+  }
+  void add(const QuantityConfig& quantity, const std::string& problem) { add("quantity", quantity.name, problem); }
+
+  void check(const QuantityConfig& quantity) {
+    if (quantity.file == "train.csv") {
+      check_columns(quantity, {config::train_columns.begin(), config::train_columns.end()});
+    } else if (quantity.file == "eval.csv") {
+      if (check_columns(quantity, {config::eval_columns.begin(), config::eval_columns.end()})) check_splits(quantity);
+    } else {
+      check_probe(quantity);
+    }
+  }
+
+  /// Whether they are there.
+  bool check_columns(const QuantityConfig& quantity, const Names& there) {
+    Names wanted{quantity.series.column, quantity.series.minus};
+    if (quantity.divided_by) wanted.insert(wanted.end(), {quantity.divided_by->column, quantity.divided_by->minus});
+    for (const auto& [column, values] : quantity.where.columns) wanted.push_back(column);
+    bool good = true;
+    for (const std::string& column : wanted) {
+      if (column.empty() || has(there, column)) continue;
+      add(quantity, fmt::format("{} has no column \"{}\"{}", quantity.file, column, did_you_mean(column, there)));
+      good = false;
+    }
+    return good;
+  }
+
+  /// That each arm's eval.csv has the rows, of one split and one kind of statistics.
+  void check_splits(const QuantityConfig& quantity) {
+    for (const ArmPoint& point : plan_.points) {
+      const Names splits = wanted(quantity, "split", splits_of(point.config), point);
+      const Names statistics = wanted(quantity, "statistics", statistics_of(point.config), point);
+      if (splits.empty() || statistics.empty()) return;
+      if (splits.size() * statistics.size() == 1) continue;
+      return add(quantity, fmt::format("where must leave one split and one kind of statistics of eval.csv; arm {} "
+                                       "evaluates {} with {}",
+                                       point.label, join(splits), join(statistics)));
+    }
+  }
+
+  /// Those of a point's values that `where` asks for; none after a problem.
+  Names wanted(const QuantityConfig& quantity, const char* column, const Names& there, const ArmPoint& point) {
+    Names all;
+    bool asks = false;
+    for (const auto& [name, values] : quantity.where.columns) {
+      if (name != column) continue;
+      asks = true;
+      for (const std::string& value : values) {
+        if (!has(there, value)) {
+          add(quantity, fmt::format("where: {} \"{}\" is not evaluated in arm {}, but {}{}", column, value, point.label,
+                                    join(there), did_you_mean(value, there)));
+          return {};
+        }
+        all.push_back(value);
+      }
+    }
+    return asks ? all : there;
+  }
+
+  void check_probe(const QuantityConfig& quantity) {
+    Names files;
+    for (const std::string& probe : config::names_of<config::ProbeType>()) files.push_back(probe + ".csv");
+    if (!has(files, quantity.file)) {
+      const std::string guess = did_you_mean(quantity.file, files);
+      return add(quantity, fmt::format("no run writes {}; there are train.csv, eval.csv and, of probes, {}{}",
+                                       quantity.file, join(files), guess));
+    }
+    for (const ArmPoint& point : plan_.points) {
+      const auto& probes = point.config.probes;
+      if (std::any_of(probes.begin(), probes.end(), [&](const config::ProbeConfig& probe) {
+            return config::name_of(probe.type) + ".csv" == quantity.file;
+          }))
+        continue;
+      return add(quantity, fmt::format("arm {} has no probe that writes {}", point.label, quantity.file));
+    }
+  }
+
+  void check_axis(const CriterionConfig& criterion, const std::string& arm) {
+    const bool is_width = criterion.type == CriterionType::widest_interval;
+    std::size_t points = 0;
+    for (const ArmPoint& point : plan_.points) {
+      if (point.arm != arm) continue;
+      ++points;
+      for (const auto& [path, value] : point.settings) {
+        if (path != criterion.axis || criterion.type == CriterionType::range) continue;
+        const std::optional<double> number = csv_number(value);
+        if (number && (*number > 0 || !is_width)) continue;
+        return add("criterion", criterion.name,
+                   fmt::format("axis {} of arm {} must have {} for {}, got {}", criterion.axis, arm,
+                               is_width ? "positive numbers" : "numbers", config::name_of(criterion.type), value));
+      }
+    }
+    if (points < 2)
+      add("criterion", criterion.name,
+          fmt::format("axis {} of arm {} must have at least 2 values, got {}", criterion.axis, arm, points));
+  }
+
+  const Plan& plan_;
+  Names problems_;
+};
+
+}  // namespace
+
+void refuse_what_no_run_gives(const Plan& plan) { PlanChecks(plan).run(); }
+
+}  // namespace bnlab::experiments
