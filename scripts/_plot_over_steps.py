@@ -13,7 +13,7 @@ from _plot_base import (PERCENTILES, STEP_LABEL, RunError, bold_of, chosen, colu
 from _plot_sweep import GREY, SIZE, cross_note, legend_width, note, shown
 
 # What tells the rows of one step apart, in the files of a run.
-KEYS = ("split", "statistics", "layer", "tensor", "unit", "parameter", "arm")
+KEYS = ("split", "statistics", "layer", "tensor", "unit", "parameter", "factor", "arm")
 MOST_POINTS = 600  # of a curve; of more rows means are drawn
 UNITS = {"accuracy": "fraction correct"}
 
@@ -103,7 +103,7 @@ def curve_label(sweep, file, column):
     units = {one["unit"] for one in sweep.quantities.values()
              if one.get("unit") and one.get("file", "eval.csv") == file and one["series"]["column"] == column
              and one["series"].get("over_time") in ("final", "best", "mean", "median", "range", "at")
-             and not one.get("divided_by")}
+             and not one.get("divided_by") and one.get("over_rows") != "log_slope"}
     unit = units.pop() if len(units) == 1 else UNITS.get(column, "")
     split = sweep.where.get("split", [])
     text = f"{split[0]} {column}" if len(split) == 1 else column

@@ -288,5 +288,5 @@ def effect_text(criterion):
 
 
 def threshold_text(criterion):
-    signs = {"at_least": "≥", "at_most": "≤", "within": "within"}
+    signs = {"at_least": "≥", "more_than": ">", "at_most": "≤", "less_than": "<", "within": "within"}
     return [f"threshold {sign} {criterion[key]:.4g}" for key, sign in signs.items() if criterion.get(key) is not None]

@@ -23,10 +23,11 @@ bands         15th, 50th and 85th percentile over training steps, a panel an arm
 axis          a quantity over an axis: seeds as points, mean and interval; runs that diverged as crosses that do not set
               the scale, unless the experiment declares their value (when_diverged).
 heat_map      a quantity over two axes, a panel an arm: the seeds' mean, diverged runs marked.
+rows          a column over the rows of the last step, such as layers: seeds faint, mean and interval.
 
 It is written as figure.png, figure.svg and figure.csv into the sweep's directory, and replaced when asked for again;
-with several directories and one --out as figure_EXPERIMENT.*. Where the run directories are gone, curves and bands are
-drawn from figure.csv; the others always from runs.csv.
+with several directories and one --out as figure_EXPERIMENT.*. Where the run directories are gone, curves, bands and
+rows are drawn from figure.csv; the others always from runs.csv.
 
 Exit status: 0 done; 2 usage; 3 a file is missing, empty or damaged, or lacks what the figure needs.
 """
@@ -44,10 +45,12 @@ import matplotlib.pyplot as plt  # noqa: E402
 from _plot_base import RC, RunError, warn, write_figure  # noqa: E402
 from _plot_over_axes import draw_axis, draw_heat_map  # noqa: E402
 from _plot_over_steps import draw_bands, draw_curves  # noqa: E402
+from _plot_over_rows import draw_rows  # noqa: E402
 from _plot_runs import DRAW, draw_runs  # noqa: E402
 from _plot_sweep import Sweep  # noqa: E402
 
-OF_EXPERIMENTS = {"curves": draw_curves, "bands": draw_bands, "axis": draw_axis, "heat_map": draw_heat_map}
+OF_EXPERIMENTS = {"curves": draw_curves, "bands": draw_bands, "axis": draw_axis, "heat_map": draw_heat_map,
+                  "rows": draw_rows}
 
 
 def formats(text):

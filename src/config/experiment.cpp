@@ -278,7 +278,7 @@ class CrossChecks {
       if (!there.empty() && std::find(there.begin(), there.end(), column) == there.end())
         add(field, figure.file + " has no column " + in_quotes(column) + did_you_mean(column, there));
     };
-    if (figure.type == FigureType::curves) check("column", figure.column);
+    if (figure.type == FigureType::curves || figure.type == FigureType::rows) check("column", figure.column);
     for (const auto& [column, values] : figure.where.columns) check("where", column);
   }
 

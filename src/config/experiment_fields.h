@@ -19,9 +19,10 @@ struct Names<OverTime> {
 };
 template <>
 struct Names<OverRows> {
-  static constexpr Named<OverRows> table[] = {{"mean", OverRows::mean},       {"median", OverRows::median},
-                                              {"minimum", OverRows::minimum}, {"maximum", OverRows::maximum},
-                                              {"sum", OverRows::sum},         {"log_slope", OverRows::log_slope}};
+  static constexpr Named<OverRows> table[] = {
+      {"mean", OverRows::mean},          {"median", OverRows::median}, {"minimum", OverRows::minimum},
+      {"maximum", OverRows::maximum},    {"sum", OverRows::sum},       {"difference", OverRows::difference},
+      {"log_slope", OverRows::log_slope}};
 };
 template <>
 struct Names<CriterionType> {
@@ -33,11 +34,9 @@ struct Names<CriterionType> {
 };
 template <>
 struct Names<FigureType> {
-  static constexpr Named<FigureType> table[] = {{"none", FigureType::none},
-                                                {"curves", FigureType::curves},
-                                                {"axis", FigureType::axis},
-                                                {"bands", FigureType::bands},
-                                                {"heat_map", FigureType::heat_map}};
+  static constexpr Named<FigureType> table[] = {{"none", FigureType::none},         {"curves", FigureType::curves},
+                                                {"axis", FigureType::axis},         {"bands", FigureType::bands},
+                                                {"heat_map", FigureType::heat_map}, {"rows", FigureType::rows}};
 };
 
 template <class V>
@@ -87,6 +86,11 @@ inline bool counts_steps(OverTime reduction) {
   return reduction == OverTime::steps_to || reduction == OverTime::first_non_finite;
 }
 
+/// Whether the reduction is about the differences between rows, so that they may be of several splits and statistics.
+inline bool compares_rows(OverRows reduction) {
+  return reduction == OverRows::difference || reduction == OverRows::log_slope;
+}
+
 template <class V>
 void fields(V& v, QuantityConfig& c) {
   v.field("name", c.name, "of the quantity, in criteria and in runs.csv", required().name());
@@ -98,7 +102,8 @@ void fields(V& v, QuantityConfig& c) {
   v.optional_section("divided_by", c.divided_by, "another series of the same rows");
   v.field("over_rows", c.over_rows,
           "what becomes of several series, one for each combination of the columns that `where` leaves open (layers, "
-          "units), in the file's order; log_slope: the slope of the logarithm against their number");
+          "units), in the file's order; difference: the last - the first; log_slope: the slope of the logarithm "
+          "against their number");
   v.field("better", c.better,
           "which of two values in the column is the better one; of steps to a level fewer always are, of steps until a "
           "value is not finite more");
@@ -106,8 +111,8 @@ void fields(V& v, QuantityConfig& c) {
   const bool of_steps = counts_steps(c.series.over_time);
   v.require(!c.divided_by || (!of_steps && !counts_steps(c.divided_by->over_time)), "divided_by",
             "can't be, or stand beside, steps_to or first_non_finite");
-  v.require(c.over_rows != OverRows::log_slope || !of_steps, "over_rows",
-            "can't be log_slope of steps_to or first_non_finite");
+  v.require(!compares_rows(c.over_rows) || !of_steps, "over_rows",
+            "can't be difference or log_slope of steps_to or first_non_finite");
   v.require(!c.when_diverged || !of_steps, "when_diverged",
             "can't stand beside steps_to or first_non_finite, which count the steps of a run that diverged");
 }
@@ -166,12 +171,12 @@ void fields(V& v, FigureConfig& c) {
   v.field(
       "type", c.type,
       "curves: a column over the steps; axis: a quantity over an axis; bands: percentiles over the steps; heat_map: a "
-      "quantity over two axes");
+      "quantity over two axes; rows: a column over the rows of the last step, such as layers");
   v.field("title", c.title, "above the figure");
   v.field("quantity", c.quantity, "what is drawn", Rule{}.only_for("type", c.type, {axis, heat_map}));
-  v.field("file", c.file, "of the runs", file_name().only_for("type", c.type, {curves, bands}));
-  v.field("column", c.column, "what is drawn", Rule{}.only_for("type", c.type, {curves}));
-  v.field("where", c.where, "the rows that count", Rule{}.only_for("type", c.type, {curves, bands}));
+  v.field("file", c.file, "of the runs", file_name().only_for("type", c.type, {curves, bands, rows}));
+  v.field("column", c.column, "what is drawn", Rule{}.only_for("type", c.type, {curves, rows}));
+  v.field("where", c.where, "the rows that count", Rule{}.only_for("type", c.type, {curves, bands, rows}));
   v.field("arms", c.arms, "those that are drawn; empty: all");
   v.field("axis", c.axis, "the path of the horizontal axis", Rule{}.only_for("type", c.type, {axis, heat_map}));
   v.field("log_x", c.log_x, "logarithmic horizontal axis");

@@ -95,7 +95,7 @@ class PlanChecks {
       const Names splits = wanted(quantity, "split", splits_of(point.config), point);
       const Names statistics = wanted(quantity, "statistics", statistics_of(point.config), point);
       if (splits.empty() || statistics.empty()) return;
-      if (splits.size() * statistics.size() == 1) continue;
+      if (splits.size() * statistics.size() == 1 || config::compares_rows(quantity.over_rows)) continue;
       return add(quantity, fmt::format("where must leave one split and one kind of statistics of eval.csv; arm {} "
                                        "evaluates {} with {}",
                                        point.label, join(splits), join(statistics)));

@@ -28,8 +28,8 @@ using config::SeriesConfig;
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
 /// The columns that tell the rows of one step apart; rows that agree in all of them are one series.
-constexpr std::array<std::string_view, 7> key_columns{"split", "statistics", "layer", "tensor",
-                                                      "unit",  "parameter",  "arm"};
+constexpr std::array<std::string_view, 8> key_columns{"split", "statistics", "layer",  "tensor",
+                                                      "unit",  "parameter",  "factor", "arm"};
 
 struct Sample {
   std::int64_t step;
@@ -67,10 +67,12 @@ class Rows {
       if (is_new) groups_.emplace_back();
       groups_[group->second].push_back(&row);
     }
-    if (quantity.file == "eval.csv" && groups_.size() > 1)
-      throw ConfigError(fmt::format(
-          "quantity {}: where must leave one split and one kind of statistics of eval.csv; {} has {} that fit",
-          quantity.name, file.string(), groups_.size()));
+    if (quantity.file == "eval.csv" && groups_.size() > 1 && !config::compares_rows(quantity.over_rows))
+      throw ConfigError(
+          fmt::format("quantity {}: where must leave one split and one kind of statistics of eval.csv, unless "
+                      "over_rows compares them; "
+                      "{} has {} that fit",
+                      quantity.name, file.string(), groups_.size()));
   }
 
   std::size_t groups() const { return groups_.size(); }
@@ -265,6 +267,8 @@ double over_rows(const std::vector<double>& values, OverRows reduction) {
       return greatest(values);
     case OverRows::sum:
       return values.empty() ? none : mean(values) * static_cast<double>(values.size());
+    case OverRows::difference:
+      return values.size() < 2 ? none : values.back() - values.front();
     case OverRows::log_slope:
       return log_slope(values);
   }

@@ -430,7 +430,7 @@ TEST(ExperimentProblems, FieldsThatDoNotApply) {
                    "7: quantities.0.when_diverged: can't stand beside steps_to or first_non_finite, which count the "
                    "steps of a run that diverged, got 0");
     expect_problem(with_quantity(series + R"(, "over_rows": "log_slope")"),
-                   "7: quantities.0.over_rows: can't be log_slope of steps_to or first_non_finite, got \"log_slope\"");
+                   "7: quantities.0.over_rows: can't be difference or log_slope of steps_to or first_non_finite, got \"log_slope\"");
   }
   const std::string rest = R"(, "quantity": "accuracy", "arms": ["none", "batch"], "source": "s")";
   expect_problem(with_criterion(R"("type": "difference", "axis": "x")" + rest),

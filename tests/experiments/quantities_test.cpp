@@ -252,6 +252,11 @@ TEST(OverRowsOf, EachReduction) {
   EXPECT_NEAR(run.value(over_rows(OverRows::log_slope)), std::log(4.0), 1e-15);
 }
 
+TEST(OverRowsOf, ADifferenceIsTheLastMinusTheFirst) {
+  EXPECT_EQ(Directory("step,layer,y\n1,a,3\n1,b,9\n1,c,5\n").value(over_rows(OverRows::difference)), 2);
+  EXPECT_TRUE(std::isnan(Directory("step,layer,y\n1,a,3\n").value(over_rows(OverRows::difference))));
+}
+
 TEST(OverRowsOf, ALogSlopeNeedsTwoPositiveValues) {
   EXPECT_TRUE(std::isnan(Directory("step,layer,y\n1,a,3\n").value(over_rows(OverRows::log_slope))));
   EXPECT_TRUE(std::isnan(Directory("step,layer,y\n1,a,3\n1,b,0\n").value(over_rows(OverRows::log_slope))));
@@ -270,7 +275,7 @@ TEST(OverRowsOf, EachGroupIsDividedByItsOwn) {
 }
 
 TEST(OverRowsOf, ColumnsThatTellGroupsApart) {
-  for (const char* column : {"split", "statistics", "layer", "tensor", "unit", "parameter"})
+  for (const char* column : {"split", "statistics", "layer", "tensor", "unit", "parameter", "factor"})
     EXPECT_EQ(Directory("step," + std::string(column) + ",y\n1,a,1\n1,b,2\n2,a,3\n").value(over_rows(OverRows::sum)), 5)
         << column;
   EXPECT_EQ(Directory("step,epoch,y\n1,a,1\n1,b,2\n2,a,3\n").value(over_rows(OverRows::sum)), 3);
@@ -302,10 +307,13 @@ TEST(Where, EvalLeavesOneSplitAndOneKindOfStatistics) {
   const Directory run(eval, "eval.csv");
   test::expect_contains(
       run.error<ConfigError>(over_time(OverTime::final)),
-      "quantity q: where must leave one split and one kind of statistics of eval.csv; eval.csv has 3");
+      "quantity q: where must leave one split and one kind of statistics of eval.csv, unless over_rows compares them; eval.csv has 3");
   test::expect_contains(run.error<ConfigError>(where(over_time(OverTime::final), "split", {"test"})), "has 2");
   EXPECT_EQ(run.value(where(over_time(OverTime::final), "split", {"validation"})), 2);
   EXPECT_EQ(run.value(where(where(over_time(OverTime::final), "split", {"test"}), "statistics", {"batch"})), 3);
+  QuantityConfig difference = where(over_time(OverTime::final), "split", {"test"});
+  difference.over_rows = OverRows::difference;
+  EXPECT_EQ(run.value(difference), 2);  // batch - running
 }
 
 // ---- not finite, diverged, damaged ----------------------------------------------------------------------------------
