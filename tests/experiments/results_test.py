@@ -1,0 +1,62 @@
+"""Every committed verdict is the one that `bnlab verdict` computes from the committed runs.csv, for the criteria of
+today's experiment files."""
+
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
+
+from program import DONE, SOURCE, ProgramTest, main  # noqa: E402
+
+
+def committed():
+    """The folders of results/ with a verdict that git knows; of a copy without git, all."""
+    found = sorted(path.parent for path in (SOURCE / "results").glob("*/verdict.json"))
+    listed = subprocess.run(["git", "-C", SOURCE, "ls-files", "results"], capture_output=True, text=True, check=False)
+    known = {SOURCE / line for line in listed.stdout.splitlines()}
+    return [path for path in found if listed.returncode != 0 or path / "verdict.json" in known]
+
+
+class ResultsTest(ProgramTest):
+    def copy(self):
+        """The results as they would be cloned, without runs."""
+        for path in committed():
+            (self.folder / path.name).mkdir()
+            for name in ("experiment.json", "runs.csv"):
+                shutil.copy(path / name, self.folder / path.name)
+        return [self.folder / path.name for path in committed()]
+
+    def test_verdicts_follow_from_the_runs(self):
+        copies = self.copy()
+        self.assertTrue(copies, "no verdicts are committed")
+        self.run_program("verdict", *copies, status=DONE)
+        for path in committed():
+            with self.subTest(path.name):
+                again = json.loads((self.folder / path.name / "verdict.json").read_text())
+                self.assertEqual(json.loads((path / "verdict.json").read_text()), again)
+
+    def test_the_table_is_that_of_the_verdicts(self):
+        table = self.run_program("verdict", *self.copy(), "--markdown", "-", status=DONE).stdout
+        self.assertEqual((SOURCE / "results/README.md").read_text(encoding="utf-8"), table)
+
+    def test_thresholds_are_those_of_the_experiments(self):
+        for path in committed():
+            with self.subTest(path.name):
+                written = json.loads((path / "experiment.json").read_text())
+                experiment = json.loads((SOURCE / "experiments" / f"{path.name}.json").read_text())
+                self.assertEqual(written["profile"], "full")
+                self.assertEqual(len(written["criteria"]), len(experiment["criteria"]))
+                for one, other in zip(written["criteria"], experiment["criteria"]):
+                    self.assertEqual(one, {**one, **other})
+
+    def test_each_has_its_figure(self):
+        for path in committed():
+            for name in ("figure.png", "figure.svg", "figure.csv"):
+                self.assertTrue((path / name).is_file(), f"{path / name}: missing")
+
+
+if __name__ == "__main__":
+    main()
