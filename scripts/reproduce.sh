@@ -7,10 +7,10 @@ usage() {
 usage: scripts/reproduce.sh [--full] [--only NAME] [--jobs N] [--out DIR]
 
 Installs what is missing (scripts/setup.sh), builds bnlab, runs every experiment of experiments/ with its quick profile
-(Fashion-MNIST, a few minutes each on two cores), draws each one's figure, and ends with the table of verdicts. What is
+(Fashion-MNIST, some twelve minutes on two cores), draws each one's figure, and ends with the table of verdicts. What is
 finished is kept, what was interrupted goes on.
 
-  --full       the full profiles: what each claim deserves, an hour or more each; fetches MNIST
+  --full       the full profiles: what each claim deserves, up to three hours; fetches MNIST
   --only NAME  only experiments whose name fits, such as 'faster*'; may be given again
   --jobs N     runs at the same time (default: one a core)
   --out DIR    where the experiments get their directories (default: results/quick, or results for --full)
@@ -68,11 +68,15 @@ need fashion_mnist
 [[ $profile == quick ]] || need mnist
 
 status=0
-"$bnlab" reproduce --profile "$profile" --out "$out" "${options[@]}" || status=$?
-((status <= 1)) || exit "$status" # a run that failed leaves the others; the table names it
+verdicts=$("$bnlab" reproduce --profile "$profile" --out "$out" "${options[@]}") || status=$?
+if ((status > 1)); then # a run that failed leaves the others, and the table names it
+  printf '%s\n' "$verdicts"
+  exit "$status"
+fi
 
 for experiment in "$out"/*/experiment.json; do
   python3 scripts/plot.py "$(dirname -- "$experiment")" || { say "no figure of $experiment" >&2; status=1; }
 done
+printf '%s\n' "$verdicts"
 say "done in $((SECONDS / 60)) min $((SECONDS % 60)) s"
 exit "$status"
