@@ -39,7 +39,7 @@ class ResultsTest(ProgramTest):
                 self.assertEqual(json.loads((path / "verdict.json").read_text()), again)
 
     def test_the_table_is_that_of_the_verdicts(self):
-        table = self.run_program("verdict", *self.copy(), "--markdown", "-", status=DONE).stdout
+        table, _ = self.run_program("verdict", *self.copy(), "--markdown", "-", status=DONE)
         self.assertEqual((SOURCE / "results/README.md").read_text(encoding="utf-8"), table)
 
     def test_thresholds_are_those_of_the_experiments(self):
