@@ -310,7 +310,7 @@ class Reproduce(SweepTest):
         """A few steps of each on drawn digits: all files, a verdict whatever it is, and the figure's data."""
         for name in self.run_program("list", "experiments")[0].split():
             out = self.folder / name
-            self.run_program("sweep", SOURCE / "experiments" / f"{name}.json", "--out", out, "--seeds", "2",
+            self.run_program("sweep", SOURCE / "experiments" / f"{name}.json", "--out", out, "--seeds", "1",
                              "--set", "dataset.name=drawn_digits", "--set", "training.steps=5",
                              "--set", "training.eval_every=0", "--set", "evaluation.batch_size=100",
                              "--set", "dataset.limit=0", "--set", "dataset.validation=200")
