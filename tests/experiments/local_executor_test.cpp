@@ -121,18 +121,22 @@ TEST_F(LocalExecutor, TheNextBeginsAtOnce) {
 exec sleep 0.25
 )");
   options.jobs = 2;
-  double best = 1e9;
-  for (int attempt = 0; attempt < 5; ++attempt) {  // another process may have the processor for a while
+  double best = 1e9;  // eight runs, two at a time, over four bare ones in a row, measured side by side
+  for (int attempt = 0; attempt < 8 && best >= 1.08; ++attempt) {  // another process may have the processor for a while
     std::vector<Task> tasks;
     for (int i = 0; i < 8; ++i) tasks.push_back(task(fmt::format("{}_{}", attempt, i), "{}"));
-    const Clock::time_point start = Clock::now();
+    Clock::time_point start = Clock::now();
     run(tasks);
-    best = std::min(best, seconds_since(start));
-    if (best < 1.08) break;
+    const double seconds = seconds_since(start);
+    start = Clock::now();
+    for (int i = 0; i < 4; ++i) {
+      const std::string bare = fmt::format("'{}' a b c '{}'", options.program.string(), tasks[0].directory.string());
+      ASSERT_EQ(std::system(bare.c_str()), 0);
+    }
+    best = std::min(best, seconds / seconds_since(start));
   }
-  EXPECT_GE(best, 1.0);
-  EXPECT_LT(best, 1.2);
-  RecordProperty("seconds_of_1", std::to_string(best));
+  EXPECT_LT(best, 1.25);
+  RecordProperty("ratio", std::to_string(best));
 }
 
 TEST_F(LocalExecutor, SetsThreadsAndOutput) {

@@ -80,6 +80,11 @@ class SweepFolder:
             write_csv(run / "eval.csv", ("step", "epoch", "split", "statistics", "loss", "accuracy"),
                       [(step, 0, split, "running", 1e30 if status == "diverged" and step > 200 else 1 - accuracy(step),
                         accuracy(step)) for step in steps for split in ("train", "test")])
+            if last:
+                write_csv(run / "channel_moments.csv", ("step", "layer", "type", "variance"),
+                          [(step, layer, kind, 2.0**place * seed + step / 1e6) for step in (0, last)
+                           for place, (layer, kind) in enumerate((("dense1", "dense"), ("activation1", "relu"),
+                                                                  ("dense2", "dense"), ("dense3", "dense")))])
             write_csv(run / "activation_distribution.csv", ("step", "layer", "tensor", "unit", "p15", "p50", "p85"),
                       [(step, layer, tensor, unit, move - 1.0, move, move + 1.0) for step in steps
                        for layer in ("activation1", "activation2") for tensor in ("input", "output") for unit in (0, 1)
@@ -116,6 +121,7 @@ CURVES = {"type": "curves", "file": "eval.csv", "column": "accuracy",
 BANDS = {"type": "bands", "file": "activation_distribution.csv",
          "where": {"layer": "activation2", "tensor": "input", "unit": 0}}
 AXIS = {"type": "axis", "quantity": "final_accuracy", "axis": "initialization.gain", "log_x": True}
+ROWS = {"type": "rows", "file": "channel_moments.csv", "column": "variance", "where": {"type": ["dense"]}}
 HEAT_MAP = {"type": "heat_map", "quantity": "final_accuracy"}
 STEPS_TO = {"name": "steps_to_level", "meaning": "steps to 80 %", "unit": "steps",
             "series": {"column": "accuracy", "over_time": "steps_to", "level": 0.8}}
@@ -474,6 +480,43 @@ class PlotExperimentTest(unittest.TestCase):
         for text in ("0", "0.0001", "0.001"):
             self.assertIn(f"|{text}|", texts)
 
+    # ---- rows ----
+
+    def test_rows(self):
+        self.sweep(TWO_ARMS, [1, 2, 3], ROWS, completed)
+        rows, texts = self.draw()
+        runs = {(row["arm"], row["seed"], row["row"]): float(row["value"]) for row in rows if row["series"] == "run"}
+        self.assertEqual(len(runs), 2 * 3 * 3)
+        self.assertEqual(runs["none", "2", "dense1"], 2.001)  # of the last step
+        self.assertEqual(runs["none", "2", "dense3"], 16.001)
+        means = {row["row"]: float(row["value"]) for row in rows if row["arm"] == "none" and row["series"] == "mean"}
+        self.assertAlmostEqual(means["dense2"], 8.001, places=6)
+        for text in ("dense1", "dense2", "dense3", "variance", "shown: type dense"):
+            self.assertIn(f"|{text}|", texts)
+        self.assertNotIn("activation1", texts)
+        shutil.rmtree(self.folder / "runs")
+        again, _ = self.draw()
+        self.assertEqual(again, rows)
+
+    def test_rows_of_runs_that_differ(self):
+        def value(arm, axes, seed):
+            return ("diverged", NAN) if arm == "none" and seed == 1 else ("completed", 0.5)
+        self.sweep(TWO_ARMS, [1, 2], {**ROWS, "log_y": True}, value)
+        _, texts = self.draw()
+        self.assertIn("cross: a run diverged", texts)
+        self.assertIn("1 diverged", texts.replace("\u00a0", " "))
+
+    def test_rows_must_be_told_apart(self):
+        self.sweep(TWO_ARMS, [1], ROWS, completed)
+        for file in self.folder.glob("runs/*/channel_moments.csv"):
+            file.write_text("step,layer,type,variance\n9,dense1,dense,1\n9,dense1,dense,2\n")
+        self.assertIn("alike in all that tells rows apart", self.plot(self.folder, status=3).stderr)
+
+    def test_rows_that_are_not_there(self):
+        self.sweep(TWO_ARMS, [1], {**ROWS, "where": {"type": ["conv"]}}, completed)
+        self.assertIn("figure.where: no rows with type conv, where type is dense, relu",
+                      self.plot(self.folder, status=3).stderr)
+
     # ---- heat map ----
 
     def test_heat_map(self):
@@ -699,7 +742,7 @@ class PlotExperimentTest(unittest.TestCase):
             (CURVES, change(file="probe.csv"), "probe.csv: missing"),
             (CURVES, change(column="split"), "eval.csv: could not convert string to float: 'test'"),
             (CURVES, change(where={"splt": "test"}), 'no column splt in its header; did you mean "split"?'),
-            (CURVES, change(type="pie"), "figure.type: must be one of curves, bands, axis, heat_map, none"),
+            (CURVES, change(type="pie"), "figure.type: must be one of curves, bands, axis, heat_map, rows, none"),
             (CURVES, write("experiment.json", "{"), "experiment.json: can't be read"),
             (CURVES, write("experiment.json", "[]"), "experiment.json: is no experiment as a sweep writes it"),
             (CURVES, write("experiment.json", '{"figure": {"type": "axis"}}'), "experiment.json: is no experiment"),
