@@ -15,7 +15,9 @@ KINDS = {
                        "group", "lp", "local_response"],
     "initializations": ["gaussian", "uniform", "xavier", "he", "orthogonal", "identity", "pytorch", "fixup"],
     "optimizers": ["sgd", "adam", "adamw", "rmsprop"],
-    "probes": ["activation_distribution", "gradient_norm", "normalization_state"],
+    "probes": ["activation_distribution", "gradient_norm", "normalization_state", "channel_moments", "layer_gradients",
+               "representations", "scale_invariance", "bias_effect", "identity_recovery", "normalization_gradients",
+               "weight_growth", "statistics_gap", "residual_branches", "equivalence"],
 }
 
 
