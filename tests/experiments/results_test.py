@@ -15,6 +15,8 @@ from program import DONE, SOURCE, ProgramTest, main  # noqa: E402
 def committed():
     """The folders of results/ with a verdict that git knows; of a copy without git, all."""
     found = sorted(path.parent for path in (SOURCE / "results").glob("*/verdict.json"))
+    if not shutil.which("git"):
+        return found
     listed = subprocess.run(["git", "-C", SOURCE, "ls-files", "results"], capture_output=True, text=True, check=False)
     known = {SOURCE / line for line in listed.stdout.splitlines()}
     return [path for path in found if listed.returncode != 0 or path / "verdict.json" in known]

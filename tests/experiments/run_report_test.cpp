@@ -91,7 +91,9 @@ TEST(FailureText, QuotesTheLastLines) {
   EXPECT_EQ(text(100), "ended with status 1");
   write_text(folder / "stderr.log", "no line end");
   EXPECT_EQ(text(0), "ended with status 1: no line end");
-  write_text(folder / "stderr.log", std::string(100000, 'x') + "\nend\n");
+  std::string log(100000, 'x');
+  log += "\nend\n";
+  write_text(folder / "stderr.log", log);
   EXPECT_LT(text(0).size(), 1100u);
   EXPECT_TRUE(text(0).ends_with("x | end"));
 }
