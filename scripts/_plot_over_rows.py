@@ -4,10 +4,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from _plot_base import (RunError, bold_of, chosen, cross, draw_mean, look_of, mean_and_interval, read_csv, set_limits,
-                        style_log_axis)
+from _plot_base import RunError, chosen, read_csv, set_limits, style_log_axis
 from _plot_over_axes import slant
-from _plot_over_steps import curve_label, curves_legend, key_of, rounded, with_result
+from _plot_over_steps import (curve_label, curves_legend, draw_line, kept, key_of, read_figure_csv, rounded,
+                              with_result)
 from _plot_sweep import SIZE, points_of, shown
 
 # What tells the rows of one step apart, in the files of a run.
@@ -21,13 +21,7 @@ def rows_of(sweep, run, file, column):
     keys = [name for name in KEYS if name != column]
     table = read_csv(path, [*sweep.where, *keys], ["step", column, *sweep.where], keys,
                      empty_ok=run.status == "diverged")
-    for name, values in sweep.where.items():
-        there = list(dict.fromkeys(table[name].tolist()))
-        keep = np.isin(table[name], values)
-        if there and not keep.any():
-            raise RunError(f"{path}: figure.where: no rows with {name} {' or '.join(values)}, where {name} is "
-                           f"{', '.join(there[:8])}")
-        table = {key: array[keep] for key, array in table.items()}
+    table = kept(sweep, path, table)
     if not len(table["step"]):
         return {}
     table = chosen(table, step=table["step"][-1])
@@ -44,20 +38,8 @@ def read_rows(sweep, wanted, file, column):
     """{key: {label: value}} from the runs' files, or where the run directories are gone from the figure's CSV."""
     if (sweep.folder / "runs").is_dir():
         return {key_of(line, run): rows_of(sweep, run, file, column) for line, run in wanted}
-    path = sweep.folder / "figure.csv"
-    if not path.exists():
-        raise RunError(f"{path}: missing, and so are the run directories in {sweep.folder / 'runs'}; a figure of type "
-                       "rows is drawn from one of them: run the sweep again")
-    text = ("arm", "point", "seed", "series", "row")
-    table = chosen(read_csv(path, text, (*text, "value")), series="run")
-    rows = {}
-    for line, run in wanted:
-        own = chosen(table, arm=line.arm, point=line.point, seed=run.seed)
-        if not len(own["row"]) and run.status == "completed":
-            raise RunError(f"{path}: no rows of {line.arm} {line.point} seed {run.seed}, which runs.csv has: it is of "
-                           "another sweep; delete it, and run the sweep again")
-        rows[key_of(line, run)] = dict(zip(own["row"].tolist(), own["value"]))
-    return rows
+    tables, _ = read_figure_csv(sweep, wanted, ("row",), ("value",))
+    return {key: dict(zip(rows["row"].tolist(), rows["value"])) for key, rows in tables.items()}
 
 
 def draw_rows(sweep):
@@ -79,22 +61,9 @@ def draw_rows(sweep):
     set_limits(axis, np.concatenate(calm or [y for _, y in series.values()]), np.array([]), log_y)
     rows, crosses = [], False
     for index, line in enumerate(lines):
-        drawn = [run for run in line.runs if run.has_result()]
-        curves = [series[key_of(line, run)] for run in drawn]
-        rows += [(line.arm, line.point, run.seed, "run", labels[a], b) for run, (x, y) in zip(drawn, curves)
-                 for a, b in zip(x, y)]
-        look = {**look_of(index)[0], "linewidth": 1.0, "alpha": 0.4} if len(drawn) > 1 else bold_of(index)
-        for run, (x, y) in zip(drawn, curves):
-            axis.plot(x, y, **look)
-            if run.status == "diverged" and len(x):
-                crosses = True
-                axis.plot(x[-1], np.clip(y[-1], *axis.get_ylim()), **cross(look["color"]))
-        if len(drawn) > 1:
-            x, *means = mean_and_interval(curves, log_y)
-            rows += [(line.arm, line.point, "all", name, labels[a], b)
-                     for name, values in zip(("mean", "interval_low", "interval_high"), means)
-                     for a, b in zip(x, values)]
-            draw_mean(axis, index, x, *means)
+        drawn, crossed = draw_line(axis, index, line, series, log_y, lambda _: 1)
+        rows += [(line.arm, line.point, seed, name, labels[a], b) for seed, name, x, y in drawn for a, b in zip(x, y)]
+        crosses |= crossed
     axis.set(ylabel=shown(curve_label(sweep, file, column), 260, 2))
     if log_y:
         style_log_axis(axis)

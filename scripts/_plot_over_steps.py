@@ -18,12 +18,8 @@ MOST_POINTS = 600  # of a curve; of more rows means are drawn
 UNITS = {"accuracy": "fraction correct"}
 
 
-def rows_of(sweep, run, file, columns):
-    """The rows of a run's file that figure.where leaves, {name: array} with step; one row a step."""
-    path = sweep.folder / "runs" / run.name / file
-    numbers = ("step", *columns)
-    keys = [name for name in KEYS if name not in numbers]
-    table = read_csv(path, [*sweep.where, *keys], [*numbers, *sweep.where], keys, empty_ok=run.status == "diverged")
+def kept(sweep, path, table):
+    """The rows of a run's file that figure.where leaves."""
     for column, values in sweep.where.items():
         there = list(dict.fromkeys(table[column].tolist()))
         keep = np.isin(table[column], values)
@@ -31,6 +27,16 @@ def rows_of(sweep, run, file, columns):
             raise RunError(f"{path}: figure.where: no rows with {column} {' or '.join(values)}, where {column} is "
                            f"{', '.join(there[:8])}")
         table = {name: array[keep] for name, array in table.items()}
+    return table
+
+
+def rows_of(sweep, run, file, columns):
+    """The rows of a run's file that figure.where leaves, {name: array} with step; one row a step."""
+    path = sweep.folder / "runs" / run.name / file
+    numbers = ("step", *columns)
+    keys = [name for name in KEYS if name not in numbers]
+    table = read_csv(path, [*sweep.where, *keys], [*numbers, *sweep.where], keys, empty_ok=run.status == "diverged")
+    table = kept(sweep, path, table)
     try:
         table.update({name: table[name].astype(np.float64) for name in numbers})
     except ValueError as error:
@@ -63,6 +69,23 @@ def key_of(line, run):
     return line.arm, line.point, run.seed
 
 
+def read_figure_csv(sweep, wanted, text, numbers):
+    """({key: {name: array}} of the runs, the rows of all runs), where the run directories are gone."""
+    path = sweep.folder / "figure.csv"
+    if not path.exists():
+        raise RunError(f"{path}: missing, and so are the run directories in {sweep.folder / 'runs'}; a figure of type "
+                       f"{sweep.type} is drawn from one of them: run the sweep again")
+    text = ("arm", "point", "seed", "series", *text)
+    all_rows = chosen(read_csv(path, text, (*text, *numbers), empty_ok=True), series="run")
+    tables = {}
+    for line, run in wanted:
+        tables[key_of(line, run)] = rows = chosen(all_rows, arm=line.arm, point=line.point, seed=run.seed)
+        if not len(rows["arm"]) and run.status == "completed":
+            raise RunError(f"{path}: no rows of {line.arm} {line.point} seed {run.seed}, which runs.csv has: it is of "
+                           "another sweep; delete it, and run the sweep again")
+    return tables, all_rows
+
+
 def read_tables(sweep, wanted, file, columns, saved):
     """({key: {name: array}} with step and `saved`, how many rows each is the mean of): `columns` of the runs' file, or
     where the run directories are gone `saved` of the figure's CSV."""
@@ -70,19 +93,7 @@ def read_tables(sweep, wanted, file, columns, saved):
         tables = {key_of(line, run): rows_of(sweep, run, file, columns) for line, run in wanted}
         width = max(1, math.ceil(max(len(table["step"]) for table in tables.values()) / MOST_POINTS))
         return {key: averaged(table, columns, saved, width) for key, table in tables.items()}, width
-    path = sweep.folder / "figure.csv"
-    if not path.exists():
-        raise RunError(f"{path}: missing, and so are the run directories in {sweep.folder / 'runs'}; a figure of type "
-                       f"{sweep.type} is drawn from one of them: run the sweep again")
-    text = ("arm", "point", "seed", "series")
-    all_rows = chosen(read_csv(path, text, (*text, "step", *saved, "averaged"), empty_ok=True), series="run")
-    tables = {}
-    for line, run in wanted:
-        rows = chosen(all_rows, arm=line.arm, point=line.point, seed=run.seed)
-        if not len(rows["step"]) and run.status == "completed":
-            raise RunError(f"{path}: no rows of {line.arm} {line.point} seed {run.seed}, which runs.csv has: it is of "
-                           "another sweep; delete it, and run the sweep again")
-        tables[key_of(line, run)] = {name: rows[name] for name in ("step", *saved)}
+    tables, all_rows = read_figure_csv(sweep, wanted, (), ("step", *saved, "averaged"))
     return tables, int(max(all_rows["averaged"], default=1))
 
 
@@ -102,7 +113,7 @@ def curve_label(sweep, file, column):
     """What the vertical axis shows: the column, its split, and its unit where a quantity tells it."""
     units = {one["unit"] for one in sweep.quantities.values()
              if one.get("unit") and one.get("file", "eval.csv") == file and one["series"]["column"] == column
-             and one["series"].get("over_time") in ("final", "best", "mean", "median", "range", "at")
+             and one["series"].get("over_time") in ("final", "best", "minimum", "maximum", "mean", "median", "range", "at")
              and not one.get("divided_by") and one.get("over_rows") != "log_slope"}
     unit = units.pop() if len(units) == 1 else UNITS.get(column, "")
     split = sweep.where.get("split", [])
@@ -112,6 +123,28 @@ def curve_label(sweep, file, column):
 
 def where_text(sweep):
     return ", ".join(f"{column} {'/'.join(values)}" for column, values in sweep.where.items())
+
+
+def draw_line(axis, index, line, series, log_y, marks):
+    """Draws a line's runs, pale where there are several, a cross where one diverged, and their mean with its interval;
+    `marks`: which points get a mark, by their number. Returns ([(seed, what, x, y)], whether there is a cross)."""
+    with_curve = [run for run in line.runs if run.has_result()]
+    curves = [series[key_of(line, run)] for run in with_curve]
+    drawn = [(run.seed, "run", *curve) for run, curve in zip(with_curve, curves)]
+    look = {**look_of(index)[0], "linewidth": 1.0, "alpha": 0.4} if len(curves) > 1 else bold_of(index)
+    crossed = False
+    for run, (x, y) in zip(with_curve, curves):
+        axis.plot(x, y, **look, markevery=marks(len(x)))
+        if run.status == "diverged" and len(x):
+            crossed = True
+            axis.plot(x[-1], np.clip(y[-1], *axis.get_ylim()), **cross(look["color"]))
+    if len(curves) > 1:
+        x, *means = mean_and_interval(curves, log_y)
+        drawn += [("all", name, x, y) for name, y in zip(("mean", "interval_low", "interval_high"), means)]
+        bottom, top = axis.get_ylim()
+        within = (means[0] >= bottom) & (means[0] <= top)  # of a mean out of sight there is no band
+        draw_mean(axis, index, x, means[0], *(np.where(within, values, np.nan) for values in means[1:]))
+    return drawn, crossed
 
 
 def draw_curves(sweep):
@@ -124,29 +157,14 @@ def draw_curves(sweep):
         series = {key: (x[y > 0], y[y > 0]) for key, (x, y) in series.items()}
     figure, axis = plt.subplots(figsize=SIZE)
     limit_curves(axis, lines, series, log_y)
-    rows, ends = [], []
+    rows, crosses = [], False
     for index, line in enumerate(lines):
-        drawn = [run for run in line.runs if run.has_result()]
-        curves = [series[key_of(line, run)] for run in drawn]
-        rows += [(line.arm, line.point, run.seed, "run", a, b, width)
-                 for run, (x, y) in zip(drawn, curves) for a, b in zip(x, y)]
-        look = {**look_of(index)[0], "linewidth": 1.0, "alpha": 0.4} if len(drawn) > 1 else bold_of(index)
-        for run, (x, y) in zip(drawn, curves):
-            axis.plot(x, y, **look, markevery=mark_every(len(x)))
-            if run.status == "diverged" and len(x):
-                ends.append(run)
-                axis.plot(x[-1], np.clip(y[-1], *axis.get_ylim()), **cross(look["color"]))
-        if len(drawn) > 1:
-            x, *means = mean_and_interval(curves, log_y)
-            rows += [(line.arm, line.point, "all", name, a, b, width)
-                     for name, values in zip(("mean", "interval_low", "interval_high"), means)
-                     for a, b in zip(x, values)]
-            bottom, top = axis.get_ylim()
-            within = (means[0] >= bottom) & (means[0] <= top)  # of a mean out of sight there is no band
-            draw_mean(axis, index, x, means[0], *(np.where(within, values, np.nan) for values in means[1:]))
+        drawn, crossed = draw_line(axis, index, line, series, log_y, mark_every)
+        rows += [(line.arm, line.point, seed, name, a, b, width) for seed, name, x, y in drawn for a, b in zip(x, y)]
+        crosses |= crossed
     axis.set(xlabel=STEP_LABEL, ylabel=shown(curve_label(sweep, file, column), 260, 2))
     style_steps(axis, sweep.figure.get("log_x", False), log_y)
-    sweep.finish(figure, curves_legend(sweep, lines, width, bool(ends)))
+    sweep.finish(figure, curves_legend(sweep, lines, width, crosses))
     return figure, ("arm", "point", "seed", "series", "step", "value", "averaged"), rows
 
 

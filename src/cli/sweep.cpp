@@ -1,6 +1,4 @@
 #include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -10,7 +8,9 @@
 #include <thread>
 
 #include "cli/command.h"
+#include "cli/status_line.h"
 #include "cli/sweep.h"
+#include "cli/sweep_display.h"
 #include "config/experiment.h"
 #include "experiments/local_executor.h"
 #include "experiments/slurm_executor.h"
@@ -24,7 +24,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace experiments;  // every name here is of a sweep
-using Clock = std::chrono::steady_clock;
 
 const char* const slurm_group = "Slurm (--executor slurm)";
 
@@ -38,115 +37,6 @@ void catch_signals() {
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
 }
-
-std::string duration_text(double seconds) {
-  const auto total = static_cast<std::int64_t>(seconds + 0.5);
-  if (total >= 3600) return fmt::format("{}:{:02}:{:02}", total / 3600, total / 60 % 60, total % 60);
-  return fmt::format("{}:{:02}", total / 60, total % 60);
-}
-
-std::size_t columns_of_terminal() {
-  struct winsize size {};
-  const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
-  return known ? size.ws_col : 80;
-}
-
-/// Runs done, running with step and loss, failed, time left: on a terminal one line that changes, elsewhere a line for
-/// each run that ends.
-class Display : public SweepDisplay {
- public:
-  Display(std::shared_ptr<spdlog::logger> logger, const LogOptions& options, std::size_t total, std::size_t before)
-      : logger_(std::move(logger)),
-        terminal_(!options.quiet && isatty(STDERR_FILENO) == 1),
-        total_(total),
-        before_(before),
-        begin_(Clock::now()) {}
-  ~Display() override { clear(); }
-
-  void started(const Task& task) override {
-    running_[task.name] = {0, task.steps, 0};
-    show();
-  }
-
-  void progress(const Task& task, std::int64_t step, double loss) override {
-    running_[task.name] = {step, task.steps, loss};
-    show();
-  }
-
-  void ended(const Task& task, const RunReport& report) override {
-    running_.erase(task.name);
-    const bool is_left = !is_finished(report.state) && report.state != RunState::failed;
-    ++(is_left ? left_ : done_);
-    failed_ += report.state == RunState::failed ? 1 : 0;
-    clear();
-    const std::string counts = fmt::format("[{}/{}]", before_ + done_, total_);
-    if (report.state == RunState::failed)
-      logger_->error("{} {}: failed: {}", counts, task.name, report.error);
-    else if (is_left)
-      logger_->warn("{} {}: {} after {} steps{}{}", counts, task.name, experiments::name_of(report.state),
-                    report.last_step, report.error.empty() ? "" : ": ", report.error);
-    else
-      logger_->info("{} {}: {} after {} steps, {:.1f} s{}", counts, task.name, experiments::name_of(report.state),
-                    report.last_step, report.seconds, left());
-    show();
-  }
-
-  void message(const std::string& text) override {
-    clear();
-    logger_->info(text);
-    show();
-  }
-
-  void tick() override { show(); }
-
- private:
-  struct Progress {
-    std::int64_t step, steps;
-    double loss;
-  };
-
-  /// From what the runs of this call took.
-  std::string left() const {
-    const std::size_t rest = total_ - before_ - done_ - left_;
-    if (done_ == 0 || rest == 0) return "";
-    const double seconds = std::chrono::duration<double>(Clock::now() - begin_).count();
-    return fmt::format("; about {} left",
-                       duration_text(seconds / static_cast<double>(done_) * static_cast<double>(rest)));
-  }
-
-  void show() {
-    const Clock::time_point now = Clock::now();
-    if (!terminal_ || std::chrono::duration<double>(now - shown_at_).count() < 0.1) return;
-    shown_at_ = now;
-    std::string text = fmt::format("{}/{} done", before_ + done_, total_);
-    if (failed_ > 0) text += fmt::format(", {} failed", failed_);
-    for (const auto& [name, one] : running_) {
-      // What tells runs apart stands behind the hash.
-      const std::string short_name = name.substr(std::min(name.find('_') + 1, name.size()));
-      text += fmt::format(" | {} {}", short_name, one.step);
-      if (one.steps > 0) text += fmt::format("/{}", one.steps);
-      if (one.step > 0) text += fmt::format(" loss {:.3g}", one.loss);
-    }
-    text += left();
-    fmt::print(stderr, "\r\033[K{}", text.substr(0, columns_of_terminal() - 1));
-    std::fflush(stderr);
-    is_shown_ = true;
-  }
-
-  void clear() {
-    if (is_shown_) fmt::print(stderr, "\r\033[K");
-    is_shown_ = false;
-  }
-
-  std::shared_ptr<spdlog::logger> logger_;
-  bool terminal_;
-  bool is_shown_ = false;
-  std::size_t total_, before_;
-  std::size_t done_ = 0, failed_ = 0, left_ = 0;  // left_: for a later call
-  std::map<std::string, Progress> running_;
-  Clock::time_point begin_;
-  Clock::time_point shown_at_{};
-};
 
 fs::path directory_of(const SweepOptions& options, const config::ExperimentConfig& experiment) {
   if (!options.out.empty()) return options.is_parent ? fs::path(options.out) / experiment.name : fs::path(options.out);
@@ -307,7 +197,7 @@ std::optional<ExperimentVerdict> sweep_one(const Planned& planned, const SweepOp
   bound_to_sweep.kept_open = lock.held_by_runs();
   SlurmOptions slurm = options.slurm;
   slurm.threads = options.threads;
-  Display display(context.logger, context.log, runs.size(), before);
+  TerminalDisplay display(context.logger, context.log, runs.size(), before);
   const SweepEnd end = tasks.empty()                 ? SweepEnd::done
                        : options.executor == "slurm" ? run_slurm(tasks, directory, slurm, display, stops_asked)
                                                      : run_local(tasks, bound_to_sweep, display, stops_asked);

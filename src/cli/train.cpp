@@ -1,11 +1,11 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <csignal>
 #include <filesystem>
 
 #include "cli/command.h"
+#include "cli/status_line.h"
 #include "training/trainer.h"
 #include "util/errors.h"
 
@@ -27,21 +27,12 @@ void catch_signals() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
-std::string duration_text(double seconds) {
-  const auto total = static_cast<std::int64_t>(seconds);
-  if (total >= 3600) return fmt::format("{}:{:02}:{:02}", total / 3600, total / 60 % 60, total % 60);
-  return fmt::format("{}:{:02}", total / 60, total % 60);
-}
-
 /// A bar with rate, loss and time left: on a terminal ten times a second in one line; elsewhere, with --verbose, one
 /// log line every ten seconds.
 class Display : public training::RunDisplay {
  public:
   Display(std::shared_ptr<spdlog::logger> logger, const LogOptions& options)
-      : logger_(std::move(logger)),
-        terminal_(!options.quiet && isatty(STDERR_FILENO) == 1),
-        interval_(terminal_ ? 0.1 : 10.0) {}
-  ~Display() override { clear(); }
+      : logger_(std::move(logger)), line_(options.quiet), interval_(line_.is_terminal() ? 0.1 : 10.0) {}
 
   void message(const std::string& text) override {
     clear();
@@ -61,27 +52,21 @@ class Display : public training::RunDisplay {
     const double rate = static_cast<double>(step - first_step_) / seconds;
     const std::string text = fmt::format("step {}/{}  {:.0f} steps/s  loss {:.4f}  {} left", step, steps, rate, loss,
                                          duration_text(static_cast<double>(steps - step) / rate));
-    if (terminal_) {
+    if (line_.is_terminal()) {
       constexpr std::int64_t width = 24;
       const auto filled = static_cast<std::size_t>(width * step / steps);
-      fmt::print(stderr, "\r\033[K[{}{}] {}", std::string(filled, '#'), std::string(width - filled, '.'), text);
-      std::fflush(stderr);
-      shown_ = true;
+      line_.show(fmt::format("[{}{}] {}", std::string(filled, '#'), std::string(width - filled, '.'), text));
     } else {
       logger_->debug(text);
     }
   }
 
-  void clear() {
-    if (shown_) fmt::print(stderr, "\r\033[K");
-    shown_ = false;
-  }
+  void clear() { line_.clear(); }
 
  private:
   std::shared_ptr<spdlog::logger> logger_;
-  bool terminal_;
+  StatusLine line_;
   double interval_;
-  bool shown_ = false;
   std::int64_t first_step_ = 0;
   Clock::time_point first_time_;
   Clock::time_point last_time_;

@@ -59,7 +59,7 @@ struct BaseConfig {
 };
 
 enum class Better { higher, lower };
-enum class OverTime { final, best, mean, median, range, area, at, steps_to, first_non_finite };
+enum class OverTime { final, best, minimum, maximum, mean, median, range, area, at, steps_to, first_non_finite };
 enum class OverRows { mean, median, minimum, maximum, sum, difference, log_slope };
 enum class CriterionType { value, difference, ratio, log_slope, range, widest_interval, equality, order };
 enum class FigureType { none, curves, axis, bands, heat_map, rows };

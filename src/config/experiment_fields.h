@@ -12,10 +12,17 @@ struct Names<Better> {
 };
 template <>
 struct Names<OverTime> {
-  static constexpr Named<OverTime> table[] = {
-      {"final", OverTime::final},   {"best", OverTime::best},         {"mean", OverTime::mean},
-      {"median", OverTime::median}, {"range", OverTime::range},       {"area", OverTime::area},
-      {"at", OverTime::at},         {"steps_to", OverTime::steps_to}, {"first_non_finite", OverTime::first_non_finite}};
+  static constexpr Named<OverTime> table[] = {{"final", OverTime::final},
+                                              {"best", OverTime::best},
+                                              {"minimum", OverTime::minimum},
+                                              {"maximum", OverTime::maximum},
+                                              {"mean", OverTime::mean},
+                                              {"median", OverTime::median},
+                                              {"range", OverTime::range},
+                                              {"area", OverTime::area},
+                                              {"at", OverTime::at},
+                                              {"steps_to", OverTime::steps_to},
+                                              {"first_non_finite", OverTime::first_non_finite}};
 };
 template <>
 struct Names<OverRows> {
@@ -69,11 +76,11 @@ void fields(V& v, SeriesConfig& c) {
   using enum OverTime;
   v.field("column", c.column, "of the file", required().not_empty());
   v.field("minus", c.minus, "another column, taken away in each row");
-  v.field(
-      "over_time", c.over_time,
-      "final: the last row; best: the best, as `better` says; range: largest - smallest; area: under the curve over "
-      "the steps (trapezoids); at: in the row of a step; steps_to: the first step at which a level is reached; "
-      "first_non_finite: the first step with a value that is not finite");
+  v.field("over_time", c.over_time,
+          "final: the last row; best: the best, as `better` says, of the values that are numbers; minimum, maximum: of "
+          "all rows; range: largest - smallest; area: under the curve over "
+          "the steps (trapezoids); at: in the row of a step; steps_to: the first step at which a level is reached; "
+          "first_non_finite: the first step with a value that is not finite");
   v.field("last", c.last, "of the last n rows; unset: of all",
           at_least(1).only_for("over_time", c.over_time, {mean, median}));
   v.field("step", c.step, "the step", at_least(0).only_for("over_time", c.over_time, {at}));

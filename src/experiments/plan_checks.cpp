@@ -10,6 +10,7 @@
 
 #include "config/experiment.h"
 #include "config/experiment_fields.h"
+#include "training/evaluation.h"
 #include "util/csv_table.h"
 #include "util/errors.h"
 #include "util/join.h"
@@ -22,7 +23,6 @@ using config::CriterionConfig;
 using config::CriterionType;
 using config::QuantityConfig;
 using config::RunConfig;
-using config::Statistics;
 using Names = std::vector<std::string>;
 
 bool has(const Names& names, const std::string& name) {
@@ -38,12 +38,8 @@ Names splits_of(const RunConfig& config) {
 }
 
 Names statistics_of(const RunConfig& config) {
-  const bool precise = config.normalization.population == config::Population::precise;
   Names names;
-  for (Statistics one : config.evaluation.statistics) {
-    if (one == Statistics::population) one = precise ? Statistics::precise : Statistics::running;
-    if (!has(names, config::name_of(one))) names.push_back(config::name_of(one));
-  }
+  for (const config::Statistics one : training::evaluated_statistics(config)) names.push_back(config::name_of(one));
   return names;
 }
 

@@ -221,6 +221,10 @@ Value over_time(const Series& series, const SeriesConfig& config, config::Better
       return {series.empty() ? none : series.back().value};
     case OverTime::best:
       return {best(series, better)};
+    case OverTime::minimum:
+      return {smallest(values_of(series))};
+    case OverTime::maximum:
+      return {greatest(values_of(series))};
     case OverTime::mean:
       return {mean(last_of(series, config.last))};
     case OverTime::median:

@@ -97,7 +97,6 @@ std::string problem_of_config(const fs::path& directory, config::RunConfig confi
     if (config.training.composition == config::BatchComposition::full_batch)
       config.training.batch_size = there.training.batch_size;
     config.description = there.description;
-    if (config == there) return "";
     const std::vector<config::Difference> differences = config::differences(config, there);
     if (differences.empty()) return "";
     const config::Difference& first = differences.front();

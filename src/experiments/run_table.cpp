@@ -11,7 +11,7 @@
 #include "config/experiment.h"
 #include "config/experiment_fields.h"
 #include "experiments/quantities.h"
-#include "experiments/sweep.h"
+#include "experiments/run_folders.h"
 #include "util/csv_table.h"
 #include "util/errors.h"
 #include "util/nearest.h"

@@ -7,9 +7,11 @@
 #include <fstream>
 #include <iterator>
 #include <optional>
+#include <set>
 
 #include "config/experiment.h"
 #include "config/load.h"
+#include "experiments/run_folders.h"
 #include "util/errors.h"
 #include "util/file.h"
 
@@ -56,25 +58,6 @@ void write_where_different(const fs::path& file, const std::string& text) {
 }
 
 }  // namespace
-
-RunFolders::RunFolders(const fs::path& directory) : folder_(directory / "runs") {
-  std::error_code error;
-  for (fs::directory_iterator entry(folder_, error), end; !error && entry != end; entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
-    std::error_code none;
-    if (const std::string hash = hash_in(name); !hash.empty() && entry->is_directory(none)) by_hash_[hash].insert(name);
-  }
-}
-
-std::string RunFolders::name_of(const PlannedRun& run) const {
-  const auto found = by_hash_.find(hash_in(run.name));
-  return found == by_hash_.end() || found->second.contains(run.name) ? run.name : *found->second.begin();
-}
-
-std::string RunFolders::hash_in(const std::string& name) {
-  const std::size_t end = name.find('_');
-  return end == std::string::npos ? "" : name.substr(0, end);
-}
 
 bool fits(const std::string& pattern, const std::string& name) {
   // The brackets of a point's label are no sets of characters.

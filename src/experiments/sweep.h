@@ -2,8 +2,6 @@
 // A sweep's directory: experiment.json, configs/NAME.json and runs/NAME of each run, runs.csv, verdict.json.
 
 #include <filesystem>
-#include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -11,25 +9,6 @@
 #include "experiments/plan.h"
 
 namespace bnlab::experiments {
-
-/// The folders of runs in a sweep's directory. They are found by the hash that begins their names: a run outlives
-/// another name or place of its arm.
-class RunFolders {
- public:
-  explicit RunFolders(const std::filesystem::path& directory);
-
-  bool has(const PlannedRun& run) const { return by_hash_.contains(hash_in(run.name)); }
-  /// The name of the one that is there, else the plan's.
-  std::string name_of(const PlannedRun& run) const;
-  std::filesystem::path path_of(const PlannedRun& run) const { return folder_ / name_of(run); }
-
-  /// What begins the name of a run's folder; "" where it is none.
-  static std::string hash_in(const std::string& name);
-
- private:
-  std::filesystem::path folder_;
-  std::map<std::string, std::set<std::string>> by_hash_;
-};
 
 /// A run of a plan and what its directory says of it.
 struct Standing {

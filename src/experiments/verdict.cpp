@@ -10,7 +10,7 @@
 
 #include "config/experiment.h"
 #include "config/experiment_fields.h"
-#include "experiments/sweep.h"
+#include "experiments/run_folders.h"
 #include "util/errors.h"
 #include "util/file.h"
 #include "util/text_table.h"

@@ -175,10 +175,14 @@ class Assembler {
     using namespace layers;
     std::visit(Overloaded{
                    [&](const config::Dense& spec) {
-                     push_linear(make_dense(context("dense"), spec, has_bias(spec, atoms, i)), is_normalized(atoms, i));
+                     const std::size_t first = parameters_.all().size();
+                     push(make_dense(context("dense"), spec, has_bias(spec, atoms, i)));
+                     mark_normalized(first, is_normalized(atoms, i));
                    },
                    [&](const config::Conv& spec) {
-                     push_linear(make_conv(context("conv"), spec, has_bias(spec, atoms, i)), is_normalized(atoms, i));
+                     const std::size_t first = parameters_.all().size();
+                     push(make_conv(context("conv"), spec, has_bias(spec, atoms, i)));
+                     mark_normalized(first, is_normalized(atoms, i));
                    },
                    [&](const config::MaxPool& spec) { push(make_max_pool(context("max_pool"), spec)); },
                    [&](const config::AvgPool& spec) { push(make_avg_pool(context("avg_pool"), spec)); },
@@ -256,12 +260,14 @@ class Assembler {
       const std::int64_t number = sites_ + 1;
       const bool normalized = spec.shortcut_normalization && is_active(number);
       const bool bias = !(normalized && normalization::absorbs_bias(normalization_.type));
+      const std::size_t first = parameters_.all().size();
       if (is_image) {
         config::Conv conv{.channels = target[1], .kernel = {1, 1}, .stride = {stride, stride}, .padding = {}};
-        push_linear(layers::make_conv(context("conv"), conv, bias), normalized);
+        push(layers::make_conv(context("conv"), conv, bias));
       } else {
-        push_linear(layers::make_dense(context("dense"), config::Dense{.units = target[1]}, bias), normalized);
+        push(layers::make_dense(context("dense"), config::Dense{.units = target[1]}, bias));
       }
+      mark_normalized(first, normalized);
       if (spec.shortcut_normalization) ++sites_;
       if (normalized) add_normalization(number, false);
     }
@@ -310,11 +316,9 @@ class Assembler {
     layers_.push_back(std::move(layer));
   }
 
-  void push_linear(std::unique_ptr<layers::Layer> layer, bool normalized) {
-    for (const char* array : {".weights", ".bias"})
-      for (const auto& parameter : parameters_.all())
-        if (parameter->name == layer->name() + array) parameter->is_normalized = normalized;
-    push(std::move(layer));
+  // Of the linear layer that declared the parameters from `first` on.
+  void mark_normalized(std::size_t first, bool normalized) {
+    for (std::size_t i = first; i < parameters_.all().size(); ++i) parameters_.all()[i]->is_normalized = normalized;
   }
 
   bool is_active(std::int64_t site) const {

@@ -76,14 +76,6 @@ Network::Network(const config::RunConfig& config, const data::DatasetInfo& datas
         {std::vector<double>(state->running_mean.size()), std::vector<double>(state->running_mean.size())});
 }
 
-std::unique_ptr<Executable> Network::build(Pass pass, std::int64_t batch_size, bool diff_input) {
-  return build(pass, batch_size, diff_input, {"input", "output"});
-}
-
-std::unique_ptr<Executable> Network::observe(std::int64_t batch_size, onednn::Watch watch, bool diff_input) {
-  return build(Pass::observe, batch_size, diff_input, watch);
-}
-
 std::unique_ptr<Executable> Network::build(Pass pass, std::int64_t batch_size, bool diff_input,
                                            const onednn::Watch& watch) {
   std::unique_ptr<Executable> executable(new Executable(engine_, batch_size));

@@ -70,11 +70,10 @@ class Network {
           bool diff_input = false);
 
   Executable& train() { return *train_; }
-  /// A further program on the same parameters and states, in the same precision.
-  std::unique_ptr<Executable> build(onednn::Pass pass, std::int64_t batch_size, bool diff_input = false);
-  /// As build() with Pass::observe, which keeps the tensors of `watch`. Its backward() overwrites the gradients of the
-  /// parameters, as that of train() does.
-  std::unique_ptr<Executable> observe(std::int64_t batch_size, onednn::Watch watch, bool diff_input = false);
+  /// A further program on the same parameters and states, in the same precision; with Pass::observe it keeps the
+  /// tensors of `watch`. Its backward() overwrites the gradients of the parameters, as that of train() does.
+  std::unique_ptr<Executable> build(onednn::Pass pass, std::int64_t batch_size, bool diff_input = false,
+                                    const onednn::Watch& watch = onednn::activations);
 
   /// Takes the batch statistics of the last train().forward() into the running statistics:
   /// running = d * running + (1 - d) * batch, the variance unbiased where it is to be.
@@ -106,8 +105,6 @@ class Network {
   void set_weights(const NpzArrays& arrays);
 
  private:
-  std::unique_ptr<Executable> build(onednn::Pass pass, std::int64_t batch_size, bool diff_input,
-                                    const onednn::Watch& watch);
   void add_calls(onednn::Builder& builder, Executable& executable, bool diff_input);
 
   struct PreciseSums {

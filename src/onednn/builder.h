@@ -35,6 +35,7 @@ enum class Pass {
 /// function, also of the one inside a recurrent layer. "src", "dst", "diff_src" and "diff_dst" are those of every
 /// layer, the latter two where a gradient passes; "branch" is what a residual layer's body adds to its shortcut.
 using Watch = std::set<std::string>;
+inline const Watch activations{"input", "output"};
 
 /// A tensor that a probe may read from a program with Pass::observe, in plain order.
 struct Observation {
@@ -164,7 +165,7 @@ class Builder {
   const RunState* state_;
   std::vector<std::size_t> scratchpads_;  // indices into the program's memories
   std::uint64_t scratchpad_bytes_ = 0;
-  Watch watched_{"input", "output"};
+  Watch watched_ = activations;
   std::vector<Observation> observations_;
 };
 

@@ -87,8 +87,9 @@ class ActivationDistribution : public Probe {
         csv_(context.open_csv("activation_distribution",
                               {"step", "layer", "tensor", "unit", "p5", "p15", "p50", "p85", "p95", "mean",
                                "standard_deviation", "fraction_saturated", "fraction_dead"})) {
+    const auto types = layer_types(context.network);
     for (const Observation& observation : observer_.observations()) {
-      const std::string function = type_of(context.network, observation.layer);
+      const std::string& function = types.at(observation.layer);
       collected_.push_back({observation.layer, observation.tensor, function, {}, observation.shape[1], {}, {}});
       for (const std::int64_t unit : config.units)
         if (unit < observation.shape[1]) collected_.back().units.push_back(unit);
@@ -115,8 +116,9 @@ class ActivationDistribution : public Probe {
   }
 
   static void append(const Observation& observation, Collected& to) {
+    const std::span<const float> all = values_of(observation);
+    to.all.insert(to.all.end(), all.begin(), all.end());
     const Channels values(observation);
-    to.all.insert(to.all.end(), values.data, values.data + size_of(observation));
     for (std::size_t u = 0; u < to.units.size(); ++u)
       for (std::int64_t n = 0; n < values.images; ++n) {
         const float* begin = values.of(n, to.units[u]);

@@ -43,7 +43,7 @@ class Equivalence : public Probe {
       observer->forward();
       observer->backward();
     }
-    write(step, "output", output_of(network_, observer_), output_of(other_, other_observer_));
+    write(step, "output", values_of(observer_.output()), values_of(other_observer_.output()));
     write(step, "input", diff_input_of(observer_), diff_input_of(other_observer_));
     for (std::size_t i = 0; i < network_.parameters().all().size(); ++i)
       write(step, parameter(network_, i).name, parameter(network_, i).plain_diff(), parameter(other_, i).plain_diff());
@@ -54,19 +54,12 @@ class Equivalence : public Probe {
     return *network.parameters().all()[i];
   }
 
-  static std::vector<float> output_of(const network::Network& network, const Observer& observer) {
-    const onednn::Observation& output = observer.at(network.layers().back()->name(), "dst");
-    return {output.data(), output.data() + size_of(output)};
+  static std::span<const float> diff_input_of(Observer& observer) {
+    return {observer.executable().diff_images(), static_cast<std::size_t>(observer.executable().image_values())};
   }
 
-  static std::vector<float> diff_input_of(Observer& observer) {
-    const float* diff = observer.executable().diff_images();
-    return {diff, diff + observer.executable().image_values()};
-  }
-
-  void write(std::int64_t step, const std::string& tensor, const std::vector<float>& own,
-             const std::vector<float>& other) {
-    csv_.add(step).add(tensor).add(norm(own)).add(relative_error(other.data(), own.data(), own.size())).end_row();
+  void write(std::int64_t step, const std::string& tensor, std::span<const float> own, std::span<const float> other) {
+    csv_.add(step).add(tensor).add(norm(own)).add(relative_error(other, own)).end_row();
   }
 
   network::Network& network_;

@@ -1,15 +1,11 @@
 #include "probes/gradient_norm.h"
 
-#include <cmath>
 #include <limits>
-#include <span>
 
 #include "probes/observer.h"
 
 namespace bnlab::probes {
 namespace {
-
-double l2_norm(std::span<const float> values) { return std::sqrt(squared_norm(values.data(), values.size())); }
 
 class GradientNorm : public Probe {
  public:
@@ -19,8 +15,8 @@ class GradientNorm : public Probe {
 
   void gradients_ready(std::int64_t step, double /*learning_rate*/) override {
     for (const layers::Segment& segment : parameters_.segments()) {
-      const double gradient = l2_norm(parameters_.diffs().subspan(segment.offset, segment.length));
-      const double value = l2_norm(parameters_.values().subspan(segment.offset, segment.length));
+      const double gradient = norm(parameters_.diffs().subspan(segment.offset, segment.length));
+      const double value = norm(parameters_.values().subspan(segment.offset, segment.length));
       const double ratio = value > 0 ? gradient / value : std::numeric_limits<double>::quiet_NaN();
       csv_.add(step).add(segment.parameter->name).add(gradient).add(value).add(ratio).end_row();
     }

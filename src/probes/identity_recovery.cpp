@@ -1,6 +1,5 @@
 #include "probes/identity_recovery.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "probes/observer.h"
@@ -43,17 +42,8 @@ class IdentityRecovery : public Probe {
   }
 
   double error_of(const std::string& layer) const {
-    const onednn::Observation& input = observer_.at(layer, "src");
-    const onednn::Observation& output = observer_.at(layer, "dst");
-    double difference = 0;
-    double largest = 0;
-    for (std::size_t i = 0; i < size_of(input); ++i) {
-      const auto x = static_cast<double>(input.data()[i]);
-      const double d = std::abs(static_cast<double>(output.data()[i]) - x);
-      difference = d > difference || std::isnan(d) ? d : difference;
-      largest = std::max(largest, std::abs(x));
-    }
-    return difference / largest;
+    const std::span<const float> input = values_of(observer_.at(layer, "src"));
+    return largest_difference(values_of(observer_.at(layer, "dst")), input) / largest_magnitude(input);
   }
 
   network::Network& network_;

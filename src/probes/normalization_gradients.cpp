@@ -41,13 +41,16 @@ class NormalizationGradients : public Probe {
   void write(std::int64_t step, const normalization::NormalizationState& state) {
     Outcome largest;
     Outcome sum;
+    const Channels input(observer_.at(state.name, "src"));
+    const Channels diff_output(observer_.at(state.name, "diff_dst"));
+    const Channels diff_input(observer_.at(state.name, "diff_src"));
     const std::vector<float> gamma = state.gamma ? state.gamma->plain_value() : std::vector<float>();
     for (std::int64_t c = 0; c < state.channels; ++c) {
-      const Outcome outcome =
-          measure(state, c, gamma.empty() ? 1.0 : static_cast<double>(gamma[static_cast<std::size_t>(c)]));
-      largest.ones_cosine = std::max(largest.ones_cosine, outcome.ones_cosine);
-      largest.normalized_cosine = std::max(largest.normalized_cosine, outcome.normalized_cosine);
-      largest.identity_error = std::max(largest.identity_error, outcome.identity_error);
+      const Outcome outcome = measure(input, diff_output, diff_input, statistics(state, input, c), c,
+                                      gamma.empty() ? 1.0 : static_cast<double>(gamma[static_cast<std::size_t>(c)]));
+      largest.ones_cosine = larger(largest.ones_cosine, outcome.ones_cosine);
+      largest.normalized_cosine = larger(largest.normalized_cosine, outcome.normalized_cosine);
+      largest.identity_error = larger(largest.identity_error, outcome.identity_error);
       sum.ones_cosine += outcome.ones_cosine;
       sum.normalized_cosine += outcome.normalized_cosine;
     }
@@ -63,11 +66,9 @@ class NormalizationGradients : public Probe {
     return {static_cast<double>(state.running_mean[channel]), static_cast<double>(state.running_variance[channel])};
   }
 
-  Outcome measure(const normalization::NormalizationState& state, std::int64_t c, double gamma) const {
-    const Channels y(observer_.at(state.name, "src"));
-    const Channels g(observer_.at(state.name, "diff_dst"));
-    const Channels dy(observer_.at(state.name, "diff_src"));
-    const ChannelStatistics moments = statistics(state, y, c);
+  // Of channel c of the input y, with gradients g of the output and dy of the input.
+  Outcome measure(const Channels& y, const Channels& g, const Channels& dy, const ChannelStatistics& moments,
+                  std::int64_t c, double gamma) const {
     const double sigma = std::sqrt(moments.variance + epsilon_);
     double ones_dy = 0, hat_dy = 0, dy_dy = 0, hat_hat = 0, ones_g = 0, hat_g = 0, g_g = 0;
     for (std::int64_t n = 0; n < y.images; ++n)

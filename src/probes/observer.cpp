@@ -12,9 +12,9 @@ namespace bnlab::probes {
 
 using onednn::Observation;
 
-Observer::Observer(const ProbeContext& context, onednn::Watch watch, bool diff_input)
+Observer::Observer(const ProbeContext& context, const onednn::Watch& watch, bool diff_input)
     : context_(context),
-      executable_(context.network.observe(context.run.training.batch_size, std::move(watch), diff_input)),
+      executable_(context.network.build(onednn::Pass::observe, context.run.training.batch_size, diff_input, watch)),
       order_(context.run.training.seed, context.dataset.train.size(), context.run.training.batch_size,
              RandomPurpose::probe) {}
 
@@ -38,9 +38,12 @@ std::vector<const Observation*> Observer::all(const std::string& tensor) const {
   return found;
 }
 
-std::size_t size_of(const Observation& observation) {
-  return static_cast<std::size_t>(
-      std::accumulate(observation.shape.begin(), observation.shape.end(), std::int64_t{1}, std::multiplies<>()));
+const Observation& Observer::output() const { return at(context_.network.layers().back()->name(), "dst"); }
+
+std::span<const float> values_of(const Observation& observation) {
+  return {observation.data(),
+          static_cast<std::size_t>(std::accumulate(observation.shape.begin(), observation.shape.end(), std::int64_t{1},
+                                                   std::multiplies<>()))};
 }
 
 Channels::Channels(const Observation& observation)
@@ -64,23 +67,38 @@ ChannelStatistics statistics_of(const Channels& values, std::int64_t c) {
   return {mean, squares / count};
 }
 
-double squared_norm(const float* values, std::size_t count) {
+double squared_norm(std::span<const float> values) {
   double sum = 0;
-  for (std::size_t i = 0; i < count; ++i) sum += static_cast<double>(values[i]) * static_cast<double>(values[i]);
+  for (const float value : values) sum += static_cast<double>(value) * static_cast<double>(value);
   return sum;
 }
 
-double norm(const std::vector<float>& values) { return std::sqrt(squared_norm(values.data(), values.size())); }
+double norm(std::span<const float> values) { return std::sqrt(squared_norm(values)); }
 
-double relative_error(const float* a, const float* b, std::size_t count, double factor) {
+double relative_error(std::span<const float> a, std::span<const float> b, double factor) {
   double difference = 0;
-  for (std::size_t i = 0; i < count; ++i) {
+  for (std::size_t i = 0; i < b.size(); ++i) {
     const double d = factor * static_cast<double>(a[i]) - static_cast<double>(b[i]);
     difference += d * d;
   }
-  const double size = squared_norm(b, count);
+  const double size = squared_norm(b);
   if (size > 0 || std::isnan(size)) return std::sqrt(difference / size);
   return difference > 0 ? std::numeric_limits<double>::quiet_NaN() : 0.0;
+}
+
+double larger(double a, double b) { return a > b || std::isnan(a) ? a : b; }
+
+double largest_magnitude(std::span<const float> a) {
+  double largest = 0;
+  for (const float value : a) largest = larger(largest, std::abs(static_cast<double>(value)));
+  return largest;
+}
+
+double largest_difference(std::span<const float> a, std::span<const float> b) {
+  double largest = 0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    largest = larger(largest, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
+  return largest;
 }
 
 ParametersGuard::ParametersGuard(network::Network& network)
@@ -88,10 +106,51 @@ ParametersGuard::ParametersGuard(network::Network& network)
 
 void ParametersGuard::restore() { std::ranges::copy(values_, parameters_.values().begin()); }
 
-std::string type_of(const network::Network& network, const std::string& layer) {
-  for (const layers::Layer* candidate : network.layers())
-    if (candidate->name() == layer) return candidate->type();
-  throw std::logic_error("no layer " + layer);
+std::unordered_map<std::string, std::string> layer_types(const network::Network& network) {
+  std::unordered_map<std::string, std::string> types;
+  for (const layers::Layer* layer : network.layers()) types.emplace(layer->name(), layer->type());
+  return types;
+}
+
+namespace {
+
+class LayerProbe : public Probe {
+ public:
+  LayerProbe(const ProbeContext& context, const std::string& tensor, CsvWriter& csv,
+             std::function<std::vector<double>(const Observation&)> measure)
+      : types_(layer_types(context.network)),
+        tensor_(tensor),
+        observer_(context, {tensor}),
+        measure_(std::move(measure)),
+        csv_(csv) {}
+
+  void step_done(std::int64_t step) override {
+    observer_.load(step);
+    observer_.forward();
+    if (tensor_.starts_with("diff_")) observer_.backward();
+    for (const Observation* observation : observer_.all(tensor_)) {
+      csv_.add(step).add(observation->layer).add(types_.at(observation->layer));
+      for (const double value : measure_(*observation)) csv_.add(value);
+      csv_.end_row();
+    }
+  }
+
+ private:
+  std::unordered_map<std::string, std::string> types_;
+  std::string tensor_;
+  Observer observer_;
+  std::function<std::vector<double>(const Observation&)> measure_;
+  CsvWriter& csv_;
+};
+
+}  // namespace
+
+std::unique_ptr<Probe> make_layer_probe(const ProbeContext& context, const std::string& name, const std::string& tensor,
+                                        const std::vector<std::string>& columns,
+                                        std::function<std::vector<double>(const Observation&)> measure) {
+  std::vector<std::string> all{"step", "layer", "type"};
+  all.insert(all.end(), columns.begin(), columns.end());
+  return std::make_unique<LayerProbe>(context, tensor, context.open_csv(name, all), std::move(measure));
 }
 
 }  // namespace bnlab::probes

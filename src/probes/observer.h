@@ -2,8 +2,11 @@
 // What probes that look inside the network share: a program of their own on images of their own.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "data/batch_order.h"
@@ -15,7 +18,7 @@ namespace bnlab::probes {
 /// training.batch_size. It normalizes as training does and changes no running statistics.
 class Observer {
  public:
-  Observer(const ProbeContext& context, onednn::Watch watch, bool diff_input = false);
+  Observer(const ProbeContext& context, const onednn::Watch& watch, bool diff_input = false);
 
   /// Loads batch `batch` of the order and sets the step (0 counts as 1) that dropout and noise draw from.
   void load(std::int64_t step, std::int64_t batch = 0);
@@ -30,6 +33,8 @@ class Observer {
   const onednn::Observation& at(const std::string& layer, const std::string& tensor) const;
   /// All of one tensor, in network order.
   std::vector<const onednn::Observation*> all(const std::string& tensor) const;
+  /// What the last layer gives. Needs "dst" to be watched.
+  const onednn::Observation& output() const;
   network::Executable& executable() { return *executable_; }
 
  private:
@@ -38,8 +43,8 @@ class Observer {
   data::BatchOrder order_;
 };
 
-/// The number of values.
-std::size_t size_of(const onednn::Observation& observation);
+/// All values of an observation.
+std::span<const float> values_of(const onednn::Observation& observation);
 /// (N, C, H, W): the values of channel c of one image lie together, `plane` of them.
 struct Channels {
   explicit Channels(const onednn::Observation& observation);
@@ -61,10 +66,15 @@ struct ChannelStatistics {
 ChannelStatistics statistics_of(const Channels& values, std::int64_t c);
 
 /// L2 norm, and the square of it, in double precision.
-double squared_norm(const float* values, std::size_t count);
-double norm(const std::vector<float>& values);
-/// norm(factor * a - b) / norm(b); NaN where b is zero and a is not.
-double relative_error(const float* a, const float* b, std::size_t count, double factor = 1);
+double squared_norm(std::span<const float> values);
+double norm(std::span<const float> values);
+/// norm(factor * a - b) / norm(b), of as many values; NaN where b is zero and a is not.
+double relative_error(std::span<const float> a, std::span<const float> b, double factor = 1);
+/// The larger one; NaN where one of them is.
+double larger(double a, double b);
+/// max |a[i]|, and max |a[i] - b[i]| of as many values; NaN where a value is.
+double largest_magnitude(std::span<const float> a);
+double largest_difference(std::span<const float> a, std::span<const float> b);
 
 /// Puts the values of all parameters back when it goes out of scope.
 class ParametersGuard {
@@ -80,7 +90,14 @@ class ParametersGuard {
   std::vector<float> values_;
 };
 
-/// The type of a layer, such as "dense" or "batch". Throws std::logic_error for an unknown name.
-std::string type_of(const network::Network& network, const std::string& layer);
+/// The type of each layer, such as "dense" or "batch", by its name.
+std::unordered_map<std::string, std::string> layer_types(const network::Network& network);
+
+/// A probe of one row for each layer that has `tensor`, at step_done(): step, layer, its type, and then what `measure`
+/// gives of the tensor, a number for each of `columns`. Of "diff_" tensors there is a backward pass before.
+std::unique_ptr<Probe> make_layer_probe(
+    const ProbeContext& context, const std::string& name, const std::string& tensor,
+    const std::vector<std::string>& columns,
+    std::function<std::vector<double>(const onednn::Observation& observation)> measure);
 
 }  // namespace bnlab::probes

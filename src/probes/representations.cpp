@@ -14,57 +14,37 @@ double dot(const float* a, const float* b, std::size_t count) {
   return sum;
 }
 
-class Representations : public Probe {
- public:
-  explicit Representations(const ProbeContext& context)
-      : network_(context.network),
-        observer_(context, {"dst"}),
-        csv_(context.open_csv("representations", {"step", "layer", "type", "effective_rank", "mean_cosine"})) {}
-
-  void step_done(std::int64_t step) override {
-    observer_.load(step);
-    observer_.forward();
-    for (const onednn::Observation* output : observer_.all("dst")) write(step, *output);
+// Effective rank and mean cosine of the images' representations.
+std::vector<double> geometry_of(const onednn::Observation& output) {
+  const auto images = static_cast<std::size_t>(output.shape[0]);
+  const std::size_t length = values_of(output).size() / images;
+  const float* data = output.data();
+  std::vector<double> squared(images);  // the diagonal of M
+  double trace = 0;
+  for (std::size_t i = 0; i < images; ++i) {
+    squared[i] = squared_norm({data + i * length, length});
+    trace += squared[i];
   }
-
- private:
-  void write(std::int64_t step, const onednn::Observation& output) {
-    const auto images = static_cast<std::size_t>(output.shape[0]);
-    const std::size_t length = size_of(output) / images;
-    const float* data = output.data();
-    std::vector<double> squared(images);  // the diagonal of M
-    double trace = 0;
-    for (std::size_t i = 0; i < images; ++i) {
-      squared[i] = squared_norm(data + i * length, length);
-      trace += squared[i];
+  double frobenius = 0;  // squared
+  double cosines = 0;
+  for (std::size_t i = 0; i < images; ++i) {
+    frobenius += squared[i] * squared[i];
+    for (std::size_t j = 0; j < i; ++j) {
+      const double product = dot(data + i * length, data + j * length, length);
+      frobenius += 2 * product * product;
+      if (const double lengths = std::sqrt(squared[i]) * std::sqrt(squared[j]); lengths > 0)
+        cosines += product / lengths;
     }
-    double frobenius = 0;  // squared
-    double cosines = 0;
-    for (std::size_t i = 0; i < images; ++i) {
-      frobenius += squared[i] * squared[i];
-      for (std::size_t j = 0; j < i; ++j) {
-        const double product = dot(data + i * length, data + j * length, length);
-        frobenius += 2 * product * product;
-        if (const double lengths = std::sqrt(squared[i]) * std::sqrt(squared[j]); lengths > 0)
-          cosines += product / lengths;
-      }
-    }
-    const double none = std::numeric_limits<double>::quiet_NaN();
-    const auto pairs = static_cast<double>(images * (images - 1) / 2);
-    csv_.add(step).add(output.layer).add(type_of(network_, output.layer));
-    csv_.add(frobenius > 0 ? trace / frobenius * trace : none);
-    csv_.add(trace > 0 && pairs > 0 ? cosines / pairs : none).end_row();
   }
-
-  const network::Network& network_;
-  Observer observer_;
-  CsvWriter& csv_;
-};
+  const double none = std::numeric_limits<double>::quiet_NaN();
+  const auto pairs = static_cast<double>(images * (images - 1) / 2);
+  return {frobenius > 0 ? trace / frobenius * trace : none, trace > 0 && pairs > 0 ? cosines / pairs : none};
+}
 
 }  // namespace
 
 std::unique_ptr<Probe> make_representations(const ProbeContext& context) {
-  return std::make_unique<Representations>(context);
+  return make_layer_probe(context, "representations", "dst", {"effective_rank", "mean_cosine"}, geometry_of);
 }
 
 }  // namespace bnlab::probes

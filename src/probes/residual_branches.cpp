@@ -1,7 +1,5 @@
 #include "probes/residual_branches.h"
 
-#include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include "probes/observer.h"
@@ -10,13 +8,6 @@ namespace bnlab::probes {
 namespace {
 
 using onednn::Observation;
-
-double largest_magnitude(const Observation& observation) {
-  double largest = 0;
-  for (std::size_t i = 0; i < size_of(observation); ++i)
-    largest = std::max(largest, std::abs(static_cast<double>(observation.data()[i])));
-  return largest;
-}
 
 class ResidualBranches : public Probe {
  public:
@@ -30,9 +21,8 @@ class ResidualBranches : public Probe {
     observer_.forward();
     for (const Observation* branch : observer_.all("branch")) {
       const Observation& output = observer_.at(branch->layer, "dst");
-      const double share =
-          squared_norm(branch->data(), size_of(*branch)) / squared_norm(output.data(), size_of(output));
-      csv_.add(step).add(branch->layer).add(largest_magnitude(*branch)).add(share);
+      const double share = squared_norm(values_of(*branch)) / squared_norm(values_of(output));
+      csv_.add(step).add(branch->layer).add(largest_magnitude(values_of(*branch))).add(share);
       csv_.add(identity_error(observer_.at(branch->layer, "src"), output)).end_row();
     }
   }
@@ -40,11 +30,7 @@ class ResidualBranches : public Probe {
  private:
   static double identity_error(const Observation& input, const Observation& output) {
     if (input.shape != output.shape) return std::numeric_limits<double>::quiet_NaN();
-    double difference = 0;
-    for (std::size_t i = 0; i < size_of(input); ++i)
-      difference =
-          std::max(difference, std::abs(static_cast<double>(output.data()[i]) - static_cast<double>(input.data()[i])));
-    return difference / largest_magnitude(input);
+    return largest_difference(values_of(output), values_of(input)) / largest_magnitude(values_of(input));
   }
 
   Observer observer_;

@@ -33,8 +33,8 @@ class ScaleInvariance : public Probe {
   Outcome run(const layers::Parameter& parameter) {
     observer_.forward();
     observer_.backward();
-    const onednn::Observation& output = observer_.at(network_.layers().back()->name(), "dst");
-    return {{output.data(), output.data() + size_of(output)}, parameter.plain_diff(), observer_.loss()};
+    const std::span<const float> output = values_of(observer_.output());
+    return {{output.begin(), output.end()}, parameter.plain_diff(), observer_.loss()};
   }
 
   void measure(std::int64_t step, layers::Parameter& parameter, ParametersGuard& guard) {
@@ -47,8 +47,8 @@ class ScaleInvariance : public Probe {
       const Outcome after = run(parameter);
       guard.restore();
       csv_.add(step).add(parameter.name).add(parameter.is_normalized ? "yes" : "no").add(factor);
-      csv_.add(relative_error(after.output.data(), before.output.data(), before.output.size()));
-      csv_.add(relative_error(after.gradient.data(), before.gradient.data(), before.gradient.size(), factor));
+      csv_.add(relative_error(after.output, before.output));
+      csv_.add(relative_error(after.gradient, before.gradient, factor));
       csv_.add(std::abs(after.loss - before.loss) / std::abs(before.loss)).end_row();
     }
   }

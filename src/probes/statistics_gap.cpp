@@ -2,8 +2,7 @@
 
 #include <cmath>
 
-#include "probes/observer.h"
-#include "util/random.h"
+#include "network/precise_statistics.h"
 
 namespace bnlab::probes {
 namespace {
@@ -13,31 +12,19 @@ class StatisticsGap : public Probe {
   explicit StatisticsGap(const ProbeContext& context)
       : context_(context),
         executable_(context.network.build(onednn::Pass::evaluate_batch, context.run.training.batch_size)),
-        order_(context.run.training.seed, context.dataset.train.size(), context.run.training.batch_size,
-               RandomPurpose::probe),
         csv_(context.open_csv("statistics_gap", {"step", "layer", "running_mean_gap", "running_variance_ratio",
                                                  "batch_mean_gap", "batch_variance_ratio"})) {}
 
   void step_done(std::int64_t step) override {
     if (step == 0) return;
     executable_->set_step(step, context_.run.training.steps);
-    measure_precise();
+    network::measure_precise_statistics(context_.network, *executable_, context_.dataset, context_.scaler,
+                                        context_.run);
     for (const auto& state : context_.network.states())
       if (state->has_statistics() && !state->frozen) write(step, *state);
   }
 
  private:
-  void measure_precise() {
-    context_.network.reset_precise_statistics();
-    for (std::int64_t i = 0; i < context_.run.normalization.precise_batches; ++i) {
-      context_.scaler.gather(context_.dataset.train, order_.batch(i), executable_->images(), executable_->labels(),
-                             executable_->targets());
-      executable_->forward();
-      context_.network.accumulate_precise_statistics(context_.run.training.batch_size);
-    }
-    context_.network.use_precise_statistics();
-  }
-
   void write(std::int64_t step, const normalization::NormalizationState& state) {
     double running_gap = 0, running_ratio = 0, batch_gap = 0, batch_ratio = 0;
     const auto channels = static_cast<std::size_t>(state.channels);
@@ -59,7 +46,6 @@ class StatisticsGap : public Probe {
 
   ProbeContext context_;
   std::unique_ptr<network::Executable> executable_;
-  data::BatchOrder order_;
   CsvWriter& csv_;
 };
 

@@ -24,8 +24,8 @@ class WeightGrowth : public Probe {
       double product = 0;
       for (std::size_t i = 0; i < before.segment.length; ++i)
         product += static_cast<double>(w[i]) * static_cast<double>(g[i]);
-      const double gradient = squared_norm(g, before.segment.length);
-      before.squared_norm = squared_norm(w, before.segment.length);
+      const double gradient = squared_norm({g, before.segment.length});
+      before.squared_norm = squared_norm({w, before.segment.length});
       before.cosine = product / std::sqrt(before.squared_norm * gradient);
       before.squared_step = learning_rate * learning_rate * gradient;
     }
@@ -35,7 +35,7 @@ class WeightGrowth : public Probe {
     if (step == 0) return;
     for (const Before& before : before_) {
       const float* w = parameters_.values().data() + before.segment.offset;
-      const double growth = squared_norm(w, before.segment.length) - before.squared_norm;
+      const double growth = squared_norm({w, before.segment.length}) - before.squared_norm;
       const layers::Parameter& parameter = *before.segment.parameter;
       csv_.add(step).add(parameter.name).add(parameter.is_normalized ? "yes" : "no").add(before.squared_norm);
       csv_.add(before.cosine).add(growth).add(before.squared_step).end_row();

@@ -6,7 +6,7 @@
 #include <span>
 
 #include "config/names.h"
-#include "util/random.h"
+#include "network/precise_statistics.h"
 
 namespace bnlab::training {
 namespace {
@@ -25,14 +25,23 @@ double accuracy(std::int64_t correct, std::int64_t examples, const data::Dataset
   return static_cast<double>(correct) / static_cast<double>(examples);
 }
 
-Evaluator::Evaluator(network::Network& network, const data::Dataset& dataset, const data::Scaler& scaler,
-                     const config::RunConfig& config)
-    : network_(network), dataset_(dataset), scaler_(scaler), config_(config) {
+std::vector<Statistics> evaluated_statistics(const config::RunConfig& config) {
   const bool precise = config.normalization.population == config::Population::precise;
+  std::vector<Statistics> all;
   for (Statistics wanted : config.evaluation.statistics) {
     if (wanted == Statistics::population) wanted = precise ? Statistics::precise : Statistics::running;
-    if (std::find(statistics_.begin(), statistics_.end(), wanted) == statistics_.end()) statistics_.push_back(wanted);
+    if (std::find(all.begin(), all.end(), wanted) == all.end()) all.push_back(wanted);
   }
+  return all;
+}
+
+Evaluator::Evaluator(network::Network& network, const data::Dataset& dataset, const data::Scaler& scaler,
+                     const config::RunConfig& config)
+    : network_(network),
+      dataset_(dataset),
+      scaler_(scaler),
+      config_(config),
+      statistics_(evaluated_statistics(config)) {
   std::int64_t largest = 0;
   for (const auto& [name, split] : splits()) {
     largest = std::max(largest, split->size());
@@ -77,7 +86,9 @@ std::vector<EvaluationRow> Evaluator::evaluate(std::int64_t step) {
   std::vector<EvaluationRow> rows;
   for (const Statistics statistics : statistics_) {
     if (statistics == Statistics::running) network_.use_running_statistics();
-    if (statistics == Statistics::precise) measure_precise_statistics();
+    if (statistics == Statistics::precise && network_.has_population_statistics())
+      network::measure_precise_statistics(network_, executable(Pass::evaluate_batch, config_.training.batch_size),
+                                          dataset_, scaler_, config_);
     for (const auto& [name, split] : splits()) {
       rows.push_back(evaluate(*split, name, statistics));
       rows.back().step = step;
@@ -109,21 +120,6 @@ EvaluationRow Evaluator::evaluate(const data::Split& split, const std::string& n
   }
   return {0, name, config::name_of(statistics), is_mean ? loss / static_cast<double>(split.size()) : loss,
           accuracy(correct, split.size(), dataset_.info)};
-}
-
-// The same training batches at every evaluation, drawn apart from the order in which training visits them.
-void Evaluator::measure_precise_statistics() {
-  if (!network_.has_population_statistics()) return;
-  const std::int64_t batch = config_.training.batch_size;
-  data::BatchOrder order(config_.training.seed, dataset_.train.size(), batch, RandomPurpose::precise_statistics);
-  network::Executable& program = executable(Pass::evaluate_batch, batch);
-  network_.reset_precise_statistics();
-  for (std::int64_t i = 0; i < config_.normalization.precise_batches; ++i) {
-    scaler_.gather(dataset_.train, order.batch(i), program.images(), program.labels(), program.targets());
-    program.forward();
-    network_.accumulate_precise_statistics(batch);
-  }
-  network_.use_precise_statistics();
 }
 
 }  // namespace bnlab::training

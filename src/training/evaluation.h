@@ -25,6 +25,9 @@ struct EvaluationRow {
 /// The fraction of examples that are classified as they should be; nan where the dataset has targets.
 double accuracy(std::int64_t correct, std::int64_t examples, const data::DatasetInfo& dataset);
 
+/// The statistics that a run evaluates with, each once: `population` is what normalization.population says.
+std::vector<config::Statistics> evaluated_statistics(const config::RunConfig& config);
+
 /// Evaluates a network on whole splits. Changes no parameter and no running statistic. Population statistics: any batch
 /// size gives the same result up to rounding. Batch statistics: batches of training.batch_size in file order, the last
 /// one short.
@@ -41,7 +44,6 @@ class Evaluator {
   const std::vector<std::uint32_t>& order_of(const std::string& split, config::Statistics statistics) const;
   EvaluationRow evaluate(const data::Split& split, const std::string& name, config::Statistics statistics);
   network::Executable& executable(onednn::Pass pass, std::int64_t batch_size);
-  void measure_precise_statistics();
   std::vector<std::pair<std::string, const data::Split*>> splits() const;
   std::int64_t batch_size(config::Statistics statistics, const data::Split& split) const;
 

@@ -403,10 +403,10 @@ TEST(ExperimentProblems, WhatIsRequired) {
 TEST(ExperimentProblems, UnknownKeysAndChoices) {
   expect_problem(with_more(R"("figur": {})"), R"(9: figur: unknown key; did you mean "figure"?)");
   expect_problem(with_arms(R"([{"name": "a", "sett": {}}])"), R"(5: arms.0.sett: unknown key; did you mean "set"?)");
-  expect_problem(
-      with_quantity(R"("series": {"column": "a", "over_time": "finl"})"),
-      "7: quantities.0.series.over_time: must be one of final, best, mean, median, range, area, at, steps_to, "
-      R"(first_non_finite, got "finl"; did you mean "final"?)");
+  expect_problem(with_quantity(R"("series": {"column": "a", "over_time": "finl"})"),
+                 "7: quantities.0.series.over_time: must be one of final, best, minimum, maximum, mean, median, range, "
+                 "area, at, steps_to, "
+                 R"(first_non_finite, got "finl"; did you mean "final"?)");
   expect_problem(with_criterion(R"("type": "diference", "quantity": "accuracy", "arms": ["none"])"),
                  "8: criteria.0.type: must be one of value, difference, ratio, log_slope, range, widest_interval, "
                  R"(equality, order, got "diference"; did you mean "difference"?)");
@@ -430,7 +430,8 @@ TEST(ExperimentProblems, FieldsThatDoNotApply) {
                    "7: quantities.0.when_diverged: can't stand beside steps_to or first_non_finite, which count the "
                    "steps of a run that diverged, got 0");
     expect_problem(with_quantity(series + R"(, "over_rows": "log_slope")"),
-                   "7: quantities.0.over_rows: can't be difference or log_slope of steps_to or first_non_finite, got \"log_slope\"");
+                   "7: quantities.0.over_rows: can't be difference or log_slope of steps_to or first_non_finite, got "
+                   "\"log_slope\"");
   }
   const std::string rest = R"(, "quantity": "accuracy", "arms": ["none", "batch"], "source": "s")";
   expect_problem(with_criterion(R"("type": "difference", "axis": "x")" + rest),

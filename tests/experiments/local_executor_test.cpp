@@ -135,7 +135,7 @@ exec sleep 0.25
     }
     best = std::min(best, seconds / seconds_since(start));
   }
-  EXPECT_LT(best, 1.25);
+  EXPECT_LT(best, 1.2);
   RecordProperty("ratio", std::to_string(best));
 }
 

@@ -252,6 +252,17 @@ TEST(OverRowsOf, EachReduction) {
   EXPECT_NEAR(run.value(over_rows(OverRows::log_slope)), std::log(4.0), 1e-15);
 }
 
+// A row that is not a number is no good row, which `best` leaves out and the extremes do not.
+TEST(OverTimeOf, ExtremesOfAllRows) {
+  const Directory run("step,y\n1,3\n2,-7\n3,5\n");
+  EXPECT_EQ(run.value(over_time(OverTime::minimum)), -7);
+  EXPECT_EQ(run.value(over_time(OverTime::maximum)), 5);
+  const Directory with_nan("step,y\n1,3\n2,nan\n3,5\n");
+  EXPECT_EQ(with_nan.value(over_time(OverTime::best)), 5);
+  EXPECT_TRUE(std::isnan(with_nan.value(over_time(OverTime::minimum))));
+  EXPECT_TRUE(std::isnan(with_nan.value(over_time(OverTime::maximum))));
+}
+
 TEST(OverRowsOf, ADifferenceIsTheLastMinusTheFirst) {
   EXPECT_EQ(Directory("step,layer,y\n1,a,3\n1,b,9\n1,c,5\n").value(over_rows(OverRows::difference)), 2);
   EXPECT_TRUE(std::isnan(Directory("step,layer,y\n1,a,3\n").value(over_rows(OverRows::difference))));
@@ -305,9 +316,9 @@ TEST(Where, EvalLeavesOneSplitAndOneKindOfStatistics) {
   const std::string eval =
       "step,epoch,split,statistics,y\n0,0,test,running,1\n0,0,validation,running,2\n0,0,test,batch,3\n";
   const Directory run(eval, "eval.csv");
-  test::expect_contains(
-      run.error<ConfigError>(over_time(OverTime::final)),
-      "quantity q: where must leave one split and one kind of statistics of eval.csv, unless over_rows compares them; eval.csv has 3");
+  test::expect_contains(run.error<ConfigError>(over_time(OverTime::final)),
+                        "quantity q: where must leave one split and one kind of statistics of eval.csv, unless "
+                        "over_rows compares them; eval.csv has 3");
   test::expect_contains(run.error<ConfigError>(where(over_time(OverTime::final), "split", {"test"})), "has 2");
   EXPECT_EQ(run.value(where(over_time(OverTime::final), "split", {"validation"})), 2);
   EXPECT_EQ(run.value(where(where(over_time(OverTime::final), "split", {"test"}), "statistics", {"batch"})), 3);

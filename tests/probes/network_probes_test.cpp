@@ -371,8 +371,8 @@ TEST(StatisticsGap, BesidePreciseStatistics) {
   probe.probe->step_done(0);  // writes nothing
   const std::vector<Row> rows = probe.measure("statistics_gap", 1);
   ASSERT_EQ(rows.size(), 2u);
-  // Precise statistics of the first layer, from its weights: means over three batches of the probe's order.
-  data::BatchOrder order(run.training.seed, probe.dataset.train.size(), 6, RandomPurpose::probe);
+  // Precise statistics of the first layer, from its weights: means over three batches of their own order.
+  data::BatchOrder order(run.training.seed, probe.dataset.train.size(), 6, RandomPurpose::precise_statistics);
   const std::vector<float> weights = probe.network.parameters().all()[0]->plain_value();  // (17, 24)
   std::vector<double> mean(17), variance(17);
   for (std::int64_t b = 0; b < 3; ++b) {
@@ -444,7 +444,7 @@ TEST(ResidualBranches, KnownNumbers) {
     if (parameter->name == "normalization3.beta") parameter->set_plain_value(beta);
   }
   for (const float value : beta) from_body += 6.0 * static_cast<double>(value) * static_cast<double>(value);
-  const auto program = probe.network.observe(6, {"src", "dst"});
+  const auto program = probe.network.build(onednn::Pass::observe, 6, false, {"src", "dst"});
   data::BatchOrder order(1, probe.dataset.train.size(), 6, RandomPurpose::probe);
   probe.scaler.gather(probe.dataset.train, order.batch(0), program->images(), program->labels());
   program->forward();
