@@ -6,8 +6,10 @@
 
 #include "cli/command.h"
 #include "cli/status_line.h"
+#include "training/step_profile.h"
 #include "training/trainer.h"
 #include "util/errors.h"
+#include "util/text_table.h"
 
 namespace bnlab::cli {
 namespace {
@@ -77,6 +79,7 @@ struct TrainOptions {
   std::string out;
   bool resume = false;
   bool force = false;
+  std::int64_t profile_steps = 0;
 };
 
 std::filesystem::path out_directory(const TrainOptions& options, const config::RunConfig& config) {
@@ -109,6 +112,41 @@ void train(const TrainOptions& options, Context& context) {
   }
 }
 
+/// Prints where the time of a step goes; nothing is written.
+void profile(const TrainOptions& options, Context& context) {
+  context.logger = make_logger(context.log);
+  const training::StepProfile profile =
+      training::profile_steps(options.config.load(), options.config.threads, options.profile_steps);
+  const auto share = [&](double seconds) { return fmt::format("{:.1f} %", 100 * seconds / profile.step); };
+  const auto microseconds = [](double seconds) { return fmt::format("{:.1f}", 1e6 * seconds); };
+  std::vector<std::vector<std::string>> rows{
+      {"layer", "operation", "implementation", "us", "of the step", "GFLOP/s", "of the peak"}};
+  for (const auto& [call, seconds] : profile.calls) {
+    rows.push_back({call.layer, call.operation, call.implementation, microseconds(seconds), share(seconds), "", ""});
+    if (call.flop <= 0) continue;
+    rows.back()[5] = fmt::format("{:.1f}", 1e-9 * call.flop / seconds);
+    if (profile.peak_flops > 0)
+      rows.back()[6] = fmt::format("{:.0f} %", 100 * call.flop / seconds / profile.peak_flops);
+  }
+  const double in_calls = profile.in_calls();
+  const auto total = [&](const char* what, double seconds) {
+    rows.push_back({what, "", "", microseconds(seconds), share(seconds)});
+  };
+  total("in these calls", in_calls);
+  total("batch", profile.batch);
+  total("update", profile.update);
+  total("running statistics", profile.running_statistics);
+  total("rest", profile.step - in_calls - profile.batch - profile.update - profile.running_statistics);
+  total("step", profile.step);
+  fmt::print("{}", table(rows, 3));
+  fmt::print("Medians of {} steps on {}. ", options.profile_steps,
+             options.config.threads == 1 ? "1 thread" : fmt::format("{} threads", options.config.threads));
+  if (profile.peak_flops > 0)
+    fmt::print("Peak: {:.0f} GFLOP/s, measured with multiply-adds alone.\n", 1e-9 * profile.peak_flops);
+  else
+    fmt::print("Peak: unknown, this processor has no bf16 instructions.\n");
+}
+
 }  // namespace
 
 void add_train(CLI::App& app, Context& context) {
@@ -120,15 +158,25 @@ void add_train(CLI::App& app, Context& context) {
       ->check(not_empty());
   CLI::Option* resume = command->add_flag("--resume", options->resume, "continue an interrupted run in --out");
   command->add_flag("--force", options->force, "replace the run that --out holds")->excludes(resume);
+  command
+      ->add_option("--profile-steps", options->profile_steps,
+                   "time N steps, print what each call of oneDNN and of bnlab takes, and write nothing")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000000))
+      ->excludes("--out")
+      ->excludes("--resume")
+      ->excludes("--force");
   command->footer(
       "Examples:\n"
       "  bnlab train configs/first_experiment.json --out results/first\n"
       "  bnlab train configs/first_experiment.json --set normalization.type=none --out results/first_none\n"
       "  bnlab train configs/first_experiment.json --set optimizer.learning_rate=3 --seed 2 --threads 2\n"
       "  bnlab train configs/figure1_batch_normalization.json --out results/bn --resume\n"
+      "  bnlab train configs/v6_batch_normalization.json --profile-steps 30\n"
       "\nA run that diverges is a result: status 0, and run.json says \"diverged\".\n"
       "Exit status: 0 done, 1 failed, 2 usage or config error, 3 data missing or damaged, 130 interrupted.");
-  command->callback([options, &context] { train(*options, context); });
+  command->callback(
+      [options, &context] { options->profile_steps > 0 ? profile(*options, context) : train(*options, context); });
 }
 
 }  // namespace bnlab::cli

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,9 @@ class Executable {
   void forward() { program_.run_forward(stream_); }
   /// Gradients of every parameter, for the batch of the last forward(). Needs a program with a backward pass.
   void backward() { program_.run_backward(stream_); }
+
+  /// Forward and backward pass; see onednn::Program::run_timed.
+  void run_timed(std::span<double> seconds) { program_.run_timed(stream_, seconds); }
 
   /// What dropout and noise draw from: the step of training, from 1, and how many there are.
   void set_step(std::int64_t step, std::int64_t steps) {

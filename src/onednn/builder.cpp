@@ -1,6 +1,7 @@
 #include "onednn/builder.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -218,17 +219,26 @@ Program Builder::finish() {
   return std::move(program_);
 }
 
+void Program::run_call(dnnl_stream_t stream, std::size_t i) const {
+  const Call& call = calls_[i];
+  if (call.kernel) return call.kernel->run();
+  const dnnl_status_t status =
+      dnnl_primitive_execute(call.primitive, stream, static_cast<int>(call.arguments.size()), call.arguments.data());
+  if (status != dnnl_success) throw_failed(info_[i], status);
+}
+
 void Program::run(const dnnl::stream& stream, std::size_t first, std::size_t last) const {
-  dnnl_stream_t handle = stream.get();
-  for (std::size_t i = first; i < last; ++i) {
-    const Call& call = calls_[i];
-    if (call.kernel) {
-      call.kernel->run();
-      continue;
-    }
-    const dnnl_status_t status =
-        dnnl_primitive_execute(call.primitive, handle, static_cast<int>(call.arguments.size()), call.arguments.data());
-    if (status != dnnl_success) throw_failed(info_[i], status);
+  for (std::size_t i = first; i < last; ++i) run_call(stream.get(), i);
+}
+
+void Program::run_timed(const dnnl::stream& stream, std::span<double> seconds) const {
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point start = Clock::now();
+  for (std::size_t i = 0; i < calls_.size(); ++i) {
+    run_call(stream.get(), i);
+    const Clock::time_point end = Clock::now();
+    seconds[i] = std::chrono::duration<double>(end - start).count();
+    start = end;
   }
 }
 

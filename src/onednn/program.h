@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -48,6 +49,9 @@ class Program {
   /// Runs the rest. Requires run_forward on the same data before.
   void run_backward(const dnnl::stream& stream) const { run(stream, forward_end_, calls_.size()); }
 
+  /// Runs all calls and writes how long each took, in seconds, to `seconds`, which has a place for each.
+  void run_timed(const dnnl::stream& stream, std::span<double> seconds) const;
+
   const std::vector<CallInfo>& calls() const { return info_; }
   /// Bytes of the buffers that the calls share.
   std::uint64_t arena_bytes() const { return arena_bytes_; }
@@ -63,6 +67,7 @@ class Program {
     void operator()(void* p) const { std::free(p); }
   };
   void run(const dnnl::stream& stream, std::size_t first, std::size_t last) const;
+  void run_call(dnnl_stream_t stream, std::size_t i) const;
 
   std::vector<Call> calls_;
   std::vector<CallInfo> info_;
