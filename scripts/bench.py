@@ -11,14 +11,21 @@ Debian's PyTorch multiplies matrices with the BLAS that is installed; without Op
 is not a fair opponent: install libopenblas0-pthread.
 Each case warms up PyTorch once, then alternates bnlab, PyTorch, bnlab, ...; the ratio is taken within each pair.
 
+Some cases compare bnlab with itself, in place of PyTorch: v6_renorm with v6_batch_2_threads, and the cases of probes,
+by the seconds of the whole run, with the same run without a probe. memory_resnet56 compares peak memory, PyTorch over
+bnlab, of two processes that train a few steps on 2,000 images.
+
 Exit status: 0 done; 1 bnlab failed; 2 usage; 77 PyTorch or the data is missing.
 """
 
 import argparse
 import ctypes
+import dataclasses
 import json
 import math
+import resource
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -33,24 +40,79 @@ import torch  # noqa: E402
 import _bench  # noqa: E402
 import compare_pytorch  # noqa: E402
 
-M3 = {"network": {"name": "mlp_3x100_sigmoid"}, "training": {"batch_size": 60}}
-V6 = {"network": {"name": "vgg6"}, "training": {"batch_size": 128}}
+@dataclasses.dataclass
+class Case:
+    config: dict
+    threads: int
+    steps: int            # of one measurement
+    target: float | None  # what the ratio is meant to reach
+    against: str = "pytorch"          # or a case: bnlab with that one's config
+    measure: str = "steps per second"  # or "runs per second", with all that a run does, or "1 / bytes"
+
+
+def merged(*configs):
+    """One config of several, section by section."""
+    result = {}
+    for config in configs:
+        for name, section in config.items():
+            result[name] = {**result.get(name, {}), **section} if isinstance(section, dict) else section
+    return result
+
+
+FEW_IMAGES = 2000
 BATCH = {"normalization": {"type": "batch"}}
-# name: (config, threads, steps of one measurement, what the ratio is meant to reach or None)
+BF16 = {"training": {"precision": "bf16"}}
+M3 = {"network": {"name": "mlp_3x100_sigmoid"}, "training": {"batch_size": 60}}
+M3_BATCH = merged(M3, BATCH)
+V6 = {"network": {"name": "vgg6"}, "training": {"batch_size": 128}}
+V6_BATCH = merged(V6, BATCH)
+RNN = {"network": {"name": "rnn_rows"}, "training": {"batch_size": 100},
+       "normalization": {"type": "batch", "recurrent_statistics": "per_step", "initial_gamma": 0.1}}
+
+
+def with_probe(config, probe):
+    return merged(config, {"probes": [{"type": probe, "every": 100}]})
+
+
+def network(name):
+    return merged({"network": {"name": name}, "training": {"batch_size": 128}}, BATCH)
+
+
 CASES = {
-    "m3_none": (M3, 1, 8000, None),
-    "m3_batch": ({**M3, **BATCH}, 1, 8000, 2.0),
-    "v6_batch": ({**V6, **BATCH}, 1, 30, 1.6),
-    "v6_batch_2_threads": ({**V6, **BATCH}, 2, 60, 1.6),
+    "m3_none": Case(M3, 1, 8000, 2.4),
+    "m3_batch": Case(M3_BATCH, 1, 8000, 2.7),
+    "m3_batch_bf16": Case(merged(M3_BATCH, BF16), 1, 8000, 3.3),
+    "v6_batch": Case(V6_BATCH, 1, 30, 1.75),
+    "v6_batch_bf16": Case(merged(V6_BATCH, BF16), 1, 60, 3.0),
+    "v6_batch_2_threads": Case(V6_BATCH, 2, 60, 1.75),
+    "v6_batch_bf16_2_threads": Case(merged(V6_BATCH, BF16), 2, 120, 3.0),
+    "resnet20": Case(network("resnet20"), 2, 40, 1.6),
+    "inception": Case(network("inception_small"), 2, 30, 1.6),
+    "rnn": Case(RNN, 1, 400, 2.5),
+    "v6_group": Case(merged(V6, {"normalization": {"type": "group", "groups": 8}}), 2, 60, 1.3),
+    "v6_layer": Case(merged(V6, {"normalization": {"type": "layer"}}), 2, 60, 1.3),
+    "v6_renorm": Case(merged(V6, {"normalization": {"type": "batch_renorm"}}), 2, 60, 1 / 1.3, "v6_batch_2_threads"),
+    "m3_activation_probe": Case(with_probe(M3_BATCH, "activation_distribution"), 1, 20000, 0.98, "m3_batch",
+                                "runs per second"),
+    "m3_gradient_probe": Case(with_probe(M3_BATCH, "gradient_norm"), 1, 20000, 0.98, "m3_batch", "runs per second"),
+    "v6_activation_probe": Case(with_probe(V6_BATCH, "activation_distribution"), 1, 200, 0.98, "v6_batch",
+                                "runs per second"),
+    "v6_gradient_probe": Case(with_probe(V6_BATCH, "gradient_norm"), 1, 200, 0.98, "v6_batch", "runs per second"),
+    "memory_resnet56": Case(merged(network("resnet56"), {"dataset": {"limit": FEW_IMAGES}}), 2, 4, 1 / 0.6,
+                            measure="1 / bytes"),
 }
 COMMON = {"dataset": {"name": "fashion_mnist"}, "optimizer": {"learning_rate": 0.01, "momentum": 0.9},
           "record": {"final_weights": False}}
+# Nothing but training, so that the seconds of a run are those of its steps.
+QUIET = {"training": {"eval_every": 0, "log_every": 100}}
 SMOKE_STEPS = 3
+SMOKE_DATA = {"name": "drawn_digits", "limit": 600,
+              "synthetic": {"examples": 600, "test_examples": 50}}
 
 
 def write_config(folder, name, config, steps):
     path = folder / f"{name}.json"
-    path.write_text(json.dumps({**COMMON, **config, "training": {**config["training"], "steps": steps}}))
+    path.write_text(json.dumps(merged(COMMON, config, {"training": {"steps": steps}})))
     return path
 
 
@@ -106,36 +168,92 @@ class PyTorch:
         return steps / (time.perf_counter() - start)
 
 
+def rate_of(run, measure):
+    """What a ratio is made of, of bnlab's run.json: more is better."""
+    if measure == "steps per second":
+        return run["steps_per_second"]
+    return 1 / (run["wall_seconds"] if measure == "runs per second" else run["peak_memory_bytes"])
+
+
+class OtherBnlab:
+    """bnlab with the config of another case."""
+
+    def __init__(self, arguments, name, config, threads, measure, folder):
+        self.train = lambda: rate_of(compare_pytorch.train(arguments.bnlab, config, [], threads, folder / name), measure)
+
+
+class PyTorchSteps:
+    def __init__(self, config, data, steps, arguments):
+        self.pytorch, self.steps = PyTorch(config, data, arguments.channels_last), steps
+        self.pytorch.train(max(2, steps // 10))
+
+    def train(self):
+        return self.pytorch.train(self.steps)
+
+
+class PyTorchMemory:
+    """PyTorch in a process of its own; 1 / bytes at the peak."""
+
+    def __init__(self, config_file, steps, threads):
+        self.command = [sys.executable, __file__, "--peak-memory-of", config_file, str(steps), str(threads)]
+
+    def train(self):
+        return 1 / int(subprocess.run(self.command, check=True, capture_output=True, text=True).stdout)
+
+
+def print_peak_memory(config_file, steps, threads):
+    config = json.loads(Path(config_file).read_text())
+    set_threads(int(threads))
+    images, labels = (array[:FEW_IMAGES].clone() for array in load_images())
+    PyTorch(config, (images, labels), False).train(int(steps))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    return 0
+
+
 def measure(name, arguments, data, folder):
     """Times one case; returns its row of results."""
-    config, threads, steps, target = CASES[name]
-    threads = arguments.threads or threads
-    steps = SMOKE_STEPS if arguments.smoke else steps
+    case = CASES[name]
+    threads = arguments.threads or case.threads
+    steps = SMOKE_STEPS if arguments.smoke else case.steps
     pairs = 1 if arguments.smoke else arguments.pairs
-    path = write_config(folder, name, config, steps)
+    further = QUIET if case.measure != "steps per second" else {}
+    if arguments.smoke:
+        further = {**further, "dataset": SMOKE_DATA}
+    path = write_config(folder, name, merged(case.config, further), steps)
     set_threads(threads)
-    pytorch, runs, rates = None, [], []
+    other, runs, rates = None, [], []
     for _ in range(pairs):
         runs.append(compare_pytorch.train(arguments.bnlab, path, [], threads, folder / name))
-        if pytorch is None:
-            resolved = json.loads((folder / name / "config.json").read_text())
-            pytorch = PyTorch(resolved, data, arguments.channels_last)
-            pytorch.train(max(2, steps // 10))
-        rates.append(pytorch.train(steps))
-    median, smallest, largest = _bench.spread([run["steps_per_second"] / rate for run, rate in zip(runs, rates)])
-    return {"case": name, "batch_size": config["training"]["batch_size"], "threads": threads, "steps": steps,
-            "bnlab_steps_per_second": [run["steps_per_second"] for run in runs], "pytorch_steps_per_second": rates,
-            "ratio_median": median, "ratio_min": smallest, "ratio_max": largest,
-            "target": target, "peak_memory_bytes": max(run["peak_memory_bytes"] for run in runs),
+        if other is None:
+            resolved = folder / name / "config.json"
+            if case.against != "pytorch":
+                config = write_config(folder, f"{name}_other", merged(CASES[case.against].config, further), steps)
+                other = OtherBnlab(arguments, f"{name}_other", config, threads, case.measure, folder)
+            elif case.measure == "1 / bytes":
+                other = PyTorchMemory(resolved, steps, threads)
+            else:
+                config = json.loads(resolved.read_text())
+                config["training"]["precision"] = "f32"
+                other = PyTorchSteps(config, data, steps, arguments)
+        rates.append(other.train())
+    own = [rate_of(run, case.measure) for run in runs]
+    median, smallest, largest = _bench.spread([one / rate for one, rate in zip(own, rates)])
+    return {"case": name, "batch_size": case.config["training"]["batch_size"], "threads": threads, "steps": steps,
+            "measure": case.measure, "against": case.against, "bnlab": own, "other": rates, "ratio_median": median,
+            "ratio_min": smallest, "ratio_max": largest, "target": case.target,
+            "peak_memory_bytes": max(run["peak_memory_bytes"] for run in runs),
             "seconds_to_first_step": statistics.median(run["seconds_to_first_step"] for run in runs)}
+
+
+WIDTH = max(len(name) for name in CASES)
 
 
 def print_row(row):
     ratio = f"{row['ratio_median']:.2f} [{row['ratio_min']:.2f}, {row['ratio_max']:.2f}]"
-    target = "" if row["target"] is None else f">= {row['target']:g}"
-    bnlab, pytorch = (statistics.median(row[f"{name}_steps_per_second"]) for name in ("bnlab", "pytorch"))
-    print(f"{row['case']:18} {row['batch_size']:5} {row['threads']:7} {bnlab:9.1f} {pytorch:9.1f}  {ratio:20} "
-          f"{target:7} {row['peak_memory_bytes'] / 1e6:7.0f} {row['seconds_to_first_step']:11.2f}", flush=True)
+    target = "" if row["target"] is None else f">= {row['target']:.3g}"
+    bnlab, other = (f"{statistics.median(row[name]):9.4g}" for name in ("bnlab", "other"))
+    print(f"{row['case']:{WIDTH}} {row['batch_size']:5} {row['threads']:7} {bnlab} {other}  {ratio:20} {target:7} "
+          f"{row['peak_memory_bytes'] / 1e6:7.0f} {row['seconds_to_first_step']:11.2f}", flush=True)
 
 
 def describe_machine(arguments):
@@ -161,9 +279,9 @@ def bench(arguments, folder):
     if is_reference_blas(blas_files()):
         print("bench.py: PyTorch uses the slow reference BLAS; install libopenblas0-pthread before quoting a ratio",
               file=sys.stderr)
-    print(f"\n{'':18} {'batch':>5} {'':7} {'bnlab':>9} {'PyTorch':>9}  {'ratio':20} {'':7} {'bnlab':>7} "
+    print(f"\n{'':{WIDTH}} {'batch':>5} {'':7} {'bnlab':>9} {'other':>9}  {'ratio':20} {'':7} {'bnlab':>7} "
           f"{'start to':>11}")
-    print(f"{'case':18} {'size':>5} {'threads':>7} {'steps/s':>9} {'steps/s':>9}  {'median [min, max]':20} {'aim':7} "
+    print(f"{'case':{WIDTH}} {'size':>5} {'threads':>7} {'1/s':>9} {'1/s':>9}  {'median [min, max]':20} {'aim':7} "
           f"{'peak MB':>7} {'1st step, s':>11}")
     rows = []
     for name in arguments.only or CASES:
@@ -186,6 +304,8 @@ def main():
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the measurements here too")
     parser.add_argument("--smoke", action="store_true",
                         help=f"{SMOKE_STEPS} steps, one pair: that it runs, not how fast")
+    if sys.argv[1:2] == ["--peak-memory-of"]:
+        return print_peak_memory(*sys.argv[2:])
     arguments = parser.parse_args()
     try:
         with tempfile.TemporaryDirectory(prefix="bnlab_bench_") as folder:

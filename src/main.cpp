@@ -55,6 +55,8 @@ int run(int argc, char** argv, bnlab::cli::Context& context) {
   bnlab::cli::add_list(app, context);
   bnlab::cli::add_schema(app, context);
   bnlab::cli::add_gradcheck(app, context);
+  bnlab::cli::add_completion(app, context);
+  bnlab::cli::add_manual(app, context);
   app.footer(
       "Example:\n  bnlab train configs/first_experiment.json --set optimizer.learning_rate=1 --out results/first");
   app.failure_message([](const CLI::App*, const CLI::Error& error) {

@@ -37,6 +37,8 @@ void add_validate(CLI::App& app, Context& context);
 void add_list(CLI::App& app, Context& context);
 void add_schema(CLI::App& app, Context& context);
 void add_gradcheck(CLI::App& app, Context& context);
+void add_completion(CLI::App& app, Context& context);
+void add_manual(CLI::App& app, Context& context);
 
 /// Refuses an empty value of an option.
 CLI::Validator not_empty();

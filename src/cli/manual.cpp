@@ -1,0 +1,97 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <sstream>
+#include <string>
+
+#include "cli/command.h"
+#include "util/provenance.h"
+
+namespace bnlab::cli {
+namespace {
+
+/// Text for roff: nothing in it is a request or an escape.
+std::string plain(const std::string& text) {
+  std::string result;
+  for (const char c : text) {
+    if (c == '\\') {
+      result += "\\e";
+    } else if (c == '-') {
+      result += "\\-";
+    } else if ((c == '.' || c == '\'') && (result.empty() || result.back() == '\n')) {
+      result += std::string("\\&") + c;
+    } else {
+      result += c;
+    }
+  }
+  return result;
+}
+
+/// "--out DIR", "-q, --quiet", or the name of an argument.
+std::string heading_of(const CLI::Option& option) {
+  std::string type = option.get_type_name();
+  type = type.substr(0, type.find(':'));
+  const std::string name = option.get_positional() ? option.get_name(true) : option.get_name(false, true);
+  std::string text;
+  for (const char c : name) text += c == ',' ? std::string(", ") : std::string(1, c);
+  if (option.get_items_expected_max() > 0 && !type.empty() && !option.get_positional()) text += " " + type;
+  return text;
+}
+
+std::string options_text(const CLI::App& app) {
+  std::string text;
+  for (const CLI::Option* option : app.get_options())
+    text += fmt::format(".TP\n.B {}\n{}\n", plain(heading_of(*option)), plain(option->get_description()));
+  return text;
+}
+
+/// A footer: lines that begin with blanks stay as they are.
+std::string footer_text(const CLI::App& app) {
+  std::istringstream lines(app.get_footer());
+  std::string text;
+  bool literal = false;
+  for (std::string line; std::getline(lines, line);) {
+    const bool is_indented = line.starts_with("  ");
+    if (is_indented != literal) text += is_indented ? ".PP\n.EX\n" : ".EE\n.PP\n";
+    literal = is_indented;
+    text += line.empty() ? ".PP\n" : plain(line) + "\n";
+  }
+  return ".PP\n" + text + (literal ? ".EE\n" : "");
+}
+
+std::string manual(const CLI::App& app) {
+  std::string text = fmt::format(
+      ".TH BNLAB 1 \"\" \"bnlab {}\" \"User Commands\"\n"
+      ".SH NAME\nbnlab \\- experiments on batch normalization, from a JSON config to CSV and figures\n"
+      ".SH SYNOPSIS\n.B bnlab\n[OPTIONS] COMMAND ...\n"
+      ".SH DESCRIPTION\n"
+      "Trains networks that JSON configs describe, with oneDNN, and writes metrics to CSV files; runs experiments "
+      "that\n"
+      "state a claim, and says whether it is reproduced. The README documents configs, CSV columns and experiments.\n"
+      ".SH OPTIONS\n{}.SH COMMANDS\n",
+      plain(build_info().version), options_text(app));
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (command->get_group().empty()) continue;
+    text += fmt::format(".SS bnlab {}\n{}\n{}{}", plain(command->get_name()), plain(command->get_description()),
+                        options_text(*command), footer_text(*command));
+  }
+  text += fmt::format(
+      ".SH ENVIRONMENT\n"
+      ".TP\n.B BNLAB_DATA\nfolder in which datasets are looked for first\n"
+      ".TP\n.B BNLAB_CONFIGS\nfolder in which networks/NAME.json is looked for, beside that of the config\n"
+      ".SH EXIT STATUS\n"
+      "{} done, {} failed, {} usage or config error, {} data missing or damaged, {} interrupted.\n",
+      static_cast<int>(done), static_cast<int>(failed), static_cast<int>(usage_error), static_cast<int>(data_error),
+      static_cast<int>(interrupted));
+  return text;
+}
+
+}  // namespace
+
+void add_manual(CLI::App& app, Context&) {
+  CLI::App* command = app.add_subcommand("manual", "print the manual page");
+  command->footer("Example:\n  bnlab manual | man -l -");
+  command->callback([&app] { fmt::print("{}", manual(app)); });
+}
+
+}  // namespace bnlab::cli

@@ -1,0 +1,108 @@
+"""`cmake --install`: the installed program finds its networks and experiments, and its manual and completions are there."""
+
+import os
+import shutil
+import subprocess
+
+from program import BNLAB, DONE, SOURCE, USAGE, ProgramTest, main
+
+
+class InstallTest(ProgramTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.prefix = cls.shared / "usr"
+        subprocess.run(["cmake", "--install", BNLAB.parent, "--prefix", cls.prefix], check=True, capture_output=True)
+
+    def setUp(self):
+        super().setUp()
+        del self.environment["BNLAB_CONFIGS"]
+
+    def command(self, *arguments):
+        return [str(self.prefix / "bin/bnlab"), *map(str, arguments)]
+
+    def test_networks_and_experiments_are_found(self):
+        for kind, folder in (("networks", "configs/networks"), ("experiments", "experiments")):
+            names, _ = self.run_program("list", kind)
+            there = sorted(path.stem for path in (SOURCE / folder).glob("*.json") if path.stem != "schema")
+            self.assertEqual([line.split()[0] for line in names.splitlines()], there)
+        plan, _ = self.run_program("reproduce", "--only", "identity_recovery", "--dry-run")
+        self.assertIn("identity_recovery", plan)
+
+    def test_a_shipped_config_trains(self):
+        share = self.prefix / "share/bnlab"
+        for path in (SOURCE / "configs").glob("*.json"):
+            self.assertEqual((share / "configs" / path.name).read_bytes(), path.read_bytes())
+        self.run_program("train", share / "configs/drawn_digits.json", "--set", "training.steps=2", "--out", "run")
+        self.assertTrue((self.folder / "run/run.json").is_file())
+
+    def test_scripts_to_plot_with_are_there(self):
+        script = self.prefix / "share/bnlab/scripts/plot.py"
+        self.assertTrue(os.access(script, os.X_OK))
+        result = subprocess.run([script, "--help"], capture_output=True, text=True)
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_the_manual_names_every_command_and_option(self):
+        page = (self.prefix / "share/man/man1/bnlab.1").read_text().replace("\\-", "-")
+        for name in commands(self):
+            self.assertIn(f".SS bnlab {name}\n", page)
+            for option in options(self, name):
+                self.assertIn(option, page, name)
+        if shutil.which("man") is None:
+            self.skipTest("man is not installed; the page was not formatted")
+        result = subprocess.run(["man", "--warnings", "-l", self.prefix / "share/man/man1/bnlab.1"],
+                                capture_output=True, text=True, env={**os.environ, "MANWIDTH": "120"})
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertIn("bnlab sweep experiments/faster_training.json --executor slurm", result.stdout)
+
+    def complete(self, *words):
+        """What bash offers for the last word."""
+        file = self.prefix / "share/bash-completion/completions/bnlab"
+        script = (f"source {file}; COMP_WORDS=({' '.join(repr(word) for word in words)}); "
+                  f"COMP_CWORD={len(words) - 1}; _bnlab; printf '%s\\n' \"${{COMPREPLY[@]}}\"")
+        result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=self.folder)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        return result.stdout.split()
+
+    def test_bash_completes(self):
+        (self.folder / "traffic.json").touch()
+        self.assertEqual(self.complete("bnlab", "tr"), ["train"])
+        self.assertEqual(self.complete("bnlab", "-q", "sw"), ["sweep"])
+        self.assertEqual(self.complete("bnlab", "train", "tra"), ["traffic.json"])
+        self.assertEqual(self.complete("bnlab", "train", "--prof"), ["--profile-steps"])
+        self.assertEqual(self.complete("bnlab", "sweep", "--profile", ""), ["quick", "full"])
+        self.assertEqual(self.complete("bnlab", "list", "net"), ["networks"])
+        self.assertEqual(set(options(self, "sweep")) - set(self.complete("bnlab", "sweep", "--")), set())
+
+    def test_zsh_and_fish_know_every_option(self):
+        zsh = (self.prefix / "share/zsh/vendor-completions/_bnlab").read_text()
+        fish = (self.prefix / "share/fish/vendor_completions.d/bnlab.fish").read_text()
+        self.assertTrue(zsh.startswith("#compdef bnlab\n"))
+        for name in commands(self):
+            for option in options(self, name):
+                self.assertIn(f"'*{option}[", zsh)
+                self.assertIn(f" -l {option[2:]} ", fish)
+        for shell, file in (("zsh", "share/zsh/vendor-completions/_bnlab"),
+                            ("fish", "share/fish/vendor_completions.d/bnlab.fish")):
+            if shutil.which(shell):
+                subprocess.run([shell, "-n", self.prefix / file], check=True)
+
+    def test_unknown_shell(self):
+        _, error = self.run_program("completion", "tcsh", status=USAGE)
+        self.assertIn("fish", error)
+
+
+def commands(test):
+    help_text, _ = test.run_program("--help", status=DONE)
+    lines = help_text.split("Subcommands:\n")[1].split("\n\n")[0].splitlines()
+    return [line.split()[0] for line in lines]
+
+
+def options(test, command):
+    help_text, _ = test.run_program(command, "--help", status=DONE)
+    words = (line.split()[0].split(",")[-1].split("{")[0] for line in help_text.splitlines() if line.startswith("  -"))
+    return [word for word in words if word.startswith("--")]
+
+
+if __name__ == "__main__":
+    main()
