@@ -285,7 +285,13 @@ def bench(arguments, folder):
           f"{'peak MB':>7} {'1st step, s':>11}")
     rows = []
     for name in arguments.only or CASES:
-        rows.append(measure(name, arguments, data, folder))
+        try:
+            rows.append(measure(name, arguments, data, folder))
+        except compare_pytorch.BnlabError as error:
+            if error.status != 2 or "bf16" not in str(error):
+                raise
+            print(f"{name:{WIDTH}} skipped: {str(error).splitlines()[-1]}")
+            continue
         print_row(rows[-1])
     if arguments.json:
         arguments.json.write_text(json.dumps({"machine": machine, "cases": rows}, indent=2) + "\n")
