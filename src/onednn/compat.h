@@ -26,6 +26,8 @@ struct LrnConstants {
 inline Dims dims_of(const Desc& desc) { return desc.get_dims(); }
 inline Dims padded_dims_of(const Desc& desc) { return desc.get_padded_dims(); }
 inline dnnl::memory::data_type type_of(const Desc& desc) { return desc.get_data_type(); }
+/// Whether single values have a place in memory; not in a form of weights that only its kernel knows.
+inline bool is_blocked(const Desc& desc) { return desc.get_format_kind() == dnnl::memory::format_kind::blocked; }
 
 inline auto inner_product_forward(const dnnl::engine& engine, dnnl::prop_kind prop, const Desc& src,
                                   const Desc& weights, const Desc* bias, const Desc& dst,
@@ -47,28 +49,28 @@ inline auto inner_product_backward_weights(const dnnl::engine& engine, const Des
                    : Pd(engine, src, diff_weights, diff_dst, hint, attr);
 }
 
-inline auto convolution_forward(const dnnl::engine& engine, dnnl::prop_kind prop, const Desc& src, const Desc& weights,
-                                const Desc* bias, const Desc& dst, const Dims& strides, const Dims& padding_l,
-                                const Dims& padding_r, const dnnl::primitive_attr& attr) {
+inline auto convolution_forward(const dnnl::engine& engine, dnnl::algorithm algorithm, dnnl::prop_kind prop,
+                                const Desc& src, const Desc& weights, const Desc* bias, const Desc& dst,
+                                const Dims& strides, const Dims& padding_l, const Dims& padding_r,
+                                const dnnl::primitive_attr& attr) {
   using Pd = dnnl::convolution_forward::primitive_desc;
-  const auto algorithm = dnnl::algorithm::convolution_direct;
   return bias ? Pd(engine, prop, algorithm, src, weights, *bias, dst, strides, padding_l, padding_r, attr)
               : Pd(engine, prop, algorithm, src, weights, dst, strides, padding_l, padding_r, attr);
 }
-inline auto convolution_backward_data(const dnnl::engine& engine, const Desc& diff_src, const Desc& weights,
-                                      const Desc& diff_dst, const Dims& strides, const Dims& padding_l,
-                                      const Dims& padding_r, const dnnl::convolution_forward::primitive_desc& hint,
+inline auto convolution_backward_data(const dnnl::engine& engine, dnnl::algorithm algorithm, const Desc& diff_src,
+                                      const Desc& weights, const Desc& diff_dst, const Dims& strides,
+                                      const Dims& padding_l, const Dims& padding_r,
+                                      const dnnl::convolution_forward::primitive_desc& hint,
                                       const dnnl::primitive_attr& attr) {
-  return dnnl::convolution_backward_data::primitive_desc(engine, dnnl::algorithm::convolution_direct, diff_src, weights,
-                                                         diff_dst, strides, padding_l, padding_r, hint, attr);
+  return dnnl::convolution_backward_data::primitive_desc(engine, algorithm, diff_src, weights, diff_dst, strides,
+                                                         padding_l, padding_r, hint, attr);
 }
-inline auto convolution_backward_weights(const dnnl::engine& engine, const Desc& src, const Desc& diff_weights,
-                                         const Desc* diff_bias, const Desc& diff_dst, const Dims& strides,
-                                         const Dims& padding_l, const Dims& padding_r,
+inline auto convolution_backward_weights(const dnnl::engine& engine, dnnl::algorithm algorithm, const Desc& src,
+                                         const Desc& diff_weights, const Desc* diff_bias, const Desc& diff_dst,
+                                         const Dims& strides, const Dims& padding_l, const Dims& padding_r,
                                          const dnnl::convolution_forward::primitive_desc& hint,
                                          const dnnl::primitive_attr& attr) {
   using Pd = dnnl::convolution_backward_weights::primitive_desc;
-  const auto algorithm = dnnl::algorithm::convolution_direct;
   return diff_bias
              ? Pd(engine, algorithm, src, diff_weights, *diff_bias, diff_dst, strides, padding_l, padding_r, hint, attr)
              : Pd(engine, algorithm, src, diff_weights, diff_dst, strides, padding_l, padding_r, hint, attr);
@@ -158,6 +160,7 @@ inline Dims padded_dims_of(const Desc& desc) {
   return Dims(desc.data.padded_dims, desc.data.padded_dims + desc.data.ndims);
 }
 inline dnnl::memory::data_type type_of(const Desc& desc) { return desc.data_type(); }
+inline bool is_blocked(const Desc& desc) { return desc.data.format_kind == dnnl_blocked; }
 
 inline auto inner_product_forward(const dnnl::engine& engine, dnnl::prop_kind prop, const Desc& src,
                                   const Desc& weights, const Desc* bias, const Desc& dst,
@@ -182,30 +185,30 @@ inline auto inner_product_backward_weights(const dnnl::engine& engine, const Des
   return Op::primitive_desc(desc, attr, engine, hint);
 }
 
-inline auto convolution_forward(const dnnl::engine& engine, dnnl::prop_kind prop, const Desc& src, const Desc& weights,
-                                const Desc* bias, const Desc& dst, const Dims& strides, const Dims& padding_l,
-                                const Dims& padding_r, const dnnl::primitive_attr& attr) {
+inline auto convolution_forward(const dnnl::engine& engine, dnnl::algorithm algorithm, dnnl::prop_kind prop,
+                                const Desc& src, const Desc& weights, const Desc* bias, const Desc& dst,
+                                const Dims& strides, const Dims& padding_l, const Dims& padding_r,
+                                const dnnl::primitive_attr& attr) {
   using Op = dnnl::convolution_forward;
-  const auto algorithm = dnnl::algorithm::convolution_direct;
   const auto desc = bias ? Op::desc(prop, algorithm, src, weights, *bias, dst, strides, padding_l, padding_r)
                          : Op::desc(prop, algorithm, src, weights, dst, strides, padding_l, padding_r);
   return Op::primitive_desc(desc, attr, engine);
 }
-inline auto convolution_backward_data(const dnnl::engine& engine, const Desc& diff_src, const Desc& weights,
-                                      const Desc& diff_dst, const Dims& strides, const Dims& padding_l,
-                                      const Dims& padding_r, const dnnl::convolution_forward::primitive_desc& hint,
+inline auto convolution_backward_data(const dnnl::engine& engine, dnnl::algorithm algorithm, const Desc& diff_src,
+                                      const Desc& weights, const Desc& diff_dst, const Dims& strides,
+                                      const Dims& padding_l, const Dims& padding_r,
+                                      const dnnl::convolution_forward::primitive_desc& hint,
                                       const dnnl::primitive_attr& attr) {
   using Op = dnnl::convolution_backward_data;
-  const Op::desc desc(dnnl::algorithm::convolution_direct, diff_src, weights, diff_dst, strides, padding_l, padding_r);
+  const Op::desc desc(algorithm, diff_src, weights, diff_dst, strides, padding_l, padding_r);
   return Op::primitive_desc(desc, attr, engine, hint);
 }
-inline auto convolution_backward_weights(const dnnl::engine& engine, const Desc& src, const Desc& diff_weights,
-                                         const Desc* diff_bias, const Desc& diff_dst, const Dims& strides,
-                                         const Dims& padding_l, const Dims& padding_r,
+inline auto convolution_backward_weights(const dnnl::engine& engine, dnnl::algorithm algorithm, const Desc& src,
+                                         const Desc& diff_weights, const Desc* diff_bias, const Desc& diff_dst,
+                                         const Dims& strides, const Dims& padding_l, const Dims& padding_r,
                                          const dnnl::convolution_forward::primitive_desc& hint,
                                          const dnnl::primitive_attr& attr) {
   using Op = dnnl::convolution_backward_weights;
-  const auto algorithm = dnnl::algorithm::convolution_direct;
   const auto desc = diff_bias
                         ? Op::desc(algorithm, src, diff_weights, *diff_bias, diff_dst, strides, padding_l, padding_r)
                         : Op::desc(algorithm, src, diff_weights, diff_dst, strides, padding_l, padding_r);

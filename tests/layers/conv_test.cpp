@@ -94,6 +94,12 @@ std::vector<Case> cases() {
        .padding = same,
        .border = {1, 1, 1, 1},
        .bias = false},
+      // Enough channels and tiles for Winograd's convolution: of whole tiles of 4x4, of parts of tiles, of padded
+      // channels, and for the gradient of the weights alone.
+      {.name = "winograd", .src = {8, 32, 8, 12}, .channels = 64, .padding = same, .border = {1, 1, 1, 1}},
+      {.name = "winograd_parts", .src = {9, 40, 7, 9}, .channels = 33, .padding = same, .border = {1, 1, 1, 1}},
+      {.name = "winograd_no_padding", .src = {6, 35, 11, 14}, .channels = 34, .padding = number(0, 0)},
+      {.name = "winograd_weights", .src = {8, 16, 9, 8}, .channels = 19, .padding = same, .border = {1, 1, 1, 1}},
       {.name = "batch_1", .src = {1, 17, 7, 7}, .channels = 100, .padding = same, .border = {1, 1, 1, 1}},
       {.name = "one_by_one_image", .src = {3, 17, 1, 1}, .channels = 17, .padding = same, .border = {1, 1, 1, 1}},
       {.name = "one_by_one_image_batch_1",
