@@ -6,11 +6,11 @@
 #include <array>
 #include <cmath>
 #include <functional>
-#include <limits>
 #include <numeric>
 
 #include "config/names.h"
 #include "probes/observer.h"
+#include "probes/percentiles.h"
 #include "util/errors.h"
 
 namespace bnlab::probes {
@@ -19,31 +19,6 @@ namespace {
 using onednn::Observation;
 
 constexpr std::int64_t largest_measurement = std::int64_t{1} << 28;  // values, 1 GiB
-constexpr std::array percentiles{0.05, 0.15, 0.50, 0.85, 0.95};
-
-/// Percentiles by linear interpolation between order statistics (numpy's default), all nan where a value is; reorders
-/// `values`. Requires at least one.
-std::array<double, percentiles.size()> percentiles_of(std::vector<float>& values) {
-  std::array<double, percentiles.size()> result{};
-  if (std::any_of(values.begin(), values.end(), [](float value) { return std::isnan(value); })) {
-    result.fill(std::numeric_limits<double>::quiet_NaN());  // nan has no place in an order
-    return result;
-  }
-  auto begin = values.begin();
-  for (std::size_t i = 0; i < percentiles.size(); ++i) {
-    const double position = percentiles[i] * static_cast<double>(values.size() - 1);
-    const auto below = static_cast<std::ptrdiff_t>(position);
-    const auto place = values.begin() + below;
-    std::nth_element(begin, place, values.end());
-    const double low = static_cast<double>(*place);
-    const bool last = place + 1 == values.end();
-    const double high = last ? low : static_cast<double>(*std::min_element(place + 1, values.end()));
-    result[i] = low + (position - static_cast<double>(below)) * (high - low);
-    begin = place;  // everything before is at most *place
-  }
-  return result;
-}
-
 struct Moments {
   double mean = 0;
   double standard_deviation = 0;
@@ -51,19 +26,22 @@ struct Moments {
 
 Moments moments_of(const std::vector<float>& values) {
   const auto count = static_cast<double>(values.size());
-  double sum = 0;
-  for (const float value : values) sum += static_cast<double>(value);
-  const double mean = sum / count;
-  double squares = 0;
-  for (const float value : values) squares += (static_cast<double>(value) - mean) * (static_cast<double>(value) - mean);
+  const double mean = sum_over(values, [](double value) { return value; }) / count;
+  const double squares = sum_over(values, [=](double value) { return (value - mean) * (value - mean); });
   return {mean, std::sqrt(squares / count)};
 }
 
-/// Whether |f'| is below 5 % of its maximum, from the output y = f(x).
-bool is_saturated(const std::string& function, float y) {
-  if (function == "sigmoid") return y * (1.0f - y) < 0.05f * 0.25f;
-  if (function == "tanh") return 1.0f - y * y < 0.05f;
-  return function == "relu" && y <= 0.0f;
+/// How many outputs y = f(x) lie where |f'| is below 5 % of its maximum.
+std::size_t count_saturated(const std::string& function, std::span<const float> values) {
+  const auto count = [&](const auto& is_saturated) {
+    std::size_t found = 0;
+    for (const float y : values) found += is_saturated(y) ? 1 : 0;
+    return found;
+  };
+  if (function == "sigmoid") return count([](float y) { return y * (1.0f - y) < 0.05f * 0.25f; });
+  if (function == "tanh") return count([](float y) { return 1.0f - y * y < 0.05f; });
+  if (function == "relu") return count([](float y) { return y <= 0.0f; });
+  return 0;
 }
 
 /// The values of the wanted units of one tensor, over all batches.
@@ -140,9 +118,7 @@ class ActivationDistribution : public Probe {
   }
 
   static double fraction_saturated(const std::string& function, const std::vector<float>& values) {
-    std::size_t count = 0;
-    for (const float y : values) count += is_saturated(function, y);
-    return static_cast<double>(count) / static_cast<double>(values.size());
+    return static_cast<double>(count_saturated(function, values)) / static_cast<double>(values.size());
   }
 
   // Values lie as (batches * N, C, H*W).
@@ -152,22 +128,21 @@ class ActivationDistribution : public Probe {
     const std::size_t plane = output.all.size() / (images * channels);
     std::size_t saturated = 0;
     std::vector<bool> alive(channels, false);
-    for (std::size_t i = 0; i < output.all.size(); ++i) {
-      if (is_saturated(output.function, output.all[i]))
-        ++saturated;
-      else
-        alive[i / plane % channels] = true;
+    for (std::size_t i = 0; i < images * channels; ++i) {
+      const std::size_t found = count_saturated(output.function, std::span(output.all).subspan(i * plane, plane));
+      saturated += found;
+      if (found < plane) alive[i % channels] = true;
     }
     const auto dead = std::count(alive.begin(), alive.end(), false);
     return {static_cast<double>(saturated) / static_cast<double>(output.all.size()),
             static_cast<double>(dead) / static_cast<double>(channels)};
   }
 
-  void write_row(std::int64_t step, const Collected& tensor, const std::string& unit, std::vector<float>& values,
+  void write_row(std::int64_t step, const Collected& tensor, const std::string& unit, const std::vector<float>& values,
                  double saturated, double dead) {
     const Moments moments = moments_of(values);
     csv_.add(step).add(tensor.layer).add(tensor.tensor).add(unit);
-    for (const double value : percentiles_of(values)) csv_.add(value);
+    for (const double value : percentiles_.find(values)) csv_.add(value);
     csv_.add(moments.mean).add(moments.standard_deviation).add(saturated).add(dead).end_row();
   }
 
@@ -176,6 +151,7 @@ class ActivationDistribution : public Probe {
   Observer observer_;
   CsvWriter& csv_;
   std::vector<Collected> collected_;
+  PercentileFinder percentiles_;
 };
 
 }  // namespace

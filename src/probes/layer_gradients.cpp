@@ -11,14 +11,8 @@ namespace {
 std::vector<double> spread_of(const onednn::Observation& gradient) {
   const std::span<const float> values = values_of(gradient);
   const auto count = static_cast<double>(values.size());
-  double sum = 0;
-  for (const float value : values) sum += static_cast<double>(value);
-  const double mean = sum / count;
-  double squares = 0;
-  for (const float value : values) {
-    const double d = static_cast<double>(value) - mean;
-    squares += d * d;
-  }
+  const double mean = sum_over(values, [](double value) { return value; }) / count;
+  const double squares = sum_over(values, [=](double value) { return (value - mean) * (value - mean); });
   const double squared = squared_norm(values);
   return {std::sqrt(squared), squared, squares / count};
 }

@@ -68,9 +68,7 @@ ChannelStatistics statistics_of(const Channels& values, std::int64_t c) {
 }
 
 double squared_norm(std::span<const float> values) {
-  double sum = 0;
-  for (const float value : values) sum += static_cast<double>(value) * static_cast<double>(value);
-  return sum;
+  return sum_over(values, [](double value) { return value * value; });
 }
 
 double norm(std::span<const float> values) { return std::sqrt(squared_norm(values)); }

@@ -1,6 +1,7 @@
 #pragma once
 // What probes that look inside the network share: a program of their own on images of their own.
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -64,6 +65,21 @@ struct ChannelStatistics {
   double variance = 0;
 };
 ChannelStatistics statistics_of(const Channels& values, std::int64_t c);
+
+/// term(value) summed over the values in double precision, in eight sums side by side: no addition waits for the one
+/// before.
+template <class Term>
+double sum_over(std::span<const float> values, const Term& term) {
+  constexpr std::size_t lanes = 8;
+  std::array<double, lanes> sums{};
+  const std::size_t whole = values.size() / lanes * lanes;
+  for (std::size_t i = 0; i < whole; i += lanes)
+    for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += term(static_cast<double>(values[i + lane]));
+  for (std::size_t i = whole; i < values.size(); ++i) sums[0] += term(static_cast<double>(values[i]));
+  double sum = 0;
+  for (const double one : sums) sum += one;
+  return sum;
+}
 
 /// L2 norm, and the square of it, in double precision.
 double squared_norm(std::span<const float> values);
