@@ -147,7 +147,7 @@ struct LocalResponse {
 };
 /// dst = shortcut(src) + scalar * body(src) (He et al. 2016).
 struct Residual {
-  std::vector<Block> body = {};
+  std::vector<Block> body;
   std::optional<Shortcut> shortcut = std::nullopt;  // where the shapes differ; unset: the network's
   bool shortcut_normalization = true;               // normalize what a projection gives
   std::optional<double> scalar = std::nullopt;      // unset: the network's
@@ -155,7 +155,7 @@ struct Residual {
 };
 /// The outputs of the branches, joined along the channels.
 struct Concat {
-  std::vector<std::vector<Block>> branches = {};
+  std::vector<std::vector<Block>> branches;
   bool operator==(const Concat&) const = default;
 };
 /// h_t = f(normalization(W_h h_{t-1} + W_x x_t)), over the rows of an image; the output is the last h.
@@ -167,7 +167,7 @@ struct Recurrent {
 };
 struct Repeat {
   std::int64_t count = 1;
-  std::vector<Block> layers = {};
+  std::vector<Block> layers;
   bool operator==(const Repeat&) const = default;
 };
 

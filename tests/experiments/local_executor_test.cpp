@@ -67,6 +67,12 @@ class LocalExecutor : public ::testing::Test {
   std::atomic<int> stop{0};
 };
 
+#ifdef BNLAB_SANITIZE
+constexpr bool is_slow_here = true;
+#else
+constexpr bool is_slow_here = false;
+#endif
+
 TEST_F(LocalExecutor, RunsInOrder) {
   const std::vector<Task> tasks{task("c", small_run(20, 1)), task("a", small_run(30, 2)), task("b", small_run(40, 3))};
   EXPECT_EQ(run(tasks), SweepEnd::done);
@@ -272,6 +278,7 @@ TEST_F(LocalExecutor, FailureStaysUntilItIsClearedAndTheRunCanBegin) {
 }
 
 TEST_F(LocalExecutor, KillOfOneCostsThatOneAndItGoesOnFromItsCheckpoint) {
+  if (is_slow_here) GTEST_SKIP() << "many runs of bnlab, half a minute under the sanitizers";
   options.jobs = 2;
   const std::string checkpoints = R"(, "checkpoint_every": 100)";
   const Task one = task("one", small_run(20000, 1, checkpoints)), other = task("other", small_run(50, 2));
@@ -306,6 +313,7 @@ TEST_F(LocalExecutor, ShowsProgress) {
 }
 
 TEST_F(LocalExecutor, StopWritesCheckpointsAndALaterCallGoesOn) {
+  if (is_slow_here) GTEST_SKIP() << "many runs of bnlab, half a minute under the sanitizers";
   options.jobs = 2;
   std::vector<Task> tasks, whole;
   for (int seed = 1; seed <= 3; ++seed) {
@@ -447,6 +455,7 @@ int status_of(pid_t child) {
 }
 
 TEST_F(LocalExecutor, KilledTenTimesAndBegunAgain) {
+  if (is_slow_here) GTEST_SKIP() << "many runs of bnlab, half a minute under the sanitizers";
   options.jobs = 2;
   std::vector<Task> tasks, whole;
   for (int seed = 1; seed <= 6; ++seed) {

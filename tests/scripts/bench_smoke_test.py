@@ -11,7 +11,7 @@ import support
 
 
 # One of each kind; the others differ in their network.
-CASES = ["m3_none", "m3_batch_bf16", "rnn", "v6_renorm", "m3_gradient_probe", "memory_resnet56"]
+CASES = ["m3_none", "m3_batch_bf16", "rnn", "m3_gradient_probe", "memory_resnet56"]
 
 
 class BenchTest(unittest.TestCase):
