@@ -31,7 +31,7 @@ __attribute__((target("avx512f"))) float fma_avx512() {
 #pragma GCC unroll 16
     for (auto& one : sum) one = _mm512_fmadd_ps(one, factor, term);
   float total = 0;
-  for (const auto& one : sum) total += _mm512_reduce_add_ps(one);
+  for (const auto& one : sum) total += one[0] + one[15];
   return total;
 }
 
@@ -43,7 +43,7 @@ __attribute__((target("avx512f,avx512bf16"))) float dot_bf16() {
 #pragma GCC unroll 16
     for (auto& one : sum) one = _mm512_dpbf16_ps(one, factor, factor);
   float total = 0;
-  for (const auto& one : sum) total += _mm512_reduce_add_ps(one);
+  for (const auto& one : sum) total += one[0] + one[15];
   return total;
 }
 
