@@ -135,8 +135,7 @@ void profile(const TrainOptions& options, Context& context) {
   total("in these calls", in_calls);
   total("batch", profile.batch);
   total("update", profile.update);
-  total("running statistics", profile.running_statistics);
-  total("rest", profile.step - in_calls - profile.batch - profile.update - profile.running_statistics);
+  total("rest", profile.step - in_calls - profile.batch - profile.update);
   total("step", profile.step);
   fmt::print("{}", table(rows, 3));
   fmt::print("Medians of {} steps on {}. ", options.profile_steps,

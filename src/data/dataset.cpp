@@ -15,6 +15,7 @@
 #include "data/synthetic.h"
 #include "util/errors.h"
 #include "util/file.h"
+#include "util/huge_pages.h"
 #include "util/join.h"
 
 namespace bnlab::data {
@@ -293,6 +294,7 @@ Dataset load(const config::DatasetConfig& config) {
   Dataset dataset = kind.make ? kind.make(info, config.synthetic) : kind.read(info, find_folder(config, kind));
   apply_counts(config, dataset);
   apply_shift(config.shift, dataset);
+  use_huge_pages(dataset.train.images.data(), dataset.train.images.size());
   return dataset;
 }
 

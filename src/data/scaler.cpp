@@ -24,8 +24,9 @@ void threshold_bytes(const std::uint8_t* __restrict src, std::int64_t count, flo
   for (std::int64_t i = 0; i < count; ++i) dst[i] = static_cast<float>(src[i] >> 7);  // 1 from 128 on
 }
 
-/// Images of a batch lie far apart; asking for one early hides the way to memory behind the images before it.
-void prefetch(const std::uint8_t* src, std::int64_t count) {
+/// Images of a batch lie far apart; asking for one early hides the way to memory behind the images before it. Must be
+/// inlined: GCC drops calls of functions that only prefetch.
+[[gnu::always_inline]] inline void prefetch(const std::uint8_t* src, std::int64_t count) {
   constexpr std::int64_t cache_line = 64;
   for (std::int64_t i = 0; i < count; i += cache_line) __builtin_prefetch(src + i);
 }
@@ -110,7 +111,13 @@ void Scaler::gather(const Split& split, std::span<const std::uint32_t> indices, 
     if (index >= split.size())
       throw std::out_of_range(fmt::format("Scaler::gather: image {} of {}", index, split.size()));
   if (!split.targets.empty() && targets == nullptr) throw std::invalid_argument("Scaler::gather: no place for targets");
-  for (std::size_t n = 0; n < indices.size(); ++n) {
+  for (std::size_t next = 0; next < indices.size() + ahead; ++next) {
+    if (next < indices.size() && !split.images.empty()) {
+      prefetch(split.images.data() + indices[next] * image, image);
+      __builtin_prefetch(split.labels.data() + indices[next]);
+    }
+    if (next < ahead) continue;
+    const std::size_t n = next - ahead;
     const std::int64_t index = indices[n];
     float* const to = dst + static_cast<std::int64_t>(n) * image;
     labels[n] = split.labels[static_cast<std::size_t>(index)];
@@ -119,10 +126,6 @@ void Scaler::gather(const Split& split, std::span<const std::uint32_t> indices, 
     if (!split.values.empty()) {
       scale_values(split.values.data() + index * image, to);
       continue;
-    }
-    if (n + ahead < indices.size()) {
-      prefetch(split.images.data() + indices[n + ahead] * image, image);
-      __builtin_prefetch(split.labels.data() + indices[n + ahead]);
     }
     scale(split.images.data() + index * image, to);
   }

@@ -15,6 +15,7 @@
 #include "config/experiment_fields.h"
 #include "util/csv_table.h"
 #include "util/errors.h"
+#include "util/median.h"
 #include "util/nearest.h"
 
 namespace bnlab::experiments {
@@ -153,13 +154,6 @@ double mean(const std::vector<double>& values) {
   double sum = 0;
   for (const double value : values) sum += value;
   return values.empty() ? none : sum / static_cast<double>(values.size());
-}
-
-double median(std::vector<double> values) {
-  if (values.empty() || has_nan(values)) return none;
-  std::sort(values.begin(), values.end());
-  const std::size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
 double smallest(const std::vector<double>& values) {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "util/errors.h"
 
@@ -19,24 +21,41 @@ struct Geometry {
 };
 
 // Fewest channels, of input and output alike, with which Winograd's convolution is the faster one, measured for 8 to
-// 128 images of 7x7 to 32x32 on one thread: forward and backward through data 1.1 to 2.0 times with 32 channels and
-// more, and 0.7 to 1.4 times with 16; gradient of the weights 1.2 to 2.4 times with 16 and more.
+// 128 images of 7x7 to 32x32 on one and two threads: forward and backward through data 1.1 to 2.0 times with 32
+// channels and more, and 0.7 to 1.4 times with 16; gradient of the weights 1.2 to 2.4 times with 16 to 32 and more, and
+// 0.7 to 1.1 times with 16 to 16.
 constexpr std::int64_t fewest_for_winograd = 32;
 constexpr std::int64_t fewest_for_winograd_weights = 16;
 // Fewer tiles of 4x4 outputs don't pay for the transformation of the weights.
 constexpr std::int64_t fewest_tiles_for_winograd = 32;
 
-// What `winograd` makes where it is wanted, oneDNN has it, and its weights are ones that an optimizer can change.
-template <class Winograd, class WeightsOf, class Direct>
-auto with_winograd(bool wanted, const Winograd& winograd, const WeightsOf& weights_of, const Direct& direct) {
-  if (wanted) {
+// So few that oneDNN has kernels of its own for them, and a network's input is the only place for them.
+constexpr std::int64_t few_channels = 4;
+
+/// A way to compute a convolution: the images' layout, any for the one that oneDNN likes best.
+struct Way {
+  dnnl::algorithm algorithm = dnnl::algorithm::convolution_direct;
+  dnnl::memory::format_tag tag = dnnl::memory::format_tag::any;
+};
+
+Desc weights_of(const dnnl::convolution_forward::primitive_desc& pd) { return pd.weights_desc(); }
+Desc weights_of(const dnnl::convolution_backward_data::primitive_desc& pd) { return pd.weights_desc(); }
+Desc weights_of(const dnnl::convolution_backward_weights::primitive_desc& pd) { return pd.diff_weights_desc(); }
+
+/// The first way that oneDNN has a compiled kernel for, with weights that an optimizer can change; otherwise any.
+template <class Make>
+auto first_of(const std::vector<Way>& ways, const Make& make) {
+  for (const Way& way : ways) {
     try {
-      const auto found = winograd();
-      if (compat::is_blocked(weights_of(found))) return found;
+      const auto found = make(way);
+      const std::string_view name = found.impl_info_str();
+      const bool is_compiled =
+          name.find("ref") == std::string_view::npos && name.find("gemm") == std::string_view::npos;
+      if (is_compiled && compat::is_blocked(weights_of(found))) return found;
     } catch (const dnnl::error&) {  // not on this processor, or not in this version
     }
   }
-  return direct();
+  return make(Way{});
 }
 
 class ConvLayer : public Layer {
@@ -63,18 +82,16 @@ class ConvLayer : public Layer {
   Forward build(Builder& builder, const Tensor& src) override {
     const Dims dst_shape = batched_dst_shape(src);
     const Desc bias_desc = onednn::plain_desc({dst_shape[1]});
-    const auto make = [&](dnnl::algorithm algorithm, dnnl::prop_kind prop) {
-      return compat::convolution_forward(builder.engine(), algorithm, prop, builder.any(src.shape),
-                                         weights_->layout(builder, weights_dims()), bias_ ? &bias_desc : nullptr,
-                                         builder.any(dst_shape), geometry_.stride, geometry_.padding.lower,
-                                         geometry_.padding.upper, builder.attributes());
+    const auto make = [&](const Way& way) {
+      // Of Winograd's for inference alone oneDNN would want weights in a form of their own.
+      const bool is_direct = way.algorithm == dnnl::algorithm::convolution_direct;
+      return compat::convolution_forward(
+          builder.engine(), way.algorithm, is_direct ? builder.prop_kind() : dnnl::prop_kind::forward_training,
+          image_desc(builder, src.shape, way), weights_->layout(builder, weights_dims()), bias_ ? &bias_desc : nullptr,
+          image_desc(builder, dst_shape, way), geometry_.stride, geometry_.padding.lower, geometry_.padding.upper,
+          builder.attributes());
     };
-    const auto pd = with_winograd(
-        suits_winograd(builder, src.shape, dst_shape, fewest_for_winograd),
-        // For inference alone oneDNN would want weights in a form of their own.
-        [&] { return make(dnnl::algorithm::convolution_winograd, dnnl::prop_kind::forward_training); },
-        [](const auto& found) { return found.weights_desc(); },
-        [&] { return make(dnnl::algorithm::convolution_direct, builder.prop_kind()); });
+    const auto pd = first_of(ways(builder, src.shape, dst_shape), make);
     if (!weights_->laid_out())
       parameters_.lay_out(*weights_, builder.type() == onednn::DataType::f32
                                          ? pd.weights_desc()
@@ -114,13 +131,34 @@ class ConvLayer : public Layer {
   // Convolutions of 3x3 by Winograd's minimal filtering, F(4x4, 3x3) in oneDNN (Lavin & Gray 2016): fewer
   // multiplications. Against double precision its results are as exact as those of the direct kernels but for 1e-6 of
   // the largest value in forward and backward through data, and more exact for the weights' gradient.
-  bool suits_winograd(const Builder& builder, const Dims& src_shape, const Dims& dst_shape,
-                      std::int64_t fewest_channels) const {
+  bool suits_winograd(const Dims& dst_shape) const {
     const bool is_3x3 = weights_->shape[2] == 3 && weights_->shape[3] == 3;
-    const bool is_dense = groups_ == 1 && geometry_.stride == Dims{1, 1};
     const std::int64_t tiles = dst_shape[0] * ((dst_shape[2] + 3) / 4) * ((dst_shape[3] + 3) / 4);
-    return is_3x3 && is_dense && builder.type() == onednn::DataType::f32 && tiles >= fewest_tiles_for_winograd &&
-           std::min(src_shape[1], dst_shape[1]) >= fewest_channels;
+    return is_3x3 && geometry_.stride == Dims{1, 1} && tiles >= fewest_tiles_for_winograd;
+  }
+
+  // With 8 channels, or 24, oneDNN would pad blocks of 16, and want another layout for the weights' gradient.
+  static bool suits_blocks_of_8(const Dims& src_shape, const Dims& dst_shape) {
+    const auto is_odd = [](std::int64_t channels) { return channels % 16 == 8; };
+    const auto fits = [](std::int64_t channels) { return channels % 8 == 0; };
+    return (is_odd(src_shape[1]) || is_odd(dst_shape[1])) && (fits(src_shape[1]) || src_shape[1] <= few_channels) &&
+           fits(dst_shape[1]);
+  }
+
+  // Those that are faster than what oneDNN takes by itself, the fastest first.
+  std::vector<Way> ways(const Builder& builder, const Dims& src_shape, const Dims& dst_shape) const {
+    if (builder.type() != onednn::DataType::f32 || groups_ != 1) return {};
+    std::vector<Way> found;
+    if (suits_winograd(dst_shape) && std::min(src_shape[1], dst_shape[1]) >= fewest_for_winograd)
+      found.push_back({.algorithm = dnnl::algorithm::convolution_winograd});
+    if (suits_blocks_of_8(src_shape, dst_shape)) found.push_back({.tag = dnnl::memory::format_tag::nChw8c});
+    return found;
+  }
+
+  // Images of few channels, the network's input, stay as oneDNN likes them.
+  static Desc image_desc(const Builder& builder, const Dims& shape, const Way& way) {
+    const bool is_few = shape[1] <= few_channels && way.tag == dnnl::memory::format_tag::nChw8c;
+    return Desc(shape, builder.type(), is_few ? dnnl::memory::format_tag::any : way.tag);
   }
 
   // The gradient of the weights is f32 whatever the type of the rest.
@@ -128,28 +166,24 @@ class ConvLayer : public Layer {
                                                                   const dnnl::convolution_forward::primitive_desc& hint,
                                                                   const Dims& src_shape, const Dims& dst_shape) const {
     const Desc bias_desc = onednn::plain_desc({dst_shape[1]});
-    const auto make = [&](dnnl::algorithm algorithm, dnnl::memory::format_tag tag) {
+    const auto make = [&](const Way& way) {
       return compat::convolution_backward_weights(
-          builder.engine(), algorithm, Desc(src_shape, builder.type(), tag), onednn::any_desc(weights_dims()),
-          bias_ ? &bias_desc : nullptr, Desc(dst_shape, builder.type(), tag), geometry_.stride, geometry_.padding.lower,
+          builder.engine(), way.algorithm, image_desc(builder, src_shape, way), onednn::any_desc(weights_dims()),
+          bias_ ? &bias_desc : nullptr, image_desc(builder, dst_shape, way), geometry_.stride, geometry_.padding.lower,
           geometry_.padding.upper, hint, builder.attributes());
     };
-    using Tag = dnnl::memory::format_tag;
-    const auto pd = with_winograd(
-        suits_winograd(builder, src_shape, dst_shape, fewest_for_winograd_weights),
-        [&] { return make(dnnl::algorithm::convolution_winograd, Tag::any); },
-        [](const auto& found) { return found.diff_weights_desc(); },
-        [&] { return make(dnnl::algorithm::convolution_direct, Tag::any); });
-    if (builder.type() == onednn::DataType::f32 || is_compiled(pd)) return pd;
-    // For 8 output channels oneDNN 2.6 picks a matrix product in bf16, though its compiled kernel for channels last is
-    // five times as fast (1.6 against 8.2 ms for 8 to 8 channels of 28x28, batch 128).
-    const auto channels_last = make(dnnl::algorithm::convolution_direct, Tag::nhwc);
-    return is_compiled(channels_last) ? channels_last : pd;
-  }
-
-  static bool is_compiled(const dnnl::convolution_backward_weights::primitive_desc& pd) {
-    const std::string_view name = pd.impl_info_str();
-    return name.find("ref") == std::string_view::npos && name.find("gemm") == std::string_view::npos;
+    std::vector<Way> found = ways(builder, src_shape, dst_shape);
+    if (builder.type() == onednn::DataType::f32) {
+      const auto [fewest, most] = std::minmax(src_shape[1], dst_shape[1]);
+      const bool suits = groups_ == 1 && suits_winograd(dst_shape) && most >= fewest_for_winograd &&
+                         fewest >= fewest_for_winograd_weights;
+      if (suits) found.insert(found.begin(), {.algorithm = dnnl::algorithm::convolution_winograd});
+    } else {
+      // For 8 output channels oneDNN 2.6 picks a matrix product in bf16, though its compiled kernel for channels last
+      // is five times as fast (1.6 against 8.2 ms for 8 to 8 channels of 28x28, batch 128).
+      found = {Way{}, {.tag = dnnl::memory::format_tag::nhwc}};
+    }
+    return first_of(found, make);
   }
 
   void backward_weights(Builder& builder, const dnnl::convolution_forward::primitive_desc& hint, const Tensor& src,
@@ -168,16 +202,13 @@ class ConvLayer : public Layer {
 
   Tensor backward_data(Builder& builder, const dnnl::convolution_forward::primitive_desc& hint, const Tensor& src,
                        const dnnl::memory& weights, const Tensor& diff_dst) {
-    const auto make = [&](dnnl::algorithm algorithm) {
-      return compat::convolution_backward_data(
-          builder.engine(), algorithm, builder.any(src.shape), builder.any(weights_dims()), builder.any(diff_dst.shape),
-          geometry_.stride, geometry_.padding.lower, geometry_.padding.upper, hint, builder.attributes());
+    const auto make = [&](const Way& way) {
+      return compat::convolution_backward_data(builder.engine(), way.algorithm, image_desc(builder, src.shape, way),
+                                               builder.any(weights_dims()), image_desc(builder, diff_dst.shape, way),
+                                               geometry_.stride, geometry_.padding.lower, geometry_.padding.upper, hint,
+                                               builder.attributes());
     };
-    const auto pd = with_winograd(
-        suits_winograd(builder, src.shape, diff_dst.shape, fewest_for_winograd),
-        [&] { return make(dnnl::algorithm::convolution_winograd); },
-        [](const auto& found) { return found.weights_desc(); },
-        [&] { return make(dnnl::algorithm::convolution_direct); });
+    const auto pd = first_of(ways(builder, src.shape, diff_dst.shape), make);
     const Tensor diff_src{builder.allocate(pd.diff_src_desc()), src.shape, true};
     builder.add("backward_data", pd, dnnl::convolution_backward_data(pd),
                 {{DNNL_ARG_WEIGHTS, builder.adapt(weights, pd.weights_desc())},

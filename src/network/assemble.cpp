@@ -175,14 +175,10 @@ class Assembler {
     using namespace layers;
     std::visit(Overloaded{
                    [&](const config::Dense& spec) {
-                     const std::size_t first = parameters_.all().size();
-                     push(make_dense(context("dense"), spec, has_bias(spec, atoms, i)));
-                     mark_normalized(first, is_normalized(atoms, i));
+                     push_linear(make_dense, "dense", spec, has_bias(spec, atoms, i), is_normalized(atoms, i));
                    },
                    [&](const config::Conv& spec) {
-                     const std::size_t first = parameters_.all().size();
-                     push(make_conv(context("conv"), spec, has_bias(spec, atoms, i)));
-                     mark_normalized(first, is_normalized(atoms, i));
+                     push_linear(make_conv, "conv", spec, has_bias(spec, atoms, i), is_normalized(atoms, i));
                    },
                    [&](const config::MaxPool& spec) { push(make_max_pool(context("max_pool"), spec)); },
                    [&](const config::AvgPool& spec) { push(make_avg_pool(context("avg_pool"), spec)); },
@@ -260,14 +256,12 @@ class Assembler {
       const std::int64_t number = sites_ + 1;
       const bool normalized = spec.shortcut_normalization && is_active(number);
       const bool bias = !(normalized && normalization::absorbs_bias(normalization_.type));
-      const std::size_t first = parameters_.all().size();
       if (is_image) {
-        config::Conv conv{.channels = target[1], .kernel = {1, 1}, .stride = {stride, stride}, .padding = {}};
-        push(layers::make_conv(context("conv"), conv, bias));
+        const config::Conv conv{.channels = target[1], .kernel = {1, 1}, .stride = {stride, stride}, .padding = {}};
+        push_linear(layers::make_conv, "conv", conv, bias, normalized);
       } else {
-        push(layers::make_dense(context("dense"), config::Dense{.units = target[1]}, bias));
+        push_linear(layers::make_dense, "dense", config::Dense{.units = target[1]}, bias, normalized);
       }
-      mark_normalized(first, normalized);
       if (spec.shortcut_normalization) ++sites_;
       if (normalized) add_normalization(number, false);
     }
@@ -316,8 +310,11 @@ class Assembler {
     layers_.push_back(std::move(layer));
   }
 
-  // Of the linear layer that declared the parameters from `first` on.
-  void mark_normalized(std::size_t first, bool normalized) {
+  /// `normalized`: a normalization comes right behind it, which its parameters are told.
+  template <class Make, class Spec>
+  void push_linear(const Make& make, const char* kind, const Spec& spec, bool bias, bool normalized) {
+    const std::size_t first = parameters_.all().size();
+    push(make(context(kind), spec, bias));
     for (std::size_t i = first; i < parameters_.all().size(); ++i) parameters_.all()[i]->is_normalized = normalized;
   }
 

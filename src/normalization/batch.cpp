@@ -18,9 +18,10 @@ using onednn::Desc;
 using onednn::Pass;
 
 // How good an implementation is, by oneDNN's name for it.
+constexpr int best_implementation = 3;
 int rank_of(std::string_view implementation) {
   if (implementation.find("jit") == std::string_view::npos) return 0;
-  if (implementation.find("avx512") != std::string_view::npos) return 3;
+  if (implementation.find("avx512") != std::string_view::npos) return best_implementation;
   return implementation.find("avx2") != std::string_view::npos ? 2 : 1;
 }
 
@@ -145,7 +146,9 @@ class BatchNormalizationLayer : public layers::Layer {
     for (const Desc& candidate : candidates) {
       // Padding channels have variance 0; without an epsilon their gradients would not be finite.
       if (epsilon_ == 0.0f && onednn::is_padded(candidate)) continue;
-      const int rank = rank_of(implementation(builder, candidate, flags));
+      int rank = rank_of(implementation(builder, candidate, flags));
+      // Blocks of 8 come from convolutions that are faster with them, as is the normalization, even with AVX2 kernels.
+      if (rank > 0 && candidate == given && given == tagged(Tag::nChw8c)) rank = best_implementation;
       if (rank <= best_rank) continue;
       best = candidate;
       best_rank = rank;

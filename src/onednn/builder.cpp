@@ -1,11 +1,12 @@
 #include "onednn/builder.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <new>
 #include <stdexcept>
+
+#include "util/huge_pages.h"
 
 namespace bnlab::onednn {
 namespace {
@@ -13,11 +14,6 @@ namespace {
 constexpr std::uint64_t alignment = 64;
 
 std::uint64_t rounded_up(std::uint64_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
-
-[[noreturn]] void throw_failed(const CallInfo& call, dnnl_status_t status) {
-  throw std::runtime_error(call.layer + ": oneDNN could not run " + call.operation + " (" + call.implementation +
-                           "), status " + std::to_string(status));
-}
 
 dnnl::memory without_handle(const Desc& desc, const dnnl::engine& engine) {
   return dnnl::memory(desc, engine, DNNL_MEMORY_NONE);
@@ -205,8 +201,11 @@ void Builder::place_buffers() {
 
 Program Builder::finish() {
   place_buffers();
-  program_.arena_.reset(std::aligned_alloc(4096, (program_.arena_bytes_ + 4095) / 4096 * 4096));
+  const std::uint64_t page = huge_page;
+  const std::uint64_t bytes = (program_.arena_bytes_ + page - 1) / page * page;
+  program_.arena_.reset(std::aligned_alloc(page, bytes));
   if (!program_.arena_) throw std::bad_alloc();
+  use_huge_pages(program_.arena_.get(), bytes);
   auto* base = static_cast<std::uint8_t*>(program_.arena_.get());
   std::memset(base, 0, program_.arena_bytes_);
   for (const Buffer& buffer : buffers_)
@@ -217,29 +216,6 @@ Program Builder::finish() {
     }
   for (const std::size_t i : scratchpads_) program_.memories_[i].set_data_handle(base);
   return std::move(program_);
-}
-
-void Program::run_call(dnnl_stream_t stream, std::size_t i) const {
-  const Call& call = calls_[i];
-  if (call.kernel) return call.kernel->run();
-  const dnnl_status_t status =
-      dnnl_primitive_execute(call.primitive, stream, static_cast<int>(call.arguments.size()), call.arguments.data());
-  if (status != dnnl_success) throw_failed(info_[i], status);
-}
-
-void Program::run(const dnnl::stream& stream, std::size_t first, std::size_t last) const {
-  for (std::size_t i = first; i < last; ++i) run_call(stream.get(), i);
-}
-
-void Program::run_timed(const dnnl::stream& stream, std::span<double> seconds) const {
-  using Clock = std::chrono::steady_clock;
-  Clock::time_point start = Clock::now();
-  for (std::size_t i = 0; i < calls_.size(); ++i) {
-    run_call(stream.get(), i);
-    const Clock::time_point end = Clock::now();
-    seconds[i] = std::chrono::duration<double>(end - start).count();
-    start = end;
-  }
 }
 
 }  // namespace bnlab::onednn

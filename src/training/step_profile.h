@@ -15,12 +15,11 @@ struct StepProfile {
     onednn::CallInfo info;
     double seconds = 0;
   };
-  std::vector<Call> calls;        // forward, loss and backward, in the order in which they run
-  double batch = 0;               // gathering and scaling of the images
-  double update = 0;              // optimizer
-  double running_statistics = 0;  // of normalizations
-  double step = 0;                // a whole step, without clocks in between
-  double peak_flops = 0;          // of the config's precision, for these threads; 0: not known
+  std::vector<Call> calls;  // forward, loss and backward, in the order in which they run
+  double batch = 0;         // gathering and scaling of the images
+  double update = 0;        // of parameters and running statistics
+  double step = 0;          // a whole step, without clocks in between
+  double peak_flops = 0;    // of the config's precision, for these threads; 0: not known
 
   /// Sum of the calls.
   double in_calls() const;

@@ -11,7 +11,6 @@
 #include "config/load.h"
 #include "config/names.h"
 #include "data/dataset.h"
-#include "data/scaler.h"
 #include "data/training_batches.h"
 #include "layers/dropout.h"
 #include "network/network.h"
@@ -19,9 +18,9 @@
 #include "probes/probe.h"
 #include "training/checkpoint.h"
 #include "training/evaluation.h"
-#include "training/optimizer.h"
 #include "training/run_summary.h"
 #include "training/schedule.h"
+#include "training/training_step.h"
 #include "util/errors.h"
 #include "util/file.h"
 #include "util/provenance.h"
@@ -100,16 +99,14 @@ class Trainer {
         options_(options),
         dataset_(dataset),
         directory_(directory),
-        scaler_(dataset, config.dataset.scaling),
-        network_(config, dataset.info, config.training.batch_size),
-        optimizer_(make_optimizer(config.optimizer, network_.parameters(), options.threads, config.training.seed)),
-        evaluator_(network_, dataset, scaler_, config),
-        batches_(dataset, scaler_, config) {}
+        step_(config, dataset, options.threads),
+        network_(step_.network()),
+        evaluator_(network_, dataset, step_.scaler(), config) {}
 
   /// Takes up a checkpoint; call before open_files.
   void resume() {
     const std::filesystem::path file = directory_.file("checkpoint.npz");
-    progress_ = load_checkpoint(file, network_, *optimizer_);
+    progress_ = load_checkpoint(file, network_, step_.optimizer());
     check_progress(progress_, file, dataset_, options_, config_.training.steps);
     directory_.continue_at(progress_.csv_bytes);
     resumed_ = true;
@@ -138,7 +135,7 @@ class Trainer {
                                                 "gradient_norm", "weight_norm", "seconds"});
     eval_csv_ = &directory_.open_csv("eval", {"step", "epoch", "split", "statistics", "loss", "accuracy"});
     const probes::ProbeContext context{
-        network_, dataset_, scaler_, config_,
+        network_, dataset_, step_.scaler(), config_,
         [this](const std::string& name, const std::vector<std::string>& columns) -> CsvWriter& {
           return directory_.open_csv(name, columns);
         }};
@@ -199,12 +196,10 @@ class Trainer {
 
   StepOutcome train_step(std::int64_t step, bool timed) {
     Clock::time_point start = Clock::now();
-    network::Executable& program = network_.train();
-    batches_.load(step - 1, program.images(), program.labels(), program.targets());
-    program.set_step(step, config_.training.steps);
-    program.forward();
-    program.backward();
+    step_.load(step);
+    step_.run();
     double seconds = seconds_since(start);
+    network::Executable& program = step_.program();
     StepOutcome outcome{.loss = program.loss(),
                         .accuracy = accuracy(program.correct(), program.batch_size(), dataset_.info),
                         .learning_rate = learning_rate(config_.optimizer, step, config_.training.steps),
@@ -213,8 +208,7 @@ class Trainer {
       write_npz(directory_.file("gradients_first.npz"), network_.gradients());
     for_due_probes(step, [&](probes::Probe& probe) { probe.gradients_ready(step, outcome.learning_rate); });
     start = Clock::now();
-    outcome.norms = optimizer_->step(outcome.learning_rate);
-    network_.update_running_statistics();
+    outcome.norms = step_.update(outcome.learning_rate);
     seconds += seconds_since(start);
     progress_.step = step;
     progress_.last_loss = outcome.loss;
@@ -232,7 +226,7 @@ class Trainer {
   }
 
   double epoch(std::int64_t step) const {
-    return static_cast<double>(step) / static_cast<double>(batches_.steps_per_epoch());
+    return static_cast<double>(step) / static_cast<double>(step_.batches().steps_per_epoch());
   }
 
   void log(std::int64_t step, const StepOutcome& outcome) {
@@ -264,7 +258,7 @@ class Trainer {
     progress_.csv_bytes = directory_.csv_bytes();
     progress_.dataset_sha256 = dataset_.sha256;
     progress_.threads = options_.threads;
-    save_checkpoint(directory_.file("checkpoint.npz"), network_, *optimizer_, progress_);
+    save_checkpoint(directory_.file("checkpoint.npz"), network_, step_.optimizer(), progress_);
   }
 
   void finish(RunStatus status) {
@@ -284,7 +278,8 @@ class Trainer {
     std::vector<std::int32_t> indices;
     indices.reserve(static_cast<std::size_t>(progress_.step * config_.training.batch_size));
     for (std::int64_t step = 0; step < progress_.step; ++step)
-      for (const std::uint32_t index : batches_.indices(step)) indices.push_back(static_cast<std::int32_t>(index));
+      for (const std::uint32_t index : step_.batches().indices(step))
+        indices.push_back(static_cast<std::int32_t>(index));
     write_file_atomically(directory_.file("batches.npy"),
                           npy_bytes({{progress_.step, config_.training.batch_size}, std::move(indices)}));
   }
@@ -293,11 +288,9 @@ class Trainer {
   const RunOptions& options_;
   const data::Dataset& dataset_;
   RunDirectory& directory_;
-  data::Scaler scaler_;
-  network::Network network_;
-  std::unique_ptr<Optimizer> optimizer_;
+  TrainingStep step_;
+  network::Network& network_;
   Evaluator evaluator_;
-  data::TrainingBatches batches_;
   std::vector<ScheduledProbe> probes_;
   CsvWriter* train_csv_ = nullptr;
   CsvWriter* eval_csv_ = nullptr;

@@ -20,60 +20,52 @@ struct Loop {
   double flop;     // of one call
 };
 
-#if defined(__x86_64__)
-
-__attribute__((target("avx512f"))) float fma_avx512() {
-  __m512 sum[sums];
-  for (auto& one : sum) one = _mm512_set1_ps(1.0f);
-  const __m512 factor = _mm512_set1_ps(0.999f);
-  const __m512 term = _mm512_set1_ps(0.001f);
+// Inlined into functions for the processors that have the instruction of `step`.
+template <class Vector, class Step>
+[[gnu::always_inline]] inline float repeat(Vector start, const Step& step) {
+  Vector sum[sums];
+  for (auto& one : sum) one = start;
   for (std::int64_t i = 0; i < rounds; ++i)
 #pragma GCC unroll 16
-    for (auto& one : sum) one = _mm512_fmadd_ps(one, factor, term);
+    for (auto& one : sum) step(one);
   float total = 0;
-  for (const auto& one : sum) total += one[0] + one[15];
+  for (const auto& one : sum) total += one[0];
   return total;
 }
-
-__attribute__((target("avx512f,avx512bf16"))) float dot_bf16() {
-  __m512 sum[sums];
-  for (auto& one : sum) one = _mm512_set1_ps(0.0f);
-  const auto factor = _mm512_cvtne2ps_pbh(_mm512_set1_ps(0.001f), _mm512_set1_ps(0.001f));
-  for (std::int64_t i = 0; i < rounds; ++i)
-#pragma GCC unroll 16
-    for (auto& one : sum) one = _mm512_dpbf16_ps(one, factor, factor);
-  float total = 0;
-  for (const auto& one : sum) total += one[0] + one[15];
-  return total;
-}
-
-__attribute__((target("avx2,fma"))) float fma_avx2() {
-  __m256 sum[sums];
-  for (auto& one : sum) one = _mm256_set1_ps(1.0f);
-  const __m256 factor = _mm256_set1_ps(0.999f);
-  const __m256 term = _mm256_set1_ps(0.001f);
-  for (std::int64_t i = 0; i < rounds; ++i)
-#pragma GCC unroll 16
-    for (auto& one : sum) one = _mm256_fmadd_ps(one, factor, term);
-  float total = 0;
-  for (const auto& one : sum) total += one[0] + one[7];
-  return total;
-}
-
-#endif
 
 // Four values at a time, whatever the processor is.
 float multiply_add() {
   using Vector __attribute__((vector_size(16))) = float;
-  Vector sum[sums];
-  for (auto& one : sum) one = Vector{1, 1, 1, 1};
-  for (std::int64_t i = 0; i < rounds; ++i)
-#pragma GCC unroll 16
-    for (auto& one : sum) one = one * 0.999f + 0.001f;
-  float total = 0;
-  for (const auto& one : sum) total += one[0] + one[3];
-  return total;
+  return repeat(Vector{1, 1, 1, 1}, [](Vector& sum) { sum = sum * 0.999f + 0.001f; });
 }
+
+#if defined(__x86_64__)
+
+[[gnu::target("avx2,fma")]] float fma_avx2() {
+  const __m256 factor = _mm256_set1_ps(0.999f);
+  const __m256 term = _mm256_set1_ps(0.001f);
+  return repeat(
+      _mm256_set1_ps(1.0f), [&](__m256 & sum)
+                                __attribute__((target("avx2,fma"))) { sum = _mm256_fmadd_ps(sum, factor, term); });
+}
+
+[[gnu::target("avx512f")]] float fma_avx512() {
+  const __m512 factor = _mm512_set1_ps(0.999f);
+  const __m512 term = _mm512_set1_ps(0.001f);
+  return repeat(
+      _mm512_set1_ps(1.0f), [&](__m512 & sum)
+                                __attribute__((target("avx512f"))) { sum = _mm512_fmadd_ps(sum, factor, term); });
+}
+
+[[gnu::target("avx512f,avx512bf16")]] float dot_bf16() {
+  const __m512bh factor = _mm512_cvtne2ps_pbh(_mm512_set1_ps(0.001f), _mm512_set1_ps(0.001f));
+  return repeat(
+      _mm512_set1_ps(0.0f), [&](__m512 & sum) __attribute__((target("avx512f,avx512bf16"))) {
+        sum = _mm512_dpbf16_ps(sum, factor, factor);
+      });
+}
+
+#endif
 
 Loop f32_loop() {
   const double values = 2.0 * sums * static_cast<double>(rounds);

@@ -21,12 +21,12 @@ struct Case {
   std::int64_t batch;
 };
 
-class Implementations : public ::testing::TestWithParam<Case> {
+class EveryImplementation : public ::testing::TestWithParam<Case> {
  protected:
   Network network_{from_file(GetParam().network), dataset_of(1, 28, 28, 10), GetParam().batch};
 };
 
-TEST_P(Implementations, AreNamedForEachCall) {
+TEST_P(EveryImplementation, AreNamedForEachCall) {
   double flop = 0;
   for (const Pass pass : {Pass::train, Pass::observe, Pass::evaluate_population, Pass::evaluate_batch}) {
     const auto executable = network_.build(pass, GetParam().batch);
@@ -40,7 +40,7 @@ TEST_P(Implementations, AreNamedForEachCall) {
   EXPECT_GT(flop, 0.0);
 }
 
-TEST_P(Implementations, OfNormalizationAreCompiledForTheProcessor) {
+TEST_P(EveryImplementation, OfNormalizationAreCompiledForTheProcessor) {
   const std::string isa = network::onednn_isa();
   if (isa.find("avx2") == std::string::npos && isa.find("avx512") == std::string::npos)
     GTEST_SKIP() << "no AVX2 here: " << isa;
@@ -60,9 +60,34 @@ TEST_P(Implementations, OfNormalizationAreCompiledForTheProcessor) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Implementations,
+INSTANTIATE_TEST_SUITE_P(All, EveryImplementation,
                          ::testing::Values(Case{"mlp_3x100_sigmoid", 60}, Case{"vgg6", 16}, Case{"vgg6", 128}),
                          [](const auto& test) { return test.param.network + "_" + std::to_string(test.param.batch); });
+
+bool has_avx512() { return network::onednn_isa().find("avx512") != std::string::npos; }
+
+// What is faster than oneDNN's own choice (conv.cpp says by how much) is what runs.
+TEST(Implementations, OfConvolutionsWithManyChannelsAreWinograds) {
+  if (!has_avx512()) GTEST_SKIP() << "no AVX-512 here: " << network::onednn_isa();
+  Network network(from_file("vgg6"), dataset_of(1, 28, 28, 10), 128);
+  for (const auto& call : network.train().program().calls()) {
+    if (!call.layer.starts_with("conv") || call.layer == "conv1" || call.operation == "reorder") continue;
+    EXPECT_NE(call.implementation.find("wino"), std::string::npos)
+        << call.layer << " " << call.operation << ": " << call.implementation;
+  }
+}
+
+TEST(Implementations, OfEightChannelsNeedNoOtherLayout) {
+  if (!has_avx512()) GTEST_SKIP() << "no AVX-512 here: " << network::onednn_isa();
+  Network network(from_file("resnet20"), dataset_of(1, 28, 28, 10), 128);
+  int forward = 0;
+  for (const auto& call : network.train().program().calls()) {
+    if (call.layer == "conv8") break;  // the first with 16 channels
+    EXPECT_NE(call.operation, "reorder") << call.layer;
+    forward += call.operation == "forward";
+  }
+  EXPECT_EQ(forward, 7 + 7 + 3 + 3);  // convolutions, normalizations, sums, activations behind sums
+}
 
 // 2 * batch * weights for each of forward and backward_weights, and again for the gradient of an input that is wanted.
 TEST(CallInfo, CountsTheArithmetic) {
