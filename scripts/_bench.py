@@ -3,10 +3,16 @@
 import argparse
 import os
 import platform
+import shlex
 import statistics
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+class BenchError(Exception):
+    pass
+
 
 DEFAULT_BNLAB = Path(__file__).resolve().parent.parent / "build/release/bnlab"
 
@@ -43,3 +49,23 @@ def print_machine(name, machine):
 def spread(ratios):
     """Median, smallest and largest."""
     return statistics.median(ratios), min(ratios), max(ratios)
+
+
+def run(command):
+    """What a command prints; BenchError where it fails."""
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode != 0:
+        raise BenchError(f"{shlex.join(map(str, command))}: exit status {result.returncode}: {result.stderr.strip()}")
+    return result.stdout
+
+
+def main(name, parser, bench):
+    """Parses the arguments and runs bench(arguments, a folder that goes away); returns the exit status."""
+    parser.add_argument("--bnlab", type=Path, default=DEFAULT_BNLAB, help="default: %(default)s")
+    arguments = parser.parse_args()
+    try:
+        with tempfile.TemporaryDirectory(prefix="bnlab_bench_") as folder:
+            return bench(arguments, Path(folder))
+    except (BenchError, OSError) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 1

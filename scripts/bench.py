@@ -179,7 +179,11 @@ class OtherBnlab:
     """bnlab with the config of another case."""
 
     def __init__(self, arguments, name, config, threads, measure, folder):
-        self.train = lambda: rate_of(compare_pytorch.train(arguments.bnlab, config, [], threads, folder / name), measure)
+        self.command = (arguments.bnlab, config, [], threads, folder / name)
+        self.measure = measure
+
+    def train(self):
+        return rate_of(compare_pytorch.train(*self.command), self.measure)
 
 
 class PyTorchSteps:

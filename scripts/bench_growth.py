@@ -3,8 +3,8 @@
 
     scripts/bench_growth.py [--repeats 5] [--out results/bench]
 
-FD(L), an MLP of L hidden layers of 128 ReLU units with batch normalization, on drawn digits, one thread: L from 5 to 80;
-widths from 32 to 2048 with 5 layers; batches from 8 to 2048 with 5 layers. Each repeat goes through all of them, with
+FD(L), an MLP of L hidden layers of 128 ReLU units with batch normalization, on drawn digits, one thread: L from 5 to
+80; widths from 32 to 2048 with 5 layers; batches from 8 to 2048 with 5 layers. Each repeat goes through all of them, with
 `bnlab train --profile-steps`. The line of the peak is the FLOP of dense calls, forward and backward, over what
 multiply-adds alone reach on this machine. Writes growth.csv, growth.png and growth.svg.
 
@@ -15,9 +15,7 @@ import argparse
 import json
 import re
 import statistics
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import _bench
@@ -39,10 +37,6 @@ STEPS, SMOKE_STEPS = 50, 2
 SI = {"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 
 
-class BenchError(Exception):
-    pass
-
-
 def write_config(folder, depth, width, batch):
     path = folder / f"{depth}_{width}_{batch}.json"
     layers = [{"flatten": {}}, {"repeat": {"count": depth, "layers": [{"dense_block": {"units": width}}]}},
@@ -54,23 +48,16 @@ def write_config(folder, depth, width, batch):
     return path
 
 
-def run(arguments, *command):
-    result = subprocess.run([arguments.bnlab, *command], capture_output=True, text=True)
-    if result.returncode != 0:
-        raise BenchError(f"bnlab {' '.join(map(str, command))}: exit status {result.returncode}: "
-                         f"{result.stderr.strip()}")
-    return result.stdout
-
-
 def flop_of(arguments, config):
     """Of a step, as `bnlab describe` counts them."""
-    found = re.search(r"^total +\d+ +([\d.]+) ?([kMGT]?)$", run(arguments, "describe", config), re.MULTILINE)
+    text = _bench.run([arguments.bnlab, "describe", config])
+    found = re.search(r"^total +\d+ +([\d.]+) ?([kMGT]?)$", text, re.MULTILINE)
     return float(found[1]) * SI[found[2]]
 
 
 def profile(arguments, config, steps):
     """(seconds of a step, FLOP/s of the peak)."""
-    text = run(arguments, "train", config, "--profile-steps", str(steps), "--quiet")
+    text = _bench.run([arguments.bnlab, "train", config, "--profile-steps", str(steps), "--quiet"])
     return (float(re.search(r"^step +([\d.]+)", text, re.MULTILINE)[1]) * 1e-6,
             float(re.search(r"Peak: (\d+) GFLOP", text)[1]) * 1e9)
 
@@ -142,16 +129,9 @@ def main():
     parser = argparse.ArgumentParser(prog="bench_growth.py", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=_bench.at_least_one, default=5, help="of each measurement; default: 5")
-    parser.add_argument("--bnlab", type=Path, default=_bench.DEFAULT_BNLAB, help="default: %(default)s")
     parser.add_argument("--out", type=Path, default=ROOT / "results/bench", help="default: %(default)s")
     parser.add_argument("--smoke", action="store_true", help="few steps, one repeat: that it runs, not how fast")
-    arguments = parser.parse_args()
-    try:
-        with tempfile.TemporaryDirectory(prefix="bnlab_bench_") as folder:
-            return bench(arguments, Path(folder))
-    except (BenchError, OSError) as error:
-        print(f"bench_growth.py: {error}", file=sys.stderr)
-        return 1
+    return _bench.main("bench_growth.py", parser, bench)
 
 
 if __name__ == "__main__":

@@ -17,9 +17,7 @@ import csv
 import json
 import shlex
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -27,10 +25,6 @@ import _bench
 
 STEPS = 4000  # of a run
 SMOKE_STEPS, SMOKE_RUNS = 20, 4
-
-
-class BenchError(Exception):
-    pass
 
 
 def write_experiment(path, runs, steps):
@@ -46,36 +40,32 @@ def write_experiment(path, runs, steps):
         "seeds": runs // 2, "quantities": [quantity], "criteria": [criterion]}))
 
 
-def check_call(command):
-    result = subprocess.run(command, capture_output=True, text=True)
-    if result.returncode != 0:
-        raise BenchError(f"{shlex.join(map(str, command))}: exit status {result.returncode}: {result.stderr.strip()}")
-    return result.stdout
-
-
 def sweep_seconds(arguments, experiment, out, jobs):
     start = time.perf_counter()
-    check_call([arguments.bnlab, "sweep", experiment, "--out", out, "--jobs", str(jobs), "--threads", "1"])
+    _bench.run([arguments.bnlab, "sweep", experiment, "--out", out, "--jobs", str(jobs), "--threads", "1"])
     seconds = time.perf_counter() - start
     with (out / "runs.csv").open(newline="") as file:
         states = [row["status"] for row in csv.DictReader(file)]
     if states != ["completed"] * arguments.runs:
-        raise BenchError(f"{out / 'runs.csv'}: expected {arguments.runs} completed runs, got {', '.join(states)}")
+        raise _bench.BenchError(f"{out / 'runs.csv'}: expected {arguments.runs} completed runs, "
+                                f"got {', '.join(states)}")
     return seconds
 
 
 def bare_seconds(arguments, experiment, out):
-    commands = check_call([arguments.bnlab, "sweep", experiment, "--out", out, "--threads", "1",
+    commands = _bench.run([arguments.bnlab, "sweep", experiment, "--out", out, "--threads", "1",
                            "--print-commands"]).splitlines()
     if len(commands) != arguments.runs:
-        raise BenchError(f"--print-commands: expected {arguments.runs} commands, got {len(commands)}")
+        raise _bench.BenchError(f"--print-commands: expected {arguments.runs} commands, got {len(commands)}")
     start = time.perf_counter()
     for command in commands:
-        check_call(shlex.split(command))
+        _bench.run(shlex.split(command))
     return time.perf_counter() - start
 
 
 def bench(arguments, folder):
+    arguments.repeats = arguments.repeats or (1 if arguments.smoke else 5)
+    arguments.runs = arguments.runs or (SMOKE_RUNS if arguments.smoke else 24)
     machine = _bench.describe_machine(arguments.bnlab)
     _bench.print_machine("bench_sweep.py", machine)
     steps = SMOKE_STEPS if arguments.smoke else STEPS
@@ -120,19 +110,10 @@ def main():
     parser.add_argument("--repeats", type=_bench.at_least_one, help="default: 5")
     parser.add_argument("--runs", type=even, help="of a sweep; default: 24")
     parser.add_argument("--jobs", type=_bench.at_least_one, default=2, help="compared with one; default: %(default)s")
-    parser.add_argument("--bnlab", type=Path, default=_bench.DEFAULT_BNLAB, help="default: %(default)s")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the measurements here too")
     parser.add_argument("--smoke", action="store_true", help=f"{SMOKE_RUNS} runs of {SMOKE_STEPS} steps, one repeat: "
                         "that it runs, not how fast")
-    arguments = parser.parse_args()
-    arguments.repeats = arguments.repeats or (1 if arguments.smoke else 5)
-    arguments.runs = arguments.runs or (SMOKE_RUNS if arguments.smoke else 24)
-    try:
-        with tempfile.TemporaryDirectory(prefix="bnlab_bench_") as folder:
-            return bench(arguments, Path(folder))
-    except (BenchError, OSError) as error:
-        print(f"bench_sweep.py: {error}", file=sys.stderr)
-        return 1
+    return _bench.main("bench_sweep.py", parser, bench)
 
 
 if __name__ == "__main__":
