@@ -15,7 +15,7 @@ from _plot_base import (RunError, bold_of, columns_of, cross, did_you_mean, inte
 from _plot_sweep import SIZE, cross_note, note, points_of, short_path, shown, unquoted
 
 CELL_LETTERS = 8.5
-CELL_HEIGHT = 28  # points: two lines of text
+CELL_LINE = 14  # points of height
 MAP_BAR = 0.06  # the width of the colour bar, as a part of a panel's
 ARROW = {"marker": r"$\uparrow$", "markersize": 9, "linestyle": "none", "markeredgewidth": 0.2}
 
@@ -276,7 +276,7 @@ def draw_heat_map(sweep):
     norm = norm_of(calm if np.isfinite(calm).any() else [cell.mean for cell in every])
     names = [shown(short_path(path, sweep.axes), 180) for path in paths]
     width = max(140, len(across.texts) * cell_width(every, across), points_of(names[0], 10))
-    height = max(110, len(up.texts) * CELL_HEIGHT, points_of(names[1], 10))
+    height = max(110, len(up.texts) * cell_height(every), points_of(names[1], 10))
     figure, panels, beside = map_panels(len(lines))
     columns = columns_of(len(lines))
     rows = math.ceil(len(lines) / columns)
@@ -311,8 +311,21 @@ def cell_width(cells, across):
     return max(within, min(below, 48)) + 10
 
 
+def cell_height(cells):
+    return CELL_LINE * max(2, *(cell_text(cell).count("\n") + 1 for cell in cells))
+
+
+def mean_text(cell):
+    """The mean, and below it half of its interval where there is one, which says how many digits of the mean matter."""
+    half = (cell.high - cell.low) / 2
+    if not (math.isfinite(half) and half > 0 and 1e-3 <= abs(cell.mean) < 1e4):
+        return brief(cell.mean)
+    digits = max(0, -math.floor(math.log10(half)))
+    return f"{cell.mean:.{digits}f}\n± {half:.{digits}f}" if digits <= 5 else brief(cell.mean)
+
+
 def cell_text(cell):
-    parts = [("≥ " if cell.at_least else "") + brief(cell.mean)] if math.isfinite(cell.mean) else []
+    parts = [("≥ " if cell.at_least else "") + mean_text(cell)] if math.isfinite(cell.mean) else []
     parts += ["×" + (f" {cell.diverged}" if len(cell.runs) > 1 else "")] if cell.diverged else []
     return "\n".join(parts)
 
@@ -368,7 +381,7 @@ NO_MEAN = {"facecolor": "#f2f2f2", "edgecolor": "#999999", "hatch": "////", "lin
 def map_legend(cells):
     handles = []
     if any(len(cell.values) > 1 for cell in cells):
-        handles.append(note("number: mean of the seeds"))
+        handles.append(note("number: mean of the seeds ± half of its 95 % interval"))
     if any(cell.diverged for cell in cells):
         handles.append(note("× n: so many runs diverged"))
     if any(not math.isfinite(cell.mean) for cell in cells):
