@@ -288,13 +288,23 @@ std::optional<std::filesystem::path> locate(const config::DatasetConfig& config)
   return folder;
 }
 
+// Batches are gathered from all over the images: in huge pages that takes two thirds of the time.
+static void move_to_huge_pages(std::vector<std::uint8_t>& images) {
+  if (images.size() < huge_page) return;
+  std::vector<std::uint8_t> moved;
+  moved.reserve(images.size());
+  use_huge_pages(moved.data(), moved.capacity());
+  moved.assign(images.begin(), images.end());
+  images.swap(moved);
+}
+
 Dataset load(const config::DatasetConfig& config) {
   const Kind& kind = kind_of(config.name);
   const DatasetInfo info = dataset_info(config);
   Dataset dataset = kind.make ? kind.make(info, config.synthetic) : kind.read(info, find_folder(config, kind));
   apply_counts(config, dataset);
   apply_shift(config.shift, dataset);
-  use_huge_pages(dataset.train.images.data(), dataset.train.images.size());
+  move_to_huge_pages(dataset.train.images);
   return dataset;
 }
 

@@ -6,18 +6,12 @@
 
 namespace bnlab {
 
-void use_huge_pages(const void* begin, std::size_t bytes) {
+void use_huge_pages(void* begin, std::size_t bytes) {
 #ifdef MADV_HUGEPAGE
   const auto address = reinterpret_cast<std::uintptr_t>(begin);
   const std::uintptr_t first = (address + huge_page - 1) / huge_page * huge_page;
   const std::uintptr_t end = (address + bytes) / huge_page * huge_page;
-  if (first >= end) return;
-  auto* const pages = reinterpret_cast<void*>(first);
-  madvise(pages, end - first, MADV_HUGEPAGE);
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25  // Linux 6.1; older ones refuse it
-#endif
-  madvise(pages, end - first, MADV_COLLAPSE);  // also for pages that hold something already
+  if (first < end) madvise(reinterpret_cast<void*>(first), end - first, MADV_HUGEPAGE);
 #else
   static_cast<void>(begin);
   static_cast<void>(bytes);
