@@ -40,6 +40,7 @@ import torch  # noqa: E402
 import _bench  # noqa: E402
 import compare_pytorch  # noqa: E402
 
+
 @dataclasses.dataclass
 class Case:
     config: dict
@@ -179,7 +180,8 @@ class OtherBnlab:
     """bnlab with the config of another case."""
 
     def __init__(self, arguments, name, config, threads, measure, folder):
-        self.train = lambda: rate_of(compare_pytorch.train(arguments.bnlab, config, [], threads, folder / name), measure)
+        self.train = lambda: rate_of(compare_pytorch.train(arguments.bnlab, config, [], threads, folder / name),
+                                     measure)
 
 
 class PyTorchSteps:
