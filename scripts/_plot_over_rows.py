@@ -29,8 +29,8 @@ def rows_of(sweep, run, file, column):
     telling = telling or [name for name in keys if name in table][:1]
     labels = [" ".join(parts) for parts in zip(*(table[name].tolist() for name in telling))]
     if len(set(labels)) < len(labels):
-        raise RunError(f"{path}: rows of step {table['step'][-1]:g} are alike in all that tells rows apart; figure.where "
-                       "must leave fewer")
+        raise RunError(f"{path}: rows of step {table['step'][-1]:g} are alike in all that tells rows apart; "
+                       "figure.where must leave fewer")
     return dict(zip(labels, rounded(table[column])))
 
 
@@ -77,7 +77,8 @@ def style_places(axis, labels):
     every = -(-len(labels) // MOST_LABELS)
     places = list(range(0, len(labels), every))
     axis.xaxis.set_major_locator(FixedLocator(places))
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: shown(labels[min(max(round(x), 0), len(labels) - 1)], 140)))
+    last = len(labels) - 1
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: shown(labels[min(max(round(x), 0), last)], 140)))
     axis.xaxis.set_minor_locator(NullLocator())
     axis.set_xlim(-0.4, len(labels) - 0.6)
     if sum(points_of(labels[one], 10) + 8 for one in places) > 72 * SIZE[0] - 90:

@@ -113,7 +113,8 @@ def curve_label(sweep, file, column):
     """What the vertical axis shows: the column, its split, and its unit where a quantity tells it."""
     units = {one["unit"] for one in sweep.quantities.values()
              if one.get("unit") and one.get("file", "eval.csv") == file and one["series"]["column"] == column
-             and one["series"].get("over_time") in ("final", "best", "minimum", "maximum", "mean", "median", "range", "at")
+             and one["series"].get("over_time") in ("final", "best", "minimum", "maximum", "mean", "median", "range",
+                                                    "at")
              and not one.get("divided_by") and one.get("over_rows") != "log_slope"}
     unit = units.pop() if len(units) == 1 else UNITS.get(column, "")
     split = sweep.where.get("split", [])

@@ -40,6 +40,7 @@ import torch  # noqa: E402
 import _bench  # noqa: E402
 import compare_pytorch  # noqa: E402
 
+
 @dataclasses.dataclass
 class Case:
     config: dict

@@ -4,8 +4,8 @@
     scripts/bench_growth.py [--repeats 5] [--out results/bench]
 
 FD(L), an MLP of L hidden layers of 128 ReLU units with batch normalization, on drawn digits, one thread: L from 5 to
-80; widths from 32 to 2048 with 5 layers; batches from 8 to 2048 with 5 layers. Each repeat goes through all of them, with
-`bnlab train --profile-steps`. The line of the peak is the FLOP of dense calls, forward and backward, over what
+80; widths from 32 to 2048 with 5 layers; batches from 8 to 2048 with 5 layers. Each repeat goes through all of them,
+with `bnlab train --profile-steps`. The line of the peak is the FLOP of dense calls, forward and backward, over what
 multiply-adds alone reach on this machine. Writes growth.csv, growth.png and growth.svg.
 
 Exit status: 0 done; 1 bnlab failed; 2 usage; 77 numpy or matplotlib is missing.

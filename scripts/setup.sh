@@ -9,7 +9,7 @@ usage: scripts/setup.sh [--tests] [--list]
 Installs the Debian or Ubuntu packages that bnlab needs and that are missing. Nothing missing: nothing is done, and
 neither root nor a network is needed.
 
-  --tests   also what the tests need: GoogleTest, and PyTorch for the comparison with it (large)
+  --tests   also what the tests need: GoogleTest, PyTorch for the comparison with it (large), shellcheck and the like
   --list    print the names of the packages, install nothing
   --help    this text
 EOF
@@ -21,7 +21,7 @@ required=(g++ cmake ninja-build pkg-config libdnnl-dev ocl-icd-opencl-dev libcli
 optional=(dataset-fashion-mnist)
 test_required=(libgtest-dev)
 # OpenBLAS: PyTorch would otherwise multiply matrices with the reference BLAS, ten times slower.
-test_optional=(python3-torch libopenblas0-pthread)
+test_optional=(python3-torch libopenblas0-pthread python3-jsonschema shellcheck flake8 clang-format-14)
 
 # What it means that an optional package is not there, and what to do without it.
 without() {
@@ -29,6 +29,8 @@ without() {
     dataset-fashion-mnist) echo "scripts/fetch_data.sh fashion_mnist downloads the data instead." ;;
     python3-torch) echo "The comparison with PyTorch is skipped; everything else works." ;;
     libopenblas0-pthread) echo "PyTorch is slow then, and scripts/bench.py compares with a slow PyTorch." ;;
+    python3-jsonschema) echo "The test of the schemas is skipped." ;;
+    shellcheck | flake8 | clang-format-14) echo "That check of scripts/lint.sh is skipped." ;;
   esac
 }
 

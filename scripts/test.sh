@@ -7,9 +7,9 @@ usage() {
 usage: scripts/test.sh [--quick]
 
 Installs what is missing (scripts/setup.sh --tests), builds the release and asan presets, runs the unit tests under the
-address and undefined-behaviour sanitizers, shellcheck over the scripts where it is installed, and all tests of the
-release build. Status 1 if anything failed. The test that sends a sweep through Slurm (tests/experiments/slurm_test.py)
-installs slurm-wlm and munge where it may, and says why it is skipped where it may not.
+address and undefined-behaviour sanitizers, the quick checks of scripts/lint.sh, and all tests of the release build.
+Status 1 if anything failed. The test that sends a sweep through Slurm (tests/experiments/slurm_test.py) installs
+slurm-wlm and munge where it may, and says why it is skipped where it may not.
 
   --quick   without the sanitizers
   --help    this text
@@ -39,18 +39,9 @@ unit_tests() { # PRESET
   ctest --test-dir "build/$1" --output-on-failure --no-tests=error -j2 --tests-regex '^unit_tests\.'
 }
 
-check_scripts() {
-  if command -v shellcheck >/dev/null; then
-    say "shellcheck"
-    shellcheck scripts/*.sh .ci/run
-  else
-    say "SKIPPED: shellcheck is not installed"
-  fi
-}
-
 scripts/setup.sh --tests
 build release || { say "FAILED: the release build"; exit 1; }
-check_scripts || failed+=("shellcheck")
+scripts/lint.sh --quick || failed+=("scripts/lint.sh --quick")
 if $quick; then
   say "SKIPPED: sanitizers (--quick)"
 else

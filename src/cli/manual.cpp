@@ -29,8 +29,8 @@ std::string plain(const std::string& text) {
 
 /// "--out DIR", "-q, --quiet", or the name of an argument.
 std::string heading_of(const CLI::Option& option) {
-  std::string type = option.get_type_name();
-  type = type.substr(0, type.find(':'));
+  const std::string described = option.get_type_name();
+  const std::string type = described.substr(0, described.find(':'));
   const std::string name = option.get_positional() ? option.get_name(true) : option.get_name(false, true);
   std::string text;
   for (const char c : name) text += c == ',' ? std::string(", ") : std::string(1, c);

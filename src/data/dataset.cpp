@@ -258,6 +258,16 @@ void apply_counts(const config::DatasetConfig& config, Dataset& dataset) {
   dataset.validation.labels = cut_off(train.labels, examples, kept, used);
 }
 
+// Batches are gathered from all over the images: in huge pages that takes two thirds of the time.
+void move_to_huge_pages(std::vector<std::uint8_t>& images) {
+  if (images.size() < huge_page) return;
+  std::vector<std::uint8_t> moved;
+  moved.reserve(images.size());
+  use_huge_pages(moved.data(), moved.capacity());
+  moved.assign(images.begin(), images.end());
+  images.swap(moved);
+}
+
 }  // namespace
 
 std::vector<std::string> dataset_names() {
@@ -286,16 +296,6 @@ std::optional<std::filesystem::path> locate(const config::DatasetConfig& config)
   fs::path folder = first_folder(config, kind);
   if (folder.empty()) return std::nullopt;
   return folder;
-}
-
-// Batches are gathered from all over the images: in huge pages that takes two thirds of the time.
-static void move_to_huge_pages(std::vector<std::uint8_t>& images) {
-  if (images.size() < huge_page) return;
-  std::vector<std::uint8_t> moved;
-  moved.reserve(images.size());
-  use_huge_pages(moved.data(), moved.capacity());
-  moved.assign(images.begin(), images.end());
-  images.swap(moved);
 }
 
 Dataset load(const config::DatasetConfig& config) {

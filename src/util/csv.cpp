@@ -42,7 +42,7 @@ std::string header_of(const std::vector<std::string>& columns) {
 
 }  // namespace
 
-CsvWriter::CsvWriter(std::filesystem::path path, std::vector<std::string> columns)
+CsvWriter::CsvWriter(std::filesystem::path path, const std::vector<std::string>& columns)
     : path_(std::move(path)), columns_(columns.size()) {
   const std::string header = header_of(columns);
   file_ = posix::open(path_, O_WRONLY | O_CREAT | O_TRUNC);
@@ -50,7 +50,7 @@ CsvWriter::CsvWriter(std::filesystem::path path, std::vector<std::string> column
   write_out(header);
 }
 
-CsvWriter::CsvWriter(std::filesystem::path path, std::vector<std::string> columns, std::uint64_t bytes)
+CsvWriter::CsvWriter(std::filesystem::path path, const std::vector<std::string>& columns, std::uint64_t bytes)
     : path_(std::move(path)), columns_(columns.size()), bytes_(bytes) {
   const std::string header = header_of(columns);
   file_ = posix::open(path_, O_RDWR);

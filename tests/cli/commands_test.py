@@ -121,8 +121,8 @@ class Describe(ProgramTest):
     def test_flop(self):
         # 64 x 784 x 17 multiplications and additions, once forward and once for the weights' gradient.
         layers = [{"flatten": {}}, {"dense": {"units": 10}}]
-        out, _ = self.run_program("describe", self.write_config(network={"layers": layers}), "--set", "training.batch_size=64",
-                                  "--set", "normalization.type=none")
+        out, _ = self.run_program("describe", self.write_config(network={"layers": layers}),
+                                  "--set", "training.batch_size=64", "--set", "normalization.type=none")
         flop = 2 * 2 * 64 * 784 * 10
         self.assertIn(f"{flop / 1e6:.3g} M", out)
 
@@ -152,7 +152,8 @@ class Gradcheck(ProgramTest):
 
     def test_status_is_that_of_the_table(self):
         # Beyond what 32-bit floats can give, so that some rows may fail.
-        process = self.start("gradcheck", self.write_config(), "--tolerance", "1e-12", "--directions", 2, "--elements", 2)
+        process = self.start("gradcheck", self.write_config(), "--tolerance", "1e-12", "--directions", 2,
+                             "--elements", 2)
         out, _ = process.communicate()
         self.assertIn("1e-12", out.splitlines()[-1])
         self.assertEqual(process.returncode, FAILED if "WRONG" in out else DONE)

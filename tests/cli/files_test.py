@@ -65,7 +65,8 @@ class Files(ProgramTest):
 
     def test_eval_csv(self):
         rows = read_csv(self.finished / "eval.csv")
-        expected = [(step, statistics, split) for step in ("0", "10", "20") for statistics in ("running", "precise", "batch")
+        expected = [(step, statistics, split) for step in ("0", "10", "20")
+                    for statistics in ("running", "precise", "batch")
                     for split in ("train", "validation", "test")]
         self.assertEqual([(row["step"], row["statistics"], row["split"]) for row in rows], expected)
         for row in rows:
@@ -184,7 +185,8 @@ class Files(ProgramTest):
         row = read_csv(out / "train.csv")[0]
         norm = math.sqrt(sum(g * g for _, values in gradients.values() for g in values))
         self.assertAlmostEqual(float(row["gradient_norm"]), norm, delta=1e-5 * norm)
-        weights = math.sqrt(sum(w * w for name, (_, values) in before.items() if name.endswith(".weights") for w in values))
+        weights = math.sqrt(sum(w * w for name, (_, values) in before.items() if name.endswith(".weights")
+                                for w in values))
         self.assertAlmostEqual(float(row["weight_norm"]), weights, delta=1e-5 * weights)
         self.assertEqual(set(after["normalization1.running_mean"][0]), {17})
         self.assertNotEqual(after["normalization1.running_mean"], before["normalization1.running_mean"])

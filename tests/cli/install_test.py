@@ -1,4 +1,4 @@
-"""`cmake --install`: the installed program finds its networks and experiments, and its manual and completions are there."""
+"""`cmake --install`: the installed program finds its networks and experiments; manual and completions are there."""
 
 import os
 import shutil

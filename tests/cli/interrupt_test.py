@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and kill -9, and --resume after each: whole files, an honest run.json, and the run that would have been."""
+"""Ctrl-C, SIGTERM, kill -9, then --resume: whole files, an honest run.json, and the run that would have been."""
 
 import shutil
 import signal
@@ -54,8 +54,8 @@ class Interrupted(ProgramTest):
         return summary["last_step"]
 
     def resume(self, out, *arguments, status=DONE, **sections):
-        return self.run_program("train", self.write_config(**{**SLOW, **sections}), "--out", out, "--resume", *arguments,
-                                status=status)
+        return self.run_program("train", self.write_config(**{**SLOW, **sections}), "--out", out, "--resume",
+                                *arguments, status=status)
 
     def expect_as_uninterrupted(self, out, whole=None):
         whole = whole or self.whole

@@ -62,8 +62,8 @@ def write_dataset(folder, train=300, test=100, zipped=False):
 
 
 def config(**sections):
-    """A small run on the synthetic data; `sections` replace or add to those here, one level deep. An optimizer of another
-    type replaces the whole section, and full batches have no size: not every field is theirs."""
+    """A small run on the synthetic data; `sections` replace or add to those here, one level deep. An optimizer of
+    another type replaces the whole section, and full batches have no size: not every field is theirs."""
     base = {
         "dataset": {"name": "mnist", "scaling": "standardized"},
         "network": {"name": "small", "layers": MLP},

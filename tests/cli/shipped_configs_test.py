@@ -1,13 +1,11 @@
 """Every shipped network described, every shipped config trained for a few steps, on small data made for the purpose."""
 
-import json
 import pathlib
 import random
 import shutil
 import tempfile
-import unittest
 
-from program import SOURCE, BNLAB, ProgramTest, main, read_csv, run_json, write_dataset
+from program import SOURCE, ProgramTest, main, read_csv, run_json, write_dataset
 
 CONFIGS = SOURCE / "configs"
 NETWORKS = sorted(path.stem for path in (CONFIGS / "networks").glob("*.json"))

@@ -1,4 +1,4 @@
-"""Configs and command lines that are wrong: status 2, a message that names path, value and rule, and nothing written."""
+"""Configs and command lines that are wrong: status 2, a message naming path, value and rule, and nothing written."""
 
 import json
 
@@ -30,8 +30,10 @@ WRONG_VALUES = [
     ("dataset.name", "minst", ["dataset.name", "minst", "mnist"]),
     ("dataset.validation", 300, ["dataset.validation", "300"]),
     ("dataset.limit", 301, ["dataset.limit", "301", "300"]),
-    ("network.layers.1.repeat.layers.0.dense_block.units", 0, ["network.layers.1.repeat.layers.0.dense_block.units", "0"]),
-    ("network.layers.1.repeat.layers.0.dense_block.unit", 5, ["network.layers.1.repeat.layers.0.dense_block", '"units"']),
+    ("network.layers.1.repeat.layers.0.dense_block.units", 0,
+     ["network.layers.1.repeat.layers.0.dense_block.units", "0"]),
+    ("network.layers.1.repeat.layers.0.dense_block.unit", 5,
+     ["network.layers.1.repeat.layers.0.dense_block", '"units"']),
     ("network.layers.2", {"denes": {"units": 10}}, ["network.layers.2", "denes", "dense"]),
     ("network.layers.2", {"dense": {}}, ["network.layers.2", "units", "required"]),
     ("network.layers", [], ["network.layers"]),
@@ -47,7 +49,8 @@ MISFITS = [
     ([{"conv": {"channels": 3, "kernel": 31, "padding": 0}}, {"flatten": {}}, {"dense": {"units": 10}}],
      ["conv1", "31", "28"]),
     ([{"max_pool": {"kernel": 29}}, {"flatten": {}}, {"dense": {"units": 10}}], ["max_pool1", "29", "28"]),
-    ([{"conv": {"channels": 4, "groups": 2}}, {"flatten": {}}, {"dense": {"units": 10}}], ["conv1", "groups", "2", "1"]),
+    ([{"conv": {"channels": 4, "groups": 2}}, {"flatten": {}}, {"dense": {"units": 10}}],
+     ["conv1", "groups", "2", "1"]),
     ([{"flatten": {}}, {"max_pool": {}}, {"dense": {"units": 10}}], ["max_pool1", "784"]),
     ([{"flatten": {}}, {"dense": {"units": 9}}], ["dense1", "10", "9"]),
     ([{"conv": {"channels": 10}}], ["conv1", "10", "(10, 28, 28)"]),
@@ -91,8 +94,8 @@ class WrongConfig(ProgramTest):
             with self.subTest(key, value=value, source="file"):
                 self.expect_config_refused(put(right, key, value), *parts)
             with self.subTest(key, value=value, source="--set"):
-                self.expect_refused(["train", path, "--out", self.folder / "out", "--set", f"{key}={json.dumps(value)}"],
-                                    *parts)
+                self.expect_refused(["train", path, "--out", self.folder / "out",
+                                     "--set", f"{key}={json.dumps(value)}"], *parts)
 
     def test_all_problems_at_once(self):
         content = put(put(put(config(), "training.steps", 0), "optimizer.momentun", 0.5), "dataset.scaling", "units")
@@ -112,8 +115,8 @@ class WrongConfig(ProgramTest):
                 self.expect_refused(["train", path, "--out", self.folder / "out", "--set", change], "--set")
 
     def test_set_of_a_list_index(self):
-        out = self.train("right", "--set", "probes.0.every=3", "--set", "network.layers.1.repeat.layers.0.dense_block.units=5",
-                         probes=[{"type": "gradient_norm"}])
+        units = "network.layers.1.repeat.layers.0.dense_block.units=5"
+        out = self.train("right", "--set", "probes.0.every=3", "--set", units, probes=[{"type": "gradient_norm"}])
         resolved = json.loads((out / "config.json").read_text())
         self.assertEqual(resolved["probes"][0]["every"], 3)
         self.assertEqual(resolved["network"]["layers"][1]["repeat"]["layers"][0]["dense_block"]["units"], 5)
@@ -122,8 +125,9 @@ class WrongConfig(ProgramTest):
         self.expect_refused(["train", self.folder / "nowhere.json", "--out", self.folder / "out"], "nowhere.json")
         self.expect_refused(["train", self.folder, "--out", self.folder / "out"], str(self.folder))
         path = self.folder / "broken.json"
-        for text, parts in (("", []), ("{", []), ('{"dataset": }', ["1:"]), ("[]", []), ("\xff\xfe", []), ('{"a": 1}}', []),
-                            ('{"training": {"steps": 5, "steps": 6}}', ["steps"]), ("[" * 100000, [])):
+        for text, parts in (("", []), ("{", []), ('{"dataset": }', ["1:"]), ("[]", []), ("\xff\xfe", []),
+                            ('{"a": 1}}', []), ('{"training": {"steps": 5, "steps": 6}}', ["steps"]),
+                            ("[" * 100000, [])):
             with self.subTest(text[:30]):
                 path.write_bytes(text.encode("latin-1"))
                 self.expect_refused(["train", path, "--out", self.folder / "out"], "broken.json", *parts)

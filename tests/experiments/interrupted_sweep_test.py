@@ -83,7 +83,8 @@ class InterruptedSweep(ProgramTest):
     def wait_for_training(self, sweep, process, pattern="*", count=1):
         """Directories of runs that have begun."""
         def begun():
-            return [path.parent for path in sweep.glob(f"runs/{pattern}/train.csv") if path.read_bytes().count(b"\n") > 2]
+            return [path.parent for path in sweep.glob(f"runs/{pattern}/train.csv")
+                    if path.read_bytes().count(b"\n") > 2]
         self.wait_until(lambda: len(begun()) >= count, process, "its first runs")
         return begun()
 

@@ -1,7 +1,7 @@
 """A sweep through a real Slurm: cluster and all on this machine, without systemd, in a temporary folder.
 
-Needs root. Installs Debian's slurm-wlm and munge where they are missing and no service would be started by that. Skipped
-(status 77) where that is not possible, and where this machine has a Slurm of its own, which is left alone.
+Needs root. Installs Debian's slurm-wlm and munge where they are missing and no service would be started by that.
+Skipped (status 77) where that is not possible, and where this machine has a Slurm of its own, which is left alone.
 """
 
 import contextlib
@@ -181,8 +181,8 @@ class Cluster:
             wait_until((munge / "socket").exists, "munged's socket", self.daemons)
             self.start("slurmctld", "-D", "-c")
             self.start("slurmd", "-D", "-N", self.host)
-            wait_until(lambda: self.slurm("sinfo", "--noheader", "--format=%T").stdout.strip() == "idle", "an idle node",
-                       self.daemons)
+            wait_until(lambda: self.slurm("sinfo", "--noheader", "--format=%T").stdout.strip() == "idle",
+                       "an idle node", self.daemons)
         except BaseException:
             self.__exit__(*sys.exc_info())
             raise
@@ -196,7 +196,8 @@ class Cluster:
             self.slurm("scancel", "--user=root")
             with contextlib.suppress(AssertionError):  # slurmd leaves its jobs alone when it ends
                 end = time.monotonic() + 20
-                wait_until(lambda: time.monotonic() > end or not self.slurm("squeue", "--noheader").stdout.strip(), "no jobs")
+                wait_until(lambda: time.monotonic() > end or not self.slurm("squeue", "--noheader").stdout.strip(),
+                           "no jobs")
         for daemon in reversed(self.daemons):
             daemon.terminate()
             try:
@@ -219,7 +220,8 @@ def table_without_times(folder):
 
 def running_task(cluster, sweep):
     """(task of Slurm, directory of the run) of one that has just begun to train."""
-    for line in cluster.slurm("squeue", "--noheader", "--array", "--states=RUNNING", "--format=%i %j %K").stdout.splitlines():
+    tasks = cluster.slurm("squeue", "--noheader", "--array", "--states=RUNNING", "--format=%i %j %K").stdout
+    for line in tasks.splitlines():
         task, name, index = line.split()
         directories = (sweep / "slurm" / f"{name.rsplit('-', 1)[1]}.directories").read_text().splitlines()
         directory = pathlib.Path(*shlex.split(directories[int(index) - 1]))

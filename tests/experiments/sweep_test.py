@@ -160,7 +160,8 @@ class Sweep(SweepTest):
         self.sweep(SMALL)
         self.sweep(SMALL, out="quick/other")
         (self.folder / "README.md").write_text("text")
-        out, error = self.run_program("verdict", *sorted(self.folder.iterdir()), next((self.folder / "out/runs").iterdir()))
+        out, error = self.run_program("verdict", *sorted(self.folder.iterdir()),
+                                      next((self.folder / "out/runs").iterdir()))
         self.assertEqual(out, self.run_program("verdict", self.folder / "out")[0])
         for name, what in (("README.md", "a file"), ("quick", "a folder of sweeps"), ("_batch_seed\\d", "a run")):
             self.assertRegex(error, f"{name}: left out: {what}, no sweep")
@@ -187,7 +188,8 @@ class Sweep(SweepTest):
         _, error = self.run_program("sweep", good, twin, "--out", self.folder / "out", status=USAGE)
         self.assertIn("both named good", error)
         self.run_program("sweep", good, "--out", self.folder / "out")
-        _, error = self.run_program("sweep", self.write(SMALL, "third.json"), "--out", self.folder / "out", status=USAGE)
+        third = self.write(SMALL, "third.json")
+        _, error = self.run_program("sweep", third, "--out", self.folder / "out", status=USAGE)
         self.assertIn("holds the sweep of good", error)
 
     def test_what_was_damaged_is_run_again_when_asked(self):
@@ -279,7 +281,8 @@ class Sweep(SweepTest):
         arms = experiment()["arms"]
         for fields, parts in (
                 ({"arms": []}, ["arms", "at least 1"]),
-                ({"arms": [{"name": "typo", "set": {"normalization.typ": "none"}}, *arms]}, ["normalization.typ", "type"]),
+                ({"arms": [{"name": "typo", "set": {"normalization.typ": "none"}}, *arms]},
+                 ["normalization.typ", "type"]),
                 ({"arms": [{"name": "seeded", "set": {"training.seed": 3}}, *arms]}, ["training.seed"]),
                 ({"arms": arms[:3] + [{"name": "best", "best_of": {"arm": "rates", "quantity": "accuracy"}}]},
                  ["best_of", "test split"]),
@@ -306,7 +309,8 @@ class Reproduce(SweepTest):
             file = SOURCE / "experiments" / f"{name}.json"
             self.run_program("validate", file)
             for profile in ("quick", "full"):
-                out, _ = self.run_program("sweep", file, "--profile", profile, "--dry-run", "--out", self.folder / "out")
+                out, _ = self.run_program("sweep", file, "--profile", profile, "--dry-run",
+                                          "--out", self.folder / "out")
                 self.assertRegex(out, r"\d+ runs are left")
 
     def test_a_trial_of_each(self):

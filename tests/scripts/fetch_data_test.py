@@ -22,8 +22,8 @@ import unittest
 
 SOURCE = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else pathlib.Path(__file__).resolve().parents[2])
 CLIENTS = [client for client in ("curl", "wget") if shutil.which(client)]
-TOOLS = ["bash", "cat", "chmod", "dirname", "env", "flock", "gzip", "md5sum", "mkdir", "mktemp", "mv", "rm", "sha256sum",
-         "tail", "tar", "wc"]
+TOOLS = ["bash", "cat", "chmod", "dirname", "env", "flock", "gzip", "md5sum", "mkdir", "mktemp", "mv", "rm",
+         "sha256sum", "tail", "tar", "wc"]
 IMAGES, LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
 IDX = [IMAGES, LABELS, "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"]
 CIFAR = [f"data_batch_{n}.bin" for n in range(1, 6)] + ["test_batch.bin"]

@@ -220,8 +220,8 @@ class PlotExperimentTest(unittest.TestCase):
         result = self.plot(self.folder)
         self.assertEqual(result.stderr, "")
         names = ("figure.csv", "figure.png", "figure.svg")
-        self.assertEqual(result.stdout.split(), [str(self.folder / name) for name in ("figure.png", "figure.svg",
-                                                                                     "figure.csv")])
+        self.assertEqual(result.stdout.split(), [str(self.folder / name)
+                                                 for name in ("figure.png", "figure.svg", "figure.csv")])
         first = {name: (self.folder / name).read_bytes() for name in names}
         self.assertEqual(first["figure.png"][:8], b"\x89PNG\r\n\x1a\n")
         xml.etree.ElementTree.fromstring(first["figure.svg"])
@@ -637,7 +637,8 @@ class PlotExperimentTest(unittest.TestCase):
                   "threshold ≥ 3, 1 seed, quick profile"),
                  ({"verdict": "inconclusive", "effect": None, "interval": None, "meaning": "",
                    "explanation": "2 runs failed"},
-                  "Inconclusive: fewer_steps; no effect measured, threshold ≥ 3, 2 runs failed, 3 seeds, quick profile"),
+                  "Inconclusive: fewer_steps; no effect measured, threshold ≥ 3, 2 runs failed, 3 seeds, "
+                  "quick profile"),
                  ({"effect": "inf", "effect_is": "at_least", "interval": (2.5, "inf")},
                   "Reproduced: without needs at least 3 times the steps; ratio infinite, 95 % interval [2.5, ∞], "
                   "threshold ≥ 3, 3 seeds, quick profile"),
@@ -732,8 +733,8 @@ class PlotExperimentTest(unittest.TestCase):
             (CURVES, write("runs.csv", "arm,seed\n"), "runs.csv: no column"),
             (CURVES, edit_runs("none,", "other,"), "runs.csv: no runs of arm none"),
             (AXIS, edit_runs(",0.81,", ",high,"), "column final_accuracy: could not convert string to float: 'high'"),
-            (AXIS, edit_runs("final_accuracy", "final_acuracy"), 'no column final_accuracy in its header; did you mean '
-                                                                '"final_acuracy"?'),
+            (AXIS, edit_runs("final_accuracy", "final_acuracy"),
+             'no column final_accuracy in its header; did you mean "final_acuracy"?'),
             (AXIS, change(quantity="final_acc"), "figure.quantity: no quantity 'final_acc'; there are final_accuracy"),
             (AXIS, change(axis="initialization.gian"), 'no arm has an axis \'initialization.gian\'; there are '
                                                        'initialization.gain; did you mean "initialization.gain"?'),

@@ -3,7 +3,6 @@
 usage: setup_test.py BNLAB SOURCE_FOLDER
 """
 
-import os
 import pathlib
 import shutil
 import subprocess
@@ -74,7 +73,9 @@ class Setup(unittest.TestCase):
         self.assertIn("libdnnl-dev", self.plain)
         self.assertIn("dataset-fashion-mnist", self.plain)
         self.assertNotIn("python3-torch", self.plain)
-        self.assertEqual(set(self.with_tests) - set(self.plain), {"libgtest-dev", "python3-torch", "libopenblas0-pthread"})
+        self.assertEqual(set(self.with_tests) - set(self.plain),
+                         {"libgtest-dev", "python3-torch", "libopenblas0-pthread", "python3-jsonschema", "shellcheck",
+                          "flake8", "clang-format-14"})
         self.assertEqual(self.calls(), [])
 
     def test_nothing_missing(self):
