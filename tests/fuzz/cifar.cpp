@@ -1,4 +1,4 @@
-#include "fuzz/targets.h"
+#include "fuzz/datasets.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   bnlab::fuzz::cifar_target({data, size});

@@ -1,7 +1,7 @@
 #include <zlib.h>
 
+#include "fuzz/datasets.h"
 #include "fuzz/mutator.h"
-#include "fuzz/targets.h"
 
 namespace bnlab::fuzz {
 namespace {

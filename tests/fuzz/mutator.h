@@ -1,6 +1,7 @@
 #pragma once
 // libFuzzer's own mutation, for targets whose files have check sums: they change what is inside and pack it anew.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>

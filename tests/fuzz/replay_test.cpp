@@ -35,8 +35,8 @@ class FuzzReplay : public ::testing::TestWithParam<Target> {
       std::ifstream stream(file, std::ios::binary);
       const std::string bytes{std::istreambuf_iterator<char>(stream), {}};
       EXPECT_TRUE(stream.is_open());
-      EXPECT_NO_THROW(were_read += GetParam().run(Bytes(reinterpret_cast<const std::uint8_t*>(bytes.data()),
-                                                        bytes.size())));
+      EXPECT_NO_THROW(were_read +=
+                      GetParam().run(Bytes(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size())));
     }
     return were_read;
   }
