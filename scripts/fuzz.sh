@@ -74,7 +74,7 @@ dictionary() { # TARGET
   case $1 in
     config) cat configs/schema.json configs/network.schema.json ;;
     experiment) cat experiments/schema.json configs/schema.json ;;
-    csv) tr ',"' '\n\n' <tests/fuzz/seeds/csv/runs.csv ; tr ',"' '\n\n' <tests/fuzz/seeds/csv/eval.csv ;;
+    csv) sed 's/[",]/\n/g' tests/fuzz/seeds/csv/runs.csv tests/fuzz/seeds/csv/eval.csv ;;
   esac | case $1 in
     csv) grep -oE '^[a-z_]{3,40}$' | sed 's/.*/"&"/' ;;
     *) grep -oE '"[a-z0-9_.]{1,40}"' | sed 's/"\(.*\)"/"\\"\1\\""/' ;;
@@ -90,7 +90,7 @@ fuzz() { # TARGET
     if [[ -d $from ]]; then inputs+=("$from"); fi
   done
   dictionary "$1" >"$words"
-  "build/fuzz/tests/fuzz/bnlab_fuzz_$1" -max_total_time=$((60 * minutes)) -max_len=8192 -timeout=20 -rss_limit_mb=2048 \
+  "build/fuzz/tests/fuzz/bnlab_fuzz_$1" -max_total_time=$((60 * minutes)) -max_len=16384 -timeout=20 -rss_limit_mb=2048 \
     -print_final_stats=1 -dict="$words" -artifact_prefix="$findings/" "${inputs[@]}" >"build/fuzz/$1.log" 2>&1
 }
 
