@@ -89,9 +89,10 @@ fuzz() { # TARGET
   for from in "tests/fuzz/findings/$1" $(more_files "$1"); do
     if [[ -d $from ]]; then inputs+=("$from"); fi
   done
-  dictionary "$1" >"$words"
+  local options=()
+  if dictionary "$1" >"$words"; then options+=("-dict=$words"); fi
   "build/fuzz/tests/fuzz/bnlab_fuzz_$1" -max_total_time=$((60 * minutes)) -max_len=16384 -timeout=20 -rss_limit_mb=2048 \
-    -print_final_stats=1 -dict="$words" -artifact_prefix="$findings/" "${inputs[@]}" >"build/fuzz/$1.log" 2>&1
+    -print_final_stats=1 -artifact_prefix="$findings/" "${options[@]}" "${inputs[@]}" >"build/fuzz/$1.log" 2>&1
 }
 
 scripts/setup.sh --fuzz
