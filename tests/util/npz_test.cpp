@@ -230,7 +230,8 @@ TEST(Npz, RefusesOtherEntries) {
   expect_contains(error_text<DataError>([&] { read_npz(folder / "f.npz"); }), "compressed entries are not supported");
 }
 
-// Each of its twelve entries lies in the one before: unpacked they are five times the file, and more of them any number.
+// Each of its twelve entries lies in the one before: unpacked they are five times the file, and more of them any
+// number.
 TEST(Npz, RefusesEntriesInEntries) {
   const fs::path file = fs::path(BNLAB_SOURCE_DIR) / "tests/fuzz/findings/npz/entries_in_entries";
   expect_contains(error_text<DataError>([&] { read_npz(file); }), "are more than the file holds");
