@@ -4,12 +4,13 @@ set -euo pipefail
 
 usage() {
   cat <<'EOF'
-usage: scripts/setup.sh [--tests] [--list]
+usage: scripts/setup.sh [--tests] [--fuzz] [--list]
 
 Installs the Debian or Ubuntu packages that bnlab needs and that are missing. Nothing missing: nothing is done, and
 neither root nor a network is needed.
 
   --tests   also what the tests need: GoogleTest, PyTorch for the comparison with it (large), shellcheck and the like
+  --fuzz    also what scripts/fuzz.sh needs: clang with libFuzzer and the sanitizers
   --list    print the names of the packages, install nothing
   --help    this text
 EOF
@@ -20,6 +21,7 @@ required=(g++ cmake ninja-build pkg-config libdnnl-dev ocl-icd-opencl-dev libcli
           python3 python3-numpy python3-pandas python3-matplotlib)
 optional=(dataset-fashion-mnist)
 test_required=(libgtest-dev)
+fuzz_required=(clang libclang-rt-dev libomp-dev)
 # OpenBLAS: PyTorch would otherwise multiply matrices with the reference BLAS, ten times slower.
 test_optional=(python3-torch libopenblas0-pthread python3-jsonschema shellcheck flake8 clang-format-14)
 
@@ -41,6 +43,7 @@ list=false
 for argument; do
   case $argument in
     --tests) required+=("${test_required[@]}") optional+=("${test_optional[@]}") ;;
+    --fuzz) required+=("${fuzz_required[@]}") ;;
     --list) list=true ;;
     --help | -h) usage; exit 0 ;;
     *) usage >&2; printf 'setup.sh: unknown argument: %s\n' "$argument" >&2; exit 2 ;;

@@ -234,7 +234,7 @@ class CrossChecks {
     std::string changed;
     for (const auto& [path, values] : one.zip.paths) {
       const auto other = std::find_if(profile.axes.paths.begin(), profile.axes.paths.end(),
-                                      [&](const auto& axis) { return axis.first == path; });
+                                      [&path = path](const auto& axis) { return axis.first == path; });
       if (other != profile.axes.paths.end()) changed = path;
       lengths.insert(other != profile.axes.paths.end() ? other->second.size() : values.size());
     }

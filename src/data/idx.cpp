@@ -48,7 +48,8 @@ std::int64_t count_values(const std::filesystem::path& path, const std::vector<s
 
 /// Memory grows with what the file holds, not with what its header claims.
 std::vector<std::uint8_t> read_values(FileReader& reader, const std::filesystem::path& path, std::size_t count) {
-  constexpr std::size_t piece = std::size_t{64} << 20;
+  constexpr std::uint64_t smallest = 1 << 16;
+  const auto piece = static_cast<std::size_t>(std::max(reader.size_hint(), smallest));
   std::vector<std::uint8_t> values;
   std::size_t filled = 0;
   while (filled < count) {

@@ -310,12 +310,15 @@ std::string npz_bytes(const NpzArrays& arrays) {
   return bytes_of(buffer.get());
 }
 
-/// The unpacked bytes of one entry. `limit` is the size of the whole file, which a stored entry can't exceed.
+/// The unpacked bytes of one entry. `limit` is what the entries before have left of the file's size: stored entries
+/// that don't overlap can't have more, and memory grows with the file alone.
 std::string read_entry(zip_t* archive, const zip_stat_t& status, std::uint64_t limit, const std::string& where) {
   constexpr zip_uint64_t needed = ZIP_STAT_SIZE | ZIP_STAT_COMP_METHOD;
   if ((status.valid & needed) != needed || status.comp_method != ZIP_CM_STORE)
     throw DataError(where + "compressed entries are not supported, save with numpy.savez");
-  if (status.size > limit) throw DataError(where + "its size is larger than the file");
+  if (status.size > limit)
+    throw DataError(
+        fmt::format("{}its {} bytes and the entries before are more than the file holds", where, status.size));
   const std::unique_ptr<zip_file_t, CloseEntry> file(zip_fopen_index(archive, status.index, 0));
   if (!file) throw DataError(where + zip_strerror(archive));
   std::string bytes(status.size, '\0');
@@ -329,7 +332,8 @@ std::string read_entry(zip_t* archive, const zip_stat_t& status, std::uint64_t l
   return bytes;
 }
 
-void read_array(zip_t* archive, zip_uint64_t index, std::uint64_t limit, const std::string& file, NpzArrays& arrays) {
+/// Takes the entry's size off `limit`.
+void read_array(zip_t* archive, zip_uint64_t index, std::uint64_t& limit, const std::string& file, NpzArrays& arrays) {
   constexpr std::string_view extension = ".npy";
   zip_stat_t status;
   if (zip_stat_index(archive, index, 0, &status) != 0 || (status.valid & ZIP_STAT_NAME) == 0)
@@ -338,7 +342,9 @@ void read_array(zip_t* archive, zip_uint64_t index, std::uint64_t limit, const s
   const std::string where = fmt::format("{}: entry \"{}\": ", file, name);
   if (!name.ends_with(extension)) throw DataError(where + "expected a name that ends with .npy");
   name.resize(name.size() - extension.size());
-  NpyArray array = parse_npy(read_entry(archive, status, limit, where), where);
+  const std::string bytes = read_entry(archive, status, limit, where);
+  limit -= bytes.size();
+  NpyArray array = parse_npy(bytes, where);
   if (!arrays.emplace(std::move(name), std::move(array)).second) throw DataError(where + "stands twice");
 }
 
@@ -384,8 +390,9 @@ NpzArrays read_npz(const std::filesystem::path& path) {
   if (!archive) throw DataError(fmt::format("{}: not a whole .npz: {}", file, error.text()));
   NpzArrays arrays;
   const zip_int64_t entries = zip_get_num_entries(archive.get(), 0);
+  std::uint64_t limit = bytes.size();
   for (zip_int64_t i = 0; i < entries; ++i)
-    read_array(archive.get(), static_cast<zip_uint64_t>(i), bytes.size(), file, arrays);
+    read_array(archive.get(), static_cast<zip_uint64_t>(i), limit, file, arrays);
   return arrays;
 }
 

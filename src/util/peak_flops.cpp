@@ -22,7 +22,7 @@ struct Loop {
 
 // Inlined into functions for the processors that have the instruction of `step`.
 template <class Vector, class Step>
-[[gnu::always_inline]] inline float repeat(Vector start, const Step& step) {
+[[gnu::always_inline]] inline float repeat(const Vector& start, const Step& step) {
   Vector sum[sums];
   for (auto& one : sum) one = start;
   for (std::int64_t i = 0; i < rounds; ++i)

@@ -230,6 +230,13 @@ TEST(Npz, RefusesOtherEntries) {
   expect_contains(error_text<DataError>([&] { read_npz(folder / "f.npz"); }), "compressed entries are not supported");
 }
 
+// Each of its twelve entries lies in the one before: unpacked they are five times the file, and more of them any
+// number.
+TEST(Npz, RefusesEntriesInEntries) {
+  const fs::path file = fs::path(BNLAB_SOURCE_DIR) / "tests/fuzz/findings/npz/entries_in_entries";
+  expect_contains(error_text<DataError>([&] { read_npz(file); }), "are more than the file holds");
+}
+
 TEST(Npz, RefusesADamagedNpyHeader) {
   const auto refusal = [](const char* header) { return refusal_of(npy_with_header(header, std::string(8, '\0'))); };
   expect_contains(refusal("{'descr': '<f4', 'fortran_order': True, 'shape': (2,), }"), "Fortran order");

@@ -1,0 +1,6 @@
+#include "fuzz/tables.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  bnlab::fuzz::csv_target({data, size});
+  return 0;
+}
