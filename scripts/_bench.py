@@ -10,11 +10,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+DEFAULT_BNLAB = Path(__file__).resolve().parent.parent / "build/release/bnlab"
+
+
 class BenchError(Exception):
     pass
-
-
-DEFAULT_BNLAB = Path(__file__).resolve().parent.parent / "build/release/bnlab"
 
 
 def at_least_one(text):

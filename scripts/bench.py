@@ -12,8 +12,8 @@ is not a fair opponent: install libopenblas0-pthread.
 Each case warms up PyTorch once, then alternates bnlab, PyTorch, bnlab, ...; the ratio is taken within each pair.
 
 Some cases compare bnlab with itself, in place of PyTorch: v6_renorm with v6_batch_2_threads, and the cases of probes,
-by the seconds of the whole run with a probe every 10 steps, with the same run without one. memory_resnet56 compares peak memory, PyTorch over
-bnlab, of two processes that train a few steps on 2,000 images.
+by the seconds of the whole run with a probe every 10 steps, with the same run without one. memory_resnet56 compares
+peak memory, PyTorch over bnlab, of two processes that train a few steps on 2,000 images.
 
 Exit status: 0 done; 1 bnlab failed; 2 usage; 77 PyTorch or the data is missing.
 """
@@ -73,7 +73,8 @@ RNN = {"network": {"name": "rnn_rows"}, "training": {"batch_size": 100},
 
 def probe_case(config, against, probe, steps):
     """One in 10 steps, so that its cost stands out: a fifth of the time here is 2 % for one in 100."""
-    return Case(merged(config, {"probes": [{"type": probe, "every": 10}]}), 1, steps, 1 / 1.2, against, "runs per second")
+    config = merged(config, {"probes": [{"type": probe, "every": 10}]})
+    return Case(config, 1, steps, 1 / 1.2, against, "runs per second")
 
 
 def network(name):

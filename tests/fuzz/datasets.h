@@ -35,23 +35,34 @@ struct MnistFolder {
   config::DatasetConfig config;
 };
 
-inline bool read_idx_files(Bytes bytes, const std::string& extension) {
-  static const MnistFolder images("-images"), labels("-labels");
-  const fs::path file = images.folder.write("train-images-idx3-ubyte" + extension, text_of(bytes));
-  labels.folder.write("train-labels-idx1-ubyte" + extension, text_of(bytes));
-  for (const int dimensions : {1, 3})
-    accepts([&] {
-      Sha256 sum;
-      data::read_idx(file, dimensions, sum);
-    });
-  const bool are_images = accepts([&] { data::load(images.config); });
-  const bool are_labels = accepts([&] { data::load(labels.config); });
-  return are_images || are_labels;
+/// Folders of its own for each target: a file that is not compressed would be taken before one that is.
+struct IdxFolders {
+  MnistFolder images{"-images"};
+  MnistFolder labels{"-labels"};
+
+  bool read(Bytes bytes, const std::string& extension) const {
+    const fs::path file = images.folder.write("train-images-idx3-ubyte" + extension, text_of(bytes));
+    labels.folder.write("train-labels-idx1-ubyte" + extension, text_of(bytes));
+    for (const int dimensions : {1, 3})
+      accepts([&] {
+        Sha256 sum;
+        data::read_idx(file, dimensions, sum);
+      });
+    const bool are_images = accepts([&] { data::load(images.config); });
+    const bool are_labels = accepts([&] { data::load(labels.config); });
+    return are_images || are_labels;
+  }
+};
+
+inline bool idx_target(Bytes bytes) {
+  static const IdxFolders folders;
+  return folders.read(bytes, "");
 }
 
-inline bool idx_target(Bytes bytes) { return read_idx_files(bytes, ""); }
-
-inline bool idx_gz_target(Bytes bytes) { return read_idx_files(bytes, ".gz"); }
+inline bool idx_gz_target(Bytes bytes) {
+  static const IdxFolders folders;
+  return folders.read(bytes, ".gz");
+}
 
 /// Images of 1 x 2 x 2, so that a record has 5 bytes: all files the same, and the first of one record.
 inline bool cifar_target(Bytes bytes) {
