@@ -125,6 +125,7 @@ struct CriterionConfig {
   std::optional<double> less_than;
   std::optional<double> within;  // equality: the largest difference that is none
   std::string source;            // of the threshold
+  std::string explanation;       // one line: why it came out as it did, where that isn't reproduced
   bool operator==(const CriterionConfig&) const = default;
 };
 

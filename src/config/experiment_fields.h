@@ -161,6 +161,10 @@ void fields(V& v, CriterionConfig& c) {
   v.field("source", c.source, "where the threshold comes from");
   const bool has_threshold = c.at_least || c.more_than || c.at_most || c.less_than || c.type == equality;
   v.require(!has_threshold || !c.source.empty(), "source", "must say where the threshold comes from");
+  v.field("explanation", c.explanation,
+          "what the authors of the experiment found to be the reason, where the verdict is not \"reproduced\"; shown "
+          "behind it there and nowhere else");
+  v.require(c.explanation.find('\n') == std::string::npos, "explanation", "must be one line");
 }
 
 template <class V>

@@ -296,7 +296,7 @@ bool clears_high(double x, const Claim& claim) {
 
 std::string text(const Interval& interval) { return fmt::format("[{:.4g}, {:.4g}]", interval.low, interval.high); }
 
-/// Sets the verdict, and the explanation where it isn't reproduced.
+/// Sets the verdict, and its reason where it isn't reproduced.
 void decide(const Estimate& estimate, const Claim& claim, Judgement& judgement) {
   const Interval& interval = *estimate.interval;
   const std::string of = estimate.subject.empty() ? "" : fmt::format(" of {}", estimate.subject);
@@ -330,6 +330,27 @@ std::string problem_of(const Estimate& estimate, const Pairing& pairing) {
   return fmt::format("the effect has no interval: {}", estimate.note.empty() ? "numbers are too large" : estimate.note);
 }
 
+/// judge() without the criterion's own explanation.
+Judgement judge_numbers(const CriterionConfig& criterion, const Evidence& evidence) {
+  const Row& row = *std::ranges::find(table, criterion.type, &Row::type);
+  const std::optional<Claim> claim = row.claim(criterion);
+  Judgement judgement;
+  judgement.effect = nan;
+  judgement.verdict = claim ? Verdict::inconclusive : Verdict::reported;
+  judgement.explanation = problem_of_shape(row, evidence);
+  if (!judgement.explanation.empty()) return judgement;
+
+  const Pairing pairing = pair_seeds(evidence);
+  const Estimate estimate = row.estimate(criterion, evidence, pairing.seeds);
+  judgement.effect = estimate.effect;
+  judgement.interval = estimate.interval;
+  judgement.bound = estimate.bound;
+  judgement.seeds = static_cast<std::int64_t>(pairing.seeds.size());
+  judgement.explanation = problem_of(estimate, pairing);
+  if (judgement.explanation.empty() && claim) decide(estimate, *claim, judgement);
+  return judgement;
+}
+
 }  // namespace
 
 std::string name_of(Verdict verdict) {
@@ -347,22 +368,10 @@ std::string name_of(Verdict verdict) {
 }
 
 Judgement judge(const CriterionConfig& criterion, const Evidence& evidence) {
-  const Row& row = *std::ranges::find(table, criterion.type, &Row::type);
-  const std::optional<Claim> claim = row.claim(criterion);
-  Judgement judgement;
-  judgement.effect = nan;
-  judgement.verdict = claim ? Verdict::inconclusive : Verdict::reported;
-  judgement.explanation = problem_of_shape(row, evidence);
-  if (!judgement.explanation.empty()) return judgement;
-
-  const Pairing pairing = pair_seeds(evidence);
-  const Estimate estimate = row.estimate(criterion, evidence, pairing.seeds);
-  judgement.effect = estimate.effect;
-  judgement.interval = estimate.interval;
-  judgement.bound = estimate.bound;
-  judgement.seeds = static_cast<std::int64_t>(pairing.seeds.size());
-  judgement.explanation = problem_of(estimate, pairing);
-  if (judgement.explanation.empty() && claim) decide(estimate, *claim, judgement);
+  Judgement judgement = judge_numbers(criterion, evidence);
+  if (judgement.verdict == Verdict::reproduced || criterion.explanation.empty()) return judgement;
+  if (!judgement.explanation.empty()) judgement.explanation += "; ";
+  judgement.explanation += criterion.explanation;
   return judgement;
 }
 

@@ -48,7 +48,7 @@ struct Judgement {
   std::optional<Interval> interval;  // 95 %, on the effect's own scale (a ratio's is not symmetric); see below
   Bound bound = Bound::exact;        // what of the effect is known: at least 14, where a run never reached the level
   std::int64_t seeds = 0;            // those of which every arm and point has a value
-  std::string explanation;           // one line: why it isn't reproduced, or what a reported effect lacks; "" else
+  std::string explanation;           // one line, "" where it is reproduced; see below
 };
 
 /// Applies the criterion's row of the table of criteria. Never throws for evidence that is thin, missing or not finite:
@@ -81,6 +81,8 @@ struct Judgement {
 /// An interval's end is at a threshold that it misses by a relative 1e-9: CSV files have 9 digits. at_least and at_most
 /// hold there, more_than and less_than don't. Without a threshold a criterion is reported, whatever its evidence lacks;
 /// order always has one.
+///
+/// The explanation: why it isn't reproduced, or what a reported effect lacks, and behind it the criterion's own.
 ///
 /// Bounds and infinities: a value that is "at least 5000" can be anything from 5000 up, and so can what is computed
 /// from it. An end of the interval comes from the seeds' own ends on that side, and is infinite where a seed has none;

@@ -126,7 +126,8 @@ ExperimentConfig everything() {
                               .at_most = 2,
                               .less_than = {},
                               .within = {},
-                              .source = "s"};
+                              .source = "s",
+                              .explanation = "e"};
   CriterionConfig equality = width;
   equality.name = "equality";
   equality.type = CriterionType::equality;
@@ -467,6 +468,11 @@ TEST(ExperimentProblems, AThresholdNeedsASource) {
                                 R"("type": "ratio", "less_than": 1, )"})
     expect_problem(with_criterion(threshold + rest), "8: criteria.0.source: must say where the threshold comes from");
   EXPECT_EQ(experiment_problems(with_criterion(R"("type": "difference", )" + rest)), ErrorLines{});
+}
+
+TEST(ExperimentProblems, AnExplanationIsOneLine) {
+  expect_problem(with_criterion(R"("type": "value", "quantity": "accuracy", "arms": ["none"], "explanation": "a\nb")"),
+                 R"(8: criteria.0.explanation: must be one line, got "a\nb")");
 }
 
 TEST(ExperimentProblems, UnknownArmsAndQuantitiesOfCriteria) {

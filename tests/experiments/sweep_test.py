@@ -101,12 +101,13 @@ class Sweep(SweepTest):
         self.assertIn("0 of them to do", log)
         self.assertEqual((self.ends(), (self.folder / "out" / "runs.csv").read_bytes()), (first, table))
         # An edited criterion, quantity or text runs nothing.
-        content["criteria"][0]["at_least"] = 2
+        content["criteria"][0] |= {"at_least": 2, "explanation": "no accuracy is above 1"}
         content["quantities"][0]["meaning"] = "accuracy at the end"
         content["claim"] = "Another sentence."
         out, _ = self.sweep(content)
         self.assertEqual(self.ends(), first)
         self.assertRegex(out, r"better +>= 2 +not reproduced")
+        self.assertRegex(out, r"better: the interval .* lies below the threshold 2; no accuracy is above 1\n")
         # An edited arm runs that arm alone; one more seed runs that seed of each arm.
         content["arms"][1]["set"]["optimizer.learning_rate"] = 0.2
         _, log = self.sweep(content)

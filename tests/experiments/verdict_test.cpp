@@ -288,6 +288,41 @@ TEST(VerdictOfASweep, WhatIsNoSweep) {
   EXPECT_EQ(verdict.verdict, Verdict::inconclusive);
 }
 
+TEST(VerdictOfASweep, WhatTheAuthorsFoundStandsBehindTheReasonUnlessItIsReproduced) {
+  Sweep sweep;
+  config::ExperimentConfig explained = sweep.plan().experiment;
+  for (config::CriterionConfig& criterion : explained.criteria) criterion.explanation = "why " + criterion.name;
+  const auto judge = [&](double at_least) {
+    explained.criteria[0].at_least = at_least;
+    write_text(sweep / "experiment.json", config::to_json(explained));
+    return sweep.judge();
+  };
+  struct Case {
+    double at_least;
+    Verdict verdict;
+    std::string reason;
+  };
+  for (const auto& [at_least, higher, reason] : std::vector<Case>{
+           {0.05, Verdict::reproduced, ""},
+           {0.22, Verdict::inconclusive, "the interval [0.1765, 0.2769] holds the threshold 0.22; why higher"},
+           {0.9, Verdict::not_reproduced, "the interval [0.1765, 0.2769] lies below the threshold 0.9; why higher"}}) {
+    const ExperimentVerdict verdict = judge(at_least);
+    EXPECT_EQ(verdict.judgements[0].verdict, higher);
+    EXPECT_EQ(verdict.judgements[0].explanation, reason);
+    EXPECT_EQ(verdict.judgements[1].verdict, Verdict::reproduced);
+    EXPECT_EQ(verdict.judgements[1].explanation, "");
+    EXPECT_EQ(verdict.judgements[2].verdict, Verdict::reported);
+    EXPECT_EQ(verdict.judgements[2].explanation, "why slower");
+    const Json json = sweep.json();
+    for (std::size_t i = 0; i < 3; ++i)
+      EXPECT_EQ(json["criteria"][i]["explanation"], verdict.judgements[i].explanation);
+    const std::string markdown = markdown_table({verdict});
+    EXPECT_EQ(markdown.find("why higher") != std::string::npos, higher != Verdict::reproduced) << markdown;
+    EXPECT_EQ(markdown.find("why alike"), std::string::npos) << markdown;
+    test::expect_contains(markdown, " | reported: why slower |\n");
+  }
+}
+
 TEST(VerdictTables, Text) {
   const Sweep sweep;
   const std::string text = text_table({sweep.judge()});
