@@ -372,7 +372,8 @@ TEST(RunsCsv, OddValuesOfAxes) {
                                             .at_most = {},
                                             .less_than = {},
                                             .within = {},
-                                            .source = {}};
+                                            .source = {},
+                                            .explanation = {}};
     const Evidence evidence = evidence_for(criterion, read, plan);
     ASSERT_EQ(evidence.arms[0].size(), plan.points.size() - 2) << path;
     for (std::size_t i = 0; i < evidence.arms[0].size(); ++i) {
