@@ -135,6 +135,9 @@ class Kinds(unittest.TestCase):
     def test_recurrent(self):
         self.agree(RECURRENT, "none")
         self.agree(RECURRENT, {"type": "batch", "initial_gamma": 0.1})
+
+    @slow
+    def test_recurrent_normalizations(self):
         self.agree(RECURRENT, {"type": "batch", "recurrent_statistics": "shared", "initial_gamma": 0.3})
         self.agree(RECURRENT, "layer")
         self.agree(RECURRENT, {"type": "batch_renorm", "r_max": RAMP_IN_STEPS, "d_max": RAMP_IN_FRACTIONS})
@@ -180,12 +183,16 @@ class Kinds(unittest.TestCase):
     def test_adam(self):
         self.agree(MLP, optimizer={"type": "adam", "weight_decay": 0.01, "epsilon": EPSILON}, learning_rate=1e-3)
 
+    @slow
     def test_adamw(self):
         self.agree(MLP, optimizer={"type": "adamw", "weight_decay": 0.1, "decay_normalization_and_biases": True,
                                    "epsilon": EPSILON}, learning_rate=1e-3)
 
     def test_rmsprop(self):
         self.agree(MLP, optimizer={"type": "rmsprop", "epsilon": EPSILON}, learning_rate=1e-3)
+
+    @slow
+    def test_rmsprop_with_momentum(self):
         self.agree(MLP, optimizer={"type": "rmsprop", "momentum": 0.9, "weight_decay": 0.01, "epsilon": EPSILON},
                    learning_rate=1e-4)
 
