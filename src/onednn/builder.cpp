@@ -6,8 +6,6 @@
 #include <new>
 #include <stdexcept>
 
-#include "util/huge_pages.h"
-
 namespace bnlab::onednn {
 namespace {
 
@@ -201,11 +199,8 @@ void Builder::place_buffers() {
 
 Program Builder::finish() {
   place_buffers();
-  const std::uint64_t page = huge_page;
-  const std::uint64_t bytes = (program_.arena_bytes_ + page - 1) / page * page;
-  program_.arena_.reset(std::aligned_alloc(page, bytes));
+  program_.arena_.reset(std::aligned_alloc(4096, (program_.arena_bytes_ + 4095) / 4096 * 4096));
   if (!program_.arena_) throw std::bad_alloc();
-  use_huge_pages(program_.arena_.get(), bytes);
   auto* base = static_cast<std::uint8_t*>(program_.arena_.get());
   std::memset(base, 0, program_.arena_bytes_);
   for (const Buffer& buffer : buffers_)

@@ -4,7 +4,7 @@
 
 namespace bnlab {
 
-/// The size of a huge page on x86-64, and the alignment with which a whole block can lie in such pages.
+/// The size of a huge page on x86-64.
 inline constexpr std::size_t huge_page = std::size_t{2} << 20;
 
 /// Asks for huge pages under a block of memory that nothing was written to yet, so that access at random looks up fewer
