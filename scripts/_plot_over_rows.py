@@ -4,10 +4,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from _plot_base import RunError, chosen, read_csv, set_limits, style_log_axis
+from _plot_base import RunError, chosen, read_csv, style_log_axis
 from _plot_over_axes import slant
-from _plot_over_steps import (curve_label, curves_legend, draw_line, kept, key_of, read_figure_csv, rounded,
-                              with_result)
+from _plot_over_steps import (curve_label, curves_legend, draw_line, kept, key_of, limit_curves, read_figure_csv,
+                              rounded, with_result)
 from _plot_sweep import SIZE, points_of, shown
 
 # What tells the rows of one step apart, in the files of a run.
@@ -80,8 +80,7 @@ def draw_rows(sweep):
         keep = np.isfinite(y) & ((y > 0) if log_y else True)
         series[key] = (x[keep], y[keep])
     figure, axis = plt.subplots(figsize=SIZE)
-    calm = [series[key_of(line, run)][1] for line, run in wanted if run.status == "completed"]
-    set_limits(axis, np.concatenate(calm or [y for _, y in series.values()]), np.array([]), log_y)
+    limit_curves(axis, lines, series, log_y)
     rows, crosses, cuts = [], False, False
     for index, line in enumerate(lines):
         drawn, crossed, cut = draw_line(axis, index, line, series, log_y, lambda _: 1)
