@@ -44,7 +44,8 @@ def rows_of(sweep, run, file, columns):
     divisor = sweep.figure.get("divided_by")
     if divisor:
         with np.errstate(divide="ignore", invalid="ignore"):
-            table.update({name: table[name] / table[divisor] for name in columns if name != divisor})
+            below = np.cumsum(table[divisor])
+            table.update({name: np.cumsum(table[name]) / below for name in columns if name != divisor})
     steps, counts = np.unique(table["step"], return_counts=True)
     if (counts > 1).any():
         step = steps[counts > 1][0]
@@ -123,7 +124,7 @@ def curve_label(sweep, file, column):
     split = sweep.where.get("split", [])
     text = f"{split[0]} {column}" if len(split) == 1 else column
     if sweep.figure.get("divided_by"):
-        return f"{text} / {sweep.figure['divided_by']}".replace("_", " ")
+        return f"sum of {text} / sum of {sweep.figure['divided_by']}".replace("_", " ")
     return text.replace("_", " ") + (f" ({unit})" if unit else "")
 
 

@@ -183,7 +183,7 @@ void fields(V& v, FigureConfig& c) {
   v.field("quantity", c.quantity, "what is drawn", Rule{}.only_for("type", c.type, {axis, heat_map}));
   v.field("file", c.file, "of the runs", file_name().only_for("type", c.type, {curves, bands, rows}));
   v.field("column", c.column, "what is drawn", Rule{}.only_for("type", c.type, {curves, rows}));
-  v.field("divided_by", c.divided_by, "another column, by which it is divided in each row",
+  v.field("divided_by", c.divided_by, "another column: drawn is the ratio of their sums up to each step",
           Rule{}.only_for("type", c.type, {curves}));
   v.field("where", c.where, "the rows that count", Rule{}.only_for("type", c.type, {curves, bands, rows}));
   v.field("step", c.step, "whose rows are drawn; unset: the last", at_least(0).only_for("type", c.type, {rows}));

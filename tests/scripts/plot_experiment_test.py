@@ -343,11 +343,11 @@ class PlotExperimentTest(unittest.TestCase):
                                            "where": {}}, completed)
         for run in (sweep.folder / "runs").iterdir():
             write_csv(run / "train.csv", ("step", "loss", "weight_norm"),
-                      [(0, 1.0, 0.0), *((step, 3.0 * step * step, float(step)) for step in range(1, 1800))])
+                      [(0, 0.0, 0.0), *((step, 6.0 * step - 3, 1.0) for step in range(1, 1800))])  # sums: 3 n^2 / n
         rows, texts = self.draw()
-        # In each row, then averaged; a row without a finite ratio is left out.
+        # Up to each row, then averaged; a row without a finite ratio is left out.
         self.assertEqual([(row["step"], row["value"]) for row in rows[:2]], [("2", "6"), ("5", "15")])
-        self.assertIn("|loss / weight norm|", texts)
+        self.assertIn("|sum of loss / sum of weight norm|", texts)
         before = self.bytes_of_figure()
         shutil.rmtree(sweep.folder / "runs")
         self.assertEqual(self.bytes_of_figure(), before)
