@@ -12,7 +12,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from _plot_base import (RunError, bold_of, columns_of, cross, did_you_mean, interval_of, look_of, set_limits,
                         style_log_axis, warn)
-from _plot_sweep import SIZE, cross_note, note, points_of, short_path, shown, unquoted
+from _plot_sweep import SIZE, cross_note, mean_note, note, points_of, short_path, shown, unquoted
 
 CELL_LETTERS = 8.5
 CELL_LINE = 14  # points of height
@@ -146,6 +146,7 @@ def draw_axis(sweep):
         warn(f"{sweep.folder / 'runs.csv'}: {below} values of 0 or below have no place on a logarithmic axis")
     every = [cell for one in cells for cell in one.values()]
     limit_values(axis, every, log_y, is_declared(sweep))
+    begin_at(sweep, axis, every, log_y)
     scale.apply(axis, 72 * 7)
     if log_y:
         style_log_axis(axis)
@@ -173,6 +174,19 @@ def limit_values(axis, cells, log_y, declared):
     other = [run.number for run in runs]
     ends = [end for cell in cells for end in (cell.low, cell.high)]
     set_limits(axis, np.array(calm if np.isfinite(calm).any() else other), np.array([*other, *ends]), log_y)
+
+
+def begin_at(sweep, axis, cells, log_y):
+    """figure.min_y as the lower end of the vertical axis, as long as most means are above it: the small profile's may not
+    be."""
+    bottom = sweep.figure.get("min_y")
+    if bottom is None:
+        return
+    if log_y and bottom <= 0:
+        raise RunError(f"{sweep.file}: figure.min_y: must be above 0 on a logarithmic axis, got {bottom:g}")
+    means = np.array([cell.mean for cell in cells if math.isfinite(cell.mean)])
+    if bottom < axis.get_ylim()[1] and 2 * (means >= bottom).sum() >= len(means):
+        axis.set_ylim(bottom=bottom)
 
 
 def draw_level(axis, index, cell):
@@ -230,10 +244,13 @@ def axis_legend(lines, cells, log_y, limits):
     bottom, top = limits
     handles = [note(line.legend(), **bold_of(index)) for index, line in enumerate(lines)]
     if any(len(cell.values) > 1 for cell in cells):
-        mean = "geometric mean" if log_y else "mean"
-        end = ", cut off at the frame" if any(cell.low < bottom or cell.high > top for cell in cells) else ""
-        handles.append(note(f"bold: {mean} of the seeds, 95 % interval{end}", linestyle="-", linewidth=2.4))
+        handles.append(mean_note(log_y, any(cell.low < bottom or cell.high > top for cell in cells)))
         handles.append(note("small: each seed", marker="o", markersize=4, markerfacecolor="none"))
+    under = [(sum(run.status == "completed" and run.number < bottom for cell in cells for run in cell.runs), "run"),
+             (sum(cell.mean < bottom for cell in cells), "mean")]
+    if any(count for count, _ in under):
+        handles.append(note("below the frame: " + ", ".join(f"{count} {what}{'s' if count > 1 else ''}"
+                                                            for count, what in under if count)))
     if any(cell.diverged or cell.lost for cell in cells):
         beyond = any(run.status == "diverged" and math.isfinite(run.number) and not bottom <= run.number <= top
                      for cell in cells for run in cell.runs)

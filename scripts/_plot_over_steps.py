@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, SymmetricalLogLocator
 from _plot_base import (PERCENTILES, STEP_LABEL, RunError, bold_of, chosen, columns_of, cross, draw_mean, grid_of,
                         look_of, mark_every, mean_and_interval, read_csv, set_limits, short_number, smooth,
                         style_log_axis)
-from _plot_sweep import GREY, SIZE, cross_note, legend_width, note, shown
+from _plot_sweep import GREY, SIZE, cross_note, legend_width, mean_note, note, shown
 
 # What tells the rows of one step apart, in the files of a run.
 KEYS = ("split", "statistics", "layer", "tensor", "unit", "parameter", "factor", "arm")
@@ -41,6 +41,11 @@ def rows_of(sweep, run, file, columns):
         table.update({name: table[name].astype(np.float64) for name in numbers})
     except ValueError as error:
         raise RunError(f"{path}: {error}") from None
+    divisor = sweep.figure.get("divided_by")
+    if divisor:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            below = np.cumsum(table[divisor])
+            table.update({name: np.cumsum(table[name]) / below for name in columns if name != divisor})
     steps, counts = np.unique(table["step"], return_counts=True)
     if (counts > 1).any():
         step = steps[counts > 1][0]
@@ -119,6 +124,8 @@ def curve_label(sweep, file, column):
     unit = units.pop() if len(units) == 1 else UNITS.get(column, "")
     split = sweep.where.get("split", [])
     text = f"{split[0]} {column}" if len(split) == 1 else column
+    if sweep.figure.get("divided_by"):
+        return f"sum of {text} / sum of {sweep.figure['divided_by']}".replace("_", " ")
     return text.replace("_", " ") + (f" ({unit})" if unit else "")
 
 
@@ -128,12 +135,13 @@ def where_text(sweep):
 
 def draw_line(axis, index, line, series, log_y, marks):
     """Draws a line's runs, pale where there are several, a cross where one diverged, and their mean with its interval;
-    `marks`: which points get a mark, by their number. Returns ([(seed, what, x, y)], whether there is a cross)."""
+    `marks`: which points get a mark, by their number. Returns ([(seed, what, x, y)], whether there is a cross, whether
+    the interval leaves the frame)."""
     with_curve = [run for run in line.runs if run.has_result()]
     curves = [series[key_of(line, run)] for run in with_curve]
     drawn = [(run.seed, "run", *curve) for run, curve in zip(with_curve, curves)]
     look = {**look_of(index)[0], "linewidth": 1.0, "alpha": 0.4} if len(curves) > 1 else bold_of(index)
-    crossed = False
+    crossed = cut = False
     for run, (x, y) in zip(with_curve, curves):
         axis.plot(x, y, **look, markevery=marks(len(x)))
         if run.status == "diverged" and len(x):
@@ -145,27 +153,32 @@ def draw_line(axis, index, line, series, log_y, marks):
         bottom, top = axis.get_ylim()
         within = (means[0] >= bottom) & (means[0] <= top)  # of a mean out of sight there is no band
         draw_mean(axis, index, x, means[0], *(np.where(within, values, np.nan) for values in means[1:]))
-    return drawn, crossed
+        cut = bool((within & ((means[1] < bottom) | (means[2] > top))).any())
+    return drawn, crossed, cut
 
 
 def draw_curves(sweep):
     file, column = sweep.figure.get("file", "eval.csv"), sweep.figure.get("column", "accuracy")
     log_y = sweep.figure.get("log_y", False)
     lines = sweep.lines()
-    tables, width = read_tables(sweep, with_result(sweep, lines), file, (column,), ("value",))
+    divisor = sweep.figure.get("divided_by")
+    columns = (column, divisor) if divisor else (column,)
+    tables, width = read_tables(sweep, with_result(sweep, lines), file, columns, ("value",))
     series = {key: (table["step"], table["value"]) for key, table in tables.items()}
     if log_y:
         series = {key: (x[y > 0], y[y > 0]) for key, (x, y) in series.items()}
     figure, axis = plt.subplots(figsize=SIZE)
     limit_curves(axis, lines, series, log_y)
-    rows, crosses = [], False
+    rows, crosses, cuts = [], False, False
     for index, line in enumerate(lines):
-        drawn, crossed = draw_line(axis, index, line, series, log_y, mark_every)
+        drawn, crossed, cut = draw_line(axis, index, line, series, log_y, mark_every)
         rows += [(line.arm, line.point, seed, name, a, b, width) for seed, name, x, y in drawn for a, b in zip(x, y)]
         crosses |= crossed
+        cuts |= cut
     axis.set(xlabel=STEP_LABEL, ylabel=shown(curve_label(sweep, file, column), 260, 2))
     style_steps(axis, sweep.figure.get("log_x", False), log_y)
-    sweep.finish(figure, curves_legend(sweep, lines, width, crosses))
+    sweep.finish(figure, curves_legend(sweep, lines, [f"means of {width} rows"] if width > 1 else [],
+                                       crosses, cuts))
     return figure, ("arm", "point", "seed", "series", "step", "value", "averaged"), rows
 
 
@@ -180,17 +193,16 @@ def limit_curves(axis, lines, series, log_y):
     set_limits(axis, np.concatenate(calm or [y for _, y in series.values()]), np.concatenate(reach or [[]]), log_y)
 
 
-def curves_legend(sweep, lines, width, crosses):
+def curves_legend(sweep, lines, facts, crosses, cuts):
+    """`facts`: what is shown, beside the rows that figure.where leaves."""
     handles = [Line2D([], [], **bold_of(index), label=line.legend())
                for index, line in enumerate(lines)]
     if any(len([run for run in line.runs if run.has_result()]) > 1 for line in lines):
-        mean = "geometric mean" if sweep.figure.get("log_y") else "mean"
-        handles.append(note(f"bold: {mean} of the seeds, 95 % interval", linestyle="-", linewidth=2.4))
+        handles.append(mean_note(sweep.figure.get("log_y"), cuts))
         handles.append(note("thin: each seed", linestyle="-", linewidth=1.0))
     if crosses:
         handles.append(cross_note("cross: a run diverged"))
-    facts = [where_text(sweep)] if sweep.where else []
-    facts += [f"means of {width} rows"] if width > 1 else []
+    facts = [*([where_text(sweep)] if sweep.where else []), *facts]
     if facts:
         handles.append(note(shown("shown: " + ", ".join(facts), legend_width(SIZE[0]), 2, 9)))
     return handles
@@ -228,10 +240,11 @@ def draw_bands(sweep):
     names = [name for name, *_ in PERCENTILES]
     tables, width = read_tables(sweep, with_result(sweep, lines), sweep.figure.get("file", "eval.csv"), names, names)
     figure, panels = grid_of(len(lines))
-    rows, calm, every, ends = [], [], [], []
+    rows, calm, every, ends, seeds = [], [], [], [], []
     for panel, line in zip(panels, lines):
         drawn = [run for run in line.runs if run.has_result()]
         first = next((run for run in drawn if run.status == "completed"), drawn[0])
+        seeds.append(first.seed)
         for run in drawn:
             table = tables[key_of(line, run)]
             x = table["step"]
@@ -258,14 +271,17 @@ def draw_bands(sweep):
         panel.plot(x, np.clip(y, *panel.get_ylim()), **cross(GREY))
     for panel in panels[::columns_of(len(panels))]:
         panel.set_ylabel(shown(band_label(sweep), 200, 2))
-    sweep.finish(figure, bands_legend(lines, bool(ends)))
+    sweep.finish(figure, bands_legend(lines, seeds, bool(ends)))
     return figure, ("arm", "point", "seed", "series", "step", *names, "averaged"), rows
 
 
-def bands_legend(lines, crosses):
+def bands_legend(lines, seeds, crosses):
+    """`seeds`: whose percentiles the panels show."""
     handles = [Line2D([], [], color=colour, linestyle=style, marker=marker, linewidth=1.8, markersize=5, label=text)
                for _, colour, style, marker, text in PERCENTILES]
     if any(sum(run.has_result() for run in line.runs) > 1 for line in lines):
+        one = f"seed {seeds[0]}" if len(set(seeds)) == 1 else f"one seed (by panel {', '.join(seeds)})"
+        handles.append(note(shown(f"bold: {one} alone", legend_width(SIZE[0]), 2, 9), linestyle="-", linewidth=1.8))
         handles.append(note("thin: medians of the other seeds", linestyle="-", linewidth=0.9))
     if crosses:
         handles.append(cross_note("cross: a run diverged"))

@@ -210,7 +210,8 @@ class Sweep:
         return lines
 
     def verdict(self):
-        """A sentence from verdict.json: the verdict, and of the criterion that decided it the effect; "" without."""
+        """A sentence from verdict.json: the verdict, and the effect of figure.criterion, or else of the criterion that
+        decided it; "" without verdict.json."""
         path = self.folder / "verdict.json"
         if not path.exists():
             return ""
@@ -218,13 +219,20 @@ class Sweep:
         try:
             overall = verdict["verdict"]
             criteria = verdict["criteria"]
-            deciding = next((one for one in criteria if one["verdict"] == overall), criteria[0])
-            parts = [effect_text(deciding), *threshold_text(deciding)]
-            if overall == "inconclusive" and deciding.get("explanation"):
-                parts.append(deciding["explanation"])
-            parts.append(f"1{JOINED}seed" if deciding["seeds"] == 1 else f"{deciding['seeds']}{JOINED}seeds")
+            named = self.figure.get("criterion")
+            if named and named not in [one["name"] for one in criteria]:
+                names = [one["name"] for one in criteria]
+                raise RunError(f"{self.file}: figure.criterion: no criterion {named!r} in {path.name}; there are "
+                               f"{', '.join(names)}{did_you_mean(named, names)}")
+            told = next((one for one in criteria if one["name"] == named), None) or next(
+                (one for one in criteria if one["verdict"] == overall), criteria[0])
+            parts = [effect_text(told), *threshold_text(told)]
+            if told["verdict"] == "inconclusive" and told.get("explanation"):
+                parts.append(told["explanation"])
+            parts.append(f"1{JOINED}seed" if told["seeds"] == 1 else f"{told['seeds']}{JOINED}seeds")
             parts += [f"{self.profile}{JOINED}profile"] if self.profile else []
-            return unbroken(f"{overall.capitalize()}: {deciding.get('meaning') or deciding['name']}; "
+            beside = f" as a whole; {told['verdict']}" if named and told["verdict"] != overall else ""
+            return unbroken(f"{overall.capitalize()}{beside}: {told.get('meaning') or told['name']}; "
                             f"{', '.join(parts)}")
         except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
             raise RunError(f"{path}: is no verdict as bnlab writes it: {error!r}") from None
@@ -246,6 +254,13 @@ def legend_width(inches, columns=1):
 def note(text, **look):
     """An entry of the legend that explains a mark."""
     return Line2D([], [], **{"color": GREY, "linestyle": "none", **look}, label=text)
+
+
+def mean_note(log_y, cut):
+    """`cut`: whether an interval leaves the frame."""
+    mean = "geometric mean" if log_y else "mean"
+    end = ", cut off at the frame" if cut else ""
+    return note(f"bold: {mean} of the seeds, 95 % interval{end}", linestyle="-", linewidth=2.4)
 
 
 def cross_note(text):

@@ -23,7 +23,7 @@ bands         15th, 50th and 85th percentile over training steps, a panel an arm
 axis          a quantity over an axis: seeds as points, mean and interval; runs that diverged as crosses that do not set
               the scale, unless the experiment declares their value (when_diverged).
 heat_map      a quantity over two axes, a panel an arm: the seeds' mean, diverged runs marked.
-rows          a column over the rows of the last step, such as layers: seeds faint, mean and interval.
+rows          a column over the rows of one step, such as layers: seeds faint, mean and interval.
 
 It is written as figure.png, figure.svg and figure.csv into the sweep's directory, and replaced when asked for again;
 with several directories and one --out as figure_EXPERIMENT.*. Where the run directories are gone, curves, bands and

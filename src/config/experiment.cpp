@@ -265,6 +265,9 @@ class CrossChecks {
       return drawn && axes_of(one).paths.size() >= needed;
     });
     if (needed > 0 && !enough) add("type", needed == 2 ? "needs an arm with two axes" : "needs an arm with an axis");
+    const std::vector<std::string> criteria = names_in(experiment_.criteria);
+    if (!figure.criterion.empty() && std::find(criteria.begin(), criteria.end(), figure.criterion) == criteria.end())
+      add("criterion", unknown("criterion", figure.criterion, criteria));
     check_figure_columns(figure, add);
   }
 
@@ -279,6 +282,7 @@ class CrossChecks {
         add(field, figure.file + " has no column " + in_quotes(column) + did_you_mean(column, there));
     };
     if (figure.type == FigureType::curves || figure.type == FigureType::rows) check("column", figure.column);
+    if (!figure.divided_by.empty()) check("divided_by", figure.divided_by);
     for (const auto& [column, values] : figure.where.columns) check("where", column);
   }
 

@@ -145,11 +145,15 @@ struct FigureConfig {
   std::string quantity;           // axis, heat_map
   std::string file = "eval.csv";  // curves, bands
   std::string column = "accuracy";
+  std::string divided_by;  // curves: another column
   RowFilter where;
-  std::vector<std::string> arms;  // empty: all
-  std::string axis;               // axis: the path on the horizontal axis; heat_map: the first two axes
+  std::optional<std::int64_t> step;  // rows; unset: the last
+  std::vector<std::string> arms;     // empty: all
+  std::string axis;                  // axis: the path on the horizontal axis; heat_map: the first two axes
   bool log_x = false;
   bool log_y = false;
+  std::optional<double> min_y;  // axis: the lower end of the vertical axis; unset: what the values need
+  std::string criterion;        // quoted below the title; empty: the first with the overall verdict
   bool operator==(const FigureConfig&) const = default;
 };
 

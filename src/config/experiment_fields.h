@@ -182,16 +182,23 @@ void fields(V& v, FigureConfig& c) {
   v.field(
       "type", c.type,
       "curves: a column over the steps; axis: a quantity over an axis; bands: percentiles over the steps; heat_map: a "
-      "quantity over two axes; rows: a column over the rows of the last step, such as layers");
+      "quantity over two axes; rows: a column over the rows of one step, such as layers");
   v.field("title", c.title, "above the figure");
   v.field("quantity", c.quantity, "what is drawn", Rule{}.only_for("type", c.type, {axis, heat_map}));
   v.field("file", c.file, "of the runs", file_name().only_for("type", c.type, {curves, bands, rows}));
   v.field("column", c.column, "what is drawn", Rule{}.only_for("type", c.type, {curves, rows}));
+  v.field("divided_by", c.divided_by, "another column: drawn is the ratio of their sums up to each step",
+          Rule{}.only_for("type", c.type, {curves}));
   v.field("where", c.where, "the rows that count", Rule{}.only_for("type", c.type, {curves, bands, rows}));
+  v.field("step", c.step, "whose rows are drawn; unset: the last", at_least(0).only_for("type", c.type, {rows}));
   v.field("arms", c.arms, "those that are drawn; empty: all");
   v.field("axis", c.axis, "the path of the horizontal axis", Rule{}.only_for("type", c.type, {axis, heat_map}));
   v.field("log_x", c.log_x, "logarithmic horizontal axis");
   v.field("log_y", c.log_y, "logarithmic vertical axis");
+  v.field("min_y", c.min_y,
+          "the lower end of the vertical axis, where most means are above it; unset: what the values need",
+          Rule{}.only_for("type", c.type, {axis}));
+  v.field("criterion", c.criterion, "quoted below the title; empty: the first with the verdict of the whole");
 }
 
 template <class V>

@@ -153,11 +153,15 @@ ExperimentConfig everything() {
                        .quantity = "q",
                        .file = "eval.csv",
                        .column = "accuracy",
+                       .divided_by = {},
                        .where = {},
+                       .step = {},
                        .arms = {"zip"},
                        .axis = "z",
                        .log_x = true,
-                       .log_y = true};
+                       .log_y = true,
+                       .min_y = 0.5,
+                       .criterion = "strict"};
   return experiment;
 }
 
@@ -167,11 +171,23 @@ FigureConfig curves() {
           .quantity = {},
           .file = "f.csv",
           .column = "c",
+          .divided_by = "d",
           .where = {{{"split", {"test"}}}},
+          .step = {},
           .arms = {},
           .axis = {},
           .log_x = false,
-          .log_y = false};
+          .log_y = false,
+          .min_y = {},
+          .criterion = {}};
+}
+
+FigureConfig rows() {
+  FigureConfig figure = curves();
+  figure.type = FigureType::rows;
+  figure.divided_by.clear();
+  figure.step = 0;
+  return figure;
 }
 
 ExperimentConfig there_and_back(const ExperimentConfig& experiment) {
@@ -236,10 +252,12 @@ TEST(ExperimentRoundTrip, EveryFieldAwayFromItsDefault) {
   EXPECT_EQ(there_and_back(experiment), experiment) << to_json(experiment);
   EXPECT_EQ(to_json(there_and_back(experiment)), to_json(experiment));
   ExperimentConfig other = experiment;
-  other.figure = curves();
-  EXPECT_EQ(there_and_back(other), other);
+  for (const FigureConfig& figure : {curves(), rows()}) {
+    other.figure = figure;
+    EXPECT_EQ(there_and_back(other), other);
+  }
 
-  // Holds this test to what it says: a new field must be set in everything(), or in curves().
+  // Holds this test to what it says: a new field must be set in everything(), curves() or rows().
   std::map<std::string, std::set<std::string>> values, defaults;
   ExperimentConfig standard;
   standard.base.file = "-";
@@ -251,7 +269,7 @@ TEST(ExperimentRoundTrip, EveryFieldAwayFromItsDefault) {
     quantity.divided_by = quantity.series;
     collect_leaves(parse_json(to_json(standard), 0).root, "", defaults);
   }
-  for (const FigureConfig& figure : {experiment.figure, other.figure}) {
+  for (const FigureConfig& figure : {experiment.figure, curves(), rows()}) {
     other.figure = figure;
     collect_leaves(parse_json(to_json(other), 0).root, "", values);
     standard.figure.type = figure.type;
@@ -707,6 +725,10 @@ TEST(ExperimentProblems, Figure) {
   expect_problem(with_figure(R"("type": "curves", "file": "train.csv", "column": "loss", "where": {"split": "test"})"),
                  R"(10: figure.where: train.csv has no column "split")");
   EXPECT_EQ(experiment_problems(with_figure(R"("type": "curves", "file": "p.csv", "column": "x")")), ErrorLines{});
+  expect_problem(with_figure(R"("type": "curves", "divided_by": "los")"),
+                 R"(10: figure.divided_by: eval.csv has no column "los"; did you mean "loss"?)");
+  expect_problem(with_figure(R"("criterion": "highr")"), R"(10: figure.criterion: no criterion "highr"; )"
+                                                         R"(there are higher; did you mean "higher"?)");
 }
 
 TEST(ExperimentProblems, Seeds) {

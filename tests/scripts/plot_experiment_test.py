@@ -338,6 +338,36 @@ class PlotExperimentTest(unittest.TestCase):
                          [("2", "2", "3"), ("5", "5", "3")])
         self.assertIn("shown: means of 3 rows", texts)
 
+    def test_a_column_divided_by_another(self):
+        sweep = self.sweep(TWO_ARMS, [1], {**CURVES, "file": "train.csv", "column": "loss", "divided_by": "weight_norm",
+                                           "where": {}}, completed)
+        for run in (sweep.folder / "runs").iterdir():
+            write_csv(run / "train.csv", ("step", "loss", "weight_norm"),
+                      [(0, 0.0, 0.0), *((step, 6.0 * step - 3, 1.0) for step in range(1, 1800))])  # sums: 3 n^2 / n
+        rows, texts = self.draw()
+        # Up to each row, then averaged; a row without a finite ratio is left out.
+        self.assertEqual([(row["step"], row["value"]) for row in rows[:2]], [("2", "6"), ("5", "15")])
+        self.assertIn("|sum of loss / sum of weight norm|", texts)
+        before = self.bytes_of_figure()
+        shutil.rmtree(sweep.folder / "runs")
+        self.assertEqual(self.bytes_of_figure(), before)
+
+    def test_intervals_cut_off_at_the_frame_are_named(self):
+        for spread, expected in ((0.01, "95 % interval|"), (0.4, "95 % interval, cut off at the frame|")):
+            for figure in (CURVES, ROWS):
+                with self.subTest(spread=spread, figure=figure["type"]):
+                    self.folder = self.folder.with_name(f"sweep{spread}{figure['type']}")
+                    sweep = self.sweep(TWO_ARMS[:1], [1, 2], figure, completed)
+                    for path in sweep.folder.glob("runs/*/eval.csv"):
+                        moved = spread * (path.parent.name[-1] == "1")
+                        write_csv(path, ("step", "split", "statistics", "accuracy"),
+                                  [(step, "test", "running", step / 1000 + moved) for step in (0, 500, 1000)])
+                    for path in sweep.folder.glob("runs/*/channel_moments.csv"):
+                        moved = spread * (path.parent.name[-1] == "1")
+                        write_csv(path, ("step", "layer", "type", "variance"),
+                                  [(9, f"dense{place}", "dense", place / 2 + moved) for place in range(3)])
+                    self.assertIn(f"|bold: mean of the seeds, {expected}", self.draw()[1])
+
     # ---- bands ----
 
     def test_bands(self):
@@ -348,8 +378,16 @@ class PlotExperimentTest(unittest.TestCase):
         row = next(row for row in rows if (row["arm"], row["seed"], row["step"]) == ("batch", "2", "500"))
         self.assertAlmostEqual(float(row["p50"]), math.sin(500 / 380 + 2), places=6)
         self.assertAlmostEqual(float(row["p85"]) - float(row["p15"]), 2, places=6)
-        for text in ("input to activation2, unit 0", "85th percentile", "thin: medians of the other seeds"):
+        for text in ("input to activation2, unit 0", "85th percentile", "bold: seed 1 alone",
+                     "thin: medians of the other seeds"):
             self.assertIn(f"|{text}|", texts)
+
+    def test_bands_name_the_seeds_that_differ_by_panel(self):
+        self.sweep(TWO_ARMS, [1, 2], BANDS, lambda arm, axes, seed:
+                   ("diverged", NAN) if (arm, seed) == ("none", 1) else completed(arm, axes, seed))
+        self.assertIn("|bold: one seed (by panel 2, 1) alone|", self.draw()[1])
+        self.sweep(TWO_ARMS, [1], BANDS, completed)
+        self.assertNotIn("alone", self.draw()[1])
 
     def test_bands_have_the_height_of_what_is_drawn(self):
         sweep = self.sweep(TWO_ARMS[:1], [1, 2], BANDS, completed)
@@ -473,6 +511,26 @@ class PlotExperimentTest(unittest.TestCase):
         self.assertEqual(sorted({(row["arm"], row["point"]) for row in rows}),
                          [("grid", "learning_rate=0.1"), ("grid", "learning_rate=1"), ("zip", "")])
 
+    def test_the_lower_end_of_the_vertical_axis(self):
+        def value(arm, axes, seed):
+            low = arm == "none" and axes["initialization.gain"] == 100 and seed < 3
+            return "completed", 0.1 if low else 0.85 + 0.01 * seed
+        self.sweep(GAIN_ARMS, [1, 2, 3], {**AXIS, "min_y": 0.8}, value)
+        figure = self.figure()
+        self.assert_readable(figure)
+        self.assertEqual(self.panels(figure)[0].get_ylim()[0], 0.8)
+        _, texts = self.draw()
+        self.assertIn("|below the frame: 2 runs, 1 mean|", texts)
+        self.assertIn("95 % interval, cut off at the frame|", texts)
+        # Where it would hide most of the means it is left out.
+        self.sweep(GAIN_ARMS, [1, 2, 3], {**AXIS, "min_y": 0.8}, lambda arm, axes, seed:
+                   ("completed", 0.9 if axes["initialization.gain"] == 1 else 0.3 + 0.01 * seed))
+        self.assertLess(self.panels(self.figure())[0].get_ylim()[0], 0.3)
+        self.assertNotIn("below the frame", self.draw()[1])
+        self.sweep(GAIN_ARMS, [1, 2, 3], {**AXIS, "min_y": 0, "log_y": True}, value)
+        self.assertIn("figure.min_y: must be above 0 on a logarithmic axis, got 0",
+                      self.plot(self.folder, status=3).stderr)
+
     def test_zero_on_a_logarithmic_axis(self):
         self.sweep([{"name": "batch", "grid": {"optimizer.weight_decay": [0.001, 0, 0.0001]}}], [1, 2],
                    {**AXIS, "axis": "optimizer.weight_decay"}, completed)
@@ -491,12 +549,35 @@ class PlotExperimentTest(unittest.TestCase):
         self.assertEqual(runs["none", "2", "dense3"], 16.001)
         means = {row["row"]: float(row["value"]) for row in rows if row["arm"] == "none" and row["series"] == "mean"}
         self.assertAlmostEqual(means["dense2"], 8.001, places=6)
-        for text in ("dense1", "dense2", "dense3", "variance", "shown: type dense"):
+        for text in ("dense1", "dense2", "dense3", "variance", "shown: type dense, step 1000"):
             self.assertIn(f"|{text}|", texts)
         self.assertNotIn("activation1", texts)
         shutil.rmtree(self.folder / "runs")
-        again, _ = self.draw()
-        self.assertEqual(again, rows)
+        self.assertEqual(self.draw(), (rows, texts))
+
+    def test_rows_of_another_step(self):
+        sweep = self.sweep(TWO_ARMS, [1, 2, 3], {**ROWS, "step": 0}, completed)
+        rows, texts = self.draw()
+        runs = {(row["seed"], row["step"], row["row"]): row["value"] for row in rows
+                if (row["arm"], row["series"]) == ("none", "run")}
+        self.assertEqual(runs["2", "0", "dense1"], "2")
+        self.assertEqual({row["step"] for row in rows}, {"0"})
+        self.assertIn("|shown: type dense, step 0|", texts)
+        sweep.experiment["figure"]["step"] = 7
+        sweep.write_experiment()
+        self.assertIn("figure.step: no rows of step 7; there are steps 0, 1000",
+                      self.plot(self.folder, status=3).stderr)
+        # The CSV has one step: another can't be drawn from there, and null, as bnlab may write it, is the one it has.
+        shutil.rmtree(self.folder / "runs")
+        self.assertIn("figure.csv: has step 0, where figure.step is 7", self.plot(self.folder, status=3).stderr)
+        sweep.experiment["figure"]["step"] = None
+        sweep.write_experiment()
+        self.assertEqual(self.draw(), (rows, texts))
+
+    def test_rows_of_runs_that_end_at_other_steps(self):
+        self.sweep(TWO_ARMS, [1, 2], ROWS, lambda arm, axes, seed:
+                   ("diverged", NAN) if (arm, seed) == ("none", 1) else completed(arm, axes, seed))
+        self.assertIn("|shown: type dense, last steps, 333 to 1000|", self.draw()[1])
 
     def test_rows_of_runs_that_differ(self):
         def value(arm, axes, seed):
@@ -652,6 +733,20 @@ class PlotExperimentTest(unittest.TestCase):
         for text in ("{", "{}", '{"verdict": "reproduced", "criteria": []}', "[]", broken):
             (self.folder / "verdict.json").write_text(text)
             self.assertIn(str(self.folder / "verdict.json"), self.plot(self.folder, status=3).stderr)
+
+    def test_the_criterion_that_the_figure_names(self):
+        sweep = self.sweep(TWO_ARMS, [1], {**CURVES, "criterion": "beside"}, completed)
+        sweep.write_verdict()
+        self.assertIn("Reproduced as a whole; reported: beside; difference 1, 3 seeds, quick profile",
+                      self.draw()[1].replace("|", " "))
+        sweep.experiment["figure"]["criterion"] = "fewer_steps"
+        sweep.write_experiment()
+        self.assertIn("Reproduced: without needs at least 3 times the steps; ratio 4.25",
+                      self.draw()[1].replace("|", " "))
+        sweep.experiment["figure"]["criterion"] = "fewr_steps"
+        sweep.write_experiment()
+        self.assertIn("figure.criterion: no criterion 'fewr_steps' in verdict.json; there are beside, fewer_steps; did "
+                      'you mean "fewer_steps"?', self.plot(self.folder, status=3).stderr)
 
     def test_lines_of_the_verdict_end_between_its_parts(self):
         sweep = self.sweep(TWO_ARMS, [1], CURVES, completed)
