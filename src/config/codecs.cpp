@@ -74,7 +74,7 @@ bool Codec<std::int64_t>::read(const Input& in, std::int64_t& value) {
 
 bool is_plain_file_name(std::string_view text) {
   return text.find_first_of("/\\") == std::string_view::npos && text.find("..") == std::string_view::npos &&
-         text.find('\0') == std::string_view::npos;
+         text.find('\0') == std::string_view::npos && text != ".";
 }
 
 namespace {
@@ -105,7 +105,7 @@ bool Codec<std::string>::read(const Input& in, std::string& value) {
 Json Codec<std::string>::schema(const Rule& rule) {
   Json schema = Json::object().set("type", "string");
   if (rule.is_not_empty) schema.set("minLength", Json(std::int64_t{1}));
-  if (rule.is_file_name) schema.set("pattern", "^(?!.*\\.\\.)[^/\\\\]*$");
+  if (rule.is_file_name) schema.set("pattern", "^(?!\\.$|.*\\.\\.)[^/\\\\]*$");
   if (rule.is_name) schema.set("pattern", "^[A-Za-z0-9][A-Za-z0-9._-]*$");
   return schema;
 }

@@ -7,6 +7,8 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "util/memory.h"
+
 namespace bnlab::layers {
 namespace {
 
@@ -72,6 +74,7 @@ void Parameters::allocate() {
     segments_.push_back({parameter.get(), floats_, length});
     floats_ += length;
   }
+  require_memory(2 * floats_ * sizeof(float), "the parameters and their gradients");
   values_.reset(allocate_zeros(floats_));
   diffs_.reset(allocate_zeros(floats_));
   for (std::size_t i = 0; i < segments_.size(); ++i) {

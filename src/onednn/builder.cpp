@@ -6,6 +6,8 @@
 #include <new>
 #include <stdexcept>
 
+#include "util/memory.h"
+
 namespace bnlab::onednn {
 namespace {
 
@@ -199,6 +201,7 @@ void Builder::place_buffers() {
 
 Program Builder::finish() {
   place_buffers();
+  require_memory(program_.arena_bytes_, "the outputs of the layers and their gradients");
   program_.arena_.reset(std::aligned_alloc(4096, (program_.arena_bytes_ + 4095) / 4096 * 4096));
   if (!program_.arena_) throw std::bad_alloc();
   auto* base = static_cast<std::uint8_t*>(program_.arena_.get());

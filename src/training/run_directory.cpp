@@ -91,6 +91,10 @@ CsvWriter& RunDirectory::open_csv(const std::string& name, const std::vector<std
   return *place;
 }
 
+void RunDirectory::sync_csv() {
+  for (const auto& [name, writer] : csv_) writer->sync();
+}
+
 std::map<std::string, std::uint64_t> RunDirectory::csv_bytes() const {
   std::map<std::string, std::uint64_t> bytes;
   for (const auto& [name, writer] : csv_) bytes[name] = writer->bytes();

@@ -50,6 +50,8 @@ class RunDirectory {
   /// Opens NAME.csv; the writer lives as long as the directory. Throws ConfigError when it is open already (two probes
   /// of one type).
   CsvWriter& open_csv(const std::string& name, const std::vector<std::string>& columns);
+  /// Makes the rows of the open CSV files last through a power cut. Throws RunError, also where a file was removed.
+  void sync_csv();
   /// Bytes of each open CSV file, for a checkpoint.
   std::map<std::string, std::uint64_t> csv_bytes() const;
 

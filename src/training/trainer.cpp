@@ -255,6 +255,7 @@ class Trainer {
   }
 
   void save() {
+    directory_.sync_csv();  // a checkpoint that outlives a power cut needs its rows
     progress_.csv_bytes = directory_.csv_bytes();
     progress_.dataset_sha256 = dataset_.sha256;
     progress_.threads = options_.threads;
@@ -263,13 +264,16 @@ class Trainer {
 
   void finish(RunStatus status) {
     if (status == RunStatus::interrupted) return save();
+    directory_.sync_csv();
     if (config_.record.batches) write_batches();
     if (config_.record.dropout_masks)
       write_npz(
           directory_.file("dropout_masks.npz"),
           layers::dropout_masks(network_.layers(), config_.training.seed, progress_.step, config_.training.batch_size));
     if (config_.record.final_weights) write_npz(directory_.file("weights.npz"), network_.weights());
-    if (config_.training.checkpoint_every > 0) save();
+    // A run that diverged has no next step to go on with: killed before it says so, it diverges again from an earlier
+    // one.
+    if (config_.training.checkpoint_every > 0 && status != RunStatus::diverged) save();
   }
 
   // A batch depends on the config and its step alone, so it can be written at the end of a run that was interrupted and

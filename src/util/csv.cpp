@@ -105,6 +105,14 @@ void CsvWriter::end_row() {
   in_row_ = 0;
 }
 
+void CsvWriter::sync() {
+  if (fsync(file_.get()) != 0 && errno != EINVAL)  // not every file system lets itself be synced
+    throw RunError(posix::failure(path_, "sync", errno));
+  struct stat status {};
+  if (fstat(file_.get(), &status) == 0 && status.st_nlink == 0)
+    throw RunError(fmt::format("{}: cannot write: the file was removed", path_.string()));
+}
+
 void CsvWriter::separate() {
   if (in_row_++ > 0) row_ += ',';
 }

@@ -29,6 +29,9 @@ class CsvWriter {
   /// Ends the row and writes it out. Throws RunError with the path when it can't be written, and std::logic_error when
   /// the number of values is not the number of columns.
   void end_row();
+  /// Makes the rows so far last through a power cut. Throws RunError with the path when that fails, or when the file
+  /// was removed meanwhile.
+  void sync();
 
   /// Bytes written so far, for a checkpoint.
   std::uint64_t bytes() const { return bytes_; }

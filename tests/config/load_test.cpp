@@ -282,7 +282,7 @@ TEST_F(LoadFiles, NetworkThatIsNotThere) {
   EXPECT_TRUE(
       lines[0].starts_with(prefix("run.json") + "1: network.name: no networks/tiy.json in " + folder_.string()));
   EXPECT_TRUE(lines[0].ends_with("; did you mean \"tiny\"?"));
-  for (const std::string name : {"../tiny", "a/b", "..", "networks\\\\tiny"}) {
+  for (const std::string name : {"../tiny", "a/b", "..", ".", "networks\\\\tiny"}) {
     const std::string text = R"({"dataset": {"name": "mnist"}, "network": {"name": ")" + name + "\"}}";
     EXPECT_EQ(error_lines([&] { load(write("run.json", text), {}); }),
               ErrorLines{prefix("run.json") + "1: network.name: must be a plain file name, without / and .., got \"" +

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -149,6 +150,18 @@ TEST(CsvWriter, KeepsWholeRowsWhenTheDiskIsFull) {
   }
   EXPECT_EQ(read_text(folder / "f.csv"), "a\nfirst\n");
   EXPECT_EQ(csv.bytes(), 8u);
+}
+
+TEST(CsvWriter, SyncFindsThatTheFileWasRemoved) {
+  const TemporaryFolder folder;
+  CsvWriter csv(folder / "f.csv", {"a"});
+  csv.add("first").end_row();
+  csv.sync();
+  EXPECT_EQ(read_text(folder / "f.csv"), "a\nfirst\n");
+  std::filesystem::remove(folder / "f.csv");
+  csv.add("second").end_row();  // into a file without a name
+  expect_contains(error_text<RunError>([&] { csv.sync(); }),
+                  (folder / "f.csv").string() + ": cannot write: the file was removed");
 }
 
 }  // namespace

@@ -1,0 +1,408 @@
+"""Faults of the file system and kills, at every call with which a run touches its directory: afterwards the old or the
+new checkpoint loads, the CSV files are whole up to their last row, the error names the file, and --resume gives the run
+that would have been, bit for bit. fault_shim.c makes the faults. With BNLAB_SLOW_TESTS=1 every kind of fault at every
+call and 200 random kills; without, every kind at every call of a checkpoint, two kinds at every other call, 20 kills."""
+
+import errno
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+from program import (BNLAB, CONV, DATA, DONE, FAILED, TIMEOUT, USAGE, ProgramTest, config, main, read_npz,
+                     rows_without_seconds, run_json, snapshot)
+
+SLOW = os.environ.get("BNLAB_SLOW_TESTS") == "1"
+NOBODY = 65534
+
+SHORT = {
+    "dataset": {"name": "gaussian_clusters", "synthetic": {"examples": 60, "test_examples": 20}},
+    "network": {"name": "small", "layers": [{"flatten": {}}, {"dense_block": {"units": 8}}, {"dense": {"units": 10}}]},
+    "training": {"batch_size": 10, "steps": 6, "eval_every": 3, "checkpoint_every": 2},
+    "probes": [{"type": "gradient_norm", "every": 2}],
+    "record": {"initial_weights": True, "batches": True},
+}
+DIVERGING = {**SHORT, "optimizer": {"learning_rate": 1e30},
+             "training": {**SHORT["training"], "checkpoint_every": 1}}
+LONG = {
+    "dataset": {"name": "drawn_digits", "synthetic": {"examples": 200, "test_examples": 50}},
+    "network": {"name": "conv", "layers": [*CONV[:1], {"dropout": {"rate": 0.2}}, *CONV[1:]]},
+    "training": {"batch_size": 16, "steps": 300, "eval_every": 50, "checkpoint_every": 7},
+    "probes": [{"type": "gradient_norm", "every": 10}],
+}
+
+# What happens at a call, by the shim's names; the calls that it can happen to, where not to all; the error.
+KILLS = ("kill", "kill_half", "power_cut")
+KINDS = [("kill", None, 0), ("kill_half", "write", 0), ("power_cut", None, 0), ("fail", None, errno.EIO),
+         ("fail_on", None, errno.ENOSPC), ("fail", None, errno.EDQUOT), ("short", "write", 0), ("full", "write", 0),
+         ("vanish", None, 0)]
+
+
+class FaultTest(ProgramTest):
+    @classmethod
+    def setUpClass(cls):
+        if sys.platform != "linux":
+            raise unittest.SkipTest("the shim is preloaded as Linux does it")
+        compiler = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
+        if compiler is None:
+            raise unittest.SkipTest("no C compiler for fault_shim.c")
+        super().setUpClass()
+        cls.shared.chmod(0o755)  # for tests that give up root's rights
+        cls.shim = cls.shared / "fault_shim.so"
+        source = pathlib.Path(__file__).with_name("fault_shim.c")
+        subprocess.run([compiler, "-O1", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-o", cls.shim, source,
+                        "-ldl"], check=True)
+        cls.program = str(BNLAB)
+        cls.options = {}
+
+    def setUp(self):
+        super().setUp()
+        self.log = self.folder / "calls"
+
+    def command(self, *arguments):
+        return [self.program, *map(str, arguments)]
+
+    def with_fault(self, under, kind="", at=0, error=0):
+        """The environment of a program that meets this fault."""
+        asan = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"  # the shim stands before its library
+        return {**self.environment, "LD_PRELOAD": str(self.shim), "ASAN_OPTIONS": asan, "BNLAB_FAULT_UNDER": str(under),
+                "BNLAB_FAULT_KIND": kind, "BNLAB_FAULT_AT": str(at), "BNLAB_FAULT_ERROR": str(error)}
+
+    def execute(self, environment, *arguments):
+        """(status, standard error) of the program. It never crashes but for the signal that the shim sends."""
+        done = subprocess.run(self.command(*arguments), env=environment, cwd=self.folder, text=True, errors="replace",
+                              capture_output=True, timeout=TIMEOUT, **self.options)
+        self.assertIn(done.returncode, (DONE, FAILED, USAGE, DATA, -signal.SIGKILL), done.stderr)
+        for sign in ("terminate called", "Sanitizer", "runtime error", "what():"):
+            self.assertNotIn(sign, done.stderr)
+        return done.returncode, done.stderr
+
+    def undisturbed(self, sections, *extra):
+        """A config, the folder of its run, and the calls of that run as (call, path inside the folder)."""
+        config = self.write_config(**sections)
+        whole = self.folder / "whole"
+        environment = {**self.with_fault(whole), "BNLAB_FAULT_LOG": str(self.log)}
+        status, error = self.execute(environment, "train", config, "--out", whole, *extra)
+        self.assertEqual(status, DONE, error)
+        calls = [tuple(line.split(" ", 1)) for line in self.log.read_text().splitlines()]
+        return config, whole, [(call, os.path.relpath(path, whole)) for call, path in calls]
+
+    def expect_whole(self, out, whole, cut):
+        """What a fault leaves: a checkpoint that loads, and rows of the undisturbed run, whole but for the last if `cut`.
+        Gives the checkpoint's step, None without one."""
+        step = None
+        if (out / "checkpoint.npz").exists():
+            step = read_npz(out / "checkpoint.npz")["progress.step"][1][0]
+        for path in out.glob("*.csv"):
+            text = path.read_text()
+            if not cut:
+                self.assertTrue(text == "" or text.endswith("\n"), path.name)
+            lines = text.count("\n")
+            rows = self.folder / "rows.csv"
+            rows.write_text(text[:text.rfind("\n") + 1])
+            found = rows_without_seconds(rows) if lines else []
+            self.assertEqual(found, rows_without_seconds(whole / path.name)[:lines], path.name)
+        return step
+
+    def expect_same(self, out, whole):
+        self.assert_same_run(out, whole)
+        self.assertEqual({path.name for path in out.iterdir() if path.suffix != ".tmp"},
+                         {path.name for path in whole.iterdir()})
+        for name in ("config.json", "weights_initial.npz", "batches.npy"):
+            if (whole / name).exists():
+                self.assertEqual((out / name).read_bytes(), (whole / name).read_bytes(), name)
+        for key in ("status", "last_step", "final", "best"):
+            self.assertEqual(run_json(out)[key], run_json(whole)[key], key)
+
+    def meet(self, config, whole, calls, at, kind, error=0, unlock=lambda out: None, steps=None):
+        """One fault at call `at`, and the run that goes on after it. `steps`: of the checkpoints that may stay."""
+        out = self.folder / "out"
+        shutil.rmtree(out, True)
+        call, name = calls[at - 1]
+        status, text = self.execute(self.with_fault(out, kind, at, error), "train", config, "--out", out)
+        unlock(out)
+        if kind in KILLS:
+            self.assertEqual(status, -signal.SIGKILL)
+        elif kind == "short":
+            self.assertEqual(status, DONE, text)
+        elif status == DONE:  # the call does not matter
+            self.expect_same(out, whole)
+        else:
+            self.assertIn(status, (FAILED, USAGE))
+            named = out if name == "." else out / name.removesuffix(".tmp")
+            self.assertIn(str(out if kind == "lock" else named), text)
+            if error:
+                self.assertIn(os.strerror(error), text)
+        step = self.expect_whole(out, whole, cut=kind in ("kill_half", "power_cut"))
+        if steps is not None and status != DONE:
+            self.assertIn(step, steps)
+        status, text = self.execute(self.environment, "train", config, "--out", out, "--resume")
+        if kind == "vanish" and status == FAILED:  # a checkpoint can't go on without its rows, and says which
+            self.assertIn(f"{out / name}: cannot continue", text)
+            status, text = self.execute(self.environment, "train", config, "--out", out, "--force")
+        self.assertEqual(status, DONE, text)
+        self.expect_same(out, whole)
+
+    def meet_each(self, run, kinds, numbers, steps=None):
+        path, whole, calls = run
+        for kind, only, error in kinds:
+            for at in numbers:
+                call, name = calls[at - 1]
+                if only not in (None, call):
+                    continue
+                # Whoever removes a file after the run is done with it is none of the run's business.
+                if kind == "vanish" and call == "close" and name.endswith(".csv"):
+                    continue
+                with self.subTest(kind, error=error and os.strerror(error), at=at, call=call, file=name):
+                    self.meet(path, whole, calls, at, kind, error, steps=steps)
+
+    @staticmethod
+    def second_checkpoint(calls):
+        """The numbers of the calls of a run's second checkpoint, from what makes its rows safe to the one after its end."""
+        opened = [i for i, (call, name) in enumerate(calls, 1) if (call, name) == ("open", "checkpoint.npz.tmp")]
+        first = opened[1]
+        while calls[first - 2][0] == "fsync":
+            first -= 1
+        last = next(i for i in range(opened[1], len(calls)) if calls[i - 1] == ("close", "."))
+        return range(first, last + 2)
+
+
+class EveryCall(FaultTest):
+    def numbers(self, calls):
+        """All calls; of the removals of files that are not there, which begin a run, a few do in the ordinary test."""
+        return [i for i, (call, _) in enumerate(calls, 1) if SLOW or call != "remove" or i % 12 == 0]
+
+    def test_a_checkpoint_under_every_fault(self):
+        run = self.undisturbed(SHORT)
+        numbers = self.second_checkpoint(run[2])
+        calls = [run[2][i - 1] for i in numbers]
+        for call in ("open", "write", "fsync", "close", "rename"):
+            self.assertIn((call, "checkpoint.npz.tmp"), calls)
+        for name in ("train.csv", "eval.csv", "gradient_norm.csv", "."):
+            self.assertIn(("fsync", name), calls)
+        self.meet_each(run, KINDS, numbers, steps=(2, 4))
+
+    def test_every_call_of_a_run(self):
+        run = self.undisturbed(SHORT)
+        kinds = KINDS if SLOW else [("kill", None, 0), ("fail_on", None, errno.ENOSPC)]
+        self.meet_each(run, kinds, self.numbers(run[2]))
+
+    def test_a_resumed_run(self):
+        # It begins from a checkpoint: that it reads, checks and continues files can fail, too.
+        config, whole, calls = self.undisturbed(SHORT)
+        begun = self.folder / "begun"
+        at = self.second_checkpoint(calls)[-1]
+        self.execute(self.with_fault(begun, "kill", at), "train", config, "--out", begun)
+        out = self.folder / "out"
+        shutil.copytree(begun, out)
+        self.log.unlink()
+        environment = {**self.with_fault(out), "BNLAB_FAULT_LOG": str(self.log)}
+        self.execute(environment, "train", config, "--out", out, "--resume")
+        self.expect_same(out, whole)
+        calls = [tuple(line.split(" ", 1)) for line in self.log.read_text().splitlines()]
+        self.assertIn(("read", str(out / "checkpoint.npz")), calls)
+        begin = 1 + next(i for i, (call, path) in enumerate(calls) if (call, path) == ("write", str(out / "train.csv")))
+        for kind, only, error in KINDS:
+            for at, (call, path) in enumerate(calls[:None if SLOW else begin], 1):
+                if only not in (None, call) or (kind == "vanish" and call == "close"):
+                    continue
+                if not SLOW and kind not in ("kill", "power_cut", "vanish") and error != errno.EIO:
+                    continue
+                with self.subTest(kind, at=at, call=call, file=os.path.basename(path)):
+                    shutil.rmtree(out)
+                    shutil.copytree(begun, out)
+                    arguments = ("train", config, "--out", out)
+                    status, text = self.execute(self.with_fault(out, kind, at, error), *arguments, "--resume")
+                    if kind in KILLS:
+                        self.assertEqual(status, -signal.SIGKILL)
+                    elif status != DONE:
+                        self.assertIn(path.removesuffix(".tmp"), text)
+                    status, text = self.execute(self.environment, *arguments, "--resume")
+                    if kind == "vanish" and status != DONE:
+                        self.assertIn(os.path.basename(path), text)
+                        status, text = self.execute(self.environment, *arguments, "--force")
+                    self.assertEqual(status, DONE, text)
+                    self.expect_same(out, whole)
+
+    def test_a_run_that_diverges(self):
+        # Killed between its last row and run.json it diverges again, at the same step.
+        run = self.undisturbed(DIVERGING)
+        self.assertEqual(run_json(run[1])["status"], "diverged")
+        last_row = max(i for i, call in enumerate(run[2], 1) if call == ("write", "train.csv"))
+        self.meet_each(run, [("kill", None, 0), ("power_cut", None, 0)], range(last_row, len(run[2]) + 1))
+
+    def test_a_table_of_a_sweep(self):
+        experiment = {"claim": "None.", "source": "none", "base": config(**SHORT), "seeds": 1,
+                      "arms": [{"name": "batch"}, {"name": "none", "set": {"normalization.type": "none"}}],
+                      "quantities": [{"name": "loss", "file": "train.csv", "better": "lower",
+                                      "series": {"column": "loss", "over_time": "final"}}],
+                      "criteria": [{"name": "ratio", "type": "ratio", "quantity": "loss", "arms": ["batch", "none"]}]}
+        path = self.write_config(experiment, "sweep.json")
+        out = self.folder / "sweep"
+        arguments = ("sweep", path, "--out", out, "--jobs", 1, "--profile", "full")
+        self.assertEqual(self.execute(self.environment, *arguments)[0], DONE)
+        for name in ("runs.csv", "verdict.json"):
+            whole = (out / name).read_bytes()
+            (out / name).unlink()
+            log = self.folder / f"{name}.calls"
+            self.execute({**self.with_fault(out / name), "BNLAB_FAULT_LOG": str(log)}, *arguments)
+            calls = log.read_text().splitlines()
+            self.assertIn(f"rename {out / name}.tmp", calls)
+            for at, call in enumerate(calls, 1):
+                for kind, error in (("kill", 0), ("fail_on", errno.ENOSPC)):
+                    with self.subTest(kind, call=call):
+                        (out / name).unlink()
+                        status, text = self.execute(self.with_fault(out / name, kind, at, error), *arguments)
+                        if status in (FAILED, DATA):
+                            self.assertIn(str(out / name), text)
+                        else:
+                            self.assertIn(status, (DONE, -signal.SIGKILL))
+                        self.assertIn((out / name).exists() and (out / name).read_bytes(), (False, whole))
+                        self.assertEqual(self.execute(self.environment, *arguments)[0], DONE)
+                        self.assertEqual((out / name).read_bytes(), whole)
+
+
+class Permissions(FaultTest):
+    """Folders and files whose permissions are gone. Root needs none, so that the program runs as nobody here."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if os.geteuid() == 0:
+            cls.options = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+            if not cls.runs():  # where the build lies, nobody may have no business
+                cls.program = str(shutil.copy(BNLAB, cls.shared / "bnlab"))
+        if not cls.runs():
+            raise unittest.SkipTest("the program can't run as another user than root here")
+
+    @classmethod
+    def runs(cls):
+        try:
+            return subprocess.run([cls.program, "--version"], capture_output=True, **cls.options).returncode == DONE
+        except OSError:
+            return False
+
+    def setUp(self):
+        super().setUp()
+        if self.options:
+            os.chown(self.folder, NOBODY, NOBODY)
+
+    def test_the_folder_of_a_run_loses_its_permissions(self):
+        config, whole, calls = self.undisturbed(SHORT)
+        for at, (call, name) in enumerate(calls, 1):
+            if not SLOW and call not in ("open", "rename"):
+                continue
+            with self.subTest(at=at, call=call, file=name):
+                self.meet(config, whole, calls, at, "lock", unlock=lambda out: out.exists() and out.chmod(0o755))
+
+    def test_permissions_that_were_never_there(self):
+        config, whole, _ = self.undisturbed(SHORT)
+        locked = self.folder / "locked"
+        locked.mkdir(mode=0o555)
+        for what, arguments, status in (
+                ("out", ("train", config, "--out", locked / "run"), USAGE),
+                ("out itself", ("train", config, "--out", locked), USAGE),
+                ("log", ("train", config, "--out", self.folder / "new", "--log-file", locked / "log"), USAGE)):
+            with self.subTest(what):
+                found, text = self.execute(self.environment, *arguments)
+                self.assertEqual(found, status, text)
+                self.assertIn(str(locked), text)
+                self.assertEqual(list(locked.iterdir()), [])
+        config.chmod(0)
+        found, text = self.execute(self.environment, "train", config, "--out", self.folder / "new")
+        self.assertEqual(found, USAGE, text)
+        self.assertIn(str(config), text)
+        config.chmod(0o644)
+        data = self.folder / "data" / "mnist"
+        shutil.copytree(self.shared / "data" / "mnist", data)
+        images = data / "train-images-idx3-ubyte"
+        images.chmod(0)
+        arguments = ("train", config, "--set", 'dataset={"name": "mnist"}', "--set", f"dataset.path={data}", "--out",
+                     self.folder / "new")
+        found, text = self.execute(self.environment, *arguments)
+        self.assertEqual(found, DATA, text)
+        self.assertIn(str(images), text)
+        self.assertFalse((self.folder / "new").exists())
+
+    def test_a_checkpoint_that_may_not_be_read(self):
+        config, whole, calls = self.undisturbed(SHORT)
+        out = self.folder / "out"
+        self.execute(self.with_fault(out, "kill", self.second_checkpoint(calls)[-1]), "train", config, "--out", out)
+        before = snapshot(out)
+        (out / "checkpoint.npz").chmod(0)
+        status, text = self.execute(self.environment, "train", config, "--out", out, "--resume")
+        self.assertEqual(status, DATA, text)
+        self.assertIn(str(out / "checkpoint.npz"), text)
+        (out / "checkpoint.npz").chmod(0o644)
+        self.assertEqual(snapshot(out), before)
+
+
+class FullDisk(FaultTest):
+    def test_a_tiny_file_system(self):
+        config, whole, _ = self.undisturbed(SHORT)
+        place = self.folder / "disk"
+        place.mkdir()
+        mounted = shutil.which("mount") and subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", place],
+                                                           capture_output=True).returncode == 0
+        if not mounted:
+            self.skipTest("no right to mount a file system here; the shim's full disk was tested")
+        self.addCleanup(subprocess.run, ["umount", place], check=True)
+        out = place / "run"
+        status, text = self.execute(self.environment, "train", config, "--out", out)
+        self.assertEqual(status, FAILED, text)
+        self.assertIn(str(out), text)
+        self.assertIn(os.strerror(errno.ENOSPC), text)
+        self.expect_whole(out, whole, cut=False)
+        subprocess.run(["mount", "-o", "remount,size=1m", place], check=True)
+        status, text = self.execute(self.environment, "train", config, "--out", out, "--resume")
+        self.assertEqual(status, DONE, text)
+        self.expect_same(out, whole)
+
+
+def rows_of(csv):
+    return csv.read_bytes().count(b"\n") if csv.exists() else 0
+
+
+class RandomKills(FaultTest):
+    KILLS = 200 if SLOW else 20
+
+    def test_weights_after_random_kills(self):
+        config, whole, _ = self.undisturbed(LONG)
+        begin = time.monotonic()
+        self.execute(self.environment, "train", config, "--out", self.folder / "timed")
+        seconds = time.monotonic() - begin
+        source = random.Random(13)
+        kills = continued = runs = 0
+        while kills < self.KILLS:
+            out = self.folder / f"run{runs}"
+            runs += 1
+            for _ in range(source.randint(1, 4)):
+                process = self.start("train", config, "--out", out, "--resume")
+                # Half of them at any time, also before and after the training; half in it, however busy the machine is.
+                end = time.monotonic() + source.uniform(0, seconds)
+                rows = source.choice((None, source.randint(1, LONG["training"]["steps"])))
+                while process.poll() is None:
+                    if time.monotonic() > end if rows is None else rows_of(out / "train.csv") > rows:
+                        break
+                    time.sleep(0.001)
+                process.kill()
+                _, text = process.communicate(timeout=TIMEOUT)
+                self.assertIn(process.returncode, (DONE, -signal.SIGKILL), text)
+                kills += process.returncode == -signal.SIGKILL
+                continued += "continuing after step" in text
+            status, text = self.execute(self.environment, "train", config, "--out", out, "--resume")
+            self.assertEqual(status, DONE, text)
+            continued += "continuing after step" in text
+            self.expect_same(out, whole)
+            shutil.rmtree(out)
+        print(f"{kills} kills in {runs} runs; {continued} times one went on from a checkpoint", file=sys.stderr)
+        self.assertGreaterEqual(continued, self.KILLS // 10, "the run is too short to be killed midway")
+
+
+if __name__ == "__main__":
+    main()
