@@ -1,18 +1,21 @@
 #include "probes/weight_growth.h"
 
 #include <cmath>
+#include <limits>
 
 #include "probes/observer.h"
 
 namespace bnlab::probes {
 namespace {
 
+constexpr double kNoRatio = std::numeric_limits<double>::quiet_NaN();
+
 class WeightGrowth : public Probe {
  public:
   explicit WeightGrowth(const ProbeContext& context)
       : parameters_(context.network.parameters()),
-        csv_(context.open_csv(
-            "weight_growth", {"step", "parameter", "normalized", "squared_norm", "cosine", "growth", "squared_step"})) {
+        csv_(context.open_csv("weight_growth", {"step", "parameter", "normalized", "squared_norm", "cosine", "growth",
+                                                "squared_step", "ratio"})) {
     for (const layers::Segment& segment : parameters_.segments())
       if (segment.parameter->kind == layers::ParameterKind::weights) before_.push_back({.segment = segment});
   }
@@ -38,7 +41,8 @@ class WeightGrowth : public Probe {
       const double growth = squared_norm({w, before.segment.length}) - before.squared_norm;
       const layers::Parameter& parameter = *before.segment.parameter;
       csv_.add(step).add(parameter.name).add(parameter.is_normalized ? "yes" : "no").add(before.squared_norm);
-      csv_.add(before.cosine).add(growth).add(before.squared_step).end_row();
+      const double ratio = before.squared_step > 0 ? growth / before.squared_step : kNoRatio;
+      csv_.add(before.cosine).add(growth).add(before.squared_step).add(ratio).end_row();
     }
   }
 

@@ -353,11 +353,24 @@ TEST(WeightGrowth, OfAStep) {
     const double after = test::l2_norm(weights[i]->plain_value());
     EXPECT_NEAR(std::stod(rows[i].at("growth")), after * after - before[i] * before[i], 1e-7);
     EXPECT_NEAR(std::stod(rows[i].at("squared_step")) / (0.25 * gradient[i] * gradient[i]), 1, 1e-6);
+    EXPECT_NEAR(std::stod(rows[i].at("ratio")), std::stod(rows[i].at("growth")) / std::stod(rows[i].at("squared_step")),
+                1e-6);
     if (i + 1 < rows.size()) {
       EXPECT_LT(std::abs(std::stod(rows[i].at("cosine"))), 1e-5);
     } else {
       EXPECT_GT(std::abs(std::stod(rows[i].at("cosine"))), 1e-3);
     }
+  }
+}
+
+TEST(WeightGrowth, HasNoRatioWithoutAStep) {
+  ProbeRun probe(conv_run(NormalizationType::batch, 0), probe_of(ProbeType::weight_growth));
+  test::run_first_batch(probe.network, probe.dataset, probe.scaler);
+  probe.probe->gradients_ready(1, 0.0);
+  probe.probe->step_done(1);
+  for (const Row& row : test::read_rows(probe.folder / "run/weight_growth.csv")) {
+    EXPECT_EQ(row.at("growth"), "0");
+    EXPECT_EQ(row.at("ratio"), "nan");
   }
 }
 
