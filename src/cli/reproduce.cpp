@@ -9,6 +9,7 @@
 #include "config/load.h"
 #include "experiments/sweep.h"
 #include "util/errors.h"
+#include "util/nearest.h"
 
 namespace bnlab::cli {
 namespace {
@@ -40,7 +41,8 @@ void reproduce(SweepOptions options, const std::vector<std::string>& only, Conte
   for (const std::string& pattern : only)
     if (std::none_of(names.begin(), names.end(),
                      [&](const std::string& name) { return experiments::fits(pattern, name); }))
-      throw ConfigError(fmt::format("--only {}: no experiment in {} fits", pattern, folder.string()));
+      throw ConfigError(
+          fmt::format("--only {}: no experiment in {} fits{}", pattern, folder.string(), did_you_mean(pattern, names)));
   std::vector<std::string> files;
   for (const std::string& name : names)
     if (wanted(name)) files.push_back((folder / (name + ".json")).string());

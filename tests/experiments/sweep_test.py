@@ -314,6 +314,18 @@ class Reproduce(SweepTest):
                                           "--out", self.folder / "out")
                 self.assertRegex(out, r"\d+ runs are left")
 
+    def test_one_of_them(self):
+        _, error = self.run_program("reproduce", "--only", "zero_gama_identity", "--out", self.folder, status=USAGE)
+        self.assertIn('did you mean "zero_gamma_identity"?', error)
+        self.assertEqual(list(self.folder.iterdir()), [])
+        arguments = ("reproduce", "--only", "zero_gamma_identity", "--out", self.folder)
+        out, _ = self.run_program(*arguments)
+        self.assertIn("= zero_gamma_identity", out)
+        runs = self.folder / "zero_gamma_identity/runs"
+        before = {path: path.stat().st_mtime_ns for path in runs.rglob("*")}
+        self.run_program(*arguments)
+        self.assertEqual({path: path.stat().st_mtime_ns for path in runs.rglob("*")}, before)
+
     def test_a_trial_of_each(self):
         """A few steps of each on drawn digits: all files, a verdict whatever it is, and the figure's data."""
         for name in self.run_program("list", "experiments")[0].split():
