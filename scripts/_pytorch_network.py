@@ -246,9 +246,14 @@ class Recurrent(nn.Module):
         h = x.new_zeros(len(x), self.units)
         inputs = functional.linear(rows, self.input_weights)
         for t in range(len(rows)):
-            z = inputs[t] + functional.linear(h, self.hidden_weights)
-            z = self.shared(z) if self.shared is not None else self.steps[t](z) if len(self.steps) else z
-            z = z + self.bias if self.gamma is None else z * self.gamma + self.beta
+            z = torch.addmm(inputs[t], h, self.hidden_weights.t())
+            one = self.steps[t] if len(self.steps) else None
+            if type(one) is nn.BatchNorm1d and self.gamma is not None:  # in one call, which is faster
+                z = functional.batch_norm(z, one.running_mean, one.running_var, self.gamma, self.beta, one.training,
+                                          one.momentum, one.eps)
+            else:
+                z = self.shared(z) if self.shared is not None else z if one is None else one(z)
+                z = z + self.bias if self.gamma is None else z * self.gamma + self.beta
             h = self.function(z)
         if self.shared is not None:
             self.shared.end(len(x))

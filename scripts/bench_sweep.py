@@ -3,7 +3,7 @@
 
     scripts/bench_sweep.py [--repeats 5] [--runs 24] [--jobs 2]
 
-The runs train mlp_2x64 on drawn digits, made in memory, for about a second each on one thread, half of them with batch
+The runs train M3 (mlp_3x100_sigmoid, batches of 60) on drawn digits, made in memory, for about a second each on one thread, half of them with batch
 normalization. Bare: the commands of `bnlab sweep --print-commands`. From each repeat come two ratios:
 
 speed-up   runs in a second with several jobs, over those with one
@@ -23,15 +23,15 @@ from pathlib import Path
 
 import _bench
 
-STEPS = 4000  # of a run
+STEPS = 2500  # of a run
 SMOKE_STEPS, SMOKE_RUNS = 20, 4
 
 
 def write_experiment(path, runs, steps):
     """Two arms of `runs` / 2 seeds each."""
     base = {"dataset": {"name": "drawn_digits", "synthetic": {"examples": 1000, "test_examples": 200}},
-            "network": {"name": "mlp_2x64"}, "optimizer": {"learning_rate": 0.1},
-            "training": {"batch_size": 50, "steps": steps}}
+            "network": {"name": "mlp_3x100_sigmoid"}, "optimizer": {"learning_rate": 0.1},
+            "training": {"batch_size": 60, "steps": steps}}
     quantity = {"name": "final_loss", "file": "train.csv", "series": {"column": "loss"}, "better": "lower"}
     criterion = {"name": "difference", "type": "difference", "quantity": "final_loss", "arms": ["none", "batch"]}
     path.write_text(json.dumps({

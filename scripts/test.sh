@@ -57,7 +57,10 @@ else
   fi
 fi
 say "all tests, release build"
-ctest --test-dir build/release --output-on-failure --no-tests=error -j2 || failed+=("tests of the release build")
+ctest --test-dir build/release --output-on-failure --no-tests=error -j2 --exclude-regex bench_smoke ||
+  failed+=("tests of the release build")
+say "every case of scripts/bench.py for a few steps: that it runs; such times say nothing"
+ctest --test-dir build/release --verbose --no-tests=error --tests-regex bench_smoke || failed+=("scripts/bench.py")
 
 for what in "${failed[@]}"; do
   say "FAILED: $what"

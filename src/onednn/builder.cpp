@@ -1,9 +1,6 @@
 #include "onednn/builder.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
-#include <new>
 #include <stdexcept>
 
 #include "util/memory.h"
@@ -202,10 +199,9 @@ void Builder::place_buffers() {
 Program Builder::finish() {
   place_buffers();
   require_memory(program_.arena_bytes_, "the outputs of the layers and their gradients");
-  program_.arena_.reset(std::aligned_alloc(4096, (program_.arena_bytes_ + 4095) / 4096 * 4096));
-  if (!program_.arena_) throw std::bad_alloc();
+  // Evaluation may come much later than the first step of training, which does not wait for its memory.
+  program_.arena_ = zeroed_pages(program_.arena_bytes_, has_backward() ? Backing::at_once : Backing::when_touched);
   auto* base = static_cast<std::uint8_t*>(program_.arena_.get());
-  std::memset(base, 0, program_.arena_bytes_);
   for (const Buffer& buffer : buffers_)
     for (const Part& part : buffer.parts) {
       dnnl::memory memory = part.memory;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "onednn/compat.h"
+#include "util/memory.h"
 
 namespace bnlab::onednn {
 
@@ -28,7 +29,7 @@ struct CallInfo {
   std::string layer;           // "conv1"
   std::string operation;       // "forward", "backward_data", "reorder", ...
   std::string implementation;  // oneDNN's name for it, or "bnlab"
-  double flop = 0;             // multiplications and additions of dense and convolution calls, else 0
+  double flop = 0;  // of dense and convolution calls, as if windows did not end at the image's border; else 0
 };
 
 /// What the kernels of a program read anew at each run.
@@ -63,9 +64,6 @@ class Program {
     std::vector<dnnl_exec_arg_t> arguments;
     Kernel* kernel = nullptr;
   };
-  struct Free {
-    void operator()(void* p) const { std::free(p); }
-  };
   void run(const dnnl::stream& stream, std::size_t first, std::size_t last) const;
   void run_call(dnnl_stream_t stream, std::size_t i) const;
 
@@ -76,7 +74,7 @@ class Program {
   std::vector<dnnl::primitive> primitives_;
   std::vector<std::unique_ptr<Kernel>> kernels_;
   std::vector<dnnl::memory> memories_;
-  std::unique_ptr<void, Free> arena_;
+  Pages arena_;
   std::uint64_t arena_bytes_ = 0;
 };
 

@@ -34,7 +34,7 @@ StepProfile profile_steps(config::RunConfig config, int threads, std::int64_t st
   network::check(config, data::dataset_info(config.dataset));
   const data::Dataset dataset = data::load(config.dataset);
   data::resolve_batches(config.training, dataset);
-  config.training.steps = warm_up_steps + 2 * steps;
+  config.training.steps = warm_up_steps + steps;
 
   StepProfile profile;
   const bool is_f32 = config.training.precision == config::Precision::f32;
@@ -48,21 +48,17 @@ StepProfile profile_steps(config::RunConfig config, int threads, std::int64_t st
   std::vector<double> times(calls);
   for (std::int64_t step = 1; step <= config.training.steps; ++step) {
     const double rate = learning_rate(config.optimizer, step, config.training.steps);
-    const bool in_parts = step > warm_up_steps && step % 2 == 0;
     const Clock::time_point start = Clock::now();
     one.load(step);
-    if (!in_parts) {
-      one.run();
-      one.update(rate);
-      if (step > warm_up_steps) of_step.push_back(seconds_since(start));
-      continue;
-    }
-    of_batch.push_back(seconds_since(start));
+    const double batch = seconds_since(start);
     one.program().run_timed(times);
-    for (std::size_t i = 0; i < calls; ++i) of_calls[i].push_back(times[i]);
     const Clock::time_point updating = Clock::now();
     one.update(rate);
+    if (step <= warm_up_steps) continue;
     of_update.push_back(seconds_since(updating));
+    of_step.push_back(seconds_since(start));
+    of_batch.push_back(batch);
+    for (std::size_t i = 0; i < calls; ++i) of_calls[i].push_back(times[i]);
   }
   for (std::size_t i = 0; i < calls; ++i)
     profile.calls.push_back({one.program().program().calls()[i], median(of_calls[i])});

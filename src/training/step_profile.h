@@ -18,15 +18,15 @@ struct StepProfile {
   std::vector<Call> calls;  // forward, loss and backward, in the order in which they run
   double batch = 0;         // gathering and scaling of the images
   double update = 0;        // of parameters and running statistics
-  double step = 0;          // a whole step, without clocks in between
+  double step = 0;          // a whole step, the clocks in between included
   double peak_flops = 0;    // of the config's precision, for these threads; 0: not known
 
   /// Sum of the calls.
   double in_calls() const;
 };
 
-/// Trains `steps` steps in which each call is timed, and as many that are timed as a whole, in turn, after some that
-/// warm up. Writes nothing. Probes, logging and evaluations are left out. Throws as run() does.
+/// Trains `steps` steps in which each call is timed, after some that warm up. Writes nothing. Probes, logging and
+/// evaluations are left out. Throws as run() does.
 StepProfile profile_steps(config::RunConfig config, int threads, std::int64_t steps);
 
 }  // namespace bnlab::training

@@ -1,9 +1,11 @@
 #include "util/memory.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <fstream>
 #include <limits>
+#include <new>
 #include <string>
 
 #include "util/errors.h"
@@ -30,6 +32,16 @@ void require_memory(std::uint64_t bytes, std::string_view what) {
   throw RunError(fmt::format(
       "out of memory: {} need {:.1f} GiB, and {:.1f} GiB are left; a smaller training.batch_size or network needs less",
       what, gibibytes(bytes), gibibytes(available)));
+}
+
+void Unmap::operator()(void* pages) const { munmap(pages, bytes); }
+
+Pages zeroed_pages(std::uint64_t bytes, Backing backing) {
+  const auto size = static_cast<std::size_t>(bytes);
+  const int populate = backing == Backing::at_once ? MAP_POPULATE : 0;
+  void* pages = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | populate, -1, 0);
+  if (pages == MAP_FAILED) throw std::bad_alloc();
+  return Pages(pages, Unmap{size});
 }
 
 }  // namespace bnlab
