@@ -177,8 +177,8 @@ def limit_values(axis, cells, log_y, declared):
 
 
 def begin_at(sweep, axis, cells, log_y):
-    """figure.min_y as the lower end of the vertical axis, as long as most means are above it: the small profile's may not
-    be."""
+    """figure.min_y as the lower end of the vertical axis, as long as most means are above it: the small profile's may
+    not be."""
     bottom = sweep.figure.get("min_y")
     if bottom is None:
         return

@@ -53,7 +53,7 @@ def read_rows(sweep, wanted, file, column):
     there = np.unique(np.concatenate([rows["step"] for rows in tables.values()]))
     if wished is not None and (there != wished).any():
         raise RunError(f"{sweep.folder / 'figure.csv'}: has step {there[there != wished][0]:g}, where figure.step is "
-                       f"{wished:g}, and the run directories in {sweep.folder / 'runs'} are missing: run the sweep again")
+                       f"{wished:g}, and the run directories in {sweep.folder / 'runs'} are missing: sweep again")
     return {key: (rows["step"][0] if len(rows["step"]) else None, dict(zip(rows["row"].tolist(), rows["value"])))
             for key, rows in tables.items()}
 

@@ -1,14 +1,15 @@
-"""The signature of a training run, the SHA-256 of its weights after 50 steps, for four networks and every normalization.
+"""The signature of a training run, the SHA-256 of its weights after 50 steps, for four networks and all normalizations.
 It is equal
   - when the run is repeated, in a process of its own or by a sweep, with one job or two at a time,
   - when it is stopped at any step and resumed,
-  - in every build type of one compiler on one machine (release, debug, sanitizers): -ffp-contract=off and no -ffast-math
-    leave the compiler no choice of its own in bnlab's kernels, and oneDNN is the same library in all of them.
+  - in every build type of one compiler on one machine (release, debug, sanitizers): -ffp-contract=off and no
+    -ffast-math leave the compiler no choice of its own in bnlab's kernels, and oneDNN is the same library in all.
 It may differ, so that none is committed here,
-  - between processors: oneDNN chooses its kernels by their instruction set, and these sum in another order, with or without
-    fused multiply-adds; between versions of oneDNN likewise; between C libraries, whose exp and log round differently;
-  - between numbers of threads: each thread has partial sums of its own, which are then added. With the same number it is
-    equal.
+  - between processors: oneDNN chooses its kernels by their instruction set, and these sum in another order, with or
+    without fused multiply-adds; between versions of oneDNN likewise; between C libraries, whose exp and log round
+    differently;
+  - between numbers of threads: each thread has partial sums of its own, which are then added. With the same number it
+    is equal.
 """
 
 import hashlib
@@ -25,7 +26,8 @@ from program import BNLAB, DONE, SOURCE, main, read_npz
 STEPS = 50
 IMAGES = {"name": "drawn_digits", "scaling": "standardized", "synthetic": {"examples": 200, "test_examples": 20}}
 CONV = {"name": "small", "layers": [{"conv_block": {"channels": 8}}, {"max_pool": {}},
-                                    {"conv_block": {"channels": 6, "stride": 2}}, {"global_avg_pool": {}}, {"dense": {"units": 10}}]}
+                                    {"conv_block": {"channels": 6, "stride": 2}}, {"global_avg_pool": {}},
+                                    {"dense": {"units": 10}}]}
 
 NETWORKS = {
     "M3": {"network": {"name": "mlp_3x100_sigmoid"}, "training.batch_size": 60},
@@ -68,8 +70,8 @@ class Signatures(faults_test.FaultTest):
                                    "series": {"column": "loss", "over_time": "final"}}],
                    "criteria": [{"name": "loss", "type": "value", "quantity": "loss", "arms": ["batch"]}]}
         path = self.write_config(content, "signatures.json")
-        done = subprocess.run(self.command("sweep", path, "--out", out, *arguments), env=self.environment, cwd=self.folder,
-                              capture_output=True, text=True)
+        done = subprocess.run(self.command("sweep", path, "--out", out, *arguments), env=self.environment,
+                              cwd=self.folder, capture_output=True, text=True)
         self.assertEqual(done.returncode, DONE, done.stdout + done.stderr)
         runs = {arm: list((out / "runs").glob(16 * "?" + f"_{arm}_seed1")) for arm in ARMS}
         self.assertEqual({arm: len(found) for arm, found in runs.items()}, dict.fromkeys(ARMS, 1))
@@ -106,7 +108,7 @@ class Signatures(faults_test.FaultTest):
             with self.subTest(arm):
                 out = self.folder / arm
                 arguments = ("train", run / "config.json", "--out", out, "--resume", "--set", "training.log_every=1")
-                for rows in (source.randint(1, STEPS - 6), source.randint(1, 5)):  # the second ones after the checkpoint
+                for rows in (source.randint(1, STEPS - 6), source.randint(1, 5)):  # the second: after the checkpoint
                     environment = {**self.with_fault(out / "train.csv", "kill", rows), "BNLAB_FAULT_CALLS": "write"}
                     self.assertEqual(self.execute(environment, *arguments)[0], -signal.SIGKILL)
                 status, text = self.execute(self.environment, *arguments)

@@ -1,7 +1,8 @@
 """Faults of the file system and kills, at every call with which a run touches its directory: afterwards the old or the
 new checkpoint loads, the CSV files are whole up to their last row, the error names the file, and --resume gives the run
 that would have been, bit for bit. fault_shim.c makes the faults. With BNLAB_SLOW_TESTS=1 every kind of fault at every
-call and 200 random kills; without, every kind at every call of a checkpoint, two kinds at every other call, 20 kills."""
+call and 200 random kills; without, every kind at every call of a checkpoint, two kinds at every other call, 20
+kills."""
 
 import errno
 import os
@@ -93,8 +94,8 @@ class FaultTest(ProgramTest):
         return config, whole, [(call, os.path.relpath(path, whole)) for call, path in calls]
 
     def expect_whole(self, out, whole, cut):
-        """What a fault leaves: a checkpoint that loads, and rows of the undisturbed run, whole but for the last if `cut`.
-        Gives the checkpoint's step, None without one."""
+        """What a fault leaves: a checkpoint that loads, and rows of the undisturbed run, whole but for the last if
+        `cut`. Gives the checkpoint's step, None without one."""
         step = None
         if (out / "checkpoint.npz").exists():
             step = read_npz(out / "checkpoint.npz")["progress.step"][1][0]
@@ -163,7 +164,8 @@ class FaultTest(ProgramTest):
 
     @staticmethod
     def second_checkpoint(calls):
-        """The numbers of the calls of a run's second checkpoint, from what makes its rows safe to the one after its end."""
+        """The numbers of the calls of a run's second checkpoint, from what makes its rows safe to the one after its
+        end."""
         opened = [i for i, (call, name) in enumerate(calls, 1) if (call, name) == ("open", "checkpoint.npz.tmp")]
         first = opened[1]
         while calls[first - 2][0] == "fsync":

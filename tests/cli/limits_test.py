@@ -119,7 +119,8 @@ class Sizes(LimitTest):
             nested = {"repeat": {"count": 10000, "layers": [nested]}}
         self.refuse(self.write_config(dataset=CLUSTERS, network=network(nested)), "network.layers", "20000 blocks")
         repeated = network({"repeat": {"count": 10001, "layers": [FLAT]}})
-        self.refuse(self.write_config(dataset=CLUSTERS, network=repeated), "network.layers.1.repeat.count", "10000", "10001")
+        self.refuse(self.write_config(dataset=CLUSTERS, network=repeated), "network.layers.1.repeat.count", "10000",
+                    "10001")
 
     def test_a_billion_steps(self):
         sections = {"dataset": CLUSTERS, "network": network()}
