@@ -4,7 +4,8 @@
     scripts/bench_sweep.py [--repeats 5] [--runs 24] [--jobs 2]
 
 The runs train M3 (mlp_3x100_sigmoid, batches of 60) on drawn digits, made in memory, for about a second each on one
-thread, half of them with batch normalization. Bare: the commands of `bnlab sweep --print-commands`. From each repeat come two ratios:
+thread, half of them with batch normalization. Bare: the commands of `bnlab sweep --print-commands`. From each repeat
+come two ratios:
 
 speed-up   runs in a second with several jobs, over those with one
 overhead   time of the sweep with one job, over that of the bare runs, minus 1
