@@ -408,7 +408,6 @@ def main():
     arguments = parser.parse_args()
     if arguments.steps < 1:
         parser.error(f"--steps: must be at least 1, got {arguments.steps}")
-    torch.set_num_threads(os.cpu_count() or 1)
     try:
         if arguments.out:
             arguments.out.mkdir(parents=True, exist_ok=True)

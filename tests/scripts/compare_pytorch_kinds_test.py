@@ -6,7 +6,6 @@ for every step. Images are a part of Fashion-MNIST.
 
 import gzip
 import json
-import os
 import shutil
 import struct
 import tempfile
@@ -49,10 +48,6 @@ RAMP_IN_FRACTIONS = {"initial": 0, "final": 5, "begin": 0.05, "end": 0.5, "unit"
 EPSILON = 1e-4
 
 
-# A comparison takes some seconds; these are run when they are asked for.
-slow = unittest.skipUnless(os.environ.get("BNLAB_SLOW_TESTS"), "BNLAB_SLOW_TESTS=1 runs this comparison too")
-
-
 class Kinds(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -84,18 +79,15 @@ class Kinds(unittest.TestCase):
     def test_layer(self):
         self.agree(CONV, "layer")
 
-    @slow
     def test_layer_over_positions(self):
         self.agree(CONV, {"type": "layer", "over": "position"})
 
-    @slow
     def test_layer_of_vectors(self):
         self.agree(MLP, "layer")
 
     def test_group(self):
         self.agree(CONV, {"type": "group", "groups": 4})
 
-    @slow
     def test_channels_per_group(self):
         self.agree(CONV, {"type": "group", "channels_per_group": 2})
 
@@ -105,7 +97,6 @@ class Kinds(unittest.TestCase):
     def test_frozen(self):
         self.agree(CONV, "frozen")
 
-    @slow
     def test_local_response(self):
         self.agree(CONV, {"type": "local_response", "local_response": {"alpha": 0.5, "k": 2}})
 
@@ -115,7 +106,6 @@ class Kinds(unittest.TestCase):
         d_max = {**RAMP_IN_STEPS, "initial": 0, "final": 5}
         self.agree(CONV, {"type": "batch_renorm", "r_max": RAMP_IN_STEPS, "d_max": d_max})
 
-    @slow
     def test_normalized_input(self):
         self.agree(MLP, {"type": "batch", "normalize_input": True, "mask": "none"},
                    dataset={"name": "fashion_mnist", "path": str(self.folder), "scaling": "raw"})
@@ -136,7 +126,6 @@ class Kinds(unittest.TestCase):
         self.agree(RECURRENT, "none")
         self.agree(RECURRENT, {"type": "batch", "initial_gamma": 0.1})
 
-    @slow
     def test_recurrent_normalizations(self):
         self.agree(RECURRENT, {"type": "batch", "recurrent_statistics": "shared", "initial_gamma": 0.3})
         self.agree(RECURRENT, "layer")
@@ -146,11 +135,9 @@ class Kinds(unittest.TestCase):
         self.agree(DROPOUT, network={"dropout": 0.0})
         self.agree(DROPOUT, network={"dropout": 0.4})
 
-    @slow
     def test_depthwise_and_gelu(self):
         self.agree(CONVNEXT, {"type": "layer", "over": "position"}, optimizer={"type": "adamw"}, learning_rate=1e-3)
 
-    @slow
     def test_activations(self):
         for function in ("gelu", "elu", "softplus", "sigmoid"):
             with self.subTest(function=function):
@@ -158,7 +145,6 @@ class Kinds(unittest.TestCase):
 
     # ---- losses
 
-    @slow
     def test_losses(self):
         self.agree(MLP, loss={"label_smoothing": 0.1})
         self.agree(MLP, loss={"reduction": "sum"}, learning_rate=1e-3)
@@ -167,23 +153,19 @@ class Kinds(unittest.TestCase):
 
     # ---- optimizers
 
-    @slow
     def test_sgd(self):
         self.agree(MLP, optimizer={"momentum": 0.9, "nesterov": True, "weight_decay": 0.01})
         self.agree(MLP, optimizer={"momentum": 0.9, "weight_decay": 0.1, "decay": "decoupled"})
 
-    @slow
     def test_clipping(self):
         self.agree(MLP, optimizer={"clip_norm": 0.5, "momentum": 0.9})
 
-    @slow
     def test_norm_parameters_alone(self):
         self.agree(MLP, optimizer={"trainable": {"select": "normalization"}}, learning_rate=0.1)
 
     def test_adam(self):
         self.agree(MLP, optimizer={"type": "adam", "weight_decay": 0.01, "epsilon": EPSILON}, learning_rate=1e-3)
 
-    @slow
     def test_adamw(self):
         self.agree(MLP, optimizer={"type": "adamw", "weight_decay": 0.1, "decay_normalization_and_biases": True,
                                    "epsilon": EPSILON}, learning_rate=1e-3)
@@ -191,7 +173,6 @@ class Kinds(unittest.TestCase):
     def test_rmsprop(self):
         self.agree(MLP, optimizer={"type": "rmsprop", "epsilon": EPSILON}, learning_rate=1e-3)
 
-    @slow
     def test_rmsprop_with_momentum(self):
         self.agree(MLP, optimizer={"type": "rmsprop", "momentum": 0.9, "weight_decay": 0.01, "epsilon": EPSILON},
                    learning_rate=1e-4)
