@@ -10,7 +10,7 @@ Installs what is missing (scripts/setup.sh), builds bnlab, runs every experiment
 (Fashion-MNIST, some twelve minutes on two cores), draws each one's figure, and ends with the table of verdicts. What is
 finished is kept, what was interrupted goes on.
 
-  --full       the full profiles: what each claim deserves, up to three hours; fetches MNIST
+  --full       the full profiles: what each claim deserves, some four hours; fetches MNIST
   --only NAME  only experiments whose name fits, such as 'faster*'; may be given again
   --jobs N     runs at the same time (default: one a core)
   --out DIR    where the experiments get their directories (default: results/quick, or results for --full)
