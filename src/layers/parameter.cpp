@@ -7,20 +7,10 @@
 #include <numeric>
 #include <stdexcept>
 
-#include "util/memory.h"
-
 namespace bnlab::layers {
 namespace {
 
 constexpr std::size_t floats_per_line = 16;
-
-float* allocate_zeros(std::size_t floats) {
-  const std::size_t bytes = (floats * sizeof(float) + 4095) / 4096 * 4096;
-  void* block = std::aligned_alloc(4096, std::max<std::size_t>(bytes, 4096));
-  if (!block) throw std::bad_alloc();
-  std::memset(block, 0, std::max<std::size_t>(bytes, 4096));
-  return static_cast<float*>(block);
-}
 
 void reorder(dnnl::memory src, dnnl::memory dst) {
   dnnl::stream stream(src.get_engine());
@@ -75,11 +65,11 @@ void Parameters::allocate() {
     floats_ += length;
   }
   require_memory(2 * floats_ * sizeof(float), "the parameters and their gradients");
-  values_.reset(allocate_zeros(floats_));
-  diffs_.reset(allocate_zeros(floats_));
+  values_ = zeroed_memory(floats_ * sizeof(float), Backing::at_once);
+  diffs_ = zeroed_memory(floats_ * sizeof(float), Backing::at_once);
   for (std::size_t i = 0; i < segments_.size(); ++i) {
-    parameters_[i]->value.set_data_handle(values_.get() + segments_[i].offset);
-    parameters_[i]->diff.set_data_handle(diffs_.get() + segments_[i].offset);
+    parameters_[i]->value.set_data_handle(values().data() + segments_[i].offset);
+    parameters_[i]->diff.set_data_handle(diffs().data() + segments_[i].offset);
   }
 }
 

@@ -10,6 +10,7 @@
 
 #include "config/run_config.h"
 #include "onednn/builder.h"
+#include "util/memory.h"
 
 namespace bnlab::layers {
 
@@ -78,19 +79,16 @@ class Parameters {
   void allocate();
 
   std::span<const std::unique_ptr<Parameter>> all() const { return parameters_; }
-  std::span<float> values() { return {values_.get(), floats_}; }
-  std::span<float> diffs() { return {diffs_.get(), floats_}; }
+  std::span<float> values() { return {static_cast<float*>(values_.get()), floats_}; }
+  std::span<float> diffs() { return {static_cast<float*>(diffs_.get()), floats_}; }
   const std::vector<Segment>& segments() const { return segments_; }
 
  private:
-  struct Free {
-    void operator()(float* p) const { std::free(p); }
-  };
   dnnl::engine engine_;
   std::vector<std::unique_ptr<Parameter>> parameters_;
   std::vector<Segment> segments_;
-  std::unique_ptr<float, Free> values_;
-  std::unique_ptr<float, Free> diffs_;
+  ZeroedMemory values_;
+  ZeroedMemory diffs_;
   std::size_t floats_ = 0;
 };
 

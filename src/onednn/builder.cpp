@@ -200,7 +200,7 @@ Program Builder::finish() {
   place_buffers();
   require_memory(program_.arena_bytes_, "the outputs of the layers and their gradients");
   // Evaluation may come much later than the first step of training, which does not wait for its memory.
-  program_.arena_ = zeroed_pages(program_.arena_bytes_, has_backward() ? Backing::at_once : Backing::when_touched);
+  program_.arena_ = zeroed_memory(program_.arena_bytes_, has_backward() ? Backing::at_once : Backing::when_touched);
   auto* base = static_cast<std::uint8_t*>(program_.arena_.get());
   for (const Buffer& buffer : buffers_)
     for (const Part& part : buffer.parts) {

@@ -74,7 +74,7 @@ class Program {
   std::vector<dnnl::primitive> primitives_;
   std::vector<std::unique_ptr<Kernel>> kernels_;
   std::vector<dnnl::memory> memories_;
-  Pages arena_;
+  ZeroedMemory arena_;
   std::uint64_t arena_bytes_ = 0;
 };
 

@@ -1,8 +1,8 @@
 #include "util/memory.h"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
 
+#include <cstring>
 #include <fstream>
 #include <limits>
 #include <new>
@@ -34,14 +34,15 @@ void require_memory(std::uint64_t bytes, std::string_view what) {
       what, gibibytes(bytes), gibibytes(available)));
 }
 
-void Unmap::operator()(void* pages) const { munmap(pages, bytes); }
-
-Pages zeroed_pages(std::uint64_t bytes, Backing backing) {
-  const auto size = static_cast<std::size_t>(bytes);
-  const int populate = backing == Backing::at_once ? MAP_POPULATE : 0;
-  void* pages = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | populate, -1, 0);
-  if (pages == MAP_FAILED) throw std::bad_alloc();
-  return Pages(pages, Unmap{size});
+ZeroedMemory zeroed_memory(std::size_t bytes, Backing backing) {
+  constexpr std::size_t page = 4096;
+  std::size_t space = bytes + page;
+  void* block = std::calloc(space, 1);
+  if (!block) throw std::bad_alloc();
+  void* begin = block;
+  std::align(page, bytes, begin, space);
+  if (backing == Backing::at_once) std::memset(begin, 0, bytes);
+  return ZeroedMemory(begin, FreeBlock{block});
 }
 
 }  // namespace bnlab

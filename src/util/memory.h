@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <string_view>
 
@@ -11,16 +12,16 @@ namespace bnlab {
 /// Throws RunError where `bytes` are more than the machine has left; the text names `what` needs them.
 void require_memory(std::uint64_t bytes, std::string_view what);
 
-struct Unmap {
-  std::size_t bytes = 0;
-  void operator()(void* pages) const;
+struct FreeBlock {
+  void* block = nullptr;  // the pointer lies within
+  void operator()(void*) const { std::free(block); }
 };
-using Pages = std::unique_ptr<void, Unmap>;
+using ZeroedMemory = std::unique_ptr<void, FreeBlock>;
 
 enum class Backing { at_once, when_touched };
 
-/// Zeroed memory of at least `bytes` bytes on pages of its own, which take memory of the machine at once or each when
-/// it is first touched. Throws std::bad_alloc.
-Pages zeroed_pages(std::uint64_t bytes, Backing backing);
+/// `bytes` bytes of zeros that begin on a page. Large blocks take memory of the machine at once, or each page when it
+/// is first touched. Throws std::bad_alloc.
+ZeroedMemory zeroed_memory(std::size_t bytes, Backing backing);
 
 }  // namespace bnlab
