@@ -36,6 +36,8 @@ template <class... Fs>
 struct Overloaded : Fs... {
   using Fs::operator()...;
 };
+template <class... Fs>
+Overloaded(Fs...) -> Overloaded<Fs...>;  // C++20 knows as much, clang 14 does not
 
 struct Site {};
 struct ActivationAtom {

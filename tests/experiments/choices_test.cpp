@@ -1,0 +1,143 @@
+// The best of an arm's points.
+#include "experiments/run_table.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "experiments/run_table_testing.h"
+
+namespace bnlab::experiments {
+namespace {
+
+/// The choice after runs of the grid's points with these losses, each of one seed.
+class Choosing {
+ public:
+  explicit Choosing(const std::string& better = "lower", const std::string& more = "") {
+    ExperimentText text = with_grid();
+    text.seeds = "2";
+    text.quantities = R"([{"name": "accuracy", "where": {"split": "test"}, "series": {"column": "accuracy"}},
+        {"name": "loss", "file": "train.csv", "series": {"column": "loss"}, "better": ")" +
+                      better + "\"" + more + "}]";
+    plan_ = test::plan_of(text);
+  }
+
+  /// `losses`: of each point, of seed 1 and 2.
+  Choice choice(
+      const std::vector<std::pair<double, double>>& losses,
+      const std::function<void(std::size_t point, std::uint64_t seed, std::optional<FakeRun>&)>& change =
+          [](auto, auto, auto&) {}) {
+    const test::TemporaryFolder folder;
+    write_runs(plan_, folder.path(), [&](const ArmPoint& point, std::uint64_t seed) {
+      std::optional<FakeRun> run = FakeRun{};
+      if (point.arm != "g") return run;
+      const auto place = static_cast<std::size_t>(&point - plan_.points.data()) - 2;
+      run->losses.back() = seed == 1 ? losses[place].first : losses[place].second;
+      change(place, seed, run);
+      return run;
+    });
+    const RunTable table = collect(plan_, folder.path());
+    rows_of_best_ =
+        std::count_if(table.rows.begin(), table.rows.end(), [](const RunRow& row) { return row.arm == "best"; });
+    const std::vector<Choice> all = choices(table, plan_);
+    EXPECT_EQ(all.size(), 1u);
+    // The file says the same.
+    EXPECT_EQ(choices(written_and_read(table, plan_), plan_)[0].point, all[0].point);
+    return all[0];
+  }
+  std::ptrdiff_t rows_of_best() const { return rows_of_best_; }
+
+ private:
+  Plan plan_;
+  std::ptrdiff_t rows_of_best_ = 0;
+};
+
+TEST(Choices, TheBestMeanOverTheSeeds) {
+  Choosing lower("lower"), higher("higher");
+  const Choice choice = lower.choice({{1, 5}, {2.5, 2.5}, {4, 3}});
+  EXPECT_EQ(choice.arm, "best");
+  EXPECT_EQ(choice.of, "g");
+  EXPECT_EQ(choice.quantity, "loss");
+  EXPECT_EQ(choice.point, "[learning_rate=0.1]");
+  EXPECT_EQ(choice.mean, 2.5);
+  EXPECT_EQ(choice.candidates,
+            (std::vector<std::pair<std::string, double>>{
+                {"[learning_rate=0.5]", 3}, {"[learning_rate=0.1]", 2.5}, {"[learning_rate=2]", 3.5}}));
+  EXPECT_EQ(lower.rows_of_best(), 2);
+  EXPECT_EQ(higher.choice({{1, 5}, {2.5, 2.5}, {4, 3}}).point, "[learning_rate=2]");
+}
+
+TEST(Choices, OfEqualOnesTheFirst) {
+  Choosing lower("lower"), higher("higher");
+  EXPECT_EQ(lower.choice({{3, 3}, {1, 3}, {2, 2}}).point, "[learning_rate=0.1]");
+  EXPECT_EQ(higher.choice({{3, 3}, {1, 3}, {2, 4}}).point, "[learning_rate=0.5]");
+}
+
+/// The point chosen by steps to an accuracy, or to a number that is not finite, after runs with these test accuracies.
+std::string chosen_by_steps(const std::string& series, const std::vector<std::vector<double>>& accuracies) {
+  const test::TemporaryFolder folder;
+  ExperimentText text = with_grid();
+  text.quantities = R"([{"name": "accuracy", "where": {"split": "test"}, "series": {"column": "accuracy"}},
+      {"name": "loss", "file": "train.csv", "series": {"column": "loss", )" +
+                    series + "}}]";
+  const Plan plan = test::plan_of(text);
+  write_runs(plan, folder.path(), [&](const ArmPoint& point, std::uint64_t) {
+    FakeRun run;
+    const auto place = static_cast<std::size_t>(&point - plan.points.data());
+    if (place >= 2) run.losses = accuracies[place - 2];
+    return run;
+  });
+  return choices(collect(plan, folder.path()), plan)[0].point;
+}
+
+TEST(Choices, FewerStepsToALevelAreBetterAndMoreStepsToANumberThatIsNotFinite) {
+  const std::string level = R"("over_time": "steps_to", "level": 5)", finite = R"("over_time": "first_non_finite")";
+  EXPECT_EQ(chosen_by_steps(level, {{1, 2, 3}, {1, 5, 5}, {5, 5, 5}}), "[learning_rate=2]");
+  EXPECT_EQ(chosen_by_steps(level, {{1, 2, 3}, {1, 5, 5}, {1, 2, 5}}), "[learning_rate=0.1]");
+  // At the last step is better than never.
+  EXPECT_EQ(chosen_by_steps(level, {{1, 2, 3}, {1, 2, 5}, {1, 2, 3}}), "[learning_rate=0.1]");
+  EXPECT_EQ(chosen_by_steps(finite, {{inf, 2, 3}, {1, 2, nan}, {1, inf, 3}}), "[learning_rate=0.1]");
+  EXPECT_EQ(chosen_by_steps(finite, {{1, 2, inf}, {1, 2, 3}, {1, inf, 3}}), "[learning_rate=0.1]");
+}
+
+TEST(Choices, WaitForEveryRun) {
+  Choosing lower;
+  for (const char* status : {"missing", "failed", "interrupted"}) {
+    const Choice choice = lower.choice({{1, 1}, {2, 2}, {3, 3}}, [&](std::size_t place, std::uint64_t seed, auto& run) {
+      if (place != 2 || seed != 2) return;
+      if (std::string(status) == "missing")
+        run.reset();
+      else
+        run->status = status;
+    });
+    EXPECT_EQ(choice.point, "") << status;
+    EXPECT_EQ(choice.candidates[0].second, 1) << status;
+    EXPECT_TRUE(std::isnan(choice.candidates[2].second)) << status;
+    EXPECT_EQ(lower.rows_of_best(), 0) << status;
+  }
+}
+
+TEST(Choices, RunsThatDiverged) {
+  const auto diverge = [](std::size_t place, std::uint64_t seed, auto& run) {
+    if (place != 0 || seed != 2) return;
+    run->status = "diverged";
+    run->losses.back() = nan;
+  };
+  Choosing without, with("lower", R"(, "when_diverged": 100)");
+  Choice choice = without.choice({{0, 0}, {2, 2}, {3, 3}}, diverge);
+  EXPECT_EQ(choice.point, "[learning_rate=0.1]");
+  EXPECT_TRUE(std::isnan(choice.candidates[0].second));
+  choice = with.choice({{0, 0}, {2, 2}, {3, 3}}, diverge);
+  EXPECT_EQ(choice.point, "[learning_rate=0.1]");
+  EXPECT_EQ(choice.candidates[0].second, 50);
+  EXPECT_EQ(with.choice({{0, 0}, {80, 80}, {90, 90}}, diverge).point, "[learning_rate=0.5]");
+  // Nothing to choose from.
+  EXPECT_EQ(without.choice({{nan, 0}, {2, nan}, {nan, nan}}).point, "");
+}
+
+}  // namespace
+}  // namespace bnlab::experiments

@@ -1,0 +1,193 @@
+#include "experiments/run_table.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "experiments/run_table_testing.h"
+#include "util/csv_table.h"
+#include "util/errors.h"
+
+namespace bnlab::experiments {
+namespace {
+
+namespace fs = std::filesystem;
+
+TEST(RunsCsv, Columns) {
+  const Plan plan = test::plan_of(with_grid());
+  EXPECT_EQ(parse_csv(to_csv(collect(plan, "/nowhere"), plan.experiment), "runs.csv").columns,
+            (std::vector<std::string>{"arm", "optimizer.learning_rate", "seed", "run", "status", "accuracy", "loss",
+                                      "steps", "steps_bound", "last_step", "error", "seconds", "steps_per_second",
+                                      "instruction_set", "onednn", "git_revision", "threads", "dataset_sha256"}));
+}
+
+TEST(RunsCsv, ValuesAndBoundsComeBackEqual) {
+  const test::TemporaryFolder folder;
+  const Plan plan = test::plan_of(with_grid());
+  int count = 0;
+  write_runs(plan, folder.path(), [&](const ArmPoint&, std::uint64_t) {
+    ++count;
+    FakeRun run;
+    run.accuracies = {0.1, count % 2 == 0 ? 0.6 : 1.0 / 3, 1.0 / count};
+    run.losses = {1, count % 3 == 0 ? nan : count % 3 == 1 ? -inf : 1e-30 / 7};
+    return run;
+  });
+  RunTable table = collect(plan, folder.path());
+  table.rows[0].error = "a, \"quoted\"\r\nerror | of two lines";
+  table.rows[1].seconds = 123456789;
+  expect_equal(written_and_read(table, plan), table);
+  EXPECT_EQ(to_csv(written_and_read(table, plan), plan.experiment), to_csv(table, plan.experiment));
+}
+
+TEST(RunsCsv, MeasuredValuesHaveTheDigitsOfTheFile) {
+  const test::TemporaryFolder folder;
+  ExperimentText text = with_grid();
+  text.quantities =
+      text.quantities.substr(0, text.quantities.size() - 1) +
+      R"(, {"name": "mean_loss", "file": "train.csv", "series": {"column": "loss", "over_time": "mean"}}])";
+  const Plan plan = test::plan_of(text);
+  write_runs(plan, folder.path(), [](const ArmPoint&, std::uint64_t) {
+    FakeRun run;
+    run.losses = {0.1, 0.2, 0.2};
+    return run;
+  });
+  const RunTable table = collect(plan, folder.path());
+  EXPECT_EQ(row_of(table, "none", 1).quantities.at("mean_loss").value, 0.166666667);
+  expect_equal(written_and_read(table, plan), table);
+}
+
+TEST(RunsCsv, OddValuesOfAxes) {
+  const test::TemporaryFolder folder;
+  for (const auto& [path, values] : std::vector<std::pair<std::string, std::string>>{
+           {"normalization.mask", R"(["none", [1], {"every": 2}])"},
+           {"network.description", R"(["a, b", "\"quoted\"", "two\nlines", "", " ", "nan", "0.1", "\u00e4"])"},
+           {"record.batches", "[true, false]"},
+           {"training.epochs", "[null, 2]"}}) {
+    const Plan plan = test::plan_of(with_grid(values, path));
+    write_runs(plan, folder.path(), by_point(plan));
+    const RunTable table = collect(plan, folder.path());
+    const RunTable read = written_and_read(table, plan);
+    expect_equal(read, table);
+    EXPECT_EQ(row_of(read, "g", 1, 1).axes.at(path), plan.points[3].settings[0].second);
+    EXPECT_EQ(row_of(read, "best", 2).axes.at(path), plan.points[2].settings[0].second) << path;
+    const config::CriterionConfig criterion{.name = {},
+                                            .meaning = {},
+                                            .type = config::CriterionType::range,
+                                            .quantity = "loss",
+                                            .arms = {"g"},
+                                            .axis = path,
+                                            .usable = {},
+                                            .at_least = {},
+                                            .more_than = {},
+                                            .at_most = {},
+                                            .less_than = {},
+                                            .within = {},
+                                            .source = {},
+                                            .explanation = {}};
+    const Evidence evidence = evidence_for(criterion, read, plan);
+    ASSERT_EQ(evidence.arms[0].size(), plan.points.size() - 2) << path;
+    for (std::size_t i = 0; i < evidence.arms[0].size(); ++i) {
+      EXPECT_EQ(evidence.arms[0][i].axis, static_cast<double>(path == "training.epochs" && i == 1 ? 2 : i)) << path;
+      EXPECT_EQ(evidence.arms[0][i].values.size(), 2u) << path;
+    }
+  }
+}
+
+/// runs.csv of a finished sweep after `change`, read with the experiment's plan.
+class Damaged {
+ public:
+  Damaged() : plan_(test::plan_of(with_grid())) {
+    const test::TemporaryFolder folder;
+    write_runs(plan_, folder.path(), by_point(plan_));
+    text_ = to_csv(collect(plan_, folder.path()), plan_.experiment);
+  }
+
+  std::string error(const std::function<void(std::string&)>& change) const {
+    const test::TemporaryFolder folder;
+    std::string text = text_;
+    change(text);
+    const fs::path file = folder / "runs.csv";
+    test::write_text(file, text);
+    const std::string said = test::error_text<DataError>([&] { read_run_table(file, plan_); });
+    EXPECT_TRUE(said.starts_with(file.string())) << said;
+    return said.substr(std::min(said.size(), file.string().size()));
+  }
+  /// After replacing the first `part`.
+  std::string error(const std::string& part, const std::string& other) const {
+    return error([&](std::string& text) {
+      ASSERT_NE(text.find(part), std::string::npos) << part;
+      text.replace(text.find(part), part.size(), other);
+    });
+  }
+  const std::string& text() const { return text_; }
+
+ private:
+  Plan plan_;
+  std::string text_;
+};
+
+TEST(RunsCsv, WhatDoesNotFitTheExperimentIsNamed) {
+  const Damaged file;
+  EXPECT_EQ(file.error("steps_bound", "steps_bond"),
+            R"(: no column "steps_bound", which the experiment beside it needs)");
+  EXPECT_EQ(file.error("optimizer.learning_rate", "optimizer.momentum"),
+            R"(: no column "optimizer.learning_rate", which the experiment beside it needs)");
+  EXPECT_EQ(file.error("\nnone,", "\nnon,"), R"(: row 1: arm "non" has no such point in the experiment beside it)");
+  EXPECT_EQ(file.error("\ng,0.5,", "\ng,0.7,"), R"(: row 5: arm "g" has no such point in the experiment beside it)");
+  EXPECT_EQ(file.error("\nbatch,,", "\nbatch,0.5,"),
+            R"(: row 3: arm "batch" has no such point in the experiment beside it)");
+  EXPECT_EQ(file.error("\nnone,,1,", "\nnone,,7,"),
+            ": row 1: seed 7 of none stands twice, or is none of the experiment beside it");
+  EXPECT_EQ(file.error("\nnone,,1,", "\nnone,,2,"),
+            ": row 2: seed 2 of none stands twice, or is none of the experiment beside it");
+  EXPECT_EQ(file.error([](std::string& text) {
+    const std::size_t row = text.find("\ng,2,2");
+    ASSERT_NE(row, std::string::npos);
+    text.erase(row, text.find('\n', row + 1) - row);
+  }),
+            ": 1 rows are missing, such as that of g[learning_rate=2] with seed 2");
+}
+
+TEST(RunsCsv, DamageIsNamed) {
+  const Damaged file;
+  EXPECT_EQ(file.error("\nnone,,1,", "\nnone,,x,"), R"(: row 1: column seed: "x" is not a seed)");
+  EXPECT_EQ(file.error("\nnone,,1,", "\nnone,,-1,"), R"(: row 1: column seed: "-1" is not a seed)");
+  EXPECT_EQ(
+      file.error("completed", "complete"),
+      R"(: row 1: column status: "complete" is not one of missing, unfinished, completed, diverged, failed; did you )"
+      R"(mean "completed"?)");
+  EXPECT_EQ(file.error("completed,0.6", "completed,0.6x"), R"(: row 1: column accuracy: "0.6x" is not a number)");
+  EXPECT_EQ(file.error(",100,,100,", ",100,about,100,"),
+            R"(: row 1: column steps_bound: "about" is not at_least or empty)");
+  EXPECT_EQ(file.error(",100,,100,", ",100,,1e2,"), R"(: row 1: column last_step: "1e2" is not a step)");
+  EXPECT_EQ(file.error(",1.5,70,", ",,70,"), R"(: row 1: column seconds: "" is not a number)");
+  EXPECT_EQ(file.error("\nnone,,1,", "\nnone,1,"), ":2: 17 values, expected 18");
+  EXPECT_EQ(file.error([](std::string& text) { text.clear(); }), ": empty or cut off: it has no whole header");
+  // Cut off within the rows that are measured; those of `best` can be made from them.
+  const std::size_t last = file.text().find("\ng,2,2");
+  EXPECT_EQ(file.error([&](std::string& text) { text.resize(last + 10); }),
+            ": 1 rows are missing, such as that of g[learning_rate=2] with seed 2");
+  const test::TemporaryFolder folder;
+  test::expect_contains(
+      test::error_text<DataError>([&] { read_run_table(folder / "runs.csv", test::plan_of(ExperimentText{})); }),
+      "runs.csv");
+}
+
+TEST(RunsCsv, RowsOfTheBestAreMadeFromTheOthers) {
+  const test::TemporaryFolder folder;
+  const Plan plan = test::plan_of(with_grid());
+  write_runs(plan, folder.path(), by_point(plan));
+  const RunTable table = collect(plan, folder.path());
+  const std::string text = to_csv(table, plan.experiment);
+  for (const std::string& changed : {text.substr(0, text.find("\nbest") + 1), text.substr(0, text.size() - 5),
+                                     text + "best,2,1,x,completed,9,9,9,,9,,9,9,,,,,\n"}) {
+    test::write_text(folder / "runs.csv", changed);
+    expect_equal(read_run_table(folder / "runs.csv", plan), table);
+  }
+}
+
+}  // namespace
+}  // namespace bnlab::experiments
