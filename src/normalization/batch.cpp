@@ -63,7 +63,7 @@ class BatchNormalizationLayer : public layers::Layer {
                  {DNNL_ARG_WORKSPACE, workspace},
                  {DNNL_ARG_DST, dst.memory}});
     if (!builder.has_backward() || !dst.needs_diff) return {dst, {}};
-    return {dst, [=, this](Builder& b, const Tensor& diff_dst) {
+    return {dst, [=, this, mean = mean, variance = variance](Builder& b, const Tensor& diff_dst) {
               const auto back =
                   compat::batch_normalization_backward(b.engine(), data, data, epsilon_, flags, pd, b.attributes());
               const Tensor diff_src{b.allocate(data), src.shape, true};
