@@ -1,0 +1,456 @@
+"""scripts/plot.py on directories of sweeps made here, by type of figure: curves, bands, axis, rows, heat map; runs that
+diverged, failed or are missing, bounds, one seed and ten, twelve arms."""
+
+import math
+import shutil
+
+import support
+from sweep_figures import (AXIS, BANDS, CURVES, GAIN_ARMS, HEAT_MAP, NAN, ROWS, STEPS_TO, TWO_ARMS, SweepFigureTest,
+                           completed, over_gains, write_csv)
+
+
+class PlotFigureTypesTest(SweepFigureTest):
+    # ---- curves ----
+
+    def test_curves_have_seeds_their_mean_and_its_interval(self):
+        self.sweep(TWO_ARMS, [1, 2, 3], CURVES, completed)
+        rows, texts = self.draw()
+        self.assertEqual({(row["arm"], row["seed"], row["series"]) for row in rows},
+                         {(arm, seed, series) for arm in ("none", "batch")
+                          for seed, series in [("1", "run"), ("2", "run"), ("3", "run"), ("all", "mean"),
+                                               ("all", "interval_low"), ("all", "interval_high")]})
+        at = {row["seed"] + row["series"]: float(row["value"]) for row in rows
+              if row["arm"] == "batch" and row["step"] == "100"}
+        runs = [0.9 - 0.8 * math.exp(-100 / (300 + 40 * seed)) for seed in (1, 2, 3)]
+        mean = sum(runs) / 3
+        half = 4.302653 * math.sqrt(sum((run - mean)**2 for run in runs) / 2) / math.sqrt(3)
+        for key, value in (("1run", runs[0]), ("allmean", mean), ("allinterval_low", mean - half),
+                           ("allinterval_high", mean + half)):
+            self.assertAlmostEqual(at[key], value, places=6)
+        for text in ("A figure", "without (3 seeds)", "batch normalization (3 seeds)", "training step",
+                     "test accuracy (fraction correct)", "shown: split test, statistics running"):
+            self.assertIn(f"|{text}|", texts)
+        self.assertNotIn("cross", texts)
+
+    def test_curves_of_one_seed(self):
+        self.sweep(TWO_ARMS, [7], {**CURVES, "arms": ["batch"]}, completed)
+        rows, texts = self.draw()
+        self.assertEqual({(row["arm"], row["seed"], row["series"]) for row in rows}, {("batch", "7", "run")})
+        self.assertIn("|batch normalization|", texts)
+        self.assertNotIn("interval", texts)
+
+    def test_curves_of_runs_that_did_not_complete(self):
+        states = {1: ("completed", 0.8), 2: ("diverged", NAN), 3: ("failed", None), 4: ("missing", None)}
+        self.sweep(TWO_ARMS, [1, 2, 3, 4], {**CURVES, "column": "loss"},
+                   lambda arm, axes, seed: states[seed] if arm == "none" else completed(arm, axes, seed))
+        rows, texts = self.draw()
+        self.assertEqual({row["seed"] for row in rows if row["arm"] == "none"}, {"1", "2", "all"})
+        # The mean goes as far as every seed: to the last step of the one that diverged.
+        means = [int(row["step"]) for row in rows if row["arm"] == "none" and row["series"] == "mean"]
+        self.assertEqual(max(means), 300)
+        self.assertIn("without (4 seeds): 1 diverged at step 333, 1 failed, 1 missing", texts)
+        self.assertIn("cross: a run diverged", texts)
+        # The losses of 1e30 do not set the scale: its largest label is one of completed runs.
+        self.assertNotIn("1e30", texts)
+        self.assertIn("|0.2|", texts)
+
+    def test_a_diverged_run_without_any_row(self):
+        sweep = self.sweep(TWO_ARMS, [1, 2], CURVES, lambda arm, axes, seed:
+                           ("diverged", NAN) if (arm, seed) == ("none", 2) else completed(arm, axes, seed))
+        for path in sweep.folder.glob("runs/*_none_seed2/eval.csv"):
+            path.write_text("step,epoch,split,statistics,loss,accuracy\n")
+        rows, texts = self.draw()
+        self.assertEqual({row["seed"] for row in rows if row["arm"] == "none"}, {"1"})
+        self.assertIn("without (2 seeds): 1 diverged at step 333", texts)
+
+    def test_geometric_mean_on_a_logarithmic_axis(self):
+        self.sweep(TWO_ARMS, [1, 2], {**CURVES, "column": "loss", "log_y": True, "log_x": True}, completed)
+        rows, texts = self.draw()
+        at = {row["seed"] + row["series"]: float(row["value"]) for row in rows
+              if row["arm"] == "batch" and row["step"] == "500"}
+        mean = math.sqrt(at["1run"] * at["2run"])
+        self.assertAlmostEqual(at["allmean"], mean, places=7)
+        half = 12.7062 * abs(math.log(at["2run"] / at["1run"])) / 2  # the standard error of two values
+        self.assertAlmostEqual(math.log(at["allinterval_high"] / mean), half, places=4)
+        self.assertIn("bold: geometric mean", texts)
+
+    def test_axes_over_steps_show_every_step(self):
+        for number, (figure, first) in enumerate([(CURVES, 0), (BANDS, 0), ({**CURVES, "column": "loss"}, 50)]):
+            for log_x in (False, True):
+                for log_y in (False, True):
+                    with self.subTest(type=figure["type"], log_x=log_x, log_y=log_y, first=first):
+                        self.folder = self.folder.with_name(f"sweep{number}{log_x}{log_y}")
+                        sweep = self.sweep(TWO_ARMS, [1, 2], {**figure, "log_x": log_x, "log_y": log_y}, completed)
+                        for path in sweep.folder.glob("runs/*/*.csv") if first else ():
+                            lines = path.read_text().splitlines(keepends=True)
+                            path.write_text("".join(line for line in lines if not line.startswith("0,")))
+                        for panel in self.panels(self.figure()):
+                            ahead = panel.transData.transform
+                            left, right = (ahead((step, panel.get_ylim()[0]))[0] for step in (first, 1000))
+                            frame = panel.get_window_extent()
+                            # The steps fill the width, but for a margin that leaves the marks whole.
+                            self.assertGreater(left, frame.x0)
+                            self.assertLess(left, frame.x0 + 0.05 * frame.width)
+                            self.assertLess(right, frame.x1)
+                            self.assertGreater(right, frame.x1 - 0.05 * frame.width)
+
+    def test_twelve_arms_of_ten_seeds(self):
+        arms = [{"name": f"arm{n}"} for n in range(1, 13)]
+        self.sweep(arms, list(range(1, 11)), CURVES, completed)
+        rows, texts = self.draw()
+        self.assertEqual(len({(row["arm"], row["seed"]) for row in rows}), 12 * 11)
+        self.assertIn("|arm12 (10 seeds)|", texts)
+
+    def test_grid_points_are_lines_of_their_own(self):
+        self.sweep([{"name": "grid", "grid": {"optimizer.learning_rate": [0.1, 1], "initialization.scheme": ["he"]}}],
+                   [1], CURVES, completed)
+        rows, texts = self.draw()
+        self.assertEqual({row["point"] for row in rows}, {"learning_rate=0.1, scheme=he", "learning_rate=1, scheme=he"})
+        self.assertIn("|grid, learning_rate=0.1, scheme=he|", texts)
+
+    def test_long_series_are_drawn_as_means(self):
+        sweep = self.sweep(TWO_ARMS, [1], {**CURVES, "file": "train.csv", "column": "loss", "where": {}}, completed)
+        for run in (sweep.folder / "runs").iterdir():
+            write_csv(run / "train.csv", ("step", "loss"), [(step, float(step)) for step in range(1, 1801)])
+        rows, texts = self.draw()
+        self.assertEqual([(row["step"], row["value"], row["averaged"]) for row in rows[:2]],
+                         [("2", "2", "3"), ("5", "5", "3")])
+        self.assertIn("shown: means of 3 rows", texts)
+
+    def test_a_column_divided_by_another(self):
+        sweep = self.sweep(TWO_ARMS, [1], {**CURVES, "file": "train.csv", "column": "loss", "divided_by": "weight_norm",
+                                           "where": {}}, completed)
+        for run in (sweep.folder / "runs").iterdir():
+            write_csv(run / "train.csv", ("step", "loss", "weight_norm"),
+                      [(0, 0.0, 0.0), *((step, 6.0 * step - 3, 1.0) for step in range(1, 1800))])  # sums: 3 n^2 / n
+        rows, texts = self.draw()
+        # Up to each row, then averaged; a row without a finite ratio is left out.
+        self.assertEqual([(row["step"], row["value"]) for row in rows[:2]], [("2", "6"), ("5", "15")])
+        self.assertIn("|sum of loss / sum of weight norm|", texts)
+        before = self.bytes_of_figure()
+        shutil.rmtree(sweep.folder / "runs")
+        self.assertEqual(self.bytes_of_figure(), before)
+
+    def test_intervals_cut_off_at_the_frame_are_named(self):
+        for spread, expected in ((0.01, "95 % interval|"), (0.4, "95 % interval, cut off at the frame|")):
+            for figure in (CURVES, ROWS):
+                with self.subTest(spread=spread, figure=figure["type"]):
+                    self.folder = self.folder.with_name(f"sweep{spread}{figure['type']}")
+                    sweep = self.sweep(TWO_ARMS[:1], [1, 2], figure, completed)
+                    for path in sweep.folder.glob("runs/*/eval.csv"):
+                        moved = spread * (path.parent.name[-1] == "1")
+                        write_csv(path, ("step", "split", "statistics", "accuracy"),
+                                  [(step, "test", "running", step / 1000 + moved) for step in (0, 500, 1000)])
+                    for path in sweep.folder.glob("runs/*/channel_moments.csv"):
+                        moved = spread * (path.parent.name[-1] == "1")
+                        write_csv(path, ("step", "layer", "type", "variance"),
+                                  [(9, f"dense{place}", "dense", place / 2 + moved) for place in range(3)])
+                    self.assertIn(f"|bold: mean of the seeds, {expected}", self.draw()[1])
+
+    # ---- bands ----
+
+    def test_bands(self):
+        self.sweep(TWO_ARMS, [1, 2, 3], BANDS, completed)
+        rows, texts = self.draw()
+        self.assertEqual({(row["arm"], row["seed"]) for row in rows},
+                         {(arm, seed) for arm in ("none", "batch") for seed in "123"})
+        row = next(row for row in rows if (row["arm"], row["seed"], row["step"]) == ("batch", "2", "500"))
+        self.assertAlmostEqual(float(row["p50"]), math.sin(500 / 380 + 2), places=6)
+        self.assertAlmostEqual(float(row["p85"]) - float(row["p15"]), 2, places=6)
+        for text in ("input to activation2, unit 0", "85th percentile", "bold: seed 1 alone",
+                     "thin: medians of the other seeds"):
+            self.assertIn(f"|{text}|", texts)
+
+    def test_bands_name_the_seeds_that_differ_by_panel(self):
+        self.sweep(TWO_ARMS, [1, 2], BANDS, lambda arm, axes, seed:
+                   ("diverged", NAN) if (arm, seed) == ("none", 1) else completed(arm, axes, seed))
+        self.assertIn("|bold: one seed (by panel 2, 1) alone|", self.draw()[1])
+        self.sweep(TWO_ARMS, [1], BANDS, completed)
+        self.assertNotIn("alone", self.draw()[1])
+
+    def test_bands_have_the_height_of_what_is_drawn(self):
+        sweep = self.sweep(TWO_ARMS[:1], [1, 2], BANDS, completed)
+        path = next(sweep.folder.glob("runs/*_seed2/activation_distribution.csv"))
+        write_csv(path, ("step", "layer", "tensor", "unit", "p15", "p50", "p85"),
+                  [(step, "activation2", "input", 0, -50.0, 0.0, 50.0) for step in (0, 500, 1000)])
+        bottom, top = self.panels(self.figure())[0].get_ylim()  # of the second seed only the median is drawn
+        self.assertTrue(-3 < bottom and top < 3, (bottom, top))
+
+    def test_rows_that_are_open_are_named(self):
+        sweep = self.sweep(TWO_ARMS, [1], BANDS, completed)
+        sweep.experiment["figure"]["where"] = {"layer": "activation2", "tensor": "input"}
+        sweep.write_experiment()
+        message = self.plot(self.folder, status=3).stderr
+        self.assertIn("figure.where must leave one row a step; at step 0 it leaves 2 (unit: 0, 1)", message)
+        sweep.experiment["figure"]["where"] = {"layer": ["activation2", "none"], "tensor": "inptu"}
+        sweep.write_experiment()
+        message = self.plot(self.folder, status=3).stderr
+        self.assertIn("no rows with tensor inptu", message)
+        self.assertIn("where tensor is input, output", message)
+        self.assertFalse((self.folder / "figure.csv").exists())
+
+    # ---- axis ----
+
+    def test_axis(self):
+        self.sweep(GAIN_ARMS, [1, 2, 3], AXIS, over_gains)
+        rows, texts = self.draw()
+
+        def at(arm, gain):
+            return {row["seed"] + row["series"]: row for row in rows
+                    if (row["arm"], row["initialization.gain"]) == (arm, gain)}
+
+        batch = at("batch", "10")
+        self.assertEqual([batch[f"{seed}run"]["value"] for seed in (1, 2, 3)], ["0.81", "0.82", "0.83"])
+        self.assertAlmostEqual(float(batch["allmean"]["value"]), 0.82)
+        half = 4.302653 * 0.01 / math.sqrt(3)
+        self.assertAlmostEqual(float(batch["allinterval_low"]["value"]), 0.82 - half, places=6)
+        self.assertEqual(batch["allmean"]["runs"], "3")
+        # One diverged with a value that counts.
+        diverged = at("none", "10")
+        self.assertEqual((diverged["2run"]["status"], diverged["2run"]["value"]), ("diverged", "0.1"))
+        self.assertAlmostEqual(float(diverged["allmean"]["value"]), (0.76 + 0.1 + 0.78) / 3)
+        # Without a value there is no mean, also where one of the seeds has one.
+        lost = at("none", "100")
+        self.assertEqual([lost[f"{seed}run"]["value"] for seed in (1, 2, 3)], ["0.2", "inf", "inf"])
+        self.assertNotIn("allmean", lost)
+        # Failed and missing runs have no value; the mean is of the one that is left.
+        thin = at("none", "0.01")
+        self.assertEqual([(thin[f"{seed}run"]["status"], thin[f"{seed}run"]["value"]) for seed in (1, 2, 3)],
+                         [("failed", ""), ("missing", ""), ("completed", "0.1")])
+        self.assertEqual((thin["allmean"]["value"], thin["allmean"]["runs"]), ("0.1", "1"))
+        self.assertNotIn("allinterval_low", thin)
+        for text in ("without (3 seeds): 4 diverged, 1 failed, 1 missing", "initialization.gain", "final test accuracy",
+                     "cross: a run diverged; above the frame: no finite value", "0.01", "100"):
+            self.assertIn(f"|{text}|", texts)
+
+    def test_interval_of_forty_seeds(self):
+        self.sweep(GAIN_ARMS[:1], list(range(40)), AXIS, lambda arm, axes, seed: ("completed", float(seed % 2)))
+        rows, _ = self.draw()
+        at = {row["series"]: float(row["value"]) for row in rows
+              if row["seed"] == "all" and row["initialization.gain"] == "1"}
+        half = 2.022691 * math.sqrt(0.25 * 40 / 39) / math.sqrt(40)  # t at 97.5 %, 39 degrees of freedom
+        self.assertAlmostEqual(at["interval_high"], 0.5 + half, places=5)
+        self.assertAlmostEqual(at["interval_low"], 0.5 - half, places=5)
+
+    def test_diverged_runs_do_not_set_the_scale(self):
+        def value(arm, axes, seed):
+            if (arm, axes["initialization.gain"]) == ("none", 100):
+                return "diverged", 1e28 if seed == 1 else 1e-9 if seed == 2 else math.inf
+            return "completed", 0.5 + 0.1 * seed
+        for log_y in (False, True):
+            with self.subTest(log_y=log_y):
+                self.folder = self.folder.with_name(f"sweep{log_y}")
+                self.sweep(GAIN_ARMS, [1, 2, 3], {**AXIS, "log_y": log_y}, value)
+                figure = self.figure()
+                self.assert_readable(figure)
+                panel = self.panels(figure)[0]
+                bottom, top = panel.get_ylim()
+                self.assertTrue(0.4 < bottom < 0.6 and 0.8 < top < 1, (bottom, top))
+                crosses = [line.get_ydata()[0] for line in panel.lines if line.get_marker() == "x"]
+                self.assertEqual(sorted(crosses), [bottom, top, 1.0])  # the last one is above the frame
+                self.assertIn("|cross: a run diverged; on the frame: its value lies beyond; above the frame: no finite "
+                              "value|", self.draw()[1])
+
+    def test_declared_values_of_diverged_runs_are_in_view(self):
+        def value(arm, axes, seed):
+            return ("diverged", 0.1) if axes["initialization.gain"] == 100 else ("completed", 0.8 + 0.01 * seed)
+        self.sweep(GAIN_ARMS, [1, 2], AXIS, value, quantity={"when_diverged": 0.1})
+        self.assertLess(self.panels(self.figure())[0].get_ylim()[0], 0.1)
+        self.assertIn("|cross: a run diverged|", self.draw()[1])
+        # So are all of them where none completed.
+        self.sweep(GAIN_ARMS, [1, 2], AXIS, lambda arm, axes, seed: ("diverged", 0.1 * seed))
+        bottom, top = self.panels(self.figure())[0].get_ylim()
+        self.assertTrue(0 < bottom < 0.1 and 0.2 < top < 0.3, (bottom, top))
+
+    def test_values_that_are_bounds(self):
+        self.sweep(GAIN_ARMS, [1, 2], {**AXIS, "quantity": "steps_to_level", "log_y": True},
+                   lambda arm, axes, seed: ("completed", 1000, "at_least") if seed == 2 and arm == "none"
+                   else ("completed", 400.0 * seed), quantity=STEPS_TO)
+        rows, texts = self.draw()
+        none = [row for row in rows if (row["arm"], row["initialization.gain"]) == ("none", "1")]
+        self.assertEqual([(row["series"], row["bound"]) for row in none],
+                         [("run", ""), ("run", "at_least"), ("mean", "at_least")])
+        self.assertAlmostEqual(float(none[-1]["value"]), math.sqrt(400 * 1000), places=5)
+        self.assertIn("arrow: at least, the level was not reached", texts)
+        self.assertIn("|steps to 80 % (steps)|", texts)
+
+    def test_axis_of_words_and_an_arm_without_it(self):
+        arms = [{"name": "batch", "grid": {"initialization.scheme": ["he", "xavier", [1, 3]]}}, {"name": "plain"}]
+        self.sweep(arms, [1, 2], {**AXIS, "axis": "initialization.scheme"}, completed)
+        rows, texts = self.draw()
+        self.assertEqual({row["initialization.scheme"] for row in rows}, {'"he"', '"xavier"', "[1, 3]", ""})
+        for text in ("he", "xavier", "[1, 3]", "plain (2 seeds)"):
+            self.assertIn(f"|{text}|", texts)
+
+    def test_other_axes_make_lines_and_zipped_ones_do_not(self):
+        grid = {"initialization.gain": [1, 10], "optimizer.learning_rate": [0.1, 1]}
+        self.sweep([{"name": "grid", "grid": grid}, {"name": "zip", "zip": grid},
+                    {"name": "best", "best_of": {"arm": "grid", "quantity": "final_accuracy"}}], [1], AXIS, completed)
+        rows, _ = self.draw()
+        self.assertEqual(sorted({(row["arm"], row["point"]) for row in rows}),
+                         [("grid", "learning_rate=0.1"), ("grid", "learning_rate=1"), ("zip", "")])
+
+    def test_the_lower_end_of_the_vertical_axis(self):
+        def value(arm, axes, seed):
+            low = arm == "none" and axes["initialization.gain"] == 100 and seed < 3
+            return "completed", 0.1 if low else 0.85 + 0.01 * seed
+        self.sweep(GAIN_ARMS, [1, 2, 3], {**AXIS, "min_y": 0.8}, value)
+        figure = self.figure()
+        self.assert_readable(figure)
+        self.assertEqual(self.panels(figure)[0].get_ylim()[0], 0.8)
+        _, texts = self.draw()
+        self.assertIn("|below the frame: 2 runs, 1 mean|", texts)
+        self.assertIn("95 % interval, cut off at the frame|", texts)
+        # Where it would hide most of the means it is left out.
+        self.sweep(GAIN_ARMS, [1, 2, 3], {**AXIS, "min_y": 0.8}, lambda arm, axes, seed:
+                   ("completed", 0.9 if axes["initialization.gain"] == 1 else 0.3 + 0.01 * seed))
+        self.assertLess(self.panels(self.figure())[0].get_ylim()[0], 0.3)
+        self.assertNotIn("below the frame", self.draw()[1])
+        self.sweep(GAIN_ARMS, [1, 2, 3], {**AXIS, "min_y": 0, "log_y": True}, value)
+        self.assertIn("figure.min_y: must be above 0 on a logarithmic axis, got 0",
+                      self.plot(self.folder, status=3).stderr)
+
+    def test_zero_on_a_logarithmic_axis(self):
+        self.sweep([{"name": "batch", "grid": {"optimizer.weight_decay": [0.001, 0, 0.0001]}}], [1, 2],
+                   {**AXIS, "axis": "optimizer.weight_decay"}, completed)
+        _, texts = self.draw()
+        for text in ("0", "0.0001", "0.001"):
+            self.assertIn(f"|{text}|", texts)
+
+    # ---- rows ----
+
+    def test_rows(self):
+        self.sweep(TWO_ARMS, [1, 2, 3], ROWS, completed)
+        rows, texts = self.draw()
+        runs = {(row["arm"], row["seed"], row["row"]): float(row["value"]) for row in rows if row["series"] == "run"}
+        self.assertEqual(len(runs), 2 * 3 * 3)
+        self.assertEqual(runs["none", "2", "dense1"], 2.001)  # of the last step
+        self.assertEqual(runs["none", "2", "dense3"], 16.001)
+        means = {row["row"]: float(row["value"]) for row in rows if row["arm"] == "none" and row["series"] == "mean"}
+        self.assertAlmostEqual(means["dense2"], 8.001, places=6)
+        for text in ("dense1", "dense2", "dense3", "variance", "shown: type dense, step 1000"):
+            self.assertIn(f"|{text}|", texts)
+        self.assertNotIn("activation1", texts)
+        shutil.rmtree(self.folder / "runs")
+        self.assertEqual(self.draw(), (rows, texts))
+
+    def test_rows_of_another_step(self):
+        sweep = self.sweep(TWO_ARMS, [1, 2, 3], {**ROWS, "step": 0}, completed)
+        rows, texts = self.draw()
+        runs = {(row["seed"], row["step"], row["row"]): row["value"] for row in rows
+                if (row["arm"], row["series"]) == ("none", "run")}
+        self.assertEqual(runs["2", "0", "dense1"], "2")
+        self.assertEqual({row["step"] for row in rows}, {"0"})
+        self.assertIn("|shown: type dense, step 0|", texts)
+        sweep.experiment["figure"]["step"] = 7
+        sweep.write_experiment()
+        self.assertIn("figure.step: no rows of step 7; there are steps 0, 1000",
+                      self.plot(self.folder, status=3).stderr)
+        # The CSV has one step: another can't be drawn from there, and null, as bnlab may write it, is the one it has.
+        shutil.rmtree(self.folder / "runs")
+        self.assertIn("figure.csv: has step 0, where figure.step is 7", self.plot(self.folder, status=3).stderr)
+        sweep.experiment["figure"]["step"] = None
+        sweep.write_experiment()
+        self.assertEqual(self.draw(), (rows, texts))
+
+    def test_rows_of_runs_that_end_at_other_steps(self):
+        self.sweep(TWO_ARMS, [1, 2], ROWS, lambda arm, axes, seed:
+                   ("diverged", NAN) if (arm, seed) == ("none", 1) else completed(arm, axes, seed))
+        self.assertIn("|shown: type dense, last steps, 333 to 1000|", self.draw()[1])
+
+    def test_rows_of_runs_that_differ(self):
+        def value(arm, axes, seed):
+            return ("diverged", NAN) if arm == "none" and seed == 1 else ("completed", 0.5)
+        self.sweep(TWO_ARMS, [1, 2], {**ROWS, "log_y": True}, value)
+        _, texts = self.draw()
+        self.assertIn("cross: a run diverged", texts)
+        self.assertIn("1 diverged", texts.replace("\u00a0", " "))
+
+    def test_rows_must_be_told_apart(self):
+        self.sweep(TWO_ARMS, [1], ROWS, completed)
+        for file in self.folder.glob("runs/*/channel_moments.csv"):
+            file.write_text("step,layer,type,variance\n9,dense1,dense,1\n9,dense1,dense,2\n")
+        self.assertIn("alike in all that tells rows apart", self.plot(self.folder, status=3).stderr)
+
+    def test_rows_that_are_not_there(self):
+        self.sweep(TWO_ARMS, [1], {**ROWS, "where": {"type": ["conv"]}}, completed)
+        self.assertIn("figure.where: no rows with type conv, where type is dense, relu",
+                      self.plot(self.folder, status=3).stderr)
+
+    # ---- heat map ----
+
+    def test_heat_map(self):
+        grid = {"optimizer.learning_rate": [0.1, 1, 10], "training.batch_size": [8, 32]}
+
+        def value(arm, axes, seed):
+            rate = axes["optimizer.learning_rate"]
+            if rate == 10:
+                return ("diverged", NAN) if axes["training.batch_size"] == 8 else ("diverged", 0.1)
+            if rate == 1 and axes["training.batch_size"] == 8:
+                return "failed", None
+            return "completed", 0.5 + 0.1 * rate + 0.01 * seed
+        self.sweep([{**arm, "grid": grid} for arm in TWO_ARMS], [1, 2, 3], HEAT_MAP, value)
+        rows, texts = self.draw()
+        means = {(row["optimizer.learning_rate"], row["training.batch_size"]): row["value"] for row in rows
+                 if row["arm"] == "none" and row["series"] == "mean"}
+        self.assertEqual(means, {("0.1", "8"): "0.53", ("0.1", "32"): "0.53", ("1", "32"): "0.62", ("10", "32"): "0.1"})
+        for text in ("0.53", "0.62", "× 3", "× n: so many runs diverged", "hatched: no finite mean, or no run",
+                     "learning_rate", "batch_size"):
+            self.assertIn(f"|{text}|", texts)
+        self.assertIn("without (3 seeds): 6 diverged, 3 failed", texts.replace("|", " "))
+
+    def test_heat_map_needs_two_axes(self):
+        self.sweep(GAIN_ARMS, [1], HEAT_MAP, completed)
+        message = self.plot(self.folder, status=3).stderr
+        self.assertIn("a heat map needs two axes; the arms have initialization.gain", message)
+
+    def test_texts_of_small_maps_have_room(self):
+        for number, (rates, placements) in enumerate([([0.1, 1, 1e30], ["before_activation", "after_activation"]),
+                                                      ([0.1], [True, False]), ([1, 1e30], list(range(8)))]):
+            grid = {"normalization.placement": placements, "optimizer.learning_rate": rates}
+            for count in (1, 2, 5):
+                with self.subTest(rates=rates, arms=count):
+                    self.folder = self.folder.with_name(f"sweep{number}{count}")
+                    self.sweep([{"name": f"arm{n}", "grid": grid} for n in range(count)], [1, 2, 3],
+                               {**HEAT_MAP, "quantity": "steps_to_level"}, lambda arm, axes, seed:
+                               ("diverged" if axes["optimizer.learning_rate"] == 1e30 else "completed", 40000,
+                                "at_least"), quantity={**STEPS_TO, "meaning": "steps to half of the test accuracy"})
+                    figure = self.figure()
+                    self.assert_readable(figure)
+                    panels = self.panels(figure)
+                    for panel in panels:
+                        for text in panel.texts:
+                            column, row = text.get_position()
+                            corners = [(column - 0.5, row - 0.5), (column + 0.5, row + 0.5)]
+                            left, bottom, right, top = panel.transData.transform(corners).flatten()
+                            box = text.get_window_extent()
+                            self.assertTrue(left < box.x0 and box.x1 < right and bottom < box.y0 and box.y1 < top,
+                                            f"{text.get_text()!r} overflows its cell")
+                    self.assertEqual(panels[0].get_ylabel(), "learning_rate")
+                    self.assertEqual(panels[-1].get_xlabel(), "placement")
+                    bar = next(axes for axes in figure.axes if axes not in panels)
+                    label = bar.yaxis.label.get_window_extent()
+                    frame = bar.get_window_extent()
+                    self.assertLessEqual(label.height, frame.height)
+
+    def test_diverged_runs_do_not_set_the_colours(self):
+        grid = {"optimizer.learning_rate": [0.1, 1, 10], "training.batch_size": [8, 32]}
+
+        def value(arm, axes, seed):
+            rate = axes["optimizer.learning_rate"]
+            return ("diverged", 1e28) if rate == 10 else ("completed", 0.5 * rate + 0.001 * axes["training.batch_size"])
+        for declared, top in (({}, 0.532), ({"when_diverged": 1e28}, 1e28)):
+            self.sweep([{"name": "arm", "grid": grid}], [1, 2], HEAT_MAP, value, quantity=declared)
+            figure = self.figure()
+            bar = next(axes for axes in figure.axes if axes not in self.panels(figure))
+            self.assertAlmostEqual(bar.get_ylim()[1] / top, 1)
+        self.assertIn("|1e+28|", self.draw()[1])
+
+    def test_paths_with_the_same_last_part_are_whole(self):
+        grid = {"optimizer.decay": [0, 1], "normalization.decay": [0, 1]}
+        self.sweep([{"name": "arm", "grid": grid}], [1], HEAT_MAP, completed)
+        self.assertIn("|optimizer.decay|", self.draw()[1])
+
+
+if __name__ == "__main__":
+    support.main()
