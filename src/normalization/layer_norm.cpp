@@ -52,13 +52,12 @@ class PositionLayer : public layers::Layer {
               const auto back = compat::layer_normalization_backward(b.engine(), rows, rows, statistics, epsilon_,
                                                                      flags, pd, b.attributes());
               const Tensor diff_src{b.allocate(data), src.shape, true};
-              const bool takes_shift = affine_.beta && compat::layer_normalization_backward_takes_shift;
               b.add("backward", back, dnnl::layer_normalization_backward(back),
                     {{DNNL_ARG_SRC, input},
                      {DNNL_ARG_MEAN, mean},
                      {DNNL_ARG_VARIANCE, variance},
                      {DNNL_ARG_SCALE, affine_.gamma ? affine_.gamma->value : dnnl::memory()},
-                     {DNNL_ARG_SHIFT, takes_shift ? affine_.beta->value : dnnl::memory()},
+                     {DNNL_ARG_SHIFT, affine_.beta ? affine_.beta->value : dnnl::memory()},
                      {DNNL_ARG_DIFF_DST, b.view(b.adapt(diff_dst.memory, data), rows)},
                      {DNNL_ARG_DIFF_SRC, b.view(diff_src.memory, rows)},
                      {DNNL_ARG_DIFF_SCALE, affine_.gamma ? affine_.gamma->diff : dnnl::memory()},

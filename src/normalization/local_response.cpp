@@ -1,6 +1,6 @@
 #include "normalization/local_response.h"
 
-#include <string>
+#include <string_view>
 
 namespace bnlab::normalization {
 namespace {
@@ -28,7 +28,7 @@ class LocalResponseLayer : public layers::Layer {
                 {{DNNL_ARG_SRC, input}, {DNNL_ARG_WORKSPACE, workspace}, {DNNL_ARG_DST, dst.memory}});
     if (!builder.has_backward() || !src.needs_diff) return {dst, {}};
     return {dst, [=, this](Builder& b, const Tensor& diff_dst) {
-              const auto back = compat::lrn_backward(b.engine(), data, data, constants(), pd, b.attributes());
+              const auto back = backward_desc(b, data, pd);
               const Tensor diff_src{b.allocate(data), src.shape, true};
               b.add("backward", back, dnnl::lrn_backward(back),
                     {{DNNL_ARG_SRC, input},
@@ -45,11 +45,30 @@ class LocalResponseLayer : public layers::Layer {
   }
 
   dnnl::lrn_forward::primitive_desc forward_desc(const Builder& builder, const Desc& data) const {
-    return compat::lrn_forward(builder.engine(), builder.prop_kind(), data, constants(), builder.attributes());
+    return safe(compat::lrn_forward(builder.engine(), builder.prop_kind(), data, constants(), builder.attributes()),
+                data);
+  }
+  dnnl::lrn_backward::primitive_desc backward_desc(const Builder& builder, const Desc& data,
+                                                   const dnnl::lrn_forward::primitive_desc& forward) const {
+    return safe(compat::lrn_backward(builder.engine(), data, data, constants(), forward, builder.attributes()), data);
   }
 
-  // A blocked layout where oneDNN has compiled code for it, which depends on the constants, else the plain one. Its
-  // compiled code for channels last (2.6.3) reads beyond the memory for some sizes, and has wrong gradients for others.
+  // oneDNN's compiled code for channels last reads beyond the memory for some sizes (2.6.3), and has wrong gradients
+  // for others (2.6.3 and 3.7.2). Of one channel or one pixel the plain layout is channels last, too.
+  template <class PrimitiveDesc>
+  static PrimitiveDesc safe(PrimitiveDesc pd, const Desc& data) {
+    const bool plain = data == onednn::plain_desc(compat::dims_of(data));
+    while (plain && is_compiled(pd) && pd.next_impl()) {
+    }
+    return pd;
+  }
+
+  template <class PrimitiveDesc>
+  static bool is_compiled(const PrimitiveDesc& pd) {
+    return std::string_view(pd.impl_info_str()).find("jit") != std::string_view::npos;
+  }
+
+  // A blocked layout where oneDNN has compiled code for it, which depends on the constants, else the plain one.
   Desc choose_layout(const Builder& builder, const Tensor& src) const {
     using Tag = dnnl::memory::format_tag;
     Dims image = src.shape;
@@ -60,12 +79,9 @@ class LocalResponseLayer : public layers::Layer {
   }
 
   bool is_compiled(const Builder& builder, const Desc& data) const {
-    const auto is_jit = [](const std::string& name) { return name.find("jit") != std::string::npos; };
     try {
       const auto pd = forward_desc(builder, data);
-      if (!is_jit(pd.impl_info_str()) || !builder.has_backward()) return is_jit(pd.impl_info_str());
-      return is_jit(
-          compat::lrn_backward(builder.engine(), data, data, constants(), pd, builder.attributes()).impl_info_str());
+      return is_compiled(pd) && (!builder.has_backward() || is_compiled(backward_desc(builder, data, pd)));
     } catch (const dnnl::error&) {
       return false;
     }

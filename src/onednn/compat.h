@@ -149,9 +149,10 @@ inline auto concat(const dnnl::engine& engine, int dimension, const std::vector<
   return dnnl::concat::primitive_desc(engine, dimension, srcs, attr);
 }
 
-/// Whether the backward pass takes the shift as an argument.
+/// Whether the backward pass takes the shift as an argument. That of layer normalization does.
 inline constexpr bool batch_normalization_backward_takes_shift = false;
-inline constexpr bool layer_normalization_backward_takes_shift = false;
+/// Whether oneDNN has Winograd's convolution for f32.
+inline constexpr bool has_winograd = false;
 
 #else  // 2.6
 
@@ -294,7 +295,7 @@ inline auto concat(const dnnl::engine& engine, int dimension, const std::vector<
 }
 
 inline constexpr bool batch_normalization_backward_takes_shift = true;
-inline constexpr bool layer_normalization_backward_takes_shift = true;
+inline constexpr bool has_winograd = true;
 
 #endif
 

@@ -131,8 +131,8 @@ Progress load_checkpoint(const std::filesystem::path& path, network::Network& ne
     progress.last_loss = value_of<double>(values, "last_loss");
     progress.last_accuracy = value_of<double>(values, "last_accuracy");
     progress.threads = value_of<std::int64_t>(values, "threads");
-    for (const std::int32_t code : values_of<std::int32_t>(values, "dataset_sha256"))
-      progress.dataset_sha256 += static_cast<char>(code);
+    const auto dataset_sha256 = values_of<std::int32_t>(values, "dataset_sha256");
+    for (const std::int32_t code : dataset_sha256) progress.dataset_sha256 += static_cast<char>(code);
     const NpzArrays csv = take(arrays, csv_prefix);
     for (const auto& [name, array] : csv) progress.csv_bytes[name] = value_of<std::uint64_t>(csv, name);
     progress.evaluations = take_evaluations(arrays);

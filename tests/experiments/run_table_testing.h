@@ -10,6 +10,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 #include "experiments/experiment_testing.h"
 #include "experiments/run_table.h"
@@ -50,10 +51,10 @@ inline Writing by_point(const Plan& plan) {
   };
 }
 
-inline const RunRow& row_of(const RunTable& table, const std::string& arm, std::uint64_t seed, std::size_t place = 0) {
+inline const RunRow& row_of(const RunTable& table, std::string_view arm, std::uint64_t seed, std::size_t place = 0) {
   for (const RunRow& row : table.rows)
     if (row.arm == arm && row.seed == seed && place-- == 0) return row;
-  throw std::logic_error("no row of " + arm);
+  throw std::logic_error("no row of " + std::string(arm));
 }
 
 inline void expect_equal(const RunTable& a, const RunTable& b) {

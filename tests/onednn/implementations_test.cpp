@@ -5,6 +5,7 @@
 #include "config/load.h"
 #include "config/names.h"
 #include "network/network_testing.h"
+#include "onednn/compat.h"
 
 namespace bnlab::network_testing {
 namespace {
@@ -69,6 +70,7 @@ bool has_avx512() { return network::onednn_isa().find("avx512") != std::string::
 // What is faster than oneDNN's own choice (conv.cpp says by how much) is what runs.
 TEST(Implementations, OfConvolutionsWithManyChannelsAreWinograds) {
   if (!has_avx512()) GTEST_SKIP() << "no AVX-512 here: " << network::onednn_isa();
+  if (!onednn::compat::has_winograd) GTEST_SKIP() << "oneDNN " << onednn::compat::version() << " has none";
   Network network(from_file("vgg6"), dataset_of(1, 28, 28, 10), 128);
   for (const auto& call : network.train().program().calls()) {
     if (!call.layer.starts_with("conv") || call.layer == "conv1" || call.operation == "reorder") continue;
