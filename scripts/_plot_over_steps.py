@@ -38,7 +38,7 @@ def rows_of(sweep, run, file, columns):
     table = read_csv(path, [*sweep.where, *keys], [*numbers, *sweep.where], keys, empty_ok=run.status == "diverged")
     table = kept(sweep, path, table)
     try:
-        table.update({name: table[name].astype(np.float64) for name in numbers})
+        table.update({name: np.array(table[name].tolist(), np.float64) for name in numbers})
     except ValueError as error:
         raise RunError(f"{path}: {error}") from None
     divisor = sweep.figure.get("divided_by")

@@ -57,8 +57,17 @@ std::vector<experiments::ExperimentVerdict> judge_all(const std::vector<std::str
   return verdicts;
 }
 
+/// Throws where the table would replace a file of a sweep.
+void check_markdown(const fs::path& file) {
+  const fs::path folder = file.parent_path().empty() ? fs::path(".") : file.parent_path();
+  for (const char* name : {"experiment.json", "runs.csv", "verdict.json"})
+    if (file.filename() == name && is_sweep(folder))
+      throw ConfigError(fmt::format("--markdown: {} is a file of the sweep in {}", file.string(), folder.string()));
+}
+
 void verdict(const VerdictOptions& options, Context& context) {
   context.logger = make_logger(context.log);
+  check_markdown(options.markdown);
   const std::vector<experiments::ExperimentVerdict> verdicts = judge_all(options.directories, context);
   if (verdicts.empty()) {
     if (context.exit_status == ExitStatus::done)
@@ -70,7 +79,7 @@ void verdict(const VerdictOptions& options, Context& context) {
     fmt::print("{}", experiments::markdown_table(verdicts));
     set_status(verdicts, options.strict, context);
   } else {
-    if (!options.markdown.empty()) write_file_atomically(options.markdown, experiments::markdown_table(verdicts));
+    if (!options.markdown.empty()) write_output(options.markdown, experiments::markdown_table(verdicts));
     print_verdicts(verdicts, options.strict, context);
   }
   if (status != ExitStatus::done) context.exit_status = status;
@@ -83,7 +92,8 @@ void add_verdict(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("verdict", "compute the verdict of sweeps again, from their CSV files");
   command->add_option("RESULTS", options->directories, "directories of sweeps")->required();
   command->add_option("--markdown", options->markdown, "write the table as Markdown to a file too; -: print it instead")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->check(not_empty());
   command->add_flag("--strict", options->strict, "exit status 1 where a claim is not reproduced");
   command->footer(
       "Examples:\n"

@@ -436,7 +436,8 @@ ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
   std::vector<std::string> all = texts_of(chosen.set);
   all.insert(all.end(), settings.begin(), settings.end());
   const auto written_out = [&](const BaseConfig& base, const std::string& label) {
-    RunConfig config = resolve(read_base(base, folder), all, folder, experiment.name + ": " + label);
+    const std::string file = base.file.empty() ? "" : " (" + base.file + ")";
+    RunConfig config = resolve(read_base(base, folder), all, folder, experiment.name + ": " + label + file);
     config.description.clear();
     return BaseConfig{.file = "", .text = to_json(config)};
   };

@@ -14,7 +14,9 @@ class RunFolders {
  public:
   explicit RunFolders(const std::filesystem::path& directory);
 
-  bool has(const PlannedRun& run) const { return by_hash_.contains(hash_in(run.name)); }
+  bool has(const PlannedRun& run) const { return has(run.name); }
+  /// `name`: of a run, of this plan or another.
+  bool has(const std::string& name) const { return by_hash_.contains(hash_in(name)); }
   /// The name of the one that is there, else the plan's.
   std::string name_of(const PlannedRun& run) const;
   std::filesystem::path path_of(const PlannedRun& run) const { return folder_ / name_of(run); }

@@ -123,27 +123,7 @@ std::string end_text(const ProcessEnd& end) {
   }
 }
 
-}  // namespace
-
-std::string name_of(RunState state) {
-  switch (state) {
-    case RunState::missing:
-      return "missing";
-    case RunState::unfinished:
-      return "unfinished";
-    case RunState::completed:
-      return "completed";
-    case RunState::diverged:
-      return "diverged";
-    case RunState::failed:
-      break;
-  }
-  return "failed";
-}
-
-bool is_finished(RunState state) { return state == RunState::completed || state == RunState::diverged; }
-
-RunReport read_report(const fs::path& directory) {
+RunReport report_of(const fs::path& directory) {
   RunReport report;
   if (const auto end = training::read_end(directory / "run.json")) {
     report.error = end->error;
@@ -170,6 +150,41 @@ RunReport read_report(const fs::path& directory) {
   return report;
 }
 
+RunReport damaged(RunReport report, const std::string& problem) {
+  report.state = RunState::failed;
+  report.is_damaged = true;
+  report.error = problem + "; --retry-failed runs it anew";
+  return report;
+}
+
+}  // namespace
+
+std::string name_of(RunState state) {
+  switch (state) {
+    case RunState::missing:
+      return "missing";
+    case RunState::unfinished:
+      return "unfinished";
+    case RunState::completed:
+      return "completed";
+    case RunState::diverged:
+      return "diverged";
+    case RunState::failed:
+      break;
+  }
+  return "failed";
+}
+
+bool is_finished(RunState state) { return state == RunState::completed || state == RunState::diverged; }
+
+RunReport read_report(const fs::path& directory) {
+  try {
+    return report_of(directory);
+  } catch (const DataError& error) {
+    return damaged({}, error.what());
+  }
+}
+
 RunReport read_report(const fs::path& directory, const config::RunConfig& config) {
   RunReport report = read_report(directory);
   if (!is_finished(report.state)) return report;
@@ -177,11 +192,7 @@ RunReport read_report(const fs::path& directory, const config::RunConfig& config
   if (problem.empty()) problem = problem_of_end(directory / "train.csv", report.last_step);
   if (problem.empty() && report.state == RunState::completed)
     problem = problem_of_end(directory / "eval.csv", report.last_step);
-  if (problem.empty()) return report;
-  report.state = RunState::failed;
-  report.is_damaged = true;
-  report.error = problem + "; --retry-failed runs it anew";
-  return report;
+  return problem.empty() ? report : damaged(std::move(report), problem);
 }
 
 void clear_failure(const fs::path& directory) {

@@ -258,7 +258,8 @@ RunRow read_row(const Cells& cells, const RunTable& table, const Plan& plan) {
 /// or it lacks other columns: an older bnlab wrote it.
 std::map<std::string, RunRow> earlier_results(const std::filesystem::path& file, const Plan& plan) {
   std::map<std::string, RunRow> rows;
-  if (!std::filesystem::exists(file)) return rows;
+  std::error_code error;
+  if (!std::filesystem::exists(file, error)) return rows;
   const CsvTable csv = read_csv(file);
   RunTable columns;  // no axes: the plan knows them
   for (const QuantityConfig& one : plan.experiment.quantities)

@@ -4,14 +4,13 @@
 #include <fnmatch.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <set>
 
 #include "config/experiment.h"
 #include "config/load.h"
 #include "experiments/run_folders.h"
+#include "util/csv_table.h"
 #include "util/errors.h"
 #include "util/file.h"
 
@@ -36,13 +35,50 @@ void refuse_unknown(const std::string& pattern, const Plan& plan) {
   throw ConfigError(fmt::format("--only {}: no arm of {} fits", pattern, plan.experiment.name));
 }
 
-/// The experiment that a directory holds; nothing where there is none, or it can't be understood.
+/// The experiment that a directory holds; nothing where there is none.
 std::optional<config::ExperimentConfig> earlier_experiment(const fs::path& directory) {
+  const fs::path file = directory / "experiment.json";
+  std::error_code error;
+  if (!fs::exists(fs::symlink_status(file, error))) return std::nullopt;
   try {
-    return config::load_experiment(directory / "experiment.json");
-  } catch (const ConfigError&) {
-    return std::nullopt;
+    return config::load_experiment(file);
+  } catch (const ConfigError& problem) {
+    throw ConfigError(
+        fmt::format("--out: whose sweep {} holds can't be told; choose another directory, or remove {}\n{}",
+                    directory.string(), file.string(), problem.what()));
   }
+}
+
+/// Throws where runs.csv alone has results of runs that are not the plan's: it is written anew from the plan's runs.
+void refuse_to_lose_results(const Plan& plan, const fs::path& directory) {
+  const fs::path file = directory / "runs.csv";
+  std::error_code error;
+  if (!fs::exists(file, error)) return;
+  const CsvTable csv = read_csv(file);
+  const auto run = csv.find("run"), status = csv.find("status");
+  if (!run || !status) return;
+  std::set<std::string> planned;
+  for (const PlannedRun& one : plan.runs) planned.insert(RunFolders::hash_in(one.name));
+  const RunFolders folders(directory);
+  std::set<std::string> lost;
+  for (const std::vector<std::string>& row : csv.rows) {
+    const bool is_result = row[*status] == name_of(RunState::completed) || row[*status] == name_of(RunState::diverged);
+    if (is_result && !planned.contains(RunFolders::hash_in(row[*run])) && !folders.has(row[*run]))
+      lost.insert(row[*run]);
+  }
+  if (!lost.empty())
+    throw ConfigError(
+        fmt::format("--out: {} has results of {} runs, such as {}, that are not of this sweep and whose "
+                    "directories are gone; they would be lost. Choose another directory",
+                    file.string(), lost.size(), *lost.begin()));
+}
+
+/// A name beside `file` that nothing has yet.
+fs::path unused_name(const fs::path& file) {
+  fs::path name = file.string() + ".old";
+  std::error_code error;
+  for (int i = 2; fs::exists(fs::symlink_status(name, error)); ++i) name = fmt::format("{}.old{}", file.string(), i);
+  return name;
 }
 
 /// What decides the numbers in runs.csv.
@@ -52,9 +88,12 @@ std::vector<config::QuantityConfig> without_words(std::vector<config::QuantityCo
 }
 
 void write_where_different(const fs::path& file, const std::string& text) {
-  std::ifstream stream(file, std::ios::binary);
-  const std::string there{std::istreambuf_iterator<char>(stream), {}};
-  if (there != text) write_file_atomically(file, text);
+  try {
+    const std::vector<std::uint8_t> there = read_file(file, text.size());
+    if (std::ranges::equal(there, text, {}, {}, [](char c) { return static_cast<std::uint8_t>(c); })) return;
+  } catch (const DataError&) {  // missing, or other than the text
+  }
+  write_file_atomically(file, text);
 }
 
 }  // namespace
@@ -95,8 +134,13 @@ void prepare(const Plan& plan, const std::vector<Standing>& runs, const fs::path
   if (earlier && earlier->name != plan.experiment.name)
     throw ConfigError(fmt::format("--out: {} holds the sweep of {}; choose another directory for {}",
                                   directory.string(), earlier->name, plan.experiment.name));
-  if (earlier && without_words(earlier->quantities) != without_words(plan.experiment.quantities))
-    fs::rename(directory / "runs.csv", directory / "runs.csv.old", error);  // where there is one
+  const fs::path runs_csv = directory / "runs.csv";
+  if (earlier && without_words(earlier->quantities) != without_words(plan.experiment.quantities)) {
+    if (const fs::path aside = unused_name(runs_csv); fs::exists(runs_csv, error)) fs::rename(runs_csv, aside, error);
+    if (error) throw RunError(fmt::format("can't rename {}: {}", runs_csv.string(), error.message()));
+  } else {
+    refuse_to_lose_results(plan, directory);
+  }
   write_file_atomically(directory / "experiment.json", config::to_json(plan.experiment));
   for (const Standing& one : runs) write_where_different(one.task.config, config::to_json(one.run->config));
 }

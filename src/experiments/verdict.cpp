@@ -140,14 +140,16 @@ ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
 
 ExperimentVerdict judge_directory(const fs::path& directory) {
   const fs::path file = directory / "experiment.json";
-  if (!fs::exists(file))
-    throw ConfigError(fmt::format("{}: holds no sweep: it has no experiment.json", directory.string()));
+  std::error_code error;
+  if (!fs::exists(file, error))
+    throw ConfigError(fmt::format("{}: holds no sweep: {}", directory.string(),
+                                  error ? error.message() : "it has no experiment.json"));
   const Plan plan = make_plan(config::load_experiment(file));
   const fs::path runs_csv = directory / "runs.csv";
   const RunFolders folders(directory);
   const bool has_runs =
       std::any_of(plan.runs.begin(), plan.runs.end(), [&](const PlannedRun& run) { return folders.has(run); });
-  if (has_runs || !fs::exists(runs_csv))
+  if (has_runs || !fs::exists(runs_csv, error))
     write_file_atomically(runs_csv, to_csv(collect(plan, directory), plan.experiment));
   // Always from the file, so that a verdict without run directories can't be another one.
   ExperimentVerdict verdict = judge_runs(plan, read_run_table(runs_csv, plan));

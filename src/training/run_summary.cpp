@@ -3,17 +3,21 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <fstream>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "network/network.h"
+#include "util/errors.h"
+#include "util/file.h"
 #include "util/provenance.h"
 
 namespace bnlab::training {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr std::uint64_t max_bytes = std::uint64_t{1} << 24;
 
 double steps_per_second(const Progress& progress) {
   return progress.training_seconds > 0 ? static_cast<double>(progress.timed_steps) / progress.training_seconds : 0.0;
@@ -68,14 +72,20 @@ Json provenance(const RunSummary& summary, const RunOptions& options) {
   return json;
 }
 
-/// Discarded where the file is missing or no JSON.
+bool is_there(const std::filesystem::path& file) {
+  std::error_code error;
+  return std::filesystem::exists(std::filesystem::symlink_status(file, error));
+}
+
+/// Throws DataError where the file can't be read, or holds no JSON object.
 Json read_json(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return Json::parse(stream, nullptr, false);
+  const std::vector<std::uint8_t> bytes = read_file(file, max_bytes);
+  Json json = Json::parse(bytes, nullptr, false);
+  if (!json.is_object()) throw DataError(fmt::format("{}: damaged: it is no JSON object", file.string()));
+  return json;
 }
 
 std::string text_at(const Json& json, const char* key) {
-  if (!json.is_object()) return "";
   const auto value = json.find(key);
   return value != json.end() && value->is_string() ? value->get<std::string>() : "";
 }
@@ -107,9 +117,11 @@ std::string run_json(const RunSummary& summary, const RunOptions& options) {
 }
 
 std::optional<RunEnd> read_end(const std::filesystem::path& file) {
+  if (!is_there(file)) return std::nullopt;
   const Json json = read_json(file);
-  if (!json.is_object() || !json.contains("status") || !json["status"].is_string()) return std::nullopt;
-  if (!json.contains("last_step") || !json["last_step"].is_number_integer()) return std::nullopt;
+  if (!json.contains("status") || !json["status"].is_string() || !json.contains("last_step") ||
+      !json["last_step"].is_number_integer())
+    throw DataError(fmt::format("{}: damaged: it does not say how the run ended", file.string()));
   RunEnd end;
   end.status = json["status"].get<std::string>();
   end.last_step = json["last_step"].get<std::int64_t>();
@@ -118,7 +130,7 @@ std::optional<RunEnd> read_end(const std::filesystem::path& file) {
   end.seconds = number_at(json, "wall_seconds");
   end.steps_per_second = number_at(json, "steps_per_second");
   const auto provenance = json.find("provenance");
-  if (provenance == json.end()) return end;
+  if (provenance == json.end() || !provenance->is_object()) return end;
   end.threads = static_cast<int>(number_at(*provenance, "threads"));
   end.dataset_sha256 = text_at(*provenance, "dataset_sha256");
   end.isa = text_at(*provenance, "isa");
@@ -133,10 +145,13 @@ std::string failure_json(const std::string& error) {
 }
 
 std::optional<std::string> read_failure(const std::filesystem::path& file) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(file, ignored)) return std::nullopt;
-  const std::string error = text_at(read_json(file), "error");
-  return error.empty() ? fmt::format("failed, but {} can't be understood", file.string()) : error;
+  if (!is_there(file)) return std::nullopt;
+  try {
+    if (const std::string error = text_at(read_json(file), "error"); !error.empty()) return error;
+  } catch (const DataError& problem) {
+    return fmt::format("failed, but {}", problem.what());
+  }
+  return fmt::format("failed, but {} does not say why", file.string());
 }
 
 std::string summary_line(const RunSummary& summary) {

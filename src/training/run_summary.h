@@ -45,7 +45,8 @@ struct RunEnd {
   std::string onednn;
 };
 
-/// From the run.json that run_json() made; nothing where the file is missing or can't be understood.
+/// From the run.json that run_json() made; nothing where there is none. Throws DataError where it can't be read or
+/// understood.
 std::optional<RunEnd> read_end(const std::filesystem::path& file);
 
 /// The text of failure.json, which whoever started a run writes where its process ended without a run.json: why.

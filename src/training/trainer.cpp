@@ -116,12 +116,12 @@ class Trainer {
   std::string start_from_another_run() {
     if (config_.initialization.from.empty()) return "";
     std::filesystem::path file = config_.initialization.from;
-    if (std::filesystem::is_directory(file)) file /= "weights.npz";
-    if (!std::filesystem::is_regular_file(file))
+    std::error_code problem;
+    if (std::filesystem::is_directory(file, problem)) file /= "weights.npz";
+    if (!std::filesystem::is_regular_file(file, problem))
       throw ConfigError(
-          fmt::format("initialization.from: must be a run's directory with its weights.npz, or such a file; {} "
-                      "does not exist",
-                      file.string()));
+          fmt::format("initialization.from: must be a run's directory with its weights.npz, or such a file; {}: {}",
+                      file.string(), problem ? problem.message() : "no regular file"));
     try {
       network_.set_weights(read_npz(file));
     } catch (const DataError& error) {
@@ -306,7 +306,8 @@ class Trainer {
 /// Whether the directory holds a run of this very config. Throws ConfigError where it is of another.
 bool holds_this_run(const RunDirectory& directory, const std::string& config_text) {
   const auto file = directory.file("config.json");
-  if (!std::filesystem::exists(file)) {
+  std::error_code error;
+  if (!std::filesystem::exists(file, error)) {
     if (!holds_nothing(directory.path()))
       throw ConfigError(
           fmt::format("--resume: {} is not empty, and holds no run: it has no config.json; nothing was changed",
@@ -324,7 +325,12 @@ bool holds_this_run(const RunDirectory& directory, const std::string& config_tex
 
 /// The result of a run that has ended by itself, from its run.json; nothing of it is left to resume.
 std::optional<RunResult> ended_run(const RunDirectory& directory) {
-  const auto end = read_end(directory.file("run.json"));
+  std::optional<RunEnd> end;
+  try {
+    end = read_end(directory.file("run.json"));
+  } catch (const DataError& error) {
+    throw DataError(fmt::format("{}; --force starts the run anew", error.what()));
+  }
   if (!end) return std::nullopt;
   for (const RunStatus status : {RunStatus::completed, RunStatus::diverged})
     if (end->status == name_of(status))

@@ -206,6 +206,18 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view b
   sync_folder(path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
 }
 
+void write_output(const std::filesystem::path& path, std::string_view bytes) {
+  std::error_code error;
+  const auto type = std::filesystem::status(path, error).type();
+  if (type == std::filesystem::file_type::regular || type == std::filesystem::file_type::not_found) {
+    const std::filesystem::path target = std::filesystem::weakly_canonical(path, error);
+    return write_file_atomically(error ? path : target, bytes);
+  }
+  posix::Descriptor file = posix::open(path, O_WRONLY);
+  if (!file.valid() || !posix::write_all(file, bytes) || !file.close())
+    throw RunError(posix::failure(path, "write", errno));
+}
+
 // ---- SHA-256
 // ---------------------------------------------------------------------------------------------------------
 

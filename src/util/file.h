@@ -45,6 +45,10 @@ std::vector<std::uint8_t> read_maybe_gzip(const std::filesystem::path& path, std
 /// kill the old file is still whole. Throws RunError.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 
+/// Writes to what a user named: a file as write_file_atomically does, that of a symbolic link in its own place; into
+/// anything else, such as a pipe or a device, as it is. Throws RunError.
+void write_output(const std::filesystem::path& path, std::string_view bytes);
+
 /// SHA-256 in lower-case hexadecimal, fed piece by piece.
 class Sha256 {
  public:

@@ -3,7 +3,8 @@
 import shutil
 import signal
 
-from program import (CONV, DONE, INTERRUPTED, PROBES, USAGE, ProgramTest, main, read_csv, read_npz, run_json, snapshot)
+from program import (CONV, DATA, DONE, INTERRUPTED, PROBES, USAGE, ProgramTest, main, read_csv, read_npz, run_json,
+                     snapshot)
 
 # Slow enough to be caught midway, with everything that a resumed run has to take up.
 STEPS = 400
@@ -146,6 +147,17 @@ class Interrupted(ProgramTest):
                 _, error = self.resume(out, "--set", change, status=USAGE)
                 self.assertIn("config.json", error)
                 self.assertEqual(snapshot(out), before)
+
+    def test_resume_with_a_damaged_end(self):
+        out = shutil.copytree(self.whole, self.folder / "out")
+        end = (out / "run.json").read_bytes()
+        for damage in (b"", end[:-5], b"{}"):
+            (out / "run.json").write_bytes(damage)
+            before = snapshot(out)
+            _, error = self.resume(out, status=DATA)
+            self.assertIn(f"{out / 'run.json'}: damaged", error)
+            self.assertIn("--force", error)
+            self.assertEqual(snapshot(out), before)
 
     def test_resume_with_a_damaged_checkpoint(self):
         out = self.folder / "out"

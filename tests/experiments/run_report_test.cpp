@@ -38,7 +38,12 @@ TEST(ReadReport, States) {
     EXPECT_EQ(read_report(folder.path()).steps, 9);
   }
   write_text(folder / "run.json", R"({"status": "compl)");
-  EXPECT_EQ(state(), RunState::unfinished);
+  EXPECT_EQ(state(), RunState::failed);
+  EXPECT_TRUE(read_report(folder.path()).is_damaged);
+  test::expect_contains(read_report(folder.path()).error, "run.json: damaged");
+  fs::remove(folder / "run.json");
+  fs::create_directory(folder / "run.json");
+  test::expect_contains(read_report(folder.path()).error, (folder / "run.json").string() + ": ");
 }
 
 TEST(ReadReport, AFailureAfterAnInterruptionCountsAndAResultCountsMore) {

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import pty
+import shutil
 import struct
 import subprocess
 import sys
@@ -156,6 +157,78 @@ class Sweep(SweepTest):
             self.assertEqual(out, self.folder.joinpath("table.md").read_text() if file == "-" else table)
             self.run_program("verdict", directory, "--markdown", file)
         self.assertIn("Batch normalization is worth having. - nobody\nexperiment ", table)
+
+    def test_where_the_table_goes(self):
+        self.sweep(SMALL)
+        directory = self.folder / "out"
+        self.run_program("verdict", directory, "--markdown", self.folder / "table.md")
+        table = (self.folder / "table.md").read_text()
+        # A link stays one, a pipe and a device are written to.
+        (self.folder / "table.md").write_text("older")
+        (self.folder / "link.md").symlink_to("table.md")
+        self.run_program("verdict", directory, "--markdown", self.folder / "link.md")
+        self.assertTrue((self.folder / "link.md").is_symlink())
+        self.assertEqual((self.folder / "table.md").read_text(), table)
+        os.mkfifo(self.folder / "pipe")
+        reader = subprocess.Popen(["cat", self.folder / "pipe"], stdout=subprocess.PIPE, text=True)
+        self.run_program("verdict", directory, "--markdown", self.folder / "pipe")
+        self.assertEqual(reader.communicate(timeout=TIMEOUT)[0], table)
+        self.assertTrue((self.folder / "pipe").is_fifo())
+        _, error = self.run_program("verdict", directory, "--markdown", "/dev/full", status=FAILED)
+        self.assertIn("/dev/full: cannot write: No space left", error)
+        # No file of a sweep is.
+        for name in ("runs.csv", "verdict.json", "experiment.json"):
+            held = (directory / name).read_bytes()
+            _, error = self.run_program("verdict", directory, "--markdown", directory / name, status=USAGE)
+            self.assertIn(f"--markdown: {directory / name} is a file of the sweep", error)
+            self.assertEqual((directory / name).read_bytes(), held)
+        self.run_program("verdict", directory, "--markdown", "", status=USAGE)
+
+    def test_results_without_run_directories_are_not_lost(self):
+        self.sweep(SMALL)
+        directory = self.folder / "out"
+        self.sweep(SMALL, "--seeds", 1)  # what a run's directory holds can't be lost
+        self.sweep(SMALL)
+        names = sorted(path.name for path in self.directories())
+        shutil.rmtree(directory / "runs")
+
+        def files():
+            return {path: path.read_bytes() for path in directory.rglob("*.*") if path.suffix in (".json", ".csv")}
+
+        before = files()
+        for arguments in (("--seeds", 1), ("--set", "training.steps=3")):
+            _, error = self.sweep(SMALL, *arguments, status=USAGE)
+            self.assertRegex(error, "--out: .*runs.csv has results of [12] runs, such as .*; they would be lost")
+            self.assertTrue(any(name in error for name in names), error)
+            self.assertEqual(files(), before)
+        self.sweep(SMALL, "--seeds", 3)  # more of them are welcome
+        self.assertEqual([row["status"] for row in self.rows()], ["completed"] * 3)
+        # Other quantities set the table aside, each time under a name of its own.
+        for metric in ("loss", "accuracy"):
+            quantity = {**SMALL["quantities"][0], "series": {"column": metric, "over_time": "mean"}}
+            self.sweep({**SMALL, "quantities": [quantity]})
+        self.assertTrue((directory / "runs.csv.old").exists() and (directory / "runs.csv.old2").exists())
+
+    def test_a_directory_whose_sweep_cannot_be_told(self):
+        self.sweep(SMALL)
+        path = self.folder / "out/experiment.json"
+        path.write_bytes(path.read_bytes()[:-20])
+        held = path.read_bytes()
+        self.write(SMALL, "other.json")
+        _, error = self.run_program("sweep", self.folder / "other.json", "--out", self.folder / "out", status=USAGE)
+        self.assertIn(f"remove {path}", error)
+        self.assertEqual(path.read_bytes(), held)
+
+    def test_a_damaged_end_of_a_run(self):
+        self.sweep(SMALL)
+        table = self.rows()
+        run = self.directories()[0]
+        (run / "run.json").write_bytes((run / "run.json").read_bytes()[:-5])
+        out, _ = self.sweep(SMALL, status=FAILED)
+        self.assertRegex(out, rf"{run.name}.*run.json: damaged")
+        self.assertTrue((run / "weights.npz").exists())
+        self.sweep(SMALL, "--retry-failed")
+        self.assertEqual(self.rows(), table)
 
     def test_verdict_of_whatever_a_glob_finds(self):
         self.sweep(SMALL)

@@ -5,6 +5,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "util/errors.h"
 #include "util/test_files.h"
 
 namespace bnlab::training {
@@ -143,14 +144,15 @@ TEST(Failure, ComesBack) {
   }
 }
 
-TEST(ReadEnd, NothingWhereThereIsNone) {
+TEST(ReadEnd, NothingWhereThereIsNoneAndAnErrorWhereItIsDamaged) {
   const test::TemporaryFolder folder;
   EXPECT_FALSE(read_end(folder / "missing.json"));
   for (const char* text :
        {"", "{", "[]", "5", "{}", R"({"status": "completed"})", R"({"status": 5, "last_step": 5})",
         R"({"status": "completed", "last_step": "5"})", R"({"status": "completed", "last_step": 1.5})"}) {
     test::write_text(folder / "run.json", text);
-    EXPECT_FALSE(read_end(folder / "run.json")) << text;
+    const std::string error = test::error_text<DataError>([&] { read_end(folder / "run.json"); });
+    EXPECT_TRUE(error.starts_with((folder / "run.json").string() + ": damaged")) << text << ": " << error;
   }
 }
 
