@@ -19,7 +19,7 @@ std::size_t number_at(std::string_view bytes, std::size_t at, std::size_t width)
 }
 
 void put(std::string& bytes, std::size_t value, std::size_t width) {
-  for (std::size_t i = 0; i < width; ++i) bytes += static_cast<char>(value >> (8 * i) & 0xff);
+  for (; width > 0; --width, value >>= 8) bytes += static_cast<char>(value & 0xff);
 }
 
 /// The stored entries at the beginning of a zip, by their local headers (APPNOTE 4.3.7).
