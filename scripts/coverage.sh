@@ -44,7 +44,8 @@ command -v gcovr >/dev/null || { say "gcovr is not installed (scripts/coverage.s
 
 failed=()
 if ! $report; then
-  cmake --preset coverage && cmake --build --preset coverage --parallel "$(nproc)"
+  cmake --preset coverage
+  cmake --build --preset coverage --parallel "$(nproc)"
   find build/coverage -name '*.gcda' -delete
   ctest --test-dir build/coverage --output-on-failure --no-tests=error -j2 "$@" || failed+=("tests")
 fi

@@ -14,7 +14,8 @@ usage: scripts/lint.sh [--install] [--quick] [CHECK...]
   memcheck       a short `bnlab train` of the release build under valgrind; tests/valgrind.supp has what is oneDNN's own
   tsan           the same on two threads, under clang's thread sanitizer with libomp (preset tsan)
 
-Without a CHECK: the first five. A tool that is missing is named as SKIPPED. Status 1 if anything was found. clang-format
+Without a CHECK: the first five. A tool that is missing is named as SKIPPED. Status 1 if anything was found, or a tool
+could not be installed. clang-format
 and clang-tidy are those of LLVM 14, as other versions lay out differently and know other checks.
 
   --quick     the first three
@@ -58,7 +59,7 @@ tool() { # CHECK
 packages() { # CHECK
   case $1 in
     clang-tidy) echo clang-tidy-14 libomp-14-dev ;;
-    tsan) echo clang-14 libomp-14-dev ;;
+    tsan) echo clang-14 libclang-rt-14-dev libomp-14-dev ;;
     *) tool "$1" ;;
   esac
 }
@@ -122,7 +123,10 @@ for check in "${checks[@]}"; do
     "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends "${wanted[@]}" ||
       say "$check: apt-get could not install ${wanted[*]}"
   fi
-  if ! command -v "$tool" >/dev/null; then
+  if ! command -v "$tool" >/dev/null && $install; then
+    failed+=("$check: $tool is not installed")
+    continue
+  elif ! command -v "$tool" >/dev/null; then
     say "SKIPPED: $check: $tool is not installed (scripts/lint.sh --install $check)"
     continue
   fi

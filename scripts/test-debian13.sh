@@ -52,13 +52,16 @@ fi
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -E '/debian/?$' | head -n 1 || true)
 mirror=${mirror:-http://deb.debian.org/debian}
 
-if [[ -x $root/usr/bin/apt-get ]]; then
+made=$root/etc/made-by-test-debian13  # only of a whole root
+if [[ -e $made ]]; then
   say "using $root again"
 else
+  [[ ! -e $root || -z $(ls -A -- "$root") ]] || die "$root is there, and is no root that this script made; remove it"
   say "making $root, $release from $mirror"
   mkdir -p -- "$root"
   debootstrap --variant=minbase --include=ca-certificates,git "$release" "$root" "$mirror" >"$root.debootstrap.log" 2>&1 ||
-    die "debootstrap failed; see $root.debootstrap.log"
+    die "debootstrap failed; see $root.debootstrap.log, and remove $root"
+  touch -- "$made"
 fi
 # How this machine reaches its packages: proxies, and what it takes as valid.
 apt-config dump Acquire >"$root/etc/apt/apt.conf.d/99machine"

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <iostream>
 #include <new>
 #include <system_error>
 
@@ -65,10 +66,11 @@ int run(int argc, char** argv, bnlab::cli::Context& context) {
   check_command(app, argc, argv);
   try {
     app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? ExitStatus::done : ExitStatus::usage_error;
+  } catch (const CLI::ParseError& error) {  // --help and --version, too
+    context.exit_status = app.exit(error) == 0 ? ExitStatus::done : ExitStatus::usage_error;
+    std::cout.flush();
   }
-  if (std::fflush(stdout) != 0)
+  if (!std::cout || std::fflush(stdout) != 0)
     throw bnlab::RunError("can't write to standard output: " + std::generic_category().message(errno));
   return context.exit_status;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <thread>
 
 #include "config/load.h"
@@ -24,7 +25,7 @@ std::string version_text() {
 }
 
 void ConfigOptions::add_to(CLI::App& command) {
-  command.add_option("CONFIG", file, "a run's config, JSON (see configs/ and README)")->required();
+  command.add_option("CONFIG", file, "a run's config, JSON (see configs/ and README), or the bare name of one that bnlab comes with")->required();
   command
       .add_option("--set", overrides,
                   "set a value of the config, a dotted path and a JSON value, such as optimizer.learning_rate=0.5; "
@@ -41,10 +42,21 @@ void ConfigOptions::add_to(CLI::App& command) {
       ->capture_default_str();
 }
 
+std::string shipped(const std::string& name, const std::string& folder) {
+  std::error_code error;
+  if (std::filesystem::exists(name, error) || name.empty() || name.find('/') != std::string::npos) return name;
+  for (const std::filesystem::path& configs : config::config_folders("configs"))
+    for (const char* end : {"", ".json"})
+      if (const auto file = (configs / ".." / folder / (name + end)).lexically_normal();
+          std::filesystem::is_regular_file(file, error))
+        return file.string();
+  return name;
+}
+
 config::RunConfig ConfigOptions::load() const {
   std::vector<std::string> all = overrides;
   if (!seed.empty()) all.push_back("training.seed=" + seed);
-  return config::load(file, all);
+  return config::load(shipped(file, "configs"), all);
 }
 
 }  // namespace bnlab::cli

@@ -43,6 +43,10 @@ void add_manual(CLI::App& app, Context& context);
 /// Refuses an empty value of an option.
 CLI::Validator not_empty();
 
+/// The file of that name. Where there is none, and the name has no folder: the one in `folder` ("configs",
+/// "experiments") of those that bnlab comes with, with ".json" or without; else the name as it is.
+std::string shipped(const std::string& name, const std::string& folder);
+
 /// The text of `bnlab --version`.
 std::string version_text();
 

@@ -79,6 +79,9 @@ std::string manual(const CLI::App& app) {
       ".SH ENVIRONMENT\n"
       ".TP\n.B BNLAB_DATA\nfolder in which datasets are looked for first\n"
       ".TP\n.B BNLAB_CONFIGS\nfolder in which networks/NAME.json is looked for, beside that of the config\n"
+      ".SH FILES\n"
+      ".TP\n.B share/bnlab/configs, share/bnlab/experiments\n"
+      "beside the folder of the program: what it comes with; train and sweep find them by their bare names\n"
       ".SH EXIT STATUS\n"
       "{} done, {} failed, {} usage or config error, {} data missing or damaged, {} interrupted.\n",
       static_cast<int>(done), static_cast<int>(failed), static_cast<int>(usage_error), static_cast<int>(data_error),

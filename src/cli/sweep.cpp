@@ -52,7 +52,8 @@ struct Planned {
   std::size_t runs_of_minutes = 0;
 };
 
-Planned planned(const std::string& file, const SweepOptions& options) {
+Planned planned(const std::string& name, const SweepOptions& options) {
+  const std::string file = shipped(name, "experiments");
   const config::ExperimentConfig written = config::load_experiment(file);
   const auto profile = options.profile == "full" ? config::Profile::full : config::Profile::quick;
   const std::optional<std::int64_t> seeds = options.seeds > 0 ? std::optional(options.seeds) : std::nullopt;
@@ -338,7 +339,7 @@ void add_sweep(CLI::App& app, Context& context) {
   const auto options = std::make_shared<SweepOptions>();
   const auto files = std::make_shared<std::vector<std::string>>();
   CLI::App* command = app.add_subcommand("sweep", "run an experiment: all arms and seeds, then its verdict");
-  command->add_option("EXPERIMENT", *files, "experiment files")->required();
+  command->add_option("EXPERIMENT", *files, "experiment files, or bare names of experiments that bnlab comes with")->required();
   add_sweep_options(*command, *options);
   command->add_option("--seeds", options->seeds, "seeds 1 to N, in place of the experiment's")
       ->type_name("N")

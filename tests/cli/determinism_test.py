@@ -113,6 +113,7 @@ class Signatures(faults_test.FaultTest):
                     self.assertEqual(self.execute(environment, *arguments)[0], -signal.SIGKILL)
                 status, text = self.execute(self.environment, *arguments)
                 self.assertEqual(status, DONE, text)
+                self.assertIn("continuing after step", text)
                 self.assertEqual(signature(out), self.signatures[arm])
 
     def test_threads(self):

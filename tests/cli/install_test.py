@@ -35,6 +35,13 @@ class InstallTest(ProgramTest):
             self.assertEqual((share / "configs" / path.name).read_bytes(), path.read_bytes())
         self.run_program("train", share / "configs/drawn_digits.json", "--set", "training.steps=2", "--out", "run")
         self.assertTrue((self.folder / "run/run.json").is_file())
+        # By its name, too.
+        self.run_program("train", "drawn_digits", "--set", "training.steps=2", "--out", "named")
+        self.assertEqual((self.folder / "named/config.json").read_bytes(), (self.folder / "run/config.json").read_bytes())
+        plans = [self.run_program("sweep", name, "--dry-run")[0]
+                 for name in ("position", "position.json", share / "experiments/position.json")]
+        self.assertEqual(plans, plans[:1] * 3)
+        self.run_program("train", "configs/drawn_digits.json", status=USAGE)
 
     def test_scripts_to_plot_with_are_there(self):
         script = self.prefix / "share/bnlab/scripts/plot.py"
@@ -76,6 +83,9 @@ class InstallTest(ProgramTest):
 
     def test_zsh_and_fish_know_every_option(self):
         zsh = (self.prefix / "share/zsh/vendor-completions/_bnlab").read_text()
+        local = self.folder / "local"  # another prefix than /usr
+        subprocess.run(["cmake", "--install", BNLAB.parent, "--prefix", local], check=True, capture_output=True)
+        self.assertEqual((local / "share/zsh/site-functions/_bnlab").read_text(), zsh)
         fish = (self.prefix / "share/fish/vendor_completions.d/bnlab.fish").read_text()
         self.assertTrue(zsh.startswith("#compdef bnlab\n"))
         for name in commands(self):

@@ -143,7 +143,8 @@ class Output(ProgramTest):
         if not pathlib.Path("/dev/full").exists():
             raise unittest.SkipTest("no /dev/full here")
         with open("/dev/full", "w") as full:
-            for arguments in (["schema"], ["list", "optimizers"], ["describe", self.write_config()]):
+            for arguments in (["schema"], ["list", "optimizers"], ["describe", self.write_config()], ["--version"],
+                              ["train", "--help"]):
                 process = subprocess.Popen(self.command(*arguments), env=self.environment, stdout=full,
                                            stderr=subprocess.PIPE, text=True)
                 _, error = process.communicate()

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Makes the Debian package.
+set -euo pipefail
+
+usage() {
+  cat <<'EOF'
+usage: scripts/package.sh [--install] [--help]
+
+Installs what is missing (scripts/setup.sh, dpkg-dev), builds the release preset and makes the Debian package of it,
+bnlab_VERSION_ARCHITECTURE.deb in build/package, whose path it prints last.
+
+  --install   install the package with apt too, and try the installed bnlab in an empty folder: its networks, configs,
+              experiments, manual page and completions, and a run of two steps
+  --help      this text
+
+Examples:
+  scripts/package.sh
+  scripts/package.sh --install && bnlab train first_experiment && sudo apt-get remove bnlab
+EOF
+}
+
+install=false
+for argument; do
+  case $argument in
+    --install) install=true ;;
+    --help | -h) usage; exit 0 ;;
+    *) usage >&2; printf 'package.sh: unknown argument: %s\n' "$argument" >&2; exit 2 ;;
+  esac
+done
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+say() { printf 'package.sh: %s\n' "$*"; }
+root=(env)
+[[ $(id -u) == 0 ]] || root=(sudo env)
+apt() { "${root[@]}" DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install --yes --quiet --no-install-recommends "$@"; }
+
+scripts/setup.sh
+command -v dpkg-shlibdeps >/dev/null || apt dpkg-dev
+cmake --preset release
+cmake --build --preset release --parallel "$(nproc)"
+rm -rf build/package
+cpack --config build/release/CPackConfig.cmake -B build/package
+package=$(echo "$PWD"/build/package/*.deb)
+
+try() {
+  local share=/usr/share
+  cd -- "$(mktemp -d)"
+  trap 'cd / && rm -rf -- "$OLDPWD"' RETURN
+  [[ $(type -P bnlab) == /usr/bin/bnlab ]] || { say "bnlab is $(type -P bnlab), not /usr/bin/bnlab"; return 1; }
+  env -u BNLAB_CONFIGS bnlab train drawn_digits --set training.steps=2 --out run --quiet
+  env -u BNLAB_CONFIGS bnlab sweep position --dry-run >plan
+  [[ -s run/weights.npz && -s plan ]]
+  for file in bash-completion/completions/bnlab zsh/vendor-completions/_bnlab fish/vendor_completions.d/bnlab.fish \
+    man/man1/bnlab.1.gz; do
+    [[ -s $share/$file || -s $share/${file%.gz} ]] || { say "$share/$file is missing"; return 1; }
+  done
+}
+
+if $install; then
+  apt --reinstall "$package"
+  (set -e; try)
+  say "installed, and tried"
+fi
+echo "$package"
