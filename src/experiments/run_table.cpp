@@ -59,6 +59,9 @@ bool is_best_of(const ExperimentConfig& experiment, const std::string& arm) {
 
 std::string shown(double value) { return std::isnan(value) ? "nan" : fmt::format("{:.9g}", value); }
 
+/// As runs.csv has it, so that no choice or verdict depends on digits that it lacks.
+double as_in_file(double value) { return csv_number(shown(value)).value_or(value); }
+
 RunRow measured(const Plan& plan, const PlannedRun& run, const std::filesystem::path& directory) {
   const RunReport report = read_report(directory, run.config);
   const ArmPoint& point = plan.points[run.point];
@@ -81,8 +84,7 @@ RunRow measured(const Plan& plan, const PlannedRun& run, const std::filesystem::
   for (const QuantityConfig& quantity : plan.experiment.quantities) {
     try {
       Value value = measure(quantity, directory, report);
-      // As the file has it, so that no choice or verdict depends on digits that it lacks.
-      value.value = csv_number(shown(value.value)).value_or(value.value);
+      value.value = as_in_file(value.value);
       row.quantities[quantity.name] = value;
     } catch (const DataError& error) {
       row.error = error.what();
@@ -201,7 +203,7 @@ class Cells {
   }
 
   Value quantity(const std::string& name, bool counts_steps) const {
-    Value value{number(name), Bound::exact};
+    Value value{as_in_file(number(name)), Bound::exact};
     if (!counts_steps) return value;
     const std::string column = name + config::bound_suffix;
     if (text(column) == at_least)
