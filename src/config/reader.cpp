@@ -67,6 +67,12 @@ void Reader::branches(std::string_view name, std::vector<std::vector<Block>>& va
                       const Rule& rule) {
   const Json* json = take(name, rule);
   if (!json || !is_list(*json, name, rule)) return;
+  if (json->items.size() > most_branches) {
+    problems_.add(
+        json->origin, joined(path_, name),
+        "must have at most " + std::to_string(most_branches) + " entries, got " + std::to_string(json->items.size()));
+    return;
+  }
   values.assign(json->items.size(), {});
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::string path = joined(joined(path_, name), i);

@@ -72,7 +72,7 @@ class ReferenceBuilder {
 
   void branches(std::string_view name, std::vector<std::vector<Block>>&, std::string_view meaning,
                 const Rule& rule = {}) {
-    row(name, "list of lists of blocks", "required", meaning, rule);
+    row(name, "list of at most " + std::to_string(most_branches) + " lists of blocks", "required", meaning, rule);
   }
 
   void require(bool, std::string_view name, std::string_view rule) {

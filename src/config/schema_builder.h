@@ -69,6 +69,7 @@ class SchemaBuilder {
                 const Rule& rule = {}) {
     Json branch = Json::object().set("type", "array").set("items", Json::object().set("$ref", "#/$defs/block"));
     Json list = Json::object().set("type", "array").set("minItems", Json(std::int64_t{1}));
+    list.set("maxItems", Json(static_cast<std::int64_t>(most_branches)));
     add(name, std::move(list.set("items", std::move(branch))), meaning, rule);
   }
 

@@ -185,6 +185,18 @@ TEST(Parse, ChecksBlocksAtAnyDepth) {
     expect_line(problems_of(config_with_block(wrong.more)), "c.json:1: " + wrong.error, wrong.more);
 }
 
+std::string branches(int count) {
+  std::string text = R"({"concat": {"branches": [[])";
+  for (int i = 1; i < count; ++i) text += ", []";
+  return text + "]}}";
+}
+
+TEST(Parse, BoundsTheBranchesOfAConcat) {
+  EXPECT_EQ(problems_of(config_with_block(branches(3072))), ErrorLines{});
+  EXPECT_EQ(problems_of(config_with_block(branches(3073))),
+            ErrorLines{"c.json:1: network.layers.0.concat.branches: must have at most 3072 entries, got 3073"});
+}
+
 std::string repeated(int levels, int count) {
   std::string text = R"({"dense": {"units": 3}})";
   for (int i = 0; i < levels; ++i)
