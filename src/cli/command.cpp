@@ -17,6 +17,16 @@ CLI::Validator not_empty() {
           "not empty"};
 }
 
+CLI::Validator number_between(double low, double high) {
+  const std::string range = fmt::format("number from {:g} to {:g}", low, high);
+  const auto problem = [=](std::string& text) {
+    double value = 0;
+    const bool fits = CLI::detail::lexical_cast(text, value) && low <= value && value <= high;
+    return fits ? std::string() : fmt::format("must be a {}, got {}", range, text);
+  };
+  return {problem, range, "number_between"};
+}
+
 std::string version_text() {
   const BuildInfo build = build_info();
   return fmt::format("bnlab {} (revision {}{})\noneDNN {} using {}\ncompiler {}, {} build\nCPU {}", build.version,

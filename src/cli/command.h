@@ -42,6 +42,8 @@ void add_manual(CLI::App& app, Context& context);
 
 /// Refuses an empty value of an option.
 CLI::Validator not_empty();
+/// Refuses all but numbers from `low` to `high`; nan is none.
+CLI::Validator number_between(double low, double high);
 
 /// The file of that name. Where there is none, and the name has no folder: the one in `folder` ("configs",
 /// "experiments") of those that bnlab comes with, with ".json" or without; else the name as it is.

@@ -76,7 +76,7 @@ void add_gradcheck(CLI::App& app, Context& context) {
       ->check(CLI::Range(0, 1000000))
       ->capture_default_str();
   command->add_option("--tolerance", options->check.tolerance, "largest relative error that passes")
-      ->check(CLI::PositiveNumber)
+      ->check(number_between(1e-15, 1))
       ->capture_default_str();
   command->footer(
       "Examples:\n"

@@ -282,7 +282,7 @@ void add_sweep_options(CLI::App& command, SweepOptions& options) {
       ->check(CLI::Range(1, 1024));
   command.add_option("--timeout", options.timeout, "stop a run after so many seconds; it counts as failed")
       ->type_name("SECONDS")
-      ->check(CLI::PositiveNumber);
+      ->check(number_between(1e-3, 1e9));
   command.add_option("--out", options.out, "directory of the sweep (default: results/NAME, or results/quick/NAME)")
       ->type_name("DIR")
       ->check(not_empty());
@@ -313,7 +313,7 @@ void add_slurm_options(CLI::App& command, SlurmOptions& slurm) {
       ->group(slurm_group);
   command.add_option("--slurm-poll", slurm.poll_seconds, "seconds between two looks at the queue (default: 10)")
       ->type_name("SECONDS")
-      ->check(CLI::Range(0.1, 3600.0))
+      ->check(number_between(0.1, 3600))
       ->group(slurm_group);
 }
 

@@ -183,6 +183,17 @@ class CommandLine(ProgramTest):
                 self.assertEqual(out, "")
         self.assertFalse((self.folder / "results").exists())
 
+    def test_numbers_that_are_none(self):
+        path = self.write_config()
+        for arguments in (("sweep", "e.json", "--timeout"), ("reproduce", "--timeout"),
+                          ("gradcheck", path, "--tolerance"),
+                          ("sweep", "e.json", "--executor", "slurm", "--slurm-poll")):
+            for value in ("nan", "-nan", "inf", "-inf", "1e400", "0", "-1", "", "1x", "one"):
+                with self.subTest(arguments, value=value):
+                    out, error = self.run_program(*arguments, value, status=USAGE)
+                    self.assertEqual(out, "")
+                    self.assertRegex(error, f"{arguments[-1]}: must be a number from [^ ]+ to [^ ]+, got {value}\n")
+
     def test_help(self):
         for command in self.COMMANDS:
             out, error = self.run_program(command, "--help", status=DONE)
