@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <csignal>
@@ -16,9 +17,13 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// A signal handler can reach nothing but a global.
+// A signal handler can reach nothing but globals.
 std::atomic<bool> stop_asked{false};
-extern "C" void ask_to_stop(int) { stop_asked = true; }
+std::atomic<bool> stop_is_looked_at{false};
+extern "C" void ask_to_stop(int) {
+  if (!stop_is_looked_at) _exit(ExitStatus::interrupted);  // a network can take minutes to build
+  stop_asked = true;
+}
 
 void catch_signals() {
   struct sigaction action {};
@@ -100,6 +105,7 @@ void train(const TrainOptions& options, Context& context) {
   run.threads = options.config.threads;
   run.command_line = context.command_line;
   run.started = context.started;
+  run.before_steps = [] { stop_is_looked_at = true; };
   catch_signals();
   Display display(logger, context.log);
   const training::RunResult result = training::run(config, run, display, stop_asked);

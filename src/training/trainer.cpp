@@ -394,6 +394,7 @@ RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& d
   try {
     trainer.open_files();
     if (continues) display.message(fmt::format("continuing after step {}", trainer.progress().step));
+    if (options.before_steps) options.before_steps();
     const RunStatus status = trainer.run(display, stop);
     summary.status = name_of(status);
     summary.progress = trainer.progress();

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct RunOptions {
   int threads = 1;
   std::string command_line;                                                          // for run.json
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();  // of the program
+  std::function<void()> before_steps;  // called when all is built: from then on `stop` is looked at
 };
 
 /// What a user sees while a run goes on.
@@ -41,9 +43,10 @@ struct RunResult {
 };
 
 /// Trains and writes the files of a run (README: "What a run writes"). `stop` may be set from a signal handler: the run
-/// then writes a checkpoint after the step at hand and ends as interrupted. Sets the number of OpenMP threads of the
-/// process. Throws ConfigError, DataError, RunError; a failure after the start leaves run.json with the status "failed"
-/// where it can be written.
+/// then writes a checkpoint after the step at hand and ends as interrupted. A process that ends before
+/// RunOptions::before_steps is called leaves a directory that can be resumed or begun again. Sets the number of OpenMP
+/// threads of the process. Throws ConfigError, DataError, RunError; a failure after the start leaves run.json with the
+/// status "failed" where it can be written.
 RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& display, const std::atomic<bool>& stop);
 
 }  // namespace bnlab::training

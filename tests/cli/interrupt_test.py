@@ -1,5 +1,6 @@
 """Ctrl-C, SIGTERM, kill -9, then --resume: whole files, an honest run.json, and the run that would have been."""
 
+import os
 import shutil
 import signal
 
@@ -100,16 +101,45 @@ class Interrupted(ProgramTest):
         self.expect_as_uninterrupted(out)
 
     def test_interrupted_before_the_first_step(self):
-        # The signal comes while the network is built, or at the evaluation before the first step.
+        # The signal comes at the evaluation before the first step, for which the weights are written.
         out = self.folder / "out"
         process = self.start("train", self.write_config(**SLOW), "--out", out)
-        self.wait_until((out / "config.json").exists, process, "config.json")
+        self.wait_until((out / "weights_initial.npz").exists, process, "weights_initial.npz")
         process.send_signal(signal.SIGTERM)
         self.finish(process, INTERRUPTED)
         self.assertEqual(run_json(out)["status"], "interrupted")
         self.assert_whole_csv(out)
         self.resume(out)
         self.expect_as_uninterrupted(out)
+
+    def test_interrupted_while_the_network_is_built(self):
+        # An orthogonal start of so many units takes minutes.
+        layers = [{"recurrent": {"units": 4000}}, {"dense": {"units": 10}}]
+        training = {"steps": 1, "batch_size": 1, "eval_every": 0}
+        for number in (signal.SIGINT, signal.SIGTERM):
+            for arguments in ((), ("--force",)):
+                with self.subTest(number, arguments=arguments):
+                    out = self.folder / f"out{number}{len(arguments)}"
+                    if arguments:
+                        shutil.copytree(self.whole, out)
+                    before = snapshot(self.folder)
+                    process = self.start("train", self.write_config(network={"layers": layers}, training=training),
+                                         "--out", out, *arguments)
+                    self.wait_until(lambda: self.has_used(process, 1), process, "the start of its work")
+                    process.send_signal(number)
+                    _, error = process.communicate(timeout=20)
+                    self.assertEqual((process.returncode, error), (INTERRUPTED, ""))
+                    before = before if arguments else {**before, out.name: "folder"}
+                    self.assertEqual({**snapshot(self.folder), "run.json": ""}, {**before, "run.json": ""})
+                    self.train(out.name, *(arguments or ("--resume",)))
+                    self.assertEqual(run_json(out)["status"], "completed")
+
+    @staticmethod
+    def has_used(process, seconds):
+        """Whether the process has used so many seconds of processor time."""
+        with open(f"/proc/{process.pid}/stat") as file:
+            user, system = file.read().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK") >= seconds
 
     def test_kill_9_with_checkpoints(self):
         # checkpoint_every is part of the config: the run to compare with has it too.
