@@ -12,6 +12,12 @@ namespace {
 
 constexpr std::size_t floats_per_line = 16;
 
+/// With the padding of its layout, and up to the next cache line.
+std::size_t floats_of(const Parameter& parameter) {
+  const std::size_t floats = parameter.value.get_desc().get_size() / sizeof(float);
+  return (floats + floats_per_line - 1) / floats_per_line * floats_per_line;
+}
+
 void reorder(dnnl::memory src, dnnl::memory dst) {
   dnnl::stream stream(src.get_engine());
   dnnl::reorder(src, dst).execute(stream, src, dst);
@@ -57,14 +63,17 @@ void Parameters::lay_out(Parameter& parameter, const onednn::Desc& desc) {
   parameter.diff = dnnl::memory(desc, engine_, DNNL_MEMORY_NONE);
 }
 
+std::uint64_t Parameters::bytes() const {
+  std::uint64_t floats = 0;
+  for (const auto& parameter : parameters_) floats += floats_of(*parameter);
+  return floats * sizeof(float);
+}
+
 void Parameters::allocate() {
   for (const auto& parameter : parameters_) {
-    const std::size_t length = (parameter->value.get_desc().get_size() / sizeof(float) + floats_per_line - 1) /
-                               floats_per_line * floats_per_line;
-    segments_.push_back({parameter.get(), floats_, length});
-    floats_ += length;
+    segments_.push_back({parameter.get(), floats_, floats_of(*parameter)});
+    floats_ += segments_.back().length;
   }
-  require_memory(2 * floats_ * sizeof(float), "the parameters and their gradients");
   values_ = zeroed_memory(floats_ * sizeof(float), Backing::at_once);
   diffs_ = zeroed_memory(floats_ * sizeof(float), Backing::at_once);
   for (std::size_t i = 0; i < segments_.size(); ++i) {

@@ -75,6 +75,8 @@ class Parameters {
   Parameter& declare(Parameter parameter);
   /// Fixes the layout; does nothing when it is fixed already.
   void lay_out(Parameter& parameter, const onednn::Desc& desc);
+  /// Of all values, and as many of all gradients; known once the training program is built.
+  std::uint64_t bytes() const;
   /// Gives all laid-out parameters their memory, zeros. Call once, after the training program is built.
   void allocate();
 

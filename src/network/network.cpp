@@ -54,7 +54,7 @@ void average_shared(const normalization::NormalizationStates& states,
 }  // namespace
 
 Network::Network(const config::RunConfig& config, const data::DatasetInfo& dataset, std::int64_t batch_size,
-                 bool diff_input)
+                 bool diff_input, std::size_t optimizer_arrays)
     : engine_(dnnl::engine::kind::cpu, 0),
       precision_(config.training.precision),
       normalization_(config.normalization),
@@ -67,7 +67,7 @@ Network::Network(const config::RunConfig& config, const data::DatasetInfo& datas
   check_precision(config.training);
   check_overrides(config.initialization, parameters_);
   // The training program decides the layout of the parameters; only then can they get their memory.
-  train_ = build(Pass::train, batch_size, diff_input);
+  train_ = build(Pass::train, batch_size, diff_input, {}, optimizer_arrays);
   parameters_.allocate();
   for (const auto& parameter : parameters_.all())
     parameter->set_plain_value(initial_value(*parameter, config.initialization, config.training.seed));
@@ -78,6 +78,11 @@ Network::Network(const config::RunConfig& config, const data::DatasetInfo& datas
 
 std::unique_ptr<Executable> Network::build(Pass pass, std::int64_t batch_size, bool diff_input,
                                            const onednn::Watch& watch) {
+  return build(pass, batch_size, diff_input, watch, 0);
+}
+
+std::unique_ptr<Executable> Network::build(Pass pass, std::int64_t batch_size, bool diff_input,
+                                           const onednn::Watch& watch, std::size_t optimizer_arrays) {
   std::unique_ptr<Executable> executable(new Executable(engine_, batch_size));
   executable->state_->seed = seed_;
   Builder builder(engine_, pass, executable->state_.get(), type_of(precision_));
@@ -90,7 +95,12 @@ std::unique_ptr<Executable> Network::build(Pass pass, std::int64_t batch_size, b
                                   onednn_version(), builder.layer(), onednn_isa(), error.what()));
   }
   executable->observations_ = builder.observations();
-  executable->program_ = builder.finish();
+  std::vector<MemoryUse> others;
+  if (!train_) {
+    others.push_back({"the parameters and their gradients", 2 * parameters_.bytes()});
+    if (optimizer_arrays > 0) others.push_back({"the optimizer's state", optimizer_arrays * parameters_.bytes()});
+  }
+  executable->program_ = builder.finish(std::move(others));
   return executable;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // A network with its parameters and states, and the programs that run it.
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -68,10 +69,11 @@ class Executable {
 class Network {
  public:
   /// Builds the layers, the training program for `batch_size`, and the initial parameters. `diff_input`: the training
-  /// program also computes the gradient of the input. Throws ConfigError where the network doesn't fit the data, and as
-  /// check_precision() does.
+  /// program also computes the gradient of the input. `optimizer_arrays`: how many arrays as large as the parameters
+  /// the caller will take for an optimizer. Throws ConfigError where the network doesn't fit the data, and as
+  /// check_precision() does; RunError, before any memory is taken, where there isn't enough for all of it.
   Network(const config::RunConfig& config, const data::DatasetInfo& dataset, std::int64_t batch_size,
-          bool diff_input = false);
+          bool diff_input = false, std::size_t optimizer_arrays = 0);
 
   Executable& train() { return *train_; }
   /// A further program on the same parameters and states, in the same precision; with Pass::observe it keeps the
@@ -109,6 +111,9 @@ class Network {
   void set_weights(const NpzArrays& arrays);
 
  private:
+  /// The first is that for training: it asks for the memory of the parameters and of an optimizer, too.
+  std::unique_ptr<Executable> build(onednn::Pass pass, std::int64_t batch_size, bool diff_input,
+                                    const onednn::Watch& watch, std::size_t optimizer_arrays);
   void add_calls(onednn::Builder& builder, Executable& executable, bool diff_input);
 
   struct PreciseSums {

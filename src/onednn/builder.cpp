@@ -196,9 +196,10 @@ void Builder::place_buffers() {
   program_.arena_bytes_ = std::max(end, alignment);
 }
 
-Program Builder::finish() {
+Program Builder::finish(std::vector<MemoryUse> others) {
   place_buffers();
-  require_memory(program_.arena_bytes_, "the outputs of the layers and their gradients");
+  others.push_back({"the outputs of the layers and their gradients", program_.arena_bytes_});
+  require_memory(others);
   // Evaluation may come much later than the first step of training, which does not wait for its memory.
   program_.arena_ = zeroed_memory(program_.arena_bytes_, has_backward() ? Backing::at_once : Backing::when_touched);
   auto* base = static_cast<std::uint8_t*>(program_.arena_.get());

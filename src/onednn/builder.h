@@ -127,8 +127,9 @@ class Builder {
   void observe(const char* tensor, const Tensor& value);
   const std::vector<Observation>& observations() const { return observations_; }
 
-  /// Gives every buffer its place and returns the program. Call once, last. Throws std::bad_alloc when memory is short.
-  Program finish();
+  /// Gives every buffer its place and returns the program. Call once, last. Throws RunError where its memory, and
+  /// `others` that the caller will take, are more than is left, before any is taken.
+  Program finish(std::vector<MemoryUse> others = {});
 
  private:
   struct Part {

@@ -23,6 +23,8 @@ std::unique_ptr<UpdateRule> make_rule(const config::OptimizerConfig& config) {
 
 }  // namespace
 
+std::size_t state_arrays(const config::OptimizerConfig& config) { return make_rule(config)->arrays().size(); }
+
 std::unique_ptr<Optimizer> make_optimizer(const config::OptimizerConfig& config, layers::Parameters& parameters,
                                           int threads, std::uint64_t seed) {
   return make_block_optimizer(make_rule(config), config, parameters, threads, seed);

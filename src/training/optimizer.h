@@ -1,6 +1,7 @@
 #pragma once
 // Optimizers: one pass over the contiguous block of parameters.
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 
@@ -27,6 +28,9 @@ class Optimizer {
   /// Throws DataError where an array is missing or of another shape.
   virtual void set_state(const NpzArrays& arrays) = 0;
 };
+
+/// How many arrays as large as the parameters the optimizer keeps.
+std::size_t state_arrays(const config::OptimizerConfig& config);
 
 /// The factory. `parameters` outlive the optimizer; `threads` is how many threads share an update (the result does not
 /// depend on it); `seed` chooses the values that `trainable` draws. All optimizers do, in this order:

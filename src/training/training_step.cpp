@@ -5,7 +5,7 @@ namespace bnlab::training {
 TrainingStep::TrainingStep(const config::RunConfig& config, const data::Dataset& dataset, int threads)
     : config_(config),
       scaler_(dataset, config.dataset.scaling),
-      network_(config, dataset.info, config.training.batch_size),
+      network_(config, dataset.info, config.training.batch_size, false, state_arrays(config.optimizer)),
       optimizer_(make_optimizer(config.optimizer, network_.parameters(), threads, config.training.seed)),
       batches_(dataset, scaler_, config) {}
 

@@ -4,13 +4,25 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
-#include <string_view>
+#include <string>
+#include <vector>
 
 namespace bnlab {
 
-/// Throws RunError where `bytes` are more than the machine has left; the text names `what` needs them.
-void require_memory(std::uint64_t bytes, std::string_view what);
+/// Bytes that this process can still take: the smaller of what the machine and what its control groups (cgroups 1 and
+/// 2) leave, where memory that only caches files counts as left. The largest number where the system does not say.
+/// `root`: where its files are, such as proc/meminfo.
+std::uint64_t memory_left(const std::filesystem::path& root = "/");
+
+struct MemoryUse {
+  std::string what;  // "the optimizer's state"
+  std::uint64_t bytes;
+};
+
+/// Throws RunError where all of these together are more than memory_left(); the text names each.
+void require_memory(const std::vector<MemoryUse>& uses);
 
 struct FreeBlock {
   void* block = nullptr;  // the pointer lies within

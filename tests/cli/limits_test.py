@@ -65,6 +65,22 @@ class Sizes(LimitTest):
         self.refuse(path, "out of memory", "outputs of the layers", "GiB", status=FAILED, memory=1 << 46,
                     writes_folder=True)
 
+    def test_memory_is_asked_for_before_it_is_taken(self):
+        # 8 TB of parameters, and 2.5 GB of activations that would be there.
+        path = self.write_config(dataset={"name": "drawn_digits"}, normalization={"type": "none"},
+                                 network={"name": "n", "layers": [{"recurrent": {"units": 1000000}}, OUTPUT]},
+                                 optimizer={"type": "adam"}, training={"batch_size": 4})
+        for command, also in (("describe", ""), ("train", "the optimizer's state 7450.9 GiB, ")):
+            with self.subTest(command):
+                process = self.start(command, path)
+                _, status, usage = os.wait4(process.pid, 0)
+                process.returncode = os.waitstatus_to_exitcode(status)
+                _, error = process.communicate()
+                self.assertEqual(process.returncode, FAILED, error)
+                self.assertRegex(error, rf"are needed \(the parameters and their gradients 7450\.9 GiB, {also}"
+                                        r"the outputs of the layers and their gradients \d\.\d GiB\)")
+                self.assertLess(usage.ru_maxrss << 10, 3 * GIB // 2)
+
     def test_more_data_than_allowed(self):
         for synthetic, parts in (
                 ({"examples": 10**9}, ["dataset.synthetic.examples", "10000000", "1000000000"]),

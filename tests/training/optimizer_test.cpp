@@ -215,6 +215,13 @@ TEST_P(EveryRule, GivesEqualBitsForOneAndTwoThreads) {
   }
 }
 
+TEST_P(EveryRule, SaysHowManyArraysItKeeps) {
+  const config::RunConfig run = test::small_conv(NormalizationType::batch);
+  network::Network network(run, test::small_dataset().info, 6);
+  const NpzArrays state = make_optimizer(GetParam().config, network.parameters(), 1)->state();
+  EXPECT_EQ(state.size(), 1 + state_arrays(GetParam().config) * network.parameters().all().size());
+}
+
 // Two runs of ten steps, of which one goes through its state after the third.
 TEST_P(EveryRule, GoesOnFromItsState) {
   for (const double clip_norm : {0.0, 1.0}) {
