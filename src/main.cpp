@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <new>
 #include <system_error>
@@ -25,7 +26,16 @@ std::string joined(int argc, char** argv) {
 
 int report(const bnlab::cli::Context& context, const std::string& text, ExitStatus status) {
   fmt::print(stderr, "bnlab: {}\n", text);
-  if (context.logger) context.logger->debug("error: {}", text);
+  const std::filesystem::path folder = context.log.file.parent_path();
+  std::error_code ignored;
+  // An error makes no folder for it.
+  if (context.logger && (folder.empty() || std::filesystem::is_directory(folder, ignored))) {
+    context.logger->debug("error: {}", text);
+    try {
+      bnlab::write_log_file(*context.logger);
+    } catch (const bnlab::RunError&) {  // the first error says more
+    }
+  }
   return status;
 }
 
@@ -72,6 +82,7 @@ int run(int argc, char** argv, bnlab::cli::Context& context) {
   }
   if (!std::cout || std::fflush(stdout) != 0)
     throw bnlab::RunError("can't write to standard output: " + std::generic_category().message(errno));
+  if (context.logger) bnlab::write_log_file(*context.logger);
   return context.exit_status;
 }
 

@@ -4,13 +4,25 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <system_error>
 #include <thread>
 
 #include "config/load.h"
 #include "network/network.h"
+#include "util/errors.h"
 #include "util/provenance.h"
 
 namespace bnlab::cli {
+
+void start_log(Context& context, const std::vector<std::string>& inputs) {
+  std::error_code ignored;
+  for (const std::string& input : inputs)
+    if (std::filesystem::equivalent(context.log.file, input, ignored))
+      throw ConfigError(
+          fmt::format("--log-file: {}: must not be the file {} that is read", context.log.file.string(), input));
+  context.logger = make_logger(context.log);
+  context.logger->debug("{}", context.command_line);
+}
 
 CLI::Validator not_empty() {
   return {[](std::string& text) { return text.empty() ? std::string("must not be empty") : std::string(); }, "",

@@ -40,6 +40,10 @@ void add_gradcheck(CLI::App& app, Context& context);
 void add_completion(CLI::App& app, Context& context);
 void add_manual(CLI::App& app, Context& context);
 
+/// Sets context.logger and logs the command line; its file stays as it is until write_log_file. Throws ConfigError
+/// where that is one of `inputs`.
+void start_log(Context& context, const std::vector<std::string>& inputs);
+
 /// Refuses an empty value of an option.
 CLI::Validator not_empty();
 /// Refuses all but numbers from `low` to `high`; nan is none.

@@ -19,7 +19,7 @@ struct Options {
 };
 
 void gradcheck(const Options& options, Context& context) {
-  context.logger = make_logger(context.log);
+  start_log(context, {options.config.file});
   config::RunConfig config = options.config.load();
   if (config.training.precision != config::Precision::f32)
     throw ConfigError(
@@ -43,6 +43,7 @@ void gradcheck(const Options& options, Context& context) {
   data::Scaler(dataset, config.dataset.scaling)
       .gather(dataset.train, indices, network.train().images(), network.train().labels(), network.train().targets());
 
+  write_log_file(*context.logger);
   std::vector<std::vector<std::string>> rows{
       {"result", "gradient of", "values", "norm", "error along directions", "error of single values"}};
   bool passed = true;

@@ -29,7 +29,6 @@ fs::path experiments_folder() {
 }
 
 void reproduce(SweepOptions options, const std::vector<std::string>& only, Context& context) {
-  context.logger = make_logger(context.log);
   options.is_parent = true;
   if (options.out.empty()) options.out = options.profile == "full" ? "results" : "results/" + options.profile;
   const fs::path folder = experiments_folder();
@@ -46,6 +45,7 @@ void reproduce(SweepOptions options, const std::vector<std::string>& only, Conte
   std::vector<std::string> files;
   for (const std::string& name : names)
     if (wanted(name)) files.push_back((folder / (name + ".json")).string());
+  start_log(context, files);
   sweep(files, options, context);
 }
 

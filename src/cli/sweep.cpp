@@ -220,6 +220,7 @@ std::optional<ExperimentVerdict> sweep_one(const Planned& planned, const SweepOp
 void sweep(const std::vector<std::string>& files, const SweepOptions& options, Context& context) {
   const std::vector<Planned> all = planned(files, options);
   for (const Planned& one : all) warn_of_overridden(one, options, context);
+  write_log_file(*context.logger);
   catch_signals();
   std::vector<ExperimentVerdict> verdicts;
   const auto print = [&] {
@@ -372,7 +373,7 @@ void add_sweep(CLI::App& app, Context& context) {
       "Exit status: 0 done, 1 a run failed (with --strict: or a claim is not reproduced), 2 usage or config error,\n"
       "130 interrupted.");
   command->callback([files, options, command, &context] {
-    context.logger = make_logger(context.log);
+    start_log(context, *files);
     refuse_options_of_another_executor(*command, options->executor);
     options->is_parent = files->size() > 1;
     sweep(*files, *options, context);

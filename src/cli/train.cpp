@@ -94,17 +94,23 @@ std::filesystem::path out_directory(const TrainOptions& options, const config::R
 }
 
 void train(const TrainOptions& options, Context& context) {
-  const auto logger = context.logger = make_logger(context.log);
-  logger->debug("{}", context.command_line);
+  start_log(context, {options.config.file});
+  const auto logger = context.logger;
   const config::RunConfig config = options.config.load();
   training::RunOptions run;
   run.directory = out_directory(options, config);
+  if (training::is_file_of_a_run(run.directory, context.log.file)) {
+    context.logger.reset();  // or it would be told there
+    throw ConfigError(fmt::format("--log-file: {}: must not be a file that the run writes", context.log.file.string()));
+  }
   run.existing = options.resume  ? training::Existing::resume
                  : options.force ? training::Existing::replace
                                  : training::Existing::refuse;
   run.threads = options.config.threads;
   run.command_line = context.command_line;
   run.started = context.started;
+  run.log_file = context.log.file;
+  run.before_files = [&] { write_log_file(*logger); };
   run.before_steps = [] { stop_is_looked_at = true; };
   catch_signals();
   Display display(logger, context.log);
@@ -120,7 +126,7 @@ void train(const TrainOptions& options, Context& context) {
 
 /// Prints where the time of a step goes; nothing is written.
 void profile(const TrainOptions& options, Context& context) {
-  context.logger = make_logger(context.log);
+  start_log(context, {options.config.file});
   const training::StepProfile profile =
       training::profile_steps(options.config.load(), options.config.threads, options.profile_steps);
   const auto share = [&](double seconds) { return fmt::format("{:.1f} %", 100 * seconds / profile.step); };

@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
@@ -36,15 +37,25 @@ std::vector<std::string> files_of_a_run() {
 
 }  // namespace
 
-bool holds_nothing(const fs::path& directory) {
+bool holds_nothing(const fs::path& directory, const fs::path& log_file) {
   std::error_code error;
   for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
     const std::string name = entry->path().filename().string();
+    std::error_code ignored;
     // A kill in the middle of a write leaves .tmp files; config.json is the first file of a run.
-    if (name != stderr_file && name != failure_file && name != failure_file + ".tmp"s && name != "config.json.tmp")
+    if (!fs::equivalent(entry->path(), log_file, ignored) && name != stderr_file && name != failure_file &&
+        name != failure_file + ".tmp"s && name != "config.json.tmp")
       return false;
   }
   return !error || error == std::errc::no_such_file_or_directory;
+}
+
+bool is_file_of_a_run(const fs::path& directory, const fs::path& file) {
+  std::error_code ignored;
+  const fs::path folder = fs::weakly_canonical(fs::absolute(file, ignored).parent_path(), ignored);
+  const std::vector<std::string> files = files_of_a_run();
+  return folder == fs::weakly_canonical(fs::absolute(directory, ignored), ignored) &&
+         std::find(files.begin(), files.end(), file.filename()) != files.end();
 }
 
 bool is_locked(const fs::path& directory) {
@@ -52,7 +63,7 @@ bool is_locked(const fs::path& directory) {
   return file.valid() && ::flock(file.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
-RunDirectory::RunDirectory(fs::path path, Existing existing) : path_(std::move(path)) {
+RunDirectory::RunDirectory(fs::path path, Existing existing, const fs::path& log_file) : path_(std::move(path)) {
   std::error_code error;
   fs::create_directories(path_, error);
   if (error || !fs::is_directory(path_))
@@ -65,7 +76,7 @@ RunDirectory::RunDirectory(fs::path path, Existing existing) : path_(std::move(p
   // A file system without locks leaves the check to the user.
   if (lock_.valid() && ::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
     throw ConfigError(fmt::format("--out: another run writes into {}", path_.string()));
-  if (existing == Existing::refuse && !holds_nothing(path_))
+  if (existing == Existing::refuse && !holds_nothing(path_, log_file))
     throw ConfigError(
         fmt::format("--out: {} is not empty; nothing was changed. Choose another directory, continue the run "
                     "in it with --resume, or replace it with --force",

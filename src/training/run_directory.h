@@ -24,8 +24,11 @@ enum class Existing {
 inline constexpr const char* stderr_file = "stderr.log";
 inline constexpr const char* failure_file = "failure.json";
 
-/// Whether there is no such directory, or nothing in it but these two: no run has begun here.
-bool holds_nothing(const std::filesystem::path& directory);
+/// Whether there is no such directory, or nothing in it but these two and `log_file`: no run has begun here.
+bool holds_nothing(const std::filesystem::path& directory, const std::filesystem::path& log_file = {});
+
+/// Whether `file` is one that a run in `directory` writes; neither has to exist.
+bool is_file_of_a_run(const std::filesystem::path& directory, const std::filesystem::path& file);
 
 /// Whether another process writes a run into the directory now.
 bool is_locked(const std::filesystem::path& directory);
@@ -33,10 +36,10 @@ bool is_locked(const std::filesystem::path& directory);
 /// The directory of a run, locked against a second writer while this object lives.
 class RunDirectory {
  public:
-  /// Makes the directory (and its parents). Throws ConfigError where it holds something and `existing` says refuse,
-  /// where another process writes into it, or where it can't be made or written to; the text names it and says what to
-  /// do.
-  RunDirectory(std::filesystem::path path, Existing existing);
+  /// Makes the directory (and its parents). Throws ConfigError where it holds something besides `log_file` and
+  /// `existing` says refuse, where another process writes into it, or where it can't be made or written to; the text
+  /// names it and says what to do.
+  RunDirectory(std::filesystem::path path, Existing existing, const std::filesystem::path& log_file = {});
   RunDirectory(const RunDirectory&) = delete;
   RunDirectory& operator=(const RunDirectory&) = delete;
 

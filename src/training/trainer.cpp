@@ -304,11 +304,12 @@ class Trainer {
 };
 
 /// Whether the directory holds a run of this very config. Throws ConfigError where it is of another.
-bool holds_this_run(const RunDirectory& directory, const std::string& config_text) {
+bool holds_this_run(const RunDirectory& directory, const std::string& config_text,
+                    const std::filesystem::path& log_file) {
   const auto file = directory.file("config.json");
   std::error_code error;
   if (!std::filesystem::exists(file, error)) {
-    if (!holds_nothing(directory.path()))
+    if (!holds_nothing(directory.path(), log_file))
       throw ConfigError(
           fmt::format("--resume: {} is not empty, and holds no run: it has no config.json; nothing was changed",
                       directory.path().string()));
@@ -363,21 +364,21 @@ RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& d
   resolve(config, dataset);
   check_dropout_masks(config, layers);
 
-  RunDirectory directory(options.directory, options.existing);
+  RunDirectory directory(options.directory, options.existing, options.log_file);
   const std::string config_text = config::to_json(config);
-  const bool resumes = options.existing == Existing::resume && holds_this_run(directory, config_text);
+  const bool resumes = options.existing == Existing::resume && holds_this_run(directory, config_text, options.log_file);
   if (resumes)
     if (const auto ended = ended_run(directory)) return *ended;
   const bool continues = resumes && std::filesystem::exists(directory.file("checkpoint.npz"));
   // Whatever can fail before the first file changes comes first: an older run is not lost to an error.
   Trainer trainer(config, dataset, options, directory);
   std::string initial_weights_sha256;
-  if (continues) {
+  if (continues)
     trainer.resume();
-  } else {
+  else
     initial_weights_sha256 = trainer.start_from_another_run();
-    directory.clear();
-  }
+  if (options.before_files) options.before_files();
+  if (!continues) directory.clear();
   write_file_atomically(directory.file("config.json"), config_text);
 
   RunSummary summary;

@@ -19,6 +19,8 @@ struct RunOptions {
   int threads = 1;
   std::string command_line;                                                          // for run.json
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();  // of the program
+  std::filesystem::path log_file;      // of the caller; in the directory it counts as nothing. Empty: none
+  std::function<void()> before_files;  // called when nothing refuses the run any more, before its first file changes
   std::function<void()> before_steps;  // called when all is built: from then on `stop` is looked at
 };
 

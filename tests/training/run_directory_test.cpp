@@ -47,6 +47,30 @@ TEST(RunDirectory, WhatOneWhoStartsARunLeavesIsNothing) {
   EXPECT_FALSE(holds_nothing(folder / "train.csv"));
 }
 
+TEST(RunDirectory, ALogInItIsNothing) {
+  const test::TemporaryFolder folder;
+  const fs::path log = folder / "log.txt";
+  test::write_text(log, "text");
+  EXPECT_TRUE(holds_nothing(folder.path(), log));
+  EXPECT_FALSE(holds_nothing(folder.path(), folder / "other.txt"));
+  EXPECT_THROW(RunDirectory(folder.path(), Existing::refuse), ConfigError);
+  { RunDirectory(folder.path(), Existing::refuse, log).clear(); }
+  EXPECT_EQ(test::read_text(log), "text");
+  test::write_text(folder / "train.csv", "step\n");
+  EXPECT_FALSE(holds_nothing(folder.path(), log));
+}
+
+TEST(RunDirectory, KnowsTheFilesOfARun) {
+  const test::TemporaryFolder folder;
+  for (const char* name : {"config.json", "train.csv", "gradient_norm.csv", "weights.npz"}) {
+    EXPECT_TRUE(is_file_of_a_run(folder / "run", folder / "run" / name)) << name;
+    EXPECT_TRUE(is_file_of_a_run(folder / "run", folder / "other/../run" / name)) << name;
+    EXPECT_FALSE(is_file_of_a_run(folder / "run", folder / name)) << name;
+  }
+  EXPECT_FALSE(is_file_of_a_run(folder / "run", folder / "run/log.txt"));
+  EXPECT_FALSE(is_file_of_a_run(folder / "run", ""));
+}
+
 TEST(RunDirectory, ReplacesFilesOfARunAlone) {
   const test::TemporaryFolder folder;
   const std::vector<std::string> ours{"config.json",         "run.json",
