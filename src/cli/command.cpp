@@ -47,7 +47,10 @@ std::string version_text() {
 }
 
 void ConfigOptions::add_to(CLI::App& command) {
-  command.add_option("CONFIG", file, "a run's config, JSON (see configs/ and README), or the bare name of one that bnlab comes with")->required();
+  command
+      .add_option("CONFIG", file,
+                  "a run's config, JSON (see configs/ and README), or the bare name of one that bnlab comes with")
+      ->required();
   command
       .add_option("--set", overrides,
                   "set a value of the config, a dotted path and a JSON value, such as optimizer.learning_rate=0.5; "

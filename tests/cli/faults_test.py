@@ -223,7 +223,9 @@ class EveryCall(FaultTest):
                     if kind in KILLS:
                         self.assertEqual(status, -signal.SIGKILL)
                     elif status != DONE:
-                        self.assertIn(path.removesuffix(".tmp"), text)
+                        # Whether a file that was read closes does not matter; then the next one tells of the full disk.
+                        named = [one for _, one in calls[at - 1:]] if kind == "fail_on" and call == "close" else [path]
+                        self.assertTrue(any(one.removesuffix(".tmp") in text for one in named), text)
                     status, text = self.execute(self.environment, *arguments, "--resume")
                     if kind == "vanish" and status != DONE:
                         self.assertIn(os.path.basename(path), text)
