@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
-#include <string>
+#include <string_view>
 #include <vector>
 
 namespace bnlab {
@@ -17,7 +17,7 @@ namespace bnlab {
 std::uint64_t memory_left(const std::filesystem::path& root = "/");
 
 struct MemoryUse {
-  std::string what;  // "the optimizer's state"
+  std::string_view what;  // "the optimizer's state"
   std::uint64_t bytes;
 };
 

@@ -37,7 +37,7 @@ class InstallTest(ProgramTest):
         self.assertTrue((self.folder / "run/run.json").is_file())
         # By its name, too.
         self.run_program("train", "drawn_digits", "--set", "training.steps=2", "--out", "named")
-        self.assertEqual((self.folder / "named/config.json").read_bytes(), (self.folder / "run/config.json").read_bytes())
+        self.assertEqual(*[(self.folder / name / "config.json").read_bytes() for name in ("named", "run")])
         plans = [self.run_program("sweep", name, "--dry-run")[0]
                  for name in ("position", "position.json", share / "experiments/position.json")]
         self.assertEqual(plans, plans[:1] * 3)
