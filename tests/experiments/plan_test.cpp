@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/config_testing.h"
@@ -37,10 +38,10 @@ Texts labels_of(const Plan& plan, const std::string& arm) {
   return labels;
 }
 
-const PlannedRun& run_of(const Plan& plan, const std::string& label, std::uint64_t seed) {
+const PlannedRun& run_of(const Plan& plan, std::string_view label, std::uint64_t seed) {
   for (const PlannedRun& run : plan.runs)
     if (plan.points[run.point].label == label && run.seed == seed) return run;
-  throw std::logic_error("no run of " + label);
+  throw std::logic_error("no run of " + std::string(label));
 }
 
 TEST(Plan, OfEachSeedAllPoints) {
