@@ -35,8 +35,11 @@ apt() { "${root[@]}" DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeo
 
 scripts/setup.sh
 command -v dpkg-shlibdeps >/dev/null || apt dpkg-dev
-cmake --preset release
-cmake --build --preset release --parallel "$(nproc)"
+# GoogleTest is not installed for this; a folder that has tests in it keeps them.
+options=()
+[[ -e build/release/tests/bnlab_tests ]] || options=(-DBNLAB_TESTS=OFF)
+cmake --preset release "${options[@]}"
+cmake --build --preset release --target bnlab bnlab_documentation --parallel "$(nproc)"
 rm -rf build/package
 cpack --config build/release/CPackConfig.cmake -B build/package
 package=$(echo "$PWD"/build/package/*.deb)
