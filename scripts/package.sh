@@ -6,7 +6,7 @@ usage() {
   cat <<'EOF'
 usage: scripts/package.sh [--install] [--help]
 
-Installs what is missing (scripts/setup.sh, dpkg-dev), builds the release preset and makes the Debian package of it,
+Installs what is missing (scripts/setup.sh, dpkg-dev, file), builds the release preset and makes the Debian package of it,
 bnlab_VERSION_ARCHITECTURE.deb in build/package, whose path it prints last.
 
   --install   install the package with apt too, and try the installed bnlab in an empty folder: its networks, configs,
@@ -34,7 +34,7 @@ root=(env)
 apt() { "${root[@]}" DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install --yes --quiet --no-install-recommends "$@"; }
 
 scripts/setup.sh
-command -v dpkg-shlibdeps >/dev/null || apt dpkg-dev
+{ command -v dpkg-shlibdeps && command -v file; } >/dev/null || apt dpkg-dev file
 # GoogleTest is not installed for this; a folder that has tests in it keeps them.
 options=()
 [[ -e build/release/tests/bnlab_tests ]] || options=(-DBNLAB_TESTS=OFF)
