@@ -24,6 +24,7 @@ import faults_test
 from program import BNLAB, DONE, SOURCE, main, read_npz
 
 STEPS = 50
+CHECKPOINT = 10
 IMAGES = {"name": "drawn_digits", "scaling": "standardized", "synthetic": {"examples": 200, "test_examples": 20}}
 CONV = {"name": "small", "layers": [{"conv_block": {"channels": 8}}, {"max_pool": {}},
                                     {"conv_block": {"channels": 6, "stride": 2}}, {"global_avg_pool": {}},
@@ -55,7 +56,7 @@ class Signatures(faults_test.FaultTest):
         super().setUpClass()
         cls.base = {"dataset": IMAGES, "network": CONV, "normalization": {"type": "none"},
                     "optimizer": {"learning_rate": 0.05, "momentum": 0.9},
-                    "training": {"batch_size": 16, "steps": STEPS, "checkpoint_every": 10}}
+                    "training": {"batch_size": 16, "steps": STEPS, "checkpoint_every": CHECKPOINT}}
         first = cls("sweep")
         first.setUp()
         cls.runs = first.sweep(cls.shared / "one", "--jobs", 1)
@@ -108,7 +109,8 @@ class Signatures(faults_test.FaultTest):
             with self.subTest(arm):
                 out = self.folder / arm
                 arguments = ("train", run / "config.json", "--out", out, "--resume", "--set", "training.log_every=1")
-                for rows in (source.randint(1, STEPS - 6), source.randint(1, 5)):  # the second: after the checkpoint
+                # After the first checkpoint, and a few rows after the one that the run goes on from.
+                for rows in (source.randint(CHECKPOINT + 3, STEPS - 6), source.randint(1, 5)):
                     environment = {**self.with_fault(out / "train.csv", "kill", rows), "BNLAB_FAULT_CALLS": "write"}
                     self.assertEqual(self.execute(environment, *arguments)[0], -signal.SIGKILL)
                 status, text = self.execute(self.environment, *arguments)
