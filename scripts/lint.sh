@@ -15,8 +15,8 @@ usage: scripts/lint.sh [--install] [--quick] [CHECK...]
   tsan           the same on two threads, under clang's thread sanitizer with libomp (preset tsan)
 
 Without a CHECK: the first five. A tool that is missing is named as SKIPPED. Status 1 if anything was found, or a tool
-could not be installed. clang-format
-and clang-tidy are those of LLVM 14, as other versions lay out differently and know other checks.
+could not be installed. clang-format and clang-tidy are those of LLVM 14, as other versions lay out differently and know
+other checks.
 
   --quick     the first three
   --install   install the tools that are missing (Debian 12, Ubuntu)
@@ -123,11 +123,12 @@ for check in "${checks[@]}"; do
     "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends "${wanted[@]}" ||
       say "$check: apt-get could not install ${wanted[*]}"
   fi
-  if ! command -v "$tool" >/dev/null && $install; then
-    failed+=("$check: $tool is not installed")
-    continue
-  elif ! command -v "$tool" >/dev/null; then
-    say "SKIPPED: $check: $tool is not installed (scripts/lint.sh --install $check)"
+  if ! command -v "$tool" >/dev/null; then
+    if $install; then
+      failed+=("$check: $tool is not installed")
+    else
+      say "SKIPPED: $check: $tool is not installed (scripts/lint.sh --install $check)"
+    fi
     continue
   fi
   say "$check"
