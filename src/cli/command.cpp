@@ -10,6 +10,7 @@
 #include "config/load.h"
 #include "network/network.h"
 #include "util/errors.h"
+#include "util/nearest.h"
 #include "util/provenance.h"
 
 namespace bnlab::cli {
@@ -68,20 +69,27 @@ void ConfigOptions::add_to(CLI::App& command) {
 }
 
 std::string shipped(const std::string& name, const std::string& folder) {
+  namespace fs = std::filesystem;
   std::error_code error;
-  if (std::filesystem::exists(name, error) || name.empty() || name.find('/') != std::string::npos) return name;
-  for (const std::filesystem::path& configs : config::config_folders("configs"))
+  if (fs::exists(name, error) || name.empty() || name.find('/') != std::string::npos) return name;
+  std::vector<std::string> known;
+  for (const fs::path& configs : config::config_folders("configs")) {
+    const fs::path place = (configs / ".." / folder).lexically_normal();
     for (const char* end : {"", ".json"})
-      if (const auto file = (configs / ".." / folder / (name + end)).lexically_normal();
-          std::filesystem::is_regular_file(file, error))
-        return file.string();
-  return name;
+      if (const fs::path file = place / (name + end); fs::is_regular_file(file, error)) return file.string();
+    for (const std::string& other : config::json_names(place)) known.push_back(other);
+  }
+  std::sort(known.begin(), known.end());  // no guess may depend on where they were found
+  throw ConfigError(fmt::format("{}: no such file, and none of that name in the {} that bnlab comes with{}", name,
+                                folder, did_you_mean(fs::path(name).stem().string(), known)));
 }
+
+std::string ConfigOptions::path() const { return shipped(file, "configs"); }
 
 config::RunConfig ConfigOptions::load() const {
   std::vector<std::string> all = overrides;
   if (!seed.empty()) all.push_back("training.seed=" + seed);
-  return config::load(shipped(file, "configs"), all);
+  return config::load(path(), all);
 }
 
 }  // namespace bnlab::cli

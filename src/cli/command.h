@@ -50,7 +50,8 @@ CLI::Validator not_empty();
 CLI::Validator number_between(double low, double high);
 
 /// The file of that name. Where there is none, and the name has no folder: the one in `folder` ("configs",
-/// "experiments") of those that bnlab comes with, with ".json" or without; else the name as it is.
+/// "experiments") of those that bnlab comes with, with ".json" or without; throws ConfigError with the nearest name
+/// where that has none either.
 std::string shipped(const std::string& name, const std::string& folder);
 
 /// The text of `bnlab --version`.
@@ -64,6 +65,8 @@ struct ConfigOptions {
   int threads = 1;
 
   void add_to(CLI::App& command);
+  /// The config's file, also where it was asked for by its bare name.
+  std::string path() const;
   /// Reads and checks the config; throws ConfigError.
   config::RunConfig load() const;
 };

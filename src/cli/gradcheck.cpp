@@ -19,7 +19,7 @@ struct Options {
 };
 
 void gradcheck(const Options& options, Context& context) {
-  start_log(context, {options.config.file});
+  start_log(context, {options.config.path()});
   config::RunConfig config = options.config.load();
   if (config.training.precision != config::Precision::f32)
     throw ConfigError(

@@ -52,8 +52,7 @@ struct Planned {
   std::size_t runs_of_minutes = 0;
 };
 
-Planned planned(const std::string& name, const SweepOptions& options) {
-  const std::string file = shipped(name, "experiments");
+Planned planned(const std::string& file, const SweepOptions& options) {
   const config::ExperimentConfig written = config::load_experiment(file);
   const auto profile = options.profile == "full" ? config::Profile::full : config::Profile::quick;
   const std::optional<std::int64_t> seeds = options.seeds > 0 ? std::optional(options.seeds) : std::nullopt;
@@ -374,6 +373,7 @@ void add_sweep(CLI::App& app, Context& context) {
       "Exit status: 0 done, 1 a run failed (with --strict: or a claim is not reproduced), 2 usage or config error,\n"
       "130 interrupted.");
   command->callback([files, options, command, &context] {
+    for (std::string& file : *files) file = shipped(file, "experiments");
     start_log(context, *files);
     refuse_options_of_another_executor(*command, options->executor);
     options->is_parent = files->size() > 1;

@@ -94,7 +94,7 @@ std::filesystem::path out_directory(const TrainOptions& options, const config::R
 }
 
 void train(const TrainOptions& options, Context& context) {
-  start_log(context, {options.config.file});
+  start_log(context, {options.config.path()});
   const auto logger = context.logger;
   const config::RunConfig config = options.config.load();
   training::RunOptions run;
@@ -126,7 +126,7 @@ void train(const TrainOptions& options, Context& context) {
 
 /// Prints where the time of a step goes; nothing is written.
 void profile(const TrainOptions& options, Context& context) {
-  start_log(context, {options.config.file});
+  start_log(context, {options.config.path()});
   const training::StepProfile profile =
       training::profile_steps(options.config.load(), options.config.threads, options.profile_steps);
   const auto share = [&](double seconds) { return fmt::format("{:.1f} %", 100 * seconds / profile.step); };

@@ -66,7 +66,7 @@ struct ParsedJson {
 /// values.
 ParsedJson parse_json(std::string_view text, int source);
 inline constexpr int max_json_depth = 256;
-inline constexpr int max_json_values = 1'000'000;
+inline constexpr int max_json_values = 300'000;
 
 /// JSON text, two spaces a level; what fits into 120 columns stands on one line. Ends with a newline.
 std::string format_json(const Json& json);

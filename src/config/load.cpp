@@ -31,11 +31,8 @@ std::optional<fs::path> find_network(const std::string& name, const std::vector<
 
 std::vector<std::string> network_names_in(const std::vector<fs::path>& folders) {
   std::vector<std::string> names;
-  for (const fs::path& folder : folders) {
-    std::error_code error;
-    for (fs::directory_iterator entry(folder / "networks", error), end; !error && entry != end; entry.increment(error))
-      if (entry->path().extension() == ".json") names.push_back(entry->path().stem().string());
-  }
+  for (const fs::path& folder : folders)
+    for (const std::string& name : json_names(folder / "networks")) names.push_back(name);
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
@@ -190,6 +187,15 @@ std::vector<fs::path> config_folders(const fs::path& folder) {
     if (std::find(distinct.begin(), distinct.end(), normal) == distinct.end()) distinct.push_back(normal);
   }
   return distinct;
+}
+
+std::vector<std::string> json_names(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+    if (entry->path().extension() == ".json") names.push_back(entry->path().stem().string());
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 std::vector<std::string> network_names() { return network_names_in(config_folders(".")); }

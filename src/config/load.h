@@ -45,6 +45,9 @@ std::string markdown_reference();
 /// (../../configs from build/<preset>/, ../share/bnlab/configs from bin/), ./configs.
 std::vector<std::filesystem::path> config_folders(const std::filesystem::path& folder);
 
+/// Names of the JSON files in a folder, without their ending, sorted; none where there is no such folder.
+std::vector<std::string> json_names(const std::filesystem::path& folder);
+
 /// Names of all network files found in config_folders("."), sorted.
 std::vector<std::string> network_names();
 

@@ -70,8 +70,8 @@ class LocalExecutor {
       is_interrupted_ = !waiting_.empty();
       waiting_.clear();
       if (!running_.empty())
-        display_.message(
-            fmt::format("stopping {} runs, which write their checkpoints; once more kills them", running_.size()));
+        display_.message(fmt::format("stopping {} runs, which write checkpoints where they train; once more kills them",
+                                     running_.size()));
       for (const Running& run : running_) ask_to_stop(run.process);
     }
     if (asked > 1)

@@ -229,10 +229,8 @@ class SlurmExecutor {
       const std::string reason =
           end ? failure_text(*end, directory, run.stderr_offset) : "ended without a word; was it cancelled?";
       if (was_interrupted)
-        report.error = fmt::format(
-            "stopped {} times with a checkpoint, but no further than step {}; a later call goes "
-            "on with it",
-            run.submissions, run.furthest_step);
+        report.error = fmt::format("stopped {} times, no further than step {}; a later call goes on with it",
+                                   run.submissions, run.furthest_step);
       else if (was_stopped)
         report = record_failure(directory, fmt::format("submitted {} times to Slurm; {}", run.submissions, reason));
       else

@@ -1,5 +1,7 @@
 #include "training/block_optimizer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -127,6 +129,7 @@ class BlockOptimizer : public Optimizer {
 
   void set_state(const NpzArrays& state) override {
     step_ = array_of<std::int64_t>(state, step_name, {1})[0];
+    if (step_ < 0) throw DataError(fmt::format("the optimizer's step must not be negative, got {}", step_));
     for (Array& array : arrays_)
       for (const Segment& segment : parameters_.segments())
         segment.parameter->set_plain(

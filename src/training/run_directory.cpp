@@ -96,9 +96,15 @@ CsvWriter& RunDirectory::open_csv(const std::string& name, const std::vector<std
   auto& place = csv_[name];
   if (place)
     throw ConfigError(fmt::format("probes: {} is there twice; one probe of each type writes {}.csv", name, name));
-  const auto bytes = continue_at_.find(name);
-  place = bytes == continue_at_.end() ? std::make_unique<CsvWriter>(file(name + ".csv"), columns)
-                                      : std::make_unique<CsvWriter>(file(name + ".csv"), columns, bytes->second);
+  if (!continue_at_) {
+    place = std::make_unique<CsvWriter>(file(name + ".csv"), columns);
+    return *place;
+  }
+  const auto bytes = continue_at_->find(name);
+  if (bytes == continue_at_->end())
+    throw DataError(fmt::format("{}: does not say how much of {}.csv is of the run so far; --force starts the run anew",
+                                file("checkpoint.npz").string(), name));
+  place = std::make_unique<CsvWriter>(file(name + ".csv"), columns, bytes->second);
   return *place;
 }
 

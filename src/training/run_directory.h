@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,10 +49,10 @@ class RunDirectory {
 
   /// Removes what a run writes and failure.json, so that it can start anew; other files are left alone.
   void clear();
-  /// CSV files opened from now on continue after these many bytes, by file name.
+  /// CSV files opened from now on continue after these many bytes, by file name; a file without is an error.
   void continue_at(std::map<std::string, std::uint64_t> bytes) { continue_at_ = std::move(bytes); }
   /// Opens NAME.csv; the writer lives as long as the directory. Throws ConfigError when it is open already (two probes
-  /// of one type).
+  /// of one type), DataError when continue_at does not know it.
   CsvWriter& open_csv(const std::string& name, const std::vector<std::string>& columns);
   /// Makes the rows of the open CSV files last through a power cut. Throws RunError, also where a file was removed.
   void sync_csv();
@@ -61,7 +62,7 @@ class RunDirectory {
  private:
   std::filesystem::path path_;
   posix::Descriptor lock_;
-  std::map<std::string, std::uint64_t> continue_at_;
+  std::optional<std::map<std::string, std::uint64_t>> continue_at_;
   std::map<std::string, std::unique_ptr<CsvWriter>> csv_;
 };
 

@@ -43,6 +43,22 @@ class InstallTest(ProgramTest):
         self.assertEqual(plans, plans[:1] * 3)
         self.run_program("train", "configs/drawn_digits.json", status=USAGE)
 
+    def test_a_name_that_nothing_has(self):
+        for arguments, near in ((("train", "drawn_digit"), "drawn_digits"),
+                                (("describe", "drawn_digts"), "drawn_digits"),
+                                (("sweep", "positon.json"), "position")):
+            _, error = self.run_program(*arguments, status=USAGE)
+            self.assertIn(f'{arguments[1]}: no such file', error)
+            self.assertIn(f'did you mean "{near}"?', error)
+
+    def test_a_log_that_is_a_shipped_file(self):
+        for command, name, folder in (("train", "drawn_digits", "configs"), ("sweep", "position", "experiments")):
+            path = self.prefix / f"share/bnlab/{folder}/{name}.json"
+            before = path.read_bytes()
+            _, error = self.run_program(command, name, "--log-file", path, status=USAGE)
+            self.assertIn(f"--log-file: {path}: must not be the file", error)
+            self.assertEqual(path.read_bytes(), before)
+
     def test_scripts_to_plot_with_are_there(self):
         script = self.prefix / "share/bnlab/scripts/plot.py"
         self.assertTrue(os.access(script, os.X_OK))

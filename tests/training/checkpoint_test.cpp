@@ -178,6 +178,9 @@ TEST(Checkpoint, MissingAndForeignValues) {
   arrays["progress.step"] = {{2}, std::vector<std::int64_t>{5, 6}};
   expect_refused(arrays, "step");
   arrays = whole;
+  arrays["optimizer.step"] = {{1}, std::vector<std::int64_t>{-1}};
+  expect_refused(arrays, "optimizer");
+  arrays = whole;
   arrays["evaluations.split"] = {{3}, std::vector<std::int32_t>{0, 1, 9}};
   expect_refused(arrays, "evaluation");
   arrays = whole;

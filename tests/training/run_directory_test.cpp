@@ -144,5 +144,19 @@ TEST(RunDirectory, OneWriterForEachCsv) {
   expect_contains(error_text<ConfigError>([&] { directory.open_csv("gradient_norm", {"step"}); }), "gradient_norm");
 }
 
+TEST(RunDirectory, ContinuesTheCsvFilesItIsToldOfAlone) {
+  const test::TemporaryFolder folder;
+  test::write_text(folder / "train.csv", "step\n1\n2\n");
+  test::write_text(folder / "eval.csv", "step\n1\n");
+  RunDirectory directory(folder.path(), Existing::resume);
+  directory.continue_at({{"train", 7}});
+  directory.open_csv("train", {"step"});
+  EXPECT_EQ(test::read_text(folder / "train.csv"), "step\n1\n");
+  const std::string error = error_text<DataError>([&] { directory.open_csv("eval", {"step"}); });
+  expect_contains(error, (folder / "checkpoint.npz").string());
+  expect_contains(error, "eval.csv");
+  EXPECT_EQ(test::read_text(folder / "eval.csv"), "step\n1\n");
+}
+
 }  // namespace
 }  // namespace bnlab::training
