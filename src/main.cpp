@@ -1,10 +1,13 @@
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <new>
@@ -25,7 +28,7 @@ std::string joined(int argc, char** argv) {
 }
 
 int report(const bnlab::cli::Context& context, const std::string& text, ExitStatus status) {
-  fmt::print(stderr, "bnlab: {}\n", text);
+  std::fputs(("bnlab: " + text + "\n").c_str(), stderr);  // fmt::print throws where nobody can be told
   const std::filesystem::path folder = context.log.file.parent_path();
   std::error_code ignored;
   // An error makes no folder for it.
@@ -37,6 +40,13 @@ int report(const bnlab::cli::Context& context, const std::string& text, ExitStat
     }
   }
   return status;
+}
+
+/// Where one of the three standard files is closed, no other file may take its number: what is said would go there.
+/// Writing to what it takes is an error, as before.
+void occupy_standard_files() {
+  for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (fcntl(number, F_GETFD) == -1 && ::open("/dev/null", O_RDONLY) != number) std::abort();
 }
 
 /// A first word that is no command; CLI11 itself would only say that one is missing.
@@ -89,6 +99,7 @@ int run(int argc, char** argv, bnlab::cli::Context& context) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  occupy_standard_files();
   // A file that grows past a limit is an error of the write, not the end of the program.
   std::signal(SIGXFSZ, SIG_IGN);
   bnlab::cli::Context context;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <system_error>
 #include <thread>
@@ -23,6 +24,18 @@ void start_log(Context& context, const std::vector<std::string>& inputs) {
           fmt::format("--log-file: {}: must not be the file {} that is read", context.log.file.string(), input));
   context.logger = make_logger(context.log);
   context.logger->debug("{}", context.command_line);
+}
+
+void catch_signals(void (*handler)(int), int flags) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  action.sa_flags = flags;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  // Both the shell and the system tell of a closed terminal; no second one may count as more.
+  action.sa_flags = 0;
+  struct sigaction before {};
+  if (sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);
 }
 
 CLI::Validator not_empty() {

@@ -44,6 +44,10 @@ void add_manual(CLI::App& app, Context& context);
 /// where that is one of `inputs`.
 void start_log(Context& context, const std::vector<std::string>& inputs);
 
+/// Calls `handler` at Ctrl-C and SIGTERM, both with these flags of sigaction(2), and where the terminal closes, unless
+/// nohup says that it does not matter.
+void catch_signals(void (*handler)(int), int flags);
+
 /// Refuses an empty value of an option.
 CLI::Validator not_empty();
 /// Refuses all but numbers from `low` to `high`; nan is none.

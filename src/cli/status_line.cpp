@@ -22,13 +22,14 @@ StatusLine::StatusLine(bool quiet) : is_terminal_(!quiet && isatty(STDERR_FILENO
 
 void StatusLine::show(const std::string& text) {
   if (!is_terminal_) return;
-  fmt::print(stderr, "\r\033[K{}", text.substr(0, columns_of_terminal() - 1));
+  // fmt::print would end the run where the terminal is gone.
+  std::fputs(("\r\033[K" + text.substr(0, columns_of_terminal() - 1)).c_str(), stderr);
   std::fflush(stderr);
   is_shown_ = true;
 }
 
 void StatusLine::clear() {
-  if (is_shown_) fmt::print(stderr, "\r\033[K");
+  if (is_shown_) std::fputs("\r\033[K", stderr);
   is_shown_ = false;
 }
 

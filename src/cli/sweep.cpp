@@ -29,13 +29,12 @@ const char* const slurm_group = "Slurm (--executor slurm)";
 
 // A signal handler can reach nothing but a global.
 std::atomic<int> stops_asked{0};
-extern "C" void ask_sweep_to_stop(int) { ++stops_asked; }
-
-void catch_signals() {
-  struct sigaction action {};
-  action.sa_handler = ask_sweep_to_stop;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+extern "C" void ask_sweep_to_stop(int number) {
+  int none = 0;
+  if (number != SIGHUP)
+    ++stops_asked;
+  else  // which comes more than once
+    stops_asked.compare_exchange_strong(none, 1);
 }
 
 fs::path directory_of(const SweepOptions& options, const config::ExperimentConfig& experiment) {
@@ -220,7 +219,7 @@ void sweep(const std::vector<std::string>& files, const SweepOptions& options, C
   const std::vector<Planned> all = planned(files, options);
   for (const Planned& one : all) warn_of_overridden(one, options, context);
   write_log_file(*context.logger);
-  catch_signals();
+  catch_signals(ask_sweep_to_stop, 0);
   std::vector<ExperimentVerdict> verdicts;
   const auto print = [&] {
     if (!verdicts.empty()) print_verdicts(verdicts, options.strict, context);

@@ -25,15 +25,6 @@ extern "C" void ask_to_stop(int) {
   stop_asked = true;
 }
 
-void catch_signals() {
-  struct sigaction action {};
-  action.sa_handler = ask_to_stop;
-  // A second Ctrl-C ends the program at once.
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-}
-
 /// A bar with rate, loss and time left: on a terminal ten times a second in one line; elsewhere, with --verbose, one
 /// log line every ten seconds.
 class Display : public training::RunDisplay {
@@ -112,7 +103,7 @@ void train(const TrainOptions& options, Context& context) {
   run.log_file = context.log.file;
   run.before_files = [&] { write_log_file(*logger); };
   run.before_steps = [] { stop_is_looked_at = true; };
-  catch_signals();
+  catch_signals(ask_to_stop, static_cast<int>(SA_RESETHAND));  // a second Ctrl-C ends the program at once
   Display display(logger, context.log);
   const training::RunResult result = training::run(config, run, display, stop_asked);
   display.clear();

@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <cstdio>
+#include <string>
+
 #include "cli/command.h"
 #include "config/experiment.h"
 #include "config/load.h"
@@ -52,7 +55,7 @@ void validate(const std::vector<std::string>& files, Context& context) {
     try {
       fmt::print("{}: {}\n", file, check_file(file));
     } catch (const ConfigError& error) {
-      fmt::print(stderr, "{}\n", error.what());
+      std::fputs((std::string(error.what()) + "\n").c_str(), stderr);
       fmt::print("{}: wrong\n", file);
       context.exit_status = ExitStatus::usage_error;
     }

@@ -1,11 +1,15 @@
-"""Ctrl-C, SIGTERM, kill -9, then --resume: whole files, an honest run.json, and the run that would have been."""
+"""Ctrl-C, SIGTERM, a closed terminal, kill -9, then --resume: whole files, an honest run.json, and the run that would have been."""
 
+import fcntl
 import os
+import pty
 import shutil
 import signal
+import subprocess
+import termios
 
-from program import (CONV, DATA, DONE, INTERRUPTED, PROBES, USAGE, ProgramTest, main, read_csv, read_npz, run_json,
-                     snapshot)
+from program import (CONV, DATA, DONE, FAILED, INTERRUPTED, PROBES, TIMEOUT, USAGE, ProgramTest, main, read_csv, read_npz,
+                     run_json, snapshot)
 
 # Slow enough to be caught midway, with everything that a resumed run has to take up.
 STEPS = 400
@@ -19,6 +23,7 @@ SLOW = {
     "probes": PROBES,
     "record": {"batches": True, "initial_weights": True},
 }
+ENDLESS = {"training": {"steps": 100000000}, "record": {}}
 
 
 class Interrupted(ProgramTest):
@@ -74,13 +79,41 @@ class Interrupted(ProgramTest):
 
     def test_sigint_in_an_endless_run(self):
         out = self.folder / "out"
-        self.interrupt(out, training={"steps": 100000000}, record={})
+        self.interrupt(out, **ENDLESS)
         self.expect_interrupted(out, 100)
 
     def test_sigterm_in_an_endless_run(self):
         out = self.folder / "out"
         self.interrupt(out, signal.SIGTERM, training={"steps": 100000000}, record={}, probes=[])
         self.expect_interrupted(out, 100)
+
+    def test_its_terminal_closes(self):
+        out = self.folder / "out"
+        controller, terminal = pty.openpty()
+        arguments = self.command("train", self.write_config(**{**SLOW, **ENDLESS}), "--out", out)
+        process = subprocess.Popen(arguments, env=self.environment, stdin=terminal, stdout=terminal, stderr=terminal,
+                                   start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        self.addCleanup(lambda: process.poll() is None and process.kill())
+        os.close(terminal)
+        csv = out / "train.csv"
+        self.wait_until(lambda: csv.exists() and csv.read_bytes().count(b"\n") > 100, process, "step 100")
+        self.assertIn(b"steps/s", os.read(controller, 1000))
+        os.close(controller)
+        self.assertGreaterEqual(process.wait(timeout=TIMEOUT), 0, "ended by a signal")
+        self.expect_interrupted(out, 100)
+
+    def test_nohup(self):
+        out = self.folder / "out"
+        process = self.start("train", self.write_config(**{**SLOW, **ENDLESS}), "--out", out,
+                             preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        csv = out / "train.csv"
+        for rows in (50, 100):
+            self.wait_until(lambda: csv.exists() and csv.read_bytes().count(b"\n") > rows, process, f"step {rows}")
+            process.send_signal(signal.SIGHUP)
+        self.wait_until(lambda: csv.read_bytes().count(b"\n") > 200, process, "step 200")
+        process.send_signal(signal.SIGTERM)
+        self.finish(process, INTERRUPTED)
+        self.expect_interrupted(out, 200)
 
     def test_resume(self):
         out = self.folder / "out"
@@ -89,6 +122,19 @@ class Interrupted(ProgramTest):
         self.assertLess(last, STEPS)
         self.resume(out)
         self.expect_as_uninterrupted(out)
+
+    def test_resume_with_standard_files_closed(self):
+        # What is said of the resumed run must not go into a file that took the number of standard error.
+        for number, closed in enumerate(((2,), (1, 2), (0, 1, 2))):
+            with self.subTest(closed):
+                out = self.folder / f"out{number}"
+                self.interrupt(out, rows=STEPS // 4)
+                process = subprocess.run(
+                    self.command("train", self.write_config(**SLOW), "--out", out, "--resume"), env=self.environment,
+                    stdout=subprocess.DEVNULL, preexec_fn=lambda: [os.close(each) for each in closed])
+                # That nobody heard of the result is an error.
+                self.assertEqual(process.returncode, FAILED if 1 in closed else DONE)
+                self.expect_as_uninterrupted(out)
 
     def test_resume_twice(self):
         out = self.folder / "out"

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import unittest
 
-from program import FAILED, USAGE, ProgramTest, main, run_json, snapshot
+from program import DONE, FAILED, USAGE, ProgramTest, main, run_json, snapshot
 
 ENDLESS = {"training": {"steps": 100000000}}
 
@@ -150,6 +150,18 @@ class Output(ProgramTest):
                 _, error = process.communicate()
                 self.assertEqual(process.returncode, FAILED, arguments)
                 self.assertIn("No space left", error)
+
+    def test_standard_error_that_is_full_or_closed(self):
+        right = ("train", self.write_config(), "--out", self.folder / "out")
+        wrong = self.write_config(name="wrong.json", training={"steps": -1})
+        for number, (arguments, status) in enumerate(((("train", "none.json"), USAGE), (("validate", wrong), USAGE),
+                                                      (("no_command",), USAGE), (right, DONE))):
+            for closed in (False, True):
+                with self.subTest(arguments, closed=closed), open("/dev/full", "w") as full:
+                    shutil.rmtree(self.folder / "out", ignore_errors=True)
+                    process = subprocess.run(self.command(*arguments), env=self.environment, stdout=subprocess.DEVNULL,
+                                             stderr=full, preexec_fn=(lambda: os.close(2)) if closed else None)
+                    self.assertEqual(process.returncode, status)
 
 
 if __name__ == "__main__":

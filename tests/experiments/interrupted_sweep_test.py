@@ -135,6 +135,18 @@ class InterruptedSweep(ProgramTest):
         self.sweep(content, "stopped")
         self.assertEqual(table_without_times(out), table_without_times(self.folder / "undisturbed"))
 
+    def test_its_terminal_closes(self):
+        out = self.folder / "closed"
+        process = self.start_sweep(experiment(TWO_ARMS, seeds=1, steps=100000000), "closed")
+        runs = self.wait_for_training(out, process, count=2)
+        for _ in range(3):  # the shell says it, and the system; more would not kill the runs
+            process.send_signal(signal.SIGHUP)
+            time.sleep(0.01)
+        self.finish(process, INTERRUPTED)
+        for run in runs:
+            self.assertEqual(run_json(run)["status"], "interrupted")
+            self.assertTrue((run / "checkpoint.npz").exists())
+
     def test_stopped_in_the_second_of_three(self):
         files = [self.write_config({**experiment(TWO_ARMS, seeds=2, steps=steps), "name": f"e{i}"}, name=f"e{i}.json")
                  for i, steps in enumerate((50, 100000000, 50))]
