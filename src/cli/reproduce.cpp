@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 fs::path experiments_folder() {
   std::vector<std::string> looked_in;
   for (const fs::path& configs : config::config_folders("configs")) {
-    const fs::path folder = (configs / "../experiments").lexically_normal();
+    fs::path folder = (configs / "../experiments").lexically_normal();
     std::error_code error;
     if (fs::is_directory(folder, error)) return folder;
     looked_in.push_back(folder.string());

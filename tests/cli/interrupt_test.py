@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM, a closed terminal, kill -9, then --resume: whole files, an honest run.json, and the run that would have been."""
+"""Ctrl-C, SIGTERM, a closed terminal, kill -9, then --resume: whole files, an honest run.json, the same run."""
 
 import fcntl
 import os
@@ -8,8 +8,8 @@ import signal
 import subprocess
 import termios
 
-from program import (CONV, DATA, DONE, FAILED, INTERRUPTED, PROBES, TIMEOUT, USAGE, ProgramTest, main, read_csv, read_npz,
-                     run_json, snapshot)
+from program import (CONV, DATA, DONE, FAILED, INTERRUPTED, PROBES, TIMEOUT, USAGE, ProgramTest, main, read_csv,
+                     read_npz, run_json, snapshot)
 
 # Slow enough to be caught midway, with everything that a resumed run has to take up.
 STEPS = 400
