@@ -31,6 +31,16 @@ class Guard(ProgramTest):
         self.assertIn("SHA-256", error)
         self.assertEqual(self.contents(out), before)
 
+    def test_fewer_threads_than_asked_for(self):
+        path, out = self.write_config(), self.folder / "out"
+        self.environment = {**self.environment, "OMP_THREAD_LIMIT": "1"}
+        for command in (("train", path, "--out", out), ("train", path, "--profile-steps", 1), ("describe", path),
+                        ("gradcheck", path)):
+            _, error = self.run_program(*command, "--threads", 2, status=USAGE)
+            self.assertIn("--threads: must be at most 1 here, got 2; OMP_THREAD_LIMIT is 1", error)
+        self.assertFalse(out.exists())
+        self.run_program("train", path, "--out", out)
+
     def test_resume_refuses_other_threads(self):
         path, out = self.interrupted_run()
         before = self.contents(out)
