@@ -15,6 +15,17 @@
 #include "util/provenance.h"
 
 namespace bnlab::cli {
+namespace {
+
+/// Where "configs" or "experiments" may lie.
+std::vector<std::filesystem::path> shipped_folders(const std::string& folder) {
+  std::vector<std::filesystem::path> folders;
+  for (const std::filesystem::path& configs : config::config_folders("configs"))
+    folders.push_back((configs / ".." / folder).lexically_normal());
+  return folders;
+}
+
+}  // namespace
 
 void start_log(Context& context, const std::vector<std::string>& inputs) {
   std::error_code ignored;
@@ -82,19 +93,24 @@ void ConfigOptions::add_to(CLI::App& command) {
 }
 
 std::string shipped(const std::string& name, const std::string& folder) {
-  namespace fs = std::filesystem;
   std::error_code error;
-  if (fs::exists(name, error) || name.empty() || name.find('/') != std::string::npos) return name;
-  std::vector<std::string> known;
-  for (const fs::path& configs : config::config_folders("configs")) {
-    const fs::path place = (configs / ".." / folder).lexically_normal();
+  if (std::filesystem::exists(name, error) || name.empty() || name.find('/') != std::string::npos) return name;
+  for (const std::filesystem::path& place : shipped_folders(folder))
     for (const char* end : {"", ".json"})
-      if (const fs::path file = place / (name + end); fs::is_regular_file(file, error)) return file.string();
+      if (const auto file = place / (name + end); std::filesystem::is_regular_file(file, error)) return file.string();
+  return name;
+}
+
+std::string existing(const std::string& name, const std::string& folder) {
+  const std::string file = shipped(name, folder);
+  std::error_code error;
+  if (std::filesystem::exists(file, error) || name.empty() || name.find('/') != std::string::npos) return file;
+  std::vector<std::string> known;
+  for (const std::filesystem::path& place : shipped_folders(folder))
     for (const std::string& other : config::json_names(place)) known.push_back(other);
-  }
   std::sort(known.begin(), known.end());  // no guess may depend on where they were found
   throw ConfigError(fmt::format("{}: no such file, and none of that name in the {} that bnlab comes with{}", name,
-                                folder, did_you_mean(fs::path(name).stem().string(), known)));
+                                folder, did_you_mean(std::filesystem::path(name).stem().string(), known)));
 }
 
 std::string ConfigOptions::path() const { return shipped(file, "configs"); }
@@ -102,7 +118,7 @@ std::string ConfigOptions::path() const { return shipped(file, "configs"); }
 config::RunConfig ConfigOptions::load() const {
   std::vector<std::string> all = overrides;
   if (!seed.empty()) all.push_back("training.seed=" + seed);
-  return config::load(path(), all);
+  return config::load(existing(file, "configs"), all);
 }
 
 }  // namespace bnlab::cli

@@ -54,9 +54,10 @@ CLI::Validator not_empty();
 CLI::Validator number_between(double low, double high);
 
 /// The file of that name. Where there is none, and the name has no folder: the one in `folder` ("configs",
-/// "experiments") of those that bnlab comes with, with ".json" or without; throws ConfigError with the nearest name
-/// where that has none either.
+/// "experiments") of those that bnlab comes with, with ".json" or without; else the name as it is.
 std::string shipped(const std::string& name, const std::string& folder);
+/// The same; throws ConfigError with the nearest name where a name without a folder has no file.
+std::string existing(const std::string& name, const std::string& folder);
 
 /// The text of `bnlab --version`.
 std::string version_text();

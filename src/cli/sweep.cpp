@@ -374,6 +374,7 @@ void add_sweep(CLI::App& app, Context& context) {
   command->callback([files, options, command, &context] {
     for (std::string& file : *files) file = shipped(file, "experiments");
     start_log(context, *files);
+    for (std::string& file : *files) file = existing(file, "experiments");
     refuse_options_of_another_executor(*command, options->executor);
     options->is_parent = files->size() > 1;
     sweep(*files, *options, context);
