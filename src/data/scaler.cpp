@@ -85,7 +85,8 @@ void Scaler::measure_bytes(const std::vector<std::uint8_t>& images) {
 
 void Scaler::measure_floats(const std::vector<float>& values) {
   const auto channels = static_cast<std::size_t>(channels_);
-  const auto count = static_cast<double>(values.size() / channels);
+  const std::size_t of_a_channel = values.size() / channels;
+  const auto count = static_cast<double>(of_a_channel);
   std::vector<double> mean(channels, 0.0);
   std::vector<double> variance(channels, 0.0);
   for (std::size_t i = 0; i < values.size(); ++i) mean[i % channels] += static_cast<double>(values[i]);

@@ -78,9 +78,9 @@ int largest_index() {
 
 /// Where a task is in the queue, or was.
 struct Place {
-  std::string submission;  // "0001"
-  int index = 0;           // of the array, from 1
-  auto operator<=>(const Place&) const = default;
+  std::string submission;                          // "0001"
+  int index = 0;                                   // of the array, from 1
+  auto operator<=>(const Place&) const = default;  // NOLINT(modernize-use-nullptr): version 14 mistakes its own 0
 };
 
 enum class Queued { waits, runs };
