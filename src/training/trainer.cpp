@@ -58,8 +58,8 @@ void resolve(config::RunConfig& config, const data::Dataset& dataset) {
   const std::int64_t examples = dataset.train.size();
   data::resolve_batches(training, dataset);
   if (training.epochs) {
-    const auto per_epoch = static_cast<double>(examples / training.batch_size);
-    training.steps = std::max<std::int64_t>(1, std::llround(*training.epochs * per_epoch));
+    const std::int64_t per_epoch = examples / training.batch_size;
+    training.steps = std::max<std::int64_t>(1, std::llround(*training.epochs * static_cast<double>(per_epoch)));
     training.epochs.reset();
   }
   for (std::size_t i = 0; i < config.probes.size(); ++i)
