@@ -49,11 +49,14 @@ def warn(text):
 
 def read_json(path):
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RunError(f"{path}: missing; is {path.parent} a run directory of bnlab?") from None
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: can't be read: {error}") from None
+    if not isinstance(content, dict):
+        raise RunError(f"{path}: must hold a JSON object")
+    return content
 
 
 def read_csv(path, text_columns, columns, optional=(), empty_ok=False):

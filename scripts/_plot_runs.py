@@ -37,7 +37,7 @@ class Run:
 
     def stop(self):
         """What a reader must know of a run that did not complete; empty for one that did."""
-        status = self.result.get("status", "unfinished")
+        status = str(self.result.get("status", "unfinished"))
         if status == "completed":
             return ""
         last = self.result.get("last_step")

@@ -217,6 +217,12 @@ std::optional<ExperimentVerdict> sweep_one(const Planned& planned, const SweepOp
 
 void sweep(const std::vector<std::string>& files, const SweepOptions& options, Context& context) {
   const std::vector<Planned> all = planned(files, options);
+  for (const Planned& one : all)
+    if (!context.log.file.empty() && is_file_of_a_sweep(one.directory, context.log.file)) {
+      context.logger.reset();  // or it would be told there
+      throw ConfigError(
+          fmt::format("--log-file: {}: must not be a file that the sweep writes", context.log.file.string()));
+    }
   for (const Planned& one : all) warn_of_overridden(one, options, context);
   write_log_file(*context.logger);
   catch_signals(ask_sweep_to_stop, 0);

@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 #include "cli/sweep.h"
+#include "experiments/sweep.h"
 #include "util/errors.h"
 #include "util/file.h"
 
@@ -59,10 +60,14 @@ std::vector<experiments::ExperimentVerdict> judge_all(const std::vector<std::str
 
 /// Throws where the table would replace a file of a sweep.
 void check_markdown(const fs::path& file) {
-  const fs::path folder = file.parent_path().empty() ? fs::path(".") : file.parent_path();
-  for (const char* name : {"experiment.json", "runs.csv", "verdict.json"})
-    if (file.filename() == name && is_sweep(folder))
+  if (file.empty() || file == "-") return;
+  std::error_code ignored;
+  fs::path folder = fs::weakly_canonical(fs::absolute(file, ignored), ignored);
+  for (int i = 0; i < 3; ++i) {  // SWEEP/runs/RUN/train.csv
+    folder = folder.parent_path();
+    if (is_sweep(folder) && experiments::is_file_of_a_sweep(folder, file))
       throw ConfigError(fmt::format("--markdown: {} is a file of the sweep in {}", file.string(), folder.string()));
+  }
 }
 
 void verdict(const VerdictOptions& options, Context& context) {

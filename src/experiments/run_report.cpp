@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <cstring>
@@ -125,6 +126,9 @@ std::string end_text(const ProcessEnd& end) {
 
 RunReport report_of(const fs::path& directory) {
   RunReport report;
+  // What may not be read is not damaged: another user's, or a matter of a moment.
+  if (const fs::path file = directory / "run.json"; ::access(file.c_str(), R_OK) != 0 && errno == EACCES)
+    throw RunError(posix::failure(file, "read", errno));
   if (const auto end = training::read_end(directory / "run.json")) {
     report.error = end->error;
     report.last_step = end->last_step;

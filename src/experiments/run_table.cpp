@@ -256,8 +256,8 @@ RunRow read_row(const Cells& cells, const RunTable& table, const Plan& plan) {
   return row;
 }
 
-/// The results of a runs.csv by the hash of the run, for the quantities that it has. None where there is no such file,
-/// or it lacks other columns: an older bnlab wrote it.
+/// The results of a runs.csv by the hash of the run, for the quantities that it has. None where there is no such file.
+/// Throws DataError where it can't be understood: it is to be written anew, and would lose what it alone has.
 std::map<std::string, RunRow> earlier_results(const std::filesystem::path& file, const Plan& plan) {
   std::map<std::string, RunRow> rows;
   std::error_code error;
@@ -267,8 +267,14 @@ std::map<std::string, RunRow> earlier_results(const std::filesystem::path& file,
   for (const QuantityConfig& one : plan.experiment.quantities)
     if (csv.find(one.name) && (!counts_steps(one) || csv.find(one.name + config::bound_suffix)))
       columns.quantities.push_back(one.name);
+  const auto refuse = [&](const std::string& problem) {
+    throw DataError(
+        fmt::format("{}: {}; folders of runs are gone, whose results it alone may have: mend it or move it away",
+                    file.string(), problem));
+  };
   for (const char* column : config::run_columns)
-    if (!csv.find(column)) return rows;
+    if (!csv.find(column)) refuse(fmt::format("no column \"{}\"", column));
+  if (csv.is_cut_off) refuse("its last row is cut off");
   for (std::size_t i = 0; i < csv.rows.size(); ++i) {
     const RunRow row = read_row(Cells(csv, i, file), columns, plan);
     if (is_finished(row)) rows.emplace(RunFolders::hash_in(row.run), row);

@@ -10,6 +10,7 @@
 #include "config/experiment.h"
 #include "config/load.h"
 #include "experiments/run_folders.h"
+#include "training/run_directory.h"
 #include "util/csv_table.h"
 #include "util/errors.h"
 #include "util/file.h"
@@ -56,7 +57,9 @@ void refuse_to_lose_results(const Plan& plan, const fs::path& directory) {
   if (!fs::exists(file, error)) return;
   const CsvTable csv = read_csv(file);
   const auto run = csv.find("run"), status = csv.find("status");
-  if (!run || !status) return;
+  if (!run || !status || csv.is_cut_off)
+    throw ConfigError(fmt::format("--out: {} is {}; it would be replaced. Move it away, or choose another directory",
+                                  file.string(), csv.is_cut_off ? "cut off" : "no table of runs"));
   std::set<std::string> planned;
   for (const PlannedRun& one : plan.runs) planned.insert(RunFolders::hash_in(one.name));
   const RunFolders folders(directory);
@@ -98,6 +101,17 @@ void write_where_different(const fs::path& file, const std::string& text) {
 
 }  // namespace
 
+bool is_file_of_a_sweep(const fs::path& directory, const fs::path& file) {
+  std::error_code ignored;
+  const auto whole = [&](const fs::path& path) { return fs::weakly_canonical(fs::absolute(path, ignored), ignored); };
+  const fs::path inside = whole(file).lexically_relative(whole(directory));
+  if (inside.empty()) return false;
+  const fs::path first = *inside.begin();
+  if (first == "configs" || first == "runs") return true;
+  const std::set<fs::path> names{"experiment.json", "runs.csv", "verdict.json", ".sweep.lock", ".sweep.runs.lock"};
+  return names.contains(inside);
+}
+
 bool fits(const std::string& pattern, const std::string& name) {
   // The brackets of a point's label are no sets of characters.
   std::string escaped;
@@ -125,16 +139,23 @@ std::vector<Standing> standings(const Plan& plan, const fs::path& directory, con
 }
 
 void prepare(const Plan& plan, const std::vector<Standing>& runs, const fs::path& directory) {
-  std::error_code error;
-  fs::create_directories(directory / "configs", error);
-  fs::create_directories(directory / "runs", error);
-  if (!fs::is_directory(directory / "runs", error))
-    throw ConfigError(fmt::format("--out: can't make {}: {}", (directory / "runs").string(), error.message()));
   const auto earlier = earlier_experiment(directory);
   if (earlier && earlier->name != plan.experiment.name)
     throw ConfigError(fmt::format("--out: {} holds the sweep of {}; choose another directory for {}",
                                   directory.string(), earlier->name, plan.experiment.name));
-  const fs::path runs_csv = directory / "runs.csv";
+  const fs::path runs_csv = directory / "runs.csv", verdict = directory / "verdict.json";
+  std::error_code error;
+  if (!earlier && fs::exists(verdict, error) && !fs::exists(runs_csv, error))
+    throw ConfigError(
+        fmt::format("--out: {} is no sweep's, which would have an experiment.json; it would be replaced. Move "
+                    "it away, or choose another directory",
+                    verdict.string()));
+  for (const char* name : {"configs", "runs"}) {
+    fs::create_directories(directory / name, error);
+    if (!fs::is_directory(directory / name))
+      throw ConfigError(fmt::format("--out: can't make the directory {}: {}", (directory / name).string(),
+                                    error ? error.message() : "a file of that name exists"));
+  }
   if (earlier && without_words(earlier->quantities) != without_words(plan.experiment.quantities)) {
     if (const fs::path aside = unused_name(runs_csv); fs::exists(runs_csv, error)) fs::rename(runs_csv, aside, error);
     if (error) throw RunError(fmt::format("can't rename {}: {}", runs_csv.string(), error.message()));
@@ -148,12 +169,13 @@ void prepare(const Plan& plan, const std::vector<Standing>& runs, const fs::path
 void clear_failures(const std::vector<Standing>& runs) {
   for (const Standing& one : runs) {
     if (one.report.state != RunState::failed) continue;
-    std::error_code error;
-    if (one.report.is_damaged)
-      fs::remove_all(one.task.directory, error);
-    else
+    if (!one.report.is_damaged) {
       clear_failure(one.task.directory);
-    if (error) throw RunError(fmt::format("can't remove {}: {}", one.task.directory.string(), error.message()));
+      continue;
+    }
+    training::RunDirectory(one.task.directory, training::Existing::replace).clear();
+    std::error_code ignored;  // files that are not the run's stay, with their folder
+    fs::remove(one.task.directory, ignored);
   }
 }
 

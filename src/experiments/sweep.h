@@ -23,16 +23,19 @@ std::vector<Standing> standings(const Plan& plan, const std::filesystem::path& d
                                 const std::vector<std::string>& only);
 
 /// Writes experiment.json and the configs of these runs. A runs.csv of other quantities becomes runs.csv.old: its
-/// numbers are not those of this experiment. Throws ConfigError where there can be no such directory or it is another
-/// experiment's, RunError where it can't be written.
+/// numbers are not those of this experiment. Throws ConfigError where there can be no such directory, it is another
+/// experiment's, or files that are no sweep's have the names of a sweep's; RunError where it can't be written.
 void prepare(const Plan& plan, const std::vector<Standing>& runs, const std::filesystem::path& directory);
 
-/// Makes the failed ones of these runs go on with the next call: clear_failure(), and a damaged one's folder is
-/// removed. Throws RunError.
+/// Makes the failed ones of these runs go on with the next call: clear_failure(), and of a damaged one all its files
+/// are removed. Throws RunError.
 void clear_failures(const std::vector<Standing>& runs);
 
 /// The tasks that are left: missing and unfinished ones; failed ones with `retry_failed`.
 std::vector<Task> remaining(const std::vector<Standing>& runs, bool retry_failed);
+
+/// Whether a sweep in `directory` writes `file`, or it lies among its configs or runs; neither has to exist.
+bool is_file_of_a_sweep(const std::filesystem::path& directory, const std::filesystem::path& file);
 
 /// Whether a name fits a pattern with * and ?.
 bool fits(const std::string& pattern, const std::string& name);

@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 posix::Descriptor open_lock_file(const fs::path& path) {
-  posix::Descriptor file = posix::open(path, O_RDWR | O_CREAT);
+  posix::Descriptor file = posix::open(path, O_RDWR | O_CREAT | O_NOFOLLOW);
   if (!file.valid()) throw RunError(posix::failure(path, "write", errno));
   return file;
 }

@@ -37,7 +37,7 @@ std::vector<double> geometry_of(const onednn::Observation& output) {
     }
   }
   const double none = std::numeric_limits<double>::quiet_NaN();
-  const auto pairs = static_cast<double>(images * (images - 1) / 2);
+  const auto pairs = 0.5 * static_cast<double>(images * (images - 1));
   return {frobenius > 0 ? trace / frobenius * trace : none, trace > 0 && pairs > 0 ? cosines / pairs : none};
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <span>
+#include <utility>
 
 #include "util/errors.h"
 
@@ -14,6 +15,12 @@ const std::string optimizer_prefix = "optimizer.";
 const std::string progress_prefix = "progress.";
 const std::string csv_prefix = "csv_bytes.";
 const std::string evaluation_prefix = "evaluations.";
+
+const std::vector<std::pair<std::string, std::string Progress::*>> texts{
+    {"dataset_sha256", &Progress::dataset_sha256},
+    {"initial_weights_sha256", &Progress::initial_weights_sha256},
+    {"instruction_set", &Progress::instruction_set},
+    {"onednn", &Progress::onednn}};
 
 template <class T>
 NpyArray vector_of(std::vector<T> values) {
@@ -111,8 +118,9 @@ void save_checkpoint(const std::filesystem::path& path, const network::Network& 
   arrays[progress_prefix + "last_loss"] = vector_of(std::vector{progress.last_loss});
   arrays[progress_prefix + "last_accuracy"] = vector_of(std::vector{progress.last_accuracy});
   arrays[progress_prefix + "threads"] = vector_of(std::vector{progress.threads});
-  arrays[progress_prefix + "dataset_sha256"] =
-      vector_of(std::vector<std::int32_t>(progress.dataset_sha256.begin(), progress.dataset_sha256.end()));
+  for (const auto& [name, text] : texts)
+    arrays[progress_prefix + name] =
+        vector_of(std::vector<std::int32_t>((progress.*text).begin(), (progress.*text).end()));
   for (const auto& [name, bytes] : progress.csv_bytes)
     arrays[csv_prefix + name] = vector_of(std::vector<std::uint64_t>{bytes});
   put_evaluations(arrays, progress.evaluations);
@@ -131,8 +139,8 @@ Progress load_checkpoint(const std::filesystem::path& path, network::Network& ne
     progress.last_loss = value_of<double>(values, "last_loss");
     progress.last_accuracy = value_of<double>(values, "last_accuracy");
     progress.threads = value_of<std::int64_t>(values, "threads");
-    const auto dataset_sha256 = values_of<std::int32_t>(values, "dataset_sha256");
-    for (const std::int32_t code : dataset_sha256) progress.dataset_sha256 += static_cast<char>(code);
+    for (const auto& [name, text] : texts)
+      for (const std::int32_t code : values_of<std::int32_t>(values, name)) (progress.*text) += static_cast<char>(code);
     const NpzArrays csv = take(arrays, csv_prefix);
     for (const auto& [name, array] : csv) progress.csv_bytes[name] = value_of<std::uint64_t>(csv, name);
     progress.evaluations = take_evaluations(arrays);

@@ -18,6 +18,10 @@ struct Progress {
   std::int64_t timed_steps = 0;
   std::int64_t threads = 1;  // a run is bit-equal with equal threads alone
   std::string dataset_sha256;
+  std::string initial_weights_sha256;  // of the file that initialization.from names; empty: none
+  // What it ran on: "sse41, then avx512_core" after it went on elsewhere.
+  std::string instruction_set;
+  std::string onednn;  // its version
   double last_loss = 0;
   double last_accuracy = 0;
   std::vector<EvaluationRow> evaluations;

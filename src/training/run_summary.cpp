@@ -7,7 +7,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "network/network.h"
 #include "util/errors.h"
 #include "util/file.h"
 #include "util/provenance.h"
@@ -19,8 +18,10 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::uint64_t max_bytes = std::uint64_t{1} << 24;
 
-double steps_per_second(const Progress& progress) {
-  return progress.training_seconds > 0 ? static_cast<double>(progress.timed_steps) / progress.training_seconds : 0.0;
+/// Nothing where no step was timed.
+std::optional<double> steps_per_second(const Progress& progress) {
+  if (progress.training_seconds <= 0) return std::nullopt;
+  return static_cast<double>(progress.timed_steps) / progress.training_seconds;
 }
 
 // The last and the best evaluation of each split and statistics: {"test": {"running": {...}}}.
@@ -58,9 +59,9 @@ Json provenance(const RunSummary& summary, const RunOptions& options) {
                {"git_dirty", build.git_dirty},
                {"compiler", build.compiler},
                {"build_type", build.build_type},
-               {"onednn", network::onednn_version()},
+               {"onednn", summary.progress.onednn},
                {"cpu", cpu_model()},
-               {"isa", network::onednn_isa()},
+               {"isa", summary.progress.instruction_set},
                {"threads", options.threads},
                {"host", host_name()},
                {"dataset", summary.dataset},
@@ -68,7 +69,8 @@ Json provenance(const RunSummary& summary, const RunOptions& options) {
                {"train_examples", summary.train_examples},
                {"command_line", options.command_line},
                {"start_time", summary.start_time}};
-  if (!summary.initial_weights_sha256.empty()) json["initial_weights_sha256"] = summary.initial_weights_sha256;
+  if (const std::string& sum = summary.progress.initial_weights_sha256; !sum.empty())
+    json["initial_weights_sha256"] = sum;
   return json;
 }
 
@@ -106,7 +108,8 @@ std::string run_json(const RunSummary& summary, const RunOptions& options) {
   json["parameters"] = summary.parameters;
   json["precision"] = summary.precision;
   json["wall_seconds"] = summary.progress.seconds;
-  json["steps_per_second"] = steps_per_second(summary.progress);
+  const std::optional<double> rate = steps_per_second(summary.progress);
+  json["steps_per_second"] = rate ? Json(*rate) : Json(nullptr);
   json["seconds_to_first_step"] = summary.seconds_to_first_step;
   json["peak_memory_bytes"] = peak_memory_bytes();
   json["final"] = final_metrics(summary.progress);
@@ -155,9 +158,9 @@ std::optional<std::string> read_failure(const std::filesystem::path& file) {
 }
 
 std::string summary_line(const RunSummary& summary) {
-  std::string line =
-      fmt::format("{} after {} of {} steps, {:.1f} s, {:.1f} steps/s", summary.status, summary.progress.step,
-                  summary.steps, summary.progress.seconds, steps_per_second(summary.progress));
+  std::string line = fmt::format("{} after {} of {} steps, {:.1f} s", summary.status, summary.progress.step,
+                                 summary.steps, summary.progress.seconds);
+  if (const auto rate = steps_per_second(summary.progress)) line += fmt::format(", {:.1f} steps/s", *rate);
   for (auto row = summary.progress.evaluations.rbegin(); row != summary.progress.evaluations.rend(); ++row)
     if (row->split == "test")
       return line + fmt::format("; test accuracy {:.4f}, loss {:.4f} at step {} ({} statistics)", row->accuracy,

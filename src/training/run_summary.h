@@ -24,7 +24,6 @@ struct RunSummary {
   std::string dataset;
   std::string dataset_sha256;
   std::int64_t train_examples = 0;
-  std::string initial_weights_sha256;  // of the file that initialization.from names; empty: none, or resumed
 };
 
 /// The text of run.json: status, metrics, times, provenance.

@@ -7,6 +7,7 @@
 #include <functional>
 #include <numeric>
 #include <optional>
+#include <utility>
 
 #include "config/load.h"
 #include "config/names.h"
@@ -50,6 +51,14 @@ void check_progress(const Progress& progress, const std::filesystem::path& file,
   if (progress.threads != options.threads)
     throw ConfigError(fmt::format("--threads: must be {} as in the run so far, or its end would differ, got {}",
                                   progress.threads, options.threads));
+}
+
+/// Adds what a run goes on with to what it ran with; false where they are the same.
+bool go_on(std::string& so_far, const std::string& now) {
+  const std::string then = ", then " + now;
+  if (so_far == now || so_far.ends_with(then)) return false;
+  so_far += then;
+  return true;
 }
 
 /// Fills in what depends on the data: a batch of all becomes a number, epochs become steps.
@@ -101,20 +110,28 @@ class Trainer {
         directory_(directory),
         step_(config, dataset, options.threads),
         network_(step_.network()),
-        evaluator_(network_, dataset, step_.scaler(), config) {}
+        evaluator_(network_, dataset, step_.scaler(), config) {
+    progress_.instruction_set = network::onednn_isa();
+    progress_.onednn = network::onednn_version();
+  }
 
   /// Takes up a checkpoint; call before open_files.
   void resume() {
     const std::filesystem::path file = directory_.file("checkpoint.npz");
-    progress_ = load_checkpoint(file, network_, step_.optimizer());
+    const Progress now = std::exchange(progress_, load_checkpoint(file, network_, step_.optimizer()));
     check_progress(progress_, file, dataset_, options_, config_.training.steps);
+    went_elsewhere_ = go_on(progress_.instruction_set, now.instruction_set);
+    went_elsewhere_ = go_on(progress_.onednn, now.onednn) || went_elsewhere_;
     directory_.continue_at(progress_.csv_bytes);
     resumed_ = true;
   }
 
-  /// Takes the weights of another run, where the config names one; call before open_files. Returns the file's SHA-256.
-  std::string start_from_another_run() {
-    if (config_.initialization.from.empty()) return "";
+  /// Whether it goes on with another instruction set, or another version of oneDNN, than it began with.
+  bool went_elsewhere() const { return went_elsewhere_; }
+
+  /// Takes the weights of another run, where the config names one; call before open_files.
+  void start_from_another_run() {
+    if (config_.initialization.from.empty()) return;
     std::filesystem::path file = config_.initialization.from;
     std::error_code problem;
     if (std::filesystem::is_directory(file, problem)) file /= "weights.npz";
@@ -122,12 +139,15 @@ class Trainer {
       throw ConfigError(
           fmt::format("initialization.from: must be a run's directory with its weights.npz, or such a file; {}: {}",
                       file.string(), problem ? problem.message() : "no regular file"));
+    if (is_file_of_a_run(directory_.path(), std::filesystem::canonical(file, problem)))
+      throw ConfigError(
+          fmt::format("initialization.from: must not be a file that the run itself writes, got {}", file.string()));
     try {
       network_.set_weights(read_npz(file));
     } catch (const DataError& error) {
       throw DataError(fmt::format("initialization.from: {}: {}", file.string(), error.what()));
     }
-    return sha256_of(file);
+    progress_.initial_weights_sha256 = sha256_of(file);
   }
 
   void open_files() {
@@ -265,15 +285,16 @@ class Trainer {
   void finish(RunStatus status) {
     if (status == RunStatus::interrupted) return save();
     directory_.sync_csv();
+    // What took the time comes first: another file may be too large for the disk.
+    if (config_.record.final_weights) write_npz(directory_.file("weights.npz"), network_.weights());
+    // A run that diverged has no next step to go on with: killed before it says so, it diverges again from an earlier
+    // one.
+    if (config_.training.checkpoint_every > 0 && status != RunStatus::diverged) save();
     if (config_.record.batches) write_batches();
     if (config_.record.dropout_masks)
       write_npz(
           directory_.file("dropout_masks.npz"),
           layers::dropout_masks(network_.layers(), config_.training.seed, progress_.step, config_.training.batch_size));
-    if (config_.record.final_weights) write_npz(directory_.file("weights.npz"), network_.weights());
-    // A run that diverged has no next step to go on with: killed before it says so, it diverges again from an earlier
-    // one.
-    if (config_.training.checkpoint_every > 0 && status != RunStatus::diverged) save();
   }
 
   // A batch depends on the config and its step alone, so it can be written at the end of a run that was interrupted and
@@ -299,6 +320,7 @@ class Trainer {
   CsvWriter* train_csv_ = nullptr;
   CsvWriter* eval_csv_ = nullptr;
   Progress progress_;
+  bool went_elsewhere_ = false;
   bool resumed_ = false;  // what comes before the first step is in the files already
   double seconds_to_first_step_ = 0;
 };
@@ -341,6 +363,19 @@ std::optional<RunResult> ended_run(const RunDirectory& directory) {
   return std::nullopt;
 }
 
+/// Throws where an interrupted run has lost what it wrote to go on with: to begin anew is for its user to say.
+bool has_checkpoint(const RunDirectory& directory) {
+  const auto file = directory.file("checkpoint.npz");
+  std::error_code error;
+  if (std::filesystem::exists(std::filesystem::symlink_status(file, error))) return true;
+  const std::optional<RunEnd> end = read_end(directory.file("run.json"));
+  if (end && end->status == name_of(RunStatus::interrupted))
+    throw DataError(
+        fmt::format("{}: is gone, and the run that was interrupted after step {} with it; --force starts it anew",
+                    file.string(), end->last_step));
+  return false;
+}
+
 }  // namespace
 
 std::string name_of(RunStatus status) {
@@ -369,14 +404,13 @@ RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& d
   const bool resumes = options.existing == Existing::resume && holds_this_run(directory, config_text, options.log_file);
   if (resumes)
     if (const auto ended = ended_run(directory)) return *ended;
-  const bool continues = resumes && std::filesystem::exists(directory.file("checkpoint.npz"));
+  const bool continues = resumes && has_checkpoint(directory);
   // Whatever can fail before the first file changes comes first: an older run is not lost to an error.
   Trainer trainer(config, dataset, options, directory);
-  std::string initial_weights_sha256;
   if (continues)
     trainer.resume();
   else
-    initial_weights_sha256 = trainer.start_from_another_run();
+    trainer.start_from_another_run();
   if (options.before_files) options.before_files();
   if (!continues) directory.clear();
   write_file_atomically(directory.file("config.json"), config_text);
@@ -387,7 +421,6 @@ RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& d
   summary.start_time = utc_time();
   summary.dataset = dataset.info.name;
   summary.dataset_sha256 = dataset.sha256;
-  summary.initial_weights_sha256 = initial_weights_sha256;
   summary.train_examples = dataset.train.size();
   summary.precision = config::name_of(config.training.precision);
   summary.parameters = trainer.parameter_count();
@@ -395,6 +428,9 @@ RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& d
   try {
     trainer.open_files();
     if (continues) display.message(fmt::format("continuing after step {}", trainer.progress().step));
+    if (trainer.went_elsewhere())
+      display.message(fmt::format("this run was begun elsewhere, and its end may differ: oneDNN {}; {}",
+                                  trainer.progress().onednn, trainer.progress().instruction_set));
     if (options.before_steps) options.before_steps();
     const RunStatus status = trainer.run(display, stop);
     summary.status = name_of(status);
@@ -404,6 +440,7 @@ RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& d
     return {status, summary.progress.step, summary_line(summary)};
   } catch (const std::exception& error) {
     summary.error = error.what();
+    summary.progress = trainer.progress();
     try {
       write_summary();
     } catch (const RunError&) {  // the reason is most likely the same, and the first error says more

@@ -66,6 +66,12 @@ CsvWriter::CsvWriter(std::filesystem::path path, const std::vector<std::string>&
   if (found != header)
     throw RunError(fmt::format("{}: cannot continue: expected the header '{}', found '{}'", path_.string(),
                                header.substr(0, header.size() - 1), found.substr(0, found.find('\n'))));
+  char last = '\n';
+  if (pread(file_.get(), &last, 1, static_cast<off_t>(bytes) - 1) < 0)
+    throw RunError(posix::failure(path_, "read", errno));
+  if (last != '\n')
+    throw RunError(fmt::format("{}: cannot continue: expected the end of a row at byte {}; it was changed",
+                               path_.string(), bytes));
   if (ftruncate(file_.get(), static_cast<off_t>(bytes)) != 0 || lseek(file_.get(), 0, SEEK_END) < 0)
     throw RunError(posix::failure(path_, "continue", errno));
 }

@@ -18,7 +18,7 @@ class CsvWriter {
   /// Creates the file (an existing one is replaced) and writes the header. Throws RunError.
   CsvWriter(std::filesystem::path path, const std::vector<std::string>& columns);
   /// Continues an existing file: checks that its header equals `columns` and cuts everything after `bytes`. Throws
-  /// RunError when the header differs or the file is shorter than `bytes`.
+  /// RunError when the header differs, the file is shorter than `bytes`, or no row ends there.
   CsvWriter(std::filesystem::path path, const std::vector<std::string>& columns, std::uint64_t bytes);
   CsvWriter(const CsvWriter&) = delete;
   CsvWriter& operator=(const CsvWriter&) = delete;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/evp.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -49,8 +50,10 @@ struct FileReader::State {
 };
 
 void FileReader::State::open(Gzip mode) {
-  file = posix::open(path, O_RDONLY);
-  if (!file.valid()) throw DataError(posix::failure(path, "open", errno));
+  file = posix::open(path, O_RDONLY | O_NONBLOCK);  // opening a pipe that nobody writes to would wait for ever
+  struct stat status {};
+  if (!file.valid() || fstat(file.get(), &status) != 0) throw DataError(posix::failure(path, "open", errno));
+  if (S_ISFIFO(status.st_mode)) throw DataError(fmt::format("{}: is a pipe, not a file", path.string()));
   if (mode == Gzip::keep) return;
   fill_at_least(2);
   if (!at_member()) return;
@@ -179,10 +182,27 @@ std::vector<std::uint8_t> read_maybe_gzip(const std::filesystem::path& path, std
 
 namespace {
 
-/// False on failure, with errno set.
-bool write_and_sync(const std::filesystem::path& path, std::string_view bytes) {
-  posix::Descriptor file = posix::open(path, O_WRONLY | O_CREAT | O_TRUNC);
-  return file.valid() && posix::write_all(file, bytes) && fsync(file.get()) == 0 && file.close();
+bool is_same(const struct stat& a, const struct stat& b) { return a.st_dev == b.st_dev && a.st_ino == b.st_ino; }
+
+/// An empty file of that name, this process's own until it is closed: two that write the same file take turns. A link,
+/// or what else has the name, is removed, never followed. Not valid() on failure, with errno set.
+posix::Descriptor open_temporary(const std::filesystem::path& path) {
+  for (;;) {
+    struct stat there {
+    }, ours{};
+    if (lstat(path.c_str(), &there) == 0 && (!S_ISREG(there.st_mode) || there.st_nlink > 1) &&
+        ::unlink(path.c_str()) != 0)
+      return {};
+    posix::Descriptor file = posix::open(path, O_WRONLY | O_CREAT | O_NOFOLLOW);
+    if (!file.valid()) return file;
+    // A file system without locks leaves it to the user that one process writes at a time.
+    while (::flock(file.get(), LOCK_EX) != 0 && errno == EINTR) continue;
+    if (fstat(file.get(), &ours) != 0) return {};
+    // While this one waited the other has renamed it.
+    if (lstat(path.c_str(), &there) != 0 || !is_same(there, ours)) continue;
+    if (ftruncate(file.get(), 0) != 0) return {};
+    return file;
+  }
 }
 
 /// Makes a rename in `folder` last through a power cut.
@@ -198,11 +218,15 @@ void sync_folder(const std::filesystem::path& folder) {
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes) {
   std::filesystem::path temporary = path;
   temporary += ".tmp";
-  if (!write_and_sync(temporary, bytes) || std::rename(temporary.c_str(), path.c_str()) != 0) {
+  posix::Descriptor file = open_temporary(temporary);
+  // Closed after the rename: until then its name is this process's own.
+  if (!file.valid() || !posix::write_all(file, bytes) || fsync(file.get()) != 0 ||
+      std::rename(temporary.c_str(), path.c_str()) != 0) {
     const int error = errno;
-    ::unlink(temporary.c_str());
+    if (file.valid()) ::unlink(temporary.c_str());
     throw RunError(posix::failure(path, "write", error));
   }
+  if (!file.close()) throw RunError(posix::failure(path, "write", errno));
   sync_folder(path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
 }
 

@@ -17,7 +17,7 @@ namespace bnlab {
 class FileReader {
  public:
   enum class Gzip { unpack, keep };
-  /// Throws DataError when the file can't be opened.
+  /// Throws DataError when the file can't be opened, or is a pipe.
   explicit FileReader(const std::filesystem::path& path, Gzip gzip = Gzip::unpack);
   ~FileReader();
   FileReader(const FileReader&) = delete;
@@ -42,7 +42,7 @@ std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::uint
 std::vector<std::uint8_t> read_maybe_gzip(const std::filesystem::path& path, std::uint64_t max_bytes);
 
 /// Replaces `path` in one step: writes `path` + ".tmp", syncs it, renames it, syncs the folder. After a failure or a
-/// kill the old file is still whole. Throws RunError.
+/// kill the old file is still whole. Processes that write the same file take turns. Throws RunError.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 
 /// Writes to what a user named: a file as write_file_atomically does, that of a symbolic link in its own place; into

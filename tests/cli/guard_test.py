@@ -1,10 +1,11 @@
 """What a run refuses so that nothing is lost or mixed: other data, other threads, other people's files."""
 
+import hashlib
 import json
 import resource
 import shutil
 
-from program import DATA, DONE, FAILED, INTERRUPTED, MLP, USAGE, ProgramTest, main, write_dataset
+from program import DATA, DONE, FAILED, INTERRUPTED, MLP, USAGE, ProgramTest, main, run_json, write_dataset
 
 
 class Guard(ProgramTest):
@@ -47,6 +48,52 @@ class Guard(ProgramTest):
         _, error = self.run_program("train", path, "--out", out, "--resume", "--threads", 2, status=USAGE)
         self.assertIn("--threads: must be 1", error)
         self.assertEqual(self.contents(out), before)
+
+    def test_resume_without_its_checkpoint(self):
+        path, out = self.interrupted_run()
+        for damage in (lambda file: file.unlink(), lambda file: file.symlink_to(self.folder / "nowhere")):
+            damage(out / "checkpoint.npz")
+            before = {name: (out / name).read_bytes() for name in ("train.csv", "eval.csv", "run.json", "config.json")}
+            _, error = self.run_program("train", path, "--out", out, "--resume", status=DATA)
+            self.assertIn(f"{out / 'checkpoint.npz'}: ", error)
+            self.assertEqual({name: (out / name).read_bytes() for name in before}, before)
+
+    def test_resume_on_another_instruction_set(self):
+        path, out = self.interrupted_run()
+        first = run_json(out)["provenance"]["isa"]
+        self.environment["ONEDNN_MAX_CPU_ISA"] = "SSE41"
+        process = self.start("train", path, "--out", out, "--resume")
+        self.wait_until(lambda: "begun elsewhere" in process.stderr.readline(), process, "its warning")
+        process.terminate()
+        self.finish(process, INTERRUPTED)
+        self.assertEqual(run_json(out)["provenance"]["isa"], f"{first}, then sse41")
+
+    def test_weights_of_the_run_itself(self):
+        out = self.train("run")
+        before = self.contents(out)
+        link = self.folder / "link"
+        link.symlink_to(out / "weights.npz")
+        for source in (out, out / "weights.npz", link):
+            path = self.write_config(initialization={"from": str(source)})
+            _, error = self.run_program("train", path, "--out", out, "--force", status=USAGE)
+            self.assertIn("initialization.from: must not be a file that the run itself writes", error)
+            self.assertEqual(self.contents(out), before)
+
+    def test_initial_weights_are_named_after_a_resume(self):
+        source = self.train("source")
+        path = self.write_config(initialization={"from": str(source)},
+                                 training={"steps": 100000000, "log_every": 1000, "eval_every": 0})
+        out = self.folder / "run"
+        sums = []
+        for options in ((), ("--resume",)):
+            process = self.start("train", path, "--out", out, *options)
+            rows = len(sums) * 5 + 5
+            self.wait_until(lambda: (out / "train.csv").exists() and
+                            (out / "train.csv").read_bytes().count(b"\n") > rows, process, "rows of train.csv")
+            process.terminate()
+            self.finish(process, INTERRUPTED)
+            sums.append(run_json(out)["provenance"]["initial_weights_sha256"])
+        self.assertEqual(sums, [hashlib.sha256((source / "weights.npz").read_bytes()).hexdigest()] * 2)
 
     def test_resume_leaves_files_that_are_no_run(self):
         out = self.folder / "mine"

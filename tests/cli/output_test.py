@@ -122,6 +122,19 @@ class Output(ProgramTest):
         self.assertEqual(summary["status"], "failed")
         self.assertIn("gradient_norm.csv", summary["error"])
 
+    def test_a_last_file_that_may_not_grow_costs_no_training(self):
+        limit, steps = 200000, 3000
+        out = self.folder / "out"
+        path = self.write_config(training={"steps": steps, "log_every": 100, "batch_size": 20},
+                                 record={"batches": True})
+        _, error = self.run_program("train", path, "--out", out, status=FAILED,
+                                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+        self.assertIn("batches.npy", error)
+        self.assertTrue((out / "weights.npz").is_file())
+        summary = run_json(out)
+        self.assertEqual((summary["status"], summary["last_step"]), ("failed", steps))
+        self.assertGreater(summary["wall_seconds"], 0)
+
     def test_full_disk(self):
         folder = self.mounted("-o", "size=64k")
         self.full(folder / "out", r"out/\w+\.csv: .*[Nn]o space")

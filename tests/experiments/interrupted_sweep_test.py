@@ -135,6 +135,17 @@ class InterruptedSweep(ProgramTest):
         self.sweep(content, "stopped")
         self.assertEqual(table_without_times(out), table_without_times(self.folder / "undisturbed"))
 
+    def test_verdicts_at_once(self):
+        self.sweep(experiment(TWO_ARMS, seeds=2, steps=50), "judged")
+        out = self.folder / "judged"
+        before = {name: (out / name).read_bytes() for name in ("runs.csv", "verdict.json", "experiment.json")}
+        for _ in range(5):
+            processes = [self.start("verdict", out) for _ in range(8)]
+            for process in processes:
+                self.finish(process)
+            self.assertEqual({name: (out / name).read_bytes() for name in before}, before)
+        self.assertEqual(list(out.glob("*.tmp")), [])
+
     def test_its_terminal_closes(self):
         out = self.folder / "closed"
         process = self.start_sweep(experiment(TWO_ARMS, seeds=1, steps=100000000), "closed")

@@ -207,7 +207,11 @@ TEST(Undeclared, DifferencesAreRefusedAndNamed) {
 }
 
 TEST(Undeclared, DeclaredOnesAreAccepted) {
-  for (const auto& [settings, declared] : std::vector<std::pair<Texts, std::string>>{
+  struct Case {
+    Texts settings;
+    std::string declared;
+  };
+  for (const Case& one : std::vector<Case>{
            {{}, "[]"},
            {{"optimizer.learning_rate=0.5"}, R"(["optimizer.learning_rate"])"},
            {{"optimizer.learning_rate=0.5", "optimizer.momentum=0.5"}, R"(["optimizer"])"},
@@ -215,7 +219,7 @@ TEST(Undeclared, DeclaredOnesAreAccepted) {
            {{R"(network={"name": "n", "layers": [{"flatten": {}}, {"dense": {"units": 10}}]})"}, R"(["network"])"},
            {{R"(network={"name": "n", "layers": [{"flatten": {}}, {"dense": {"units": 10}}]})"},
             R"(["network.name"])"}}) {
-    EXPECT_EQ(error_lines([&] { plan_of(with_own_config(settings, declared)); }), Texts{}) << declared;
+    EXPECT_EQ(error_lines([&] { plan_of(with_own_config(one.settings, one.declared)); }), Texts{}) << one.declared;
   }
   // What the arm sets on top is declared by that.
   EXPECT_EQ(

@@ -177,11 +177,14 @@ class Sweep(SweepTest):
         _, error = self.run_program("verdict", directory, "--markdown", "/dev/full", status=FAILED)
         self.assertIn("/dev/full: cannot write: No space left", error)
         # No file of a sweep is.
-        for name in ("runs.csv", "verdict.json", "experiment.json"):
-            held = (directory / name).read_bytes()
-            _, error = self.run_program("verdict", directory, "--markdown", directory / name, status=USAGE)
-            self.assertIn(f"--markdown: {directory / name} is a file of the sweep", error)
-            self.assertEqual((directory / name).read_bytes(), held)
+        for file in (*(directory / name for name in ("runs.csv", "verdict.json", "experiment.json")),
+                     self.directories()[0] / "train.csv"):
+            held = file.read_bytes()
+            _, error = self.run_program("verdict", directory, "--markdown", file, status=USAGE)
+            self.assertIn(f"--markdown: {file} is a file of the sweep", error)
+            _, error = self.sweep(SMALL, "--log-file", file, status=USAGE)
+            self.assertIn(f"--log-file: {file}: must not be a file that the sweep writes", error)
+            self.assertEqual(file.read_bytes(), held)
         self.run_program("verdict", directory, "--markdown", "", status=USAGE)
 
     def test_results_without_run_directories_are_not_lost(self):

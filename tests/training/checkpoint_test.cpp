@@ -43,6 +43,9 @@ Progress some_progress() {
   progress.timed_steps = 77;
   progress.threads = 2;
   progress.dataset_sha256 = "0123456789abcdef";
+  progress.initial_weights_sha256 = "f00d";
+  progress.instruction_set = "sse41, then avx2";
+  progress.onednn = "2.6.3";
   progress.last_loss = 0.1;
   progress.last_accuracy = 0.95;
   progress.evaluations = {{0, "train", "running", 2.5, 0.1},
@@ -70,6 +73,9 @@ TEST(Checkpoint, RoundTrip) {
     EXPECT_EQ(found.last_loss, progress.last_loss);
     EXPECT_EQ(found.last_accuracy, progress.last_accuracy);
     EXPECT_EQ(found.csv_bytes, progress.csv_bytes);
+    EXPECT_EQ(found.initial_weights_sha256, progress.initial_weights_sha256);
+    EXPECT_EQ(found.instruction_set, progress.instruction_set);
+    EXPECT_EQ(found.onednn, progress.onednn);
     ASSERT_EQ(found.evaluations.size(), 3u);
     for (std::size_t i = 0; i < 3; ++i) {
       EXPECT_EQ(found.evaluations[i].step, progress.evaluations[i].step);

@@ -118,6 +118,16 @@ TEST(CsvWriter, ContinuesFromACheckpoint) {
   EXPECT_EQ(csv.bytes(), 12u);
 }
 
+TEST(CsvWriter, RefusesToContinueInTheMiddleOfARow) {
+  const test::TemporaryFolder folder;
+  const auto path = folder / "a.csv";
+  const std::string text = "step\n1\n22\n";
+  test::write_text(path, text);
+  EXPECT_THROW(CsvWriter(path, {"step"}, text.size() - 1), RunError);
+  EXPECT_THROW(CsvWriter(path, {"step"}, text.size() - 2), RunError);
+  EXPECT_EQ(test::read_text(path), text);
+}
+
 TEST(CsvWriter, RefusesToContinueAnotherFile) {
   const TemporaryFolder folder;
   const std::string path = (folder / "f.csv").string();
