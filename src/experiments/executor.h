@@ -44,7 +44,8 @@ struct RunReport {
 };
 RunReport read_report(const std::filesystem::path& directory);
 /// The same for the run that a config asks for. A run that has ended has failed, and is damaged, where its config.json
-/// is of another config, or its train.csv or (of one that completed) its eval.csv does not go to its last step.
+/// is of another config, or its train.csv or (of one that completed) its eval.csv does not go to its last step; one
+/// that was interrupted, where its checkpoint is gone.
 RunReport read_report(const std::filesystem::path& directory, const config::RunConfig& config);
 
 /// Where an executor tells what happens. Calls come from one thread.

@@ -371,7 +371,7 @@ bool has_checkpoint(const RunDirectory& directory) {
   const std::optional<RunEnd> end = read_end(directory.file("run.json"));
   if (end && end->status == name_of(RunStatus::interrupted))
     throw DataError(
-        fmt::format("{}: is gone, and the run that was interrupted after step {} with it; --force starts it anew",
+        fmt::format("{}: is gone, and with it the run that was interrupted after step {}; --force starts it anew",
                     file.string(), end->last_step));
   return false;
 }

@@ -391,6 +391,7 @@ TEST(Sweep, EachRunStandsOnceWithWhatItsDirectorySays) {
   test::write_run(all[1].task.directory, {.status = "diverged"}, all[1].run->config);
   test::write_run(all[2].task.directory, {.status = "failed"}, all[2].run->config);
   test::write_run(all[3].task.directory, {.status = "interrupted"}, all[3].run->config);
+  test::write_text(all[3].task.directory / "checkpoint.npz", "");
   all = standings(plan, folder.path(), {});
   std::map<RunState, int> states;
   for (const Standing& one : all) ++states[one.report.state];
@@ -401,6 +402,14 @@ TEST(Sweep, EachRunStandsOnceWithWhatItsDirectorySays) {
                                              {RunState::missing, 4}}));
   EXPECT_EQ(remaining(all, false).size(), 5u);
   EXPECT_EQ(remaining(all, true).size(), 6u);
+
+  // A run that has lost its checkpoint is begun anew only when it is asked for.
+  std::filesystem::remove(all[3].task.directory / "checkpoint.npz");
+  const Standing lost = standings(plan, folder.path(), {})[3];
+  EXPECT_EQ(lost.report.state, RunState::failed);
+  test::expect_contains(lost.report.error, "checkpoint.npz: is gone");
+  clear_failures({lost});
+  EXPECT_EQ(standings(plan, folder.path(), {})[3].report.state, RunState::missing);
 }
 
 TEST(Sweep, ADirectoryIsOfOneExperiment) {
