@@ -83,6 +83,7 @@ inline void write_run(const std::filesystem::path& directory, const FakeRun& run
                               "provenance": {{"isa": "{}", "onednn": "2.6.3", "git_revision": "abc", "threads": {},
                                               "dataset_sha256": "{}"}}}})",
                          run.status, run.last_step, run.steps, run.isa, run.threads, run.dataset_sha256));
+  if (run.status == "interrupted") write_text(directory / "checkpoint.npz", "");
   std::string eval = "step,epoch,split,statistics,loss,accuracy\n", train = "step,loss\n";
   for (std::size_t i = 0; i < run.accuracies.size(); ++i)
     eval += fmt::format("{},0,test,running,1,{:.9g}\n", 50 * i, run.accuracies[i]);

@@ -391,7 +391,6 @@ TEST(Sweep, EachRunStandsOnceWithWhatItsDirectorySays) {
   test::write_run(all[1].task.directory, {.status = "diverged"}, all[1].run->config);
   test::write_run(all[2].task.directory, {.status = "failed"}, all[2].run->config);
   test::write_run(all[3].task.directory, {.status = "interrupted"}, all[3].run->config);
-  test::write_text(all[3].task.directory / "checkpoint.npz", "");
   all = standings(plan, folder.path(), {});
   std::map<RunState, int> states;
   for (const Standing& one : all) ++states[one.report.state];
