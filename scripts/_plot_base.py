@@ -49,11 +49,15 @@ def warn(text):
 
 def read_json(path):
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RunError(f"{path}: missing; is {path.parent} a run directory of bnlab?") from None
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: can't be read: {error}") from None
+
+
+def read_object(path):
+    content = read_json(path)
     if not isinstance(content, dict):
         raise RunError(f"{path}: must hold a JSON object")
     return content

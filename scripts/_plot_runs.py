@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from _plot_base import (COLOURS, MARKERS, PERCENTILES, STEP_LABEL, STYLES, RunError, bold_of, chosen, columns_of, cross,
-                        draw_mean, grid_of, lay_out, look_of, mark_every, mean_and_interval, read_csv, read_json,
+                        draw_mean, grid_of, lay_out, look_of, mark_every, mean_and_interval, read_csv, read_object,
                         short_number, smooth, style_log_axis, warn, write_figure)
 
 
@@ -22,11 +22,11 @@ class Run:
         self.folder = Path(folder)
         if not self.folder.is_dir():
             raise RunError(f"{self.folder}: no such run directory")
-        self.config = read_json(self.folder / "config.json")
+        self.config = read_object(self.folder / "config.json")
         self.seed = self.config.get("training", {}).get("seed", 1)
         result = self.folder / "run.json"
         # A run that was killed, or that still goes on, has no run.json.
-        self.result = read_json(result) if result.exists() else {"status": "unfinished"}
+        self.result = read_object(result) if result.exists() else {"status": "unfinished"}
         self.label = ""
 
     def key(self):

@@ -181,7 +181,8 @@ class PlotTest(unittest.TestCase):
                  ("train.csv", header + "1,2\n" + "1,0,1,1,1,1,1,1,1\n", "2 values, expected 9"),
                  ("train.csv", header + "1,0,1,1,one,1,1,1,1\n", "column loss"),
                  ("config.json", None, "missing"), ("config.json", "{", "can't be read"),
-                 ("run.json", "{", "can't be read")]
+                 ("run.json", "{", "can't be read"), ("config.json", "[1]", "must hold a JSON object"),
+                 ("run.json", "3", "must hold a JSON object")]
         for name, content, expected in cases:
             with self.subTest(name=name, expected=expected):
                 run = damaged(name, content)
