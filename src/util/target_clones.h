@@ -8,6 +8,13 @@
 #endif
 #endif
 
+// Clang has no macro for its sanitizers.
+#if defined(__has_feature)
+#if (__has_feature(thread_sanitizer) || __has_feature(address_sanitizer)) && !defined(BNLAB_SANITIZE)
+#define BNLAB_SANITIZE
+#endif
+#endif
+
 // The loader resolves the versions before a sanitizer's runtime is ready.
 #if !defined(BNLAB_TARGET_CLONES) || defined(BNLAB_SANITIZE) || defined(__SANITIZE_ADDRESS__) || \
     defined(__SANITIZE_THREAD__)
