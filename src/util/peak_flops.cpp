@@ -24,12 +24,18 @@ struct Loop {
 template <class Vector, class Step>
 [[gnu::always_inline]] inline float repeat(const Vector& start, const Step& step) {
   Vector sum[sums];
-  for (auto& one : sum) one = start;
+  for (auto& one : sum) {
+    one = start;
+    __asm__("" : "+m"(one));  // for all that the compiler knows each is another
+  }
   for (std::int64_t i = 0; i < rounds; ++i)
 #pragma GCC unroll 16
     for (auto& one : sum) step(one);
   float total = 0;
-  for (const auto& one : sum) total += one[0];
+  for (auto& one : sum) {
+    __asm__("" : "+m"(one));  // every value of it counts
+    total += one[0];
+  }
   return total;
 }
 
