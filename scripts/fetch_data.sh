@@ -47,18 +47,18 @@ cifar_files=(data_batch_{1,2,3,4,5}.bin test_batch.bin)
 cifar_sums=md5sums.txt # written when the archive is unpacked
 cifar_file_bytes=30730000
 
-name='' to='' to_given=no
+name='' to=''
 while (($#)); do
   case $1 in
-    --to) (($# > 1)) || misused "--to needs a folder"; to=$2 to_given=yes; shift ;;
-    --to=*) to=${1#--to=} to_given=yes ;;
+    --to) [[ -n ${2:-} ]] || misused "--to needs a folder"; to=$2; shift ;;
+    --to=?*) to=${1#--to=} ;;
+    --to=) misused "--to needs a folder" ;;
     --help | -h) usage; exit 0 ;;
     -*) misused "unknown option: $1" ;;
     *) [[ -z $name ]] || misused "one NAME at a time, got $name and $1"; name=$1 ;;
   esac
   shift
 done
-[[ $to_given == no || -n $to ]] || misused "--to needs a folder"
 case $name in
   mnist) mirrors=(https://ossci-datasets.s3.amazonaws.com/mnist https://storage.googleapis.com/cvdf-datasets/mnist) ;;
   fashion_mnist) mirrors=(http://fashion-mnist.s3-website.eu-central-1.amazonaws.com) ;;

@@ -110,17 +110,6 @@ std::string problem_of_config(const fs::path& directory, config::RunConfig confi
   }
 }
 
-/// "" unless a run that was interrupted has lost what it would go on from.
-std::string problem_of_interruption(const fs::path& directory) {
-  const auto end = training::read_end(directory / "run.json");
-  const fs::path checkpoint = directory / "checkpoint.npz";
-  std::error_code error;
-  if (!end || end->status != training::name_of(training::RunStatus::interrupted) || fs::exists(checkpoint, error))
-    return "";
-  return fmt::format("{}: is gone, and with it the run that was interrupted after step {}", checkpoint.string(),
-                     end->last_step);
-}
-
 std::string end_text(const ProcessEnd& end) {
   if (end.signal != 0) return fmt::format("ended by signal {} ({})", end.signal, strsignal(end.signal));
   switch (end.status) {
@@ -203,7 +192,7 @@ RunReport read_report(const fs::path& directory) {
 RunReport read_report(const fs::path& directory, const config::RunConfig& config) {
   RunReport report = read_report(directory);
   if (report.state == RunState::unfinished) {
-    const std::string problem = problem_of_interruption(directory);
+    const std::string problem = training::problem_of_interruption(directory);
     return problem.empty() ? report : damaged(std::move(report), problem);
   }
   if (!is_finished(report.state)) return report;

@@ -142,6 +142,15 @@ std::optional<RunEnd> read_end(const std::filesystem::path& file) {
   return end;
 }
 
+std::string problem_of_interruption(const std::filesystem::path& directory) {
+  const std::filesystem::path checkpoint = directory / "checkpoint.npz";
+  if (is_there(checkpoint)) return "";
+  const std::optional<RunEnd> end = read_end(directory / "run.json");
+  if (!end || end->status != name_of(RunStatus::interrupted)) return "";
+  return fmt::format("{}: is gone, and with it the run that was interrupted after step {}", checkpoint.string(),
+                     end->last_step);
+}
+
 std::string failure_json(const std::string& error) {
   const Json json = {{"status", "failed"}, {"error", error}, {"host", host_name()}, {"time", utc_time()}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

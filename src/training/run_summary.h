@@ -48,6 +48,10 @@ struct RunEnd {
 /// understood.
 std::optional<RunEnd> read_end(const std::filesystem::path& file);
 
+/// "" unless the run in `directory` was interrupted and has lost the checkpoint that it would go on from: then what is
+/// wrong. Throws as read_end does.
+std::string problem_of_interruption(const std::filesystem::path& directory);
+
 /// The text of failure.json, which whoever started a run writes where its process ended without a run.json: why.
 std::string failure_json(const std::string& error);
 

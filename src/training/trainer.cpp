@@ -7,7 +7,6 @@
 #include <functional>
 #include <numeric>
 #include <optional>
-#include <utility>
 
 #include "config/load.h"
 #include "config/names.h"
@@ -53,12 +52,10 @@ void check_progress(const Progress& progress, const std::filesystem::path& file,
                                   progress.threads, options.threads));
 }
 
-/// Adds what a run goes on with to what it ran with; false where they are the same.
-bool go_on(std::string& so_far, const std::string& now) {
+/// Adds what a run goes on with to what it ran with.
+void go_on(std::string& so_far, const std::string& now) {
   const std::string then = ", then " + now;
-  if (so_far == now || so_far.ends_with(then)) return false;
-  so_far += then;
-  return true;
+  if (so_far != now && !so_far.ends_with(then)) so_far += then;
 }
 
 /// Fills in what depends on the data: a batch of all becomes a number, epochs become steps.
@@ -118,16 +115,13 @@ class Trainer {
   /// Takes up a checkpoint; call before open_files.
   void resume() {
     const std::filesystem::path file = directory_.file("checkpoint.npz");
-    const Progress now = std::exchange(progress_, load_checkpoint(file, network_, step_.optimizer()));
+    progress_ = load_checkpoint(file, network_, step_.optimizer());
     check_progress(progress_, file, dataset_, options_, config_.training.steps);
-    went_elsewhere_ = go_on(progress_.instruction_set, now.instruction_set);
-    went_elsewhere_ = go_on(progress_.onednn, now.onednn) || went_elsewhere_;
+    go_on(progress_.instruction_set, network::onednn_isa());
+    go_on(progress_.onednn, network::onednn_version());
     directory_.continue_at(progress_.csv_bytes);
     resumed_ = true;
   }
-
-  /// Whether it goes on with another instruction set, or another version of oneDNN, than it began with.
-  bool went_elsewhere() const { return went_elsewhere_; }
 
   /// Takes the weights of another run, where the config names one; call before open_files.
   void start_from_another_run() {
@@ -320,7 +314,6 @@ class Trainer {
   CsvWriter* train_csv_ = nullptr;
   CsvWriter* eval_csv_ = nullptr;
   Progress progress_;
-  bool went_elsewhere_ = false;
   bool resumed_ = false;  // what comes before the first step is in the files already
   double seconds_to_first_step_ = 0;
 };
@@ -363,19 +356,6 @@ std::optional<RunResult> ended_run(const RunDirectory& directory) {
   return std::nullopt;
 }
 
-/// Throws where an interrupted run has lost what it wrote to go on with: to begin anew is for its user to say.
-bool has_checkpoint(const RunDirectory& directory) {
-  const auto file = directory.file("checkpoint.npz");
-  std::error_code error;
-  if (std::filesystem::exists(std::filesystem::symlink_status(file, error))) return true;
-  const std::optional<RunEnd> end = read_end(directory.file("run.json"));
-  if (end && end->status == name_of(RunStatus::interrupted))
-    throw DataError(
-        fmt::format("{}: is gone, and with it the run that was interrupted after step {}; --force starts it anew",
-                    file.string(), end->last_step));
-  return false;
-}
-
 }  // namespace
 
 std::string name_of(RunStatus status) {
@@ -404,7 +384,12 @@ RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& d
   const bool resumes = options.existing == Existing::resume && holds_this_run(directory, config_text, options.log_file);
   if (resumes)
     if (const auto ended = ended_run(directory)) return *ended;
-  const bool continues = resumes && has_checkpoint(directory);
+  if (resumes)
+    if (const std::string problem = problem_of_interruption(directory.path()); !problem.empty())
+      throw DataError(problem + "; --force starts it anew");  // which is for its user to say
+  std::error_code ignored;
+  const bool continues =
+      resumes && std::filesystem::exists(std::filesystem::symlink_status(directory.file("checkpoint.npz"), ignored));
   // Whatever can fail before the first file changes comes first: an older run is not lost to an error.
   Trainer trainer(config, dataset, options, directory);
   if (continues)
@@ -428,9 +413,10 @@ RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& d
   try {
     trainer.open_files();
     if (continues) display.message(fmt::format("continuing after step {}", trainer.progress().step));
-    if (trainer.went_elsewhere())
-      display.message(fmt::format("this run was begun elsewhere, and its end may differ: oneDNN {}; {}",
-                                  trainer.progress().onednn, trainer.progress().instruction_set));
+    if (const Progress& so_far = trainer.progress();
+        so_far.instruction_set != network::onednn_isa() || so_far.onednn != network::onednn_version())
+      display.message(fmt::format("this run was begun elsewhere, and its end may differ: oneDNN {}; {}", so_far.onednn,
+                                  so_far.instruction_set));
     if (options.before_steps) options.before_steps();
     const RunStatus status = trainer.run(display, stop);
     summary.status = name_of(status);

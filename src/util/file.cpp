@@ -188,8 +188,8 @@ bool is_same(const struct stat& a, const struct stat& b) { return a.st_dev == b.
 /// or what else has the name, is removed, never followed. Not valid() on failure, with errno set.
 posix::Descriptor open_temporary(const std::filesystem::path& path) {
   for (;;) {
-    struct stat there {
-    }, ours{};
+    struct stat there {};
+    struct stat ours {};
     if (lstat(path.c_str(), &there) == 0 && (!S_ISREG(there.st_mode) || there.st_nlink > 1) &&
         ::unlink(path.c_str()) != 0)
       return {};

@@ -8,14 +8,12 @@
 #endif
 #endif
 
-// Clang has no macro for its sanitizers.
+// The loader resolves the versions before a sanitizer's runtime is ready. Clang has no macro for its own.
 #if defined(__has_feature)
-#if (__has_feature(thread_sanitizer) || __has_feature(address_sanitizer)) && !defined(BNLAB_SANITIZE)
-#define BNLAB_SANITIZE
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#undef BNLAB_TARGET_CLONES
 #endif
 #endif
-
-// The loader resolves the versions before a sanitizer's runtime is ready.
 #if !defined(BNLAB_TARGET_CLONES) || defined(BNLAB_SANITIZE) || defined(__SANITIZE_ADDRESS__) || \
     defined(__SANITIZE_THREAD__)
 #undef BNLAB_TARGET_CLONES

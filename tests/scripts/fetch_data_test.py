@@ -273,8 +273,19 @@ class FetchData:
         self.fetch_fashion(status=1)
         self.assertEqual((self.to / "fashion_mnist" / LABELS).read_bytes(), b"recompressed")
 
+    def test_a_folder_in_the_place_of_a_file(self):
+        for name in (LABELS, f"{LABELS}.part"):
+            with self.subTest(name):
+                place = self.to / "fashion_mnist" / name
+                place.mkdir(parents=True)
+                _, error = self.fetch_fashion(status=1)
+                self.assertIn(f"{place} is there, and is no file", error)
+                self.assertEqual(list(place.iterdir()), [])
+                place.rmdir()
+
     def test_usage(self):
-        for arguments in (["imagenet"], [], ["mnist", "cifar10"], ["--at", "x"], ["mnist", "--to"]):
+        for arguments in (["imagenet"], [], ["mnist", "cifar10"], ["--at", "x"], ["mnist", "--to"],
+                          ["mnist", "--to", ""], ["mnist", "--to="]):
             with self.subTest(arguments):
                 _, error = self.fetch(*arguments, status=2)
                 self.assertIn("usage:", error)

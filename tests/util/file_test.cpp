@@ -186,27 +186,27 @@ TEST(WriteFileAtomically, WritesAndReplaces) {
 }
 
 TEST(WriteFileAtomically, FollowsNoLinkOnItsWay) {
-  const test::TemporaryFolder folder;
+  const TemporaryFolder folder;
   const auto path = folder / "file", victim = folder / "victim", temporary = folder / "file.tmp";
-  test::write_text(victim, "mine");
+  write_text(victim, "mine");
   for (const bool symbolic : {true, false}) {
     if (symbolic)
-      std::filesystem::create_symlink(victim, temporary);
+      fs::create_symlink(victim, temporary);
     else
-      std::filesystem::create_hard_link(victim, temporary);
+      fs::create_hard_link(victim, temporary);
     write_file_atomically(path, "text");
-    EXPECT_EQ(test::read_text(victim), "mine");
-    EXPECT_EQ(test::read_text(path), "text");
-    EXPECT_FALSE(std::filesystem::is_symlink(path));
+    EXPECT_EQ(read_text(victim), "mine");
+    EXPECT_EQ(read_text(path), "text");
+    EXPECT_FALSE(fs::is_symlink(path));
   }
   ASSERT_EQ(mkfifo(temporary.c_str(), 0600), 0);
   write_file_atomically(path, "more");
-  EXPECT_EQ(test::read_text(path), "more");
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 2);
+  EXPECT_EQ(read_text(path), "more");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), {}), 2);
 }
 
 TEST(WriteFileAtomically, ManyAtOnce) {
-  const test::TemporaryFolder folder;
+  const TemporaryFolder folder;
   const auto path = folder / "file";
   std::vector<std::string> texts;
   for (const char c : {'a', 'b', 'c', 'd'}) texts.emplace_back(100000, c);
@@ -217,17 +217,17 @@ TEST(WriteFileAtomically, ManyAtOnce) {
     });
   write_file_atomically(path, texts[0]);
   for (int i = 0; i < 200; ++i) {
-    const std::string found = test::read_text(path);
+    const std::string found = read_text(path);
     EXPECT_NE(std::find(texts.begin(), texts.end(), found), texts.end()) << "a file that is not whole";
   }
   writers.clear();
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), {}), 1);
 }
 
 TEST(ReadFile, RefusesAPipe) {
-  const test::TemporaryFolder folder;
+  const TemporaryFolder folder;
   ASSERT_EQ(mkfifo((folder / "pipe").c_str(), 0600), 0);
-  test::expect_contains(test::error_text<DataError>([&] { read_file(folder / "pipe", 100); }), "is a pipe");
+  expect_contains(error_text<DataError>([&] { read_file(folder / "pipe", 100); }), "is a pipe");
 }
 
 TEST(WriteFileAtomically, WritesIntoTheWorkingFolder) {

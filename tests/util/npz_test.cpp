@@ -5,9 +5,11 @@
 
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <limits>
 #include <stdexcept>
 #include <string_view>
+#include <system_error>
 
 #include "util/errors.h"
 #include "util/test_files.h"
@@ -281,6 +283,18 @@ TEST(Npz, RefusesADamagedNpyStart) {
   std::string long_header = whole;
   long_header[9] = '\x7f';
   expect_contains(refusal_of(long_header), "cut off inside the .npy header");
+}
+
+TEST(Npz, RefusesAFileLargerThanTheMemory) {
+  const test::TemporaryFolder folder;
+  const auto path = folder / "sparse.npz";
+  test::write_text(path, "");
+  std::error_code error;
+  std::filesystem::resize_file(path, std::uintmax_t{1} << 40, error);
+  if (error) GTEST_SKIP() << "no file of a terabyte here: " << error.message();
+  const std::string text = test::error_text<DataError>([&] { read_npz(path); });
+  expect_contains(text, path.string());
+  expect_contains(text, "too large for the memory: 1024.0 GiB");
 }
 
 }  // namespace
