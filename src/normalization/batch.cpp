@@ -1,5 +1,6 @@
 #include "normalization/batch.h"
 
+#include <optional>
 #include <string_view>
 
 #include "normalization/moments.h"
@@ -39,96 +40,84 @@ class BatchNormalizationLayer : public layers::Layer {
 
   Forward build(Builder& builder, const Tensor& src) override {
     lay_out(parameters_, affine_);
-    const normalization_flags flags = flags_for(builder);
-    const Desc data = choose_layout(builder, src, flags);
-    if (is_faster_by_itself(builder, src, data))
-      return build_moments(builder, src, affine_,
-                           {.sets = {src.shape[0], 1},
-                            .epsilon = static_cast<double>(epsilon_),
-                            .outputs = outputs_for(builder.pass(), state_)});
-    const auto pd = compat::batch_normalization_forward(builder.engine(), prop_kind(builder), data, epsilon_, flags,
-                                                        builder.attributes());
-    const auto [mean, variance] = statistics_for(builder);
-    const bool fused = has(flags, normalization_flags::fuse_norm_relu);
-    const dnnl::memory workspace =
-        fused && builder.has_backward() ? builder.allocate(pd.workspace_desc()) : dnnl::memory();
+    const Desc data = choose_layout(builder, src);
+    const std::optional<GivenStatistics> given = given_statistics(builder);
+    MomentOptions options{.sets = {src.shape[0], 1}, .epsilon = static_cast<double>(epsilon_)};
+    if (given)
+      options.given = *given;
+    else
+      options.outputs = outputs_for(builder.pass(), state_);
+    if (!given && is_faster_by_itself(builder, src, data))
+      return build_moments(builder, src, affine_, std::move(options));
+
+    const auto moments = make_moments(*channel_layout(data, src.shape, builder.type()), std::move(options));
     const dnnl::memory input = builder.adapt(src.memory, data);
+    // Without epsilon a given variance may be 0, for which oneDNN has another rule than ours.
+    const bool as_given = given && epsilon_ > 0.0f;
+    const PrimitiveStatistics statistics =
+        as_given ? wrap(builder, *given) : add_statistics(builder, moments, affine_, input);
+    const normalization_flags flags = flags_for(builder, static_cast<bool>(statistics.scale));
+    const auto pd = compat::batch_normalization_forward(builder.engine(), dnnl::prop_kind::forward_inference, data,
+                                                        epsilon_, flags, builder.attributes());
     const Tensor dst{builder.allocate(data), src.shape, src.needs_diff || affine_.gamma};
     builder.add("forward", pd, dnnl::batch_normalization_forward(pd),
                 {{DNNL_ARG_SRC, input},
-                 {DNNL_ARG_MEAN, mean},
-                 {DNNL_ARG_VARIANCE, variance},
-                 {DNNL_ARG_SCALE, affine_.gamma ? affine_.gamma->value : dnnl::memory()},
-                 {DNNL_ARG_SHIFT, affine_.beta ? affine_.beta->value : dnnl::memory()},
-                 {DNNL_ARG_WORKSPACE, workspace},
+                 {DNNL_ARG_MEAN, statistics.mean},
+                 {DNNL_ARG_VARIANCE, statistics.variance},
+                 {DNNL_ARG_SCALE, statistics.scale},
+                 {DNNL_ARG_SHIFT, statistics.shift},
                  {DNNL_ARG_DST, dst.memory}});
     if (!builder.has_backward() || !dst.needs_diff) return {dst, {}};
-    return {dst, [=, this, mean = mean, variance = variance](Builder& b, const Tensor& diff_dst) {
-              const auto back =
-                  compat::batch_normalization_backward(b.engine(), data, data, epsilon_, flags, pd, b.attributes());
-              const Tensor diff_src{b.allocate(data), src.shape, true};
-              const bool takes_shift = affine_.beta && compat::batch_normalization_backward_takes_shift;
-              const dnnl::memory shift = takes_shift ? affine_.beta->value : dnnl::memory();
-              b.add("backward", back, dnnl::batch_normalization_backward(back),
-                    {{DNNL_ARG_SRC, input},
-                     {DNNL_ARG_MEAN, mean},
-                     {DNNL_ARG_VARIANCE, variance},
-                     {DNNL_ARG_SCALE, affine_.gamma ? affine_.gamma->value : dnnl::memory()},
-                     {DNNL_ARG_SHIFT, shift},
-                     {DNNL_ARG_WORKSPACE, workspace},
-                     {DNNL_ARG_DIFF_DST, b.adapt(diff_dst.memory, data)},
-                     {DNNL_ARG_DIFF_SRC, diff_src.memory},
-                     {DNNL_ARG_DIFF_SCALE, affine_.gamma ? affine_.gamma->diff : dnnl::memory()},
-                     {DNNL_ARG_DIFF_SHIFT, affine_.beta ? affine_.beta->diff : dnnl::memory()}});
+    const dnnl::memory relu_dst = fuses_relu(builder) ? dst.memory : dnnl::memory();
+    return {dst, [=, this](Builder& b, const Tensor& diff_dst) {
+              Tensor diff_src;
+              if (src.needs_diff) diff_src = {b.allocate(data), src.shape, true};
+              add_backward(b, moments, affine_, input, relu_dst, b.adapt(diff_dst.memory, data), diff_src.memory);
               return diff_src;
             }};
   }
 
  private:
-  static bool has(normalization_flags flags, normalization_flags flag) {
-    return (static_cast<unsigned>(flags) & static_cast<unsigned>(flag)) != 0;
-  }
-
-  bool given_statistics(const Builder& builder) const {
-    return builder.pass() == Pass::evaluate_population || (frozen_ && builder.pass() != Pass::evaluate_batch);
-  }
-
-  // Batch statistics are an output in training only; a program that evaluates with them wants to see them too.
-  dnnl::prop_kind prop_kind(const Builder& builder) const {
-    return builder.pass() == Pass::evaluate_population ? dnnl::prop_kind::forward_inference
-                                                       : dnnl::prop_kind::forward_training;
-  }
-
-  normalization_flags flags_for(const Builder& builder) const {
-    auto flags = normalization_flags::none;
-    if (affine_.gamma) flags = flags | normalization_flags::use_scale | normalization_flags::use_shift;
-    if (given_statistics(builder)) flags = flags | normalization_flags::use_global_stats;
-    if (relu_follows_ && builder.may_fuse()) flags = flags | normalization_flags::fuse_norm_relu;
-    return flags;
-  }
-
-  std::pair<dnnl::memory, dnnl::memory> statistics_for(Builder& builder) {
-    const Desc desc = onednn::plain_desc({state_.channels});
-    const auto wrap = [&](std::vector<float>& values) { return dnnl::memory(desc, builder.engine(), values.data()); };
+  /// The statistics that this program does not measure; nothing where it does.
+  std::optional<GivenStatistics> given_statistics(const Builder& builder) const {
     if (builder.pass() == Pass::evaluate_population)
-      return {wrap(state_.population_mean), wrap(state_.population_variance)};
-    if (given_statistics(builder)) return {wrap(state_.running_mean), wrap(state_.running_variance)};
-    if (builder.pass() == Pass::train) return {wrap(state_.batch_mean), wrap(state_.batch_variance)};
-    if (builder.pass() == Pass::evaluate_batch) return {wrap(state_.evaluated_mean), wrap(state_.evaluated_variance)};
-    return {builder.allocate(desc), builder.allocate(desc)};
+      return GivenStatistics{&state_.population_mean, &state_.population_variance};
+    if (frozen_ && builder.pass() != Pass::evaluate_batch)
+      return GivenStatistics{&state_.running_mean, &state_.running_variance};
+    return std::nullopt;
+  }
+
+  PrimitiveStatistics wrap(const Builder& builder, const GivenStatistics& given) const {
+    const Desc desc = onednn::plain_desc({state_.channels});
+    const auto memory = [&](std::vector<float>& values) { return dnnl::memory(desc, builder.engine(), values.data()); };
+    PrimitiveStatistics statistics{memory(*given.mean), memory(*given.variance), {}, {}};
+    if (affine_.gamma) {
+      statistics.scale = affine_.gamma->value;
+      statistics.shift = affine_.beta->value;
+    }
+    return statistics;
+  }
+
+  bool fuses_relu(const Builder& builder) const { return relu_follows_ && builder.may_fuse(); }
+
+  normalization_flags flags_for(const Builder& builder, bool has_scale) const {
+    auto flags = normalization_flags::use_global_stats;
+    if (has_scale) flags = flags | normalization_flags::use_scale | normalization_flags::use_shift;
+    if (fuses_relu(builder)) flags = flags | normalization_flags::fuse_norm_relu;
+    return flags;
   }
 
   // oneDNN would have a small activation of a dense layer brought into another layout and back, which takes as long as
   // the normalization: 12 % of a step of 784-100-100-100-10 sigmoids at batches of 60.
   bool is_faster_by_itself(const Builder& builder, const Tensor& src, const Desc& data) const {
     if (src.shape.size() != 2 || builder.type() != onednn::DataType::f32) return false;
-    if (given_statistics(builder) || relu_follows_) return false;
+    if (relu_follows_) return false;
     const Dims image{src.shape[0], src.shape[1], 1, 1};
     return data != Desc(image, builder.type(), dnnl::memory::format_tag::nhwc);
   }
 
   // The layout with the best implementation; among equals the one nearest to the source, so with the fewest reorders.
-  Desc choose_layout(Builder& builder, const Tensor& src, normalization_flags flags) const {
+  Desc choose_layout(Builder& builder, const Tensor& src) const {
     using Tag = dnnl::memory::format_tag;
     Dims image = src.shape;
     image.resize(4, 1);
@@ -136,17 +125,16 @@ class BatchNormalizationLayer : public layers::Layer {
     std::vector<Desc> candidates;
     const Desc given = src.memory.get_desc();
     if (given != onednn::plain_desc(src.shape, builder.type()) && compat::dims_of(given) == image &&
-        compat::type_of(given) == builder.type())
+        compat::type_of(given) == builder.type() && channel_layout(given, src.shape, builder.type()))
       candidates.push_back(given);
     if (src.shape.size() == 2) candidates.push_back(tagged(Tag::nhwc));
-    candidates.insert(candidates.end(),
-                      {tagged(Tag::nChw16c), tagged(Tag::nChw8c), tagged(Tag::nhwc), tagged(Tag::nchw)});
+    for (const Tag tag : {Tag::nChw16c, Tag::nChw8c, Tag::nhwc, Tag::nchw}) candidates.push_back(tagged(tag));
     Desc best = candidates.back();
     int best_rank = -1;
     for (const Desc& candidate : candidates) {
-      // Padding channels have variance 0; without an epsilon their gradients would not be finite.
+      // Padding channels have variance 0; without an epsilon oneDNN would write NaN there.
       if (epsilon_ == 0.0f && onednn::is_padded(candidate)) continue;
-      int rank = rank_of(implementation(builder, candidate, flags));
+      int rank = rank_of(implementation(builder, candidate));
       // Blocks of 8 come from convolutions that are faster with them, as is the normalization, even with AVX2 kernels.
       if (rank > 0 && candidate == given && given == tagged(Tag::nChw8c)) rank = best_implementation;
       if (rank <= best_rank) continue;
@@ -156,10 +144,10 @@ class BatchNormalizationLayer : public layers::Layer {
     return best;
   }
 
-  std::string implementation(Builder& builder, const Desc& data, normalization_flags flags) const {
+  std::string implementation(Builder& builder, const Desc& data) const {
     try {
-      return compat::batch_normalization_forward(builder.engine(), prop_kind(builder), data, epsilon_, flags,
-                                                 builder.attributes())
+      return compat::batch_normalization_forward(builder.engine(), dnnl::prop_kind::forward_inference, data, epsilon_,
+                                                 flags_for(builder, true), builder.attributes())
           .impl_info_str();
     } catch (const dnnl::error&) {
       return "none";

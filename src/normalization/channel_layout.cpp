@@ -15,14 +15,14 @@ Dims image_of(Dims shape) {
 
 }  // namespace
 
-std::optional<ChannelLayout> channel_layout(const Desc& desc, const Dims& shape) {
+std::optional<ChannelLayout> channel_layout(const Desc& desc, const Dims& shape, onednn::DataType type) {
   const Dims image = image_of(shape);
   const std::int64_t images = image[0], channels = image[1], pixels = image[2] * image[3];
-  const auto tagged = [&](Tag tag) { return Desc(image, onednn::DataType::f32, tag); };
+  const auto tagged = [&](Tag tag) { return Desc(image, type, tag); };
   const auto blocks_of = [&](std::int64_t lanes) {
     return ChannelLayout{images, channels, (channels + lanes - 1) / lanes, pixels, lanes};
   };
-  const bool is_plain = desc == onednn::plain_desc(shape) || desc == onednn::plain_desc(image);
+  const bool is_plain = desc == onednn::plain_desc(shape, type) || desc == onednn::plain_desc(image, type);
   if (is_plain && pixels > 1) return ChannelLayout{images, channels, channels, pixels, 1};
   if (is_plain || desc == tagged(Tag::nhwc)) return ChannelLayout{images, channels, 1, pixels, channels};
   if (desc == tagged(Tag::nChw16c)) return blocks_of(16);

@@ -8,7 +8,7 @@
 
 namespace bnlab::normalization {
 
-/// f32 values of (N, C) or (N, C, H, W) in the order [image][block][pixel][lane], where channel = block * lanes + lane:
+/// Values of (N, C) or (N, C, H, W) in the order [image][block][pixel][lane], where channel = block * lanes + lane:
 /// plain (one lane), channels last (one block), or oneDNN's blocks of 8 or 16 channels. Lanes beyond the last channel
 /// are padding, and stay zero.
 struct ChannelLayout {
@@ -23,8 +23,9 @@ struct ChannelLayout {
   std::int64_t image_values() const { return blocks * block_values(); }
 };
 
-/// The layout of memory with descriptor `desc` for a tensor of this shape; nothing where it is of another kind.
-std::optional<ChannelLayout> channel_layout(const onednn::Desc& desc, const onednn::Dims& shape);
+/// The layout of memory with descriptor `desc` for a tensor of this shape; nothing where it is of another kind or type.
+std::optional<ChannelLayout> channel_layout(const onednn::Desc& desc, const onednn::Dims& shape,
+                                            onednn::DataType type = onednn::DataType::f32);
 
 /// The f32 descriptor of the tensor's own layout where that is a ChannelLayout, else of the plain one.
 onednn::Desc kernel_desc(const onednn::Tensor& tensor);

@@ -3,305 +3,152 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <memory>
+#include <limits>
 #include <utility>
 
-#include "normalization/channel_layout.h"
-#include "util/target_clones.h"
-
 namespace bnlab::normalization {
-namespace {
 
 using config::LpNorm;
-using layers::Backward;
 using layers::Builder;
 using layers::Forward;
 using layers::Tensor;
 using onednn::Desc;
 using onednn::Pass;
 
-// ---- passes over a tile of memory, [pixel][lane] -------------------------------------------------------------------
+namespace {
 
-constexpr std::int64_t strip = 16;  // lanes whose sums are in registers
+/// The mean of two sets of values and the sum of squared distances from it (Chan et al. 1979).
+struct Spread {
+  double count = 0;
+  double mean = 0;
+  double squares = 0;
 
-struct Tile {
-  std::int64_t pixels;
-  std::int64_t lanes;
+  void add(const Spread& other) {
+    const double all = count + other.count, distance = other.mean - mean;
+    if (!(other.count > 0)) return;
+    mean += distance * (other.count / all);
+    squares += other.squares + distance * distance * (count * other.count / all);
+    count = all;
+  }
 };
 
-/// sums[k][lane] += term(i, lane)[k] over the pixels, i the place in the tile. A lone lane is read as `strip` of them.
-template <std::size_t K, class Term>
-[[gnu::always_inline]] inline void add_up(const Tile& tile, const Term& term, const std::array<double*, K>& sums) {
-  const auto add_strip = [&](std::int64_t pixels, std::int64_t stride, std::int64_t first, auto width, auto lane_of,
-                             auto store) {
-    double total[K][strip] = {};
-    for (std::int64_t p = 0; p < pixels; ++p)
-      for (std::int64_t j = 0; j < width; ++j) {
-        const std::array<double, K> value = term(p * stride + first + j, lane_of(first + j));
-        for (std::size_t k = 0; k < K; ++k) total[k][j] += value[k];
-      }
-    for (std::size_t k = 0; k < K; ++k)
-      for (std::int64_t j = 0; j < width; ++j) store(k, first + j, total[k][j]);
-  };
-  constexpr std::integral_constant<std::int64_t, strip> whole{};
-  if (tile.lanes == 1) {
-    const auto lone = [](std::int64_t) { return std::int64_t{0}; };
-    const auto store = [&](std::size_t k, std::int64_t, double total) { sums[k][0] += total; };
-    const std::int64_t rows = tile.pixels / strip;
-    add_strip(rows, strip, 0, whole, lone, store);
-    add_strip(1, 0, rows * strip, tile.pixels - rows * strip, lone, store);
-    return;
-  }
-  const auto same = [](std::int64_t lane) { return lane; };
-  const auto store = [&](std::size_t k, std::int64_t lane, double total) { sums[k][lane] += total; };
-  std::int64_t first = 0;
-  for (; first + strip <= tile.lanes; first += strip) add_strip(tile.pixels, tile.lanes, first, whole, same, store);
-  if (first < tile.lanes) add_strip(tile.pixels, tile.lanes, first, tile.lanes - first, same, store);
+double value_or(const float* values, std::int64_t c, double otherwise) {
+  return values ? static_cast<double>(values[c]) : otherwise;
 }
 
-/// dst[i] = value(i, lane) for the whole tile.
-template <class Value>
-[[gnu::always_inline]] inline void fill(const Tile& tile, const Value& value, float* __restrict dst) {
-  if (tile.lanes == 1) {
-    for (std::int64_t i = 0; i < tile.pixels; ++i) dst[i] = value(i, 0);
-  } else if (tile.lanes == strip) {
-    for (std::int64_t p = 0; p < tile.pixels; ++p)
-      for (std::int64_t l = 0; l < strip; ++l) dst[p * strip + l] = value(p * strip + l, l);
-  } else {
-    for (std::int64_t p = 0; p < tile.pixels; ++p)
-      for (std::int64_t l = 0; l < tile.lanes; ++l) dst[p * tile.lanes + l] = value(p * tile.lanes + l, l);
-  }
-}
-
-double centred(const float* x, const double* mean, std::int64_t i, std::int64_t lane) {
-  return static_cast<double>(x[i]) - mean[lane];
-}
-
-double sign(double x) { return static_cast<double>(x > 0.0) - static_cast<double>(x < 0.0); }
-
-BNLAB_TARGET_CLONES
-void add_values(const Tile& tile, const float* x, double* sum) {
-  add_up<1>(tile, [=](std::int64_t i, std::int64_t) { return std::array{static_cast<double>(x[i])}; }, {sum});
-}
-
-BNLAB_TARGET_CLONES
-void add_squares(const Tile& tile, const float* x, const double* mean, double* sum) {
-  add_up<1>(tile,
-            [=](std::int64_t i, std::int64_t l) {
-              const double u = centred(x, mean, i, l);
-              return std::array{u * u};
-            },
-            {sum});
-}
-
-BNLAB_TARGET_CLONES
-void add_distances(const Tile& tile, const float* x, const double* mean, double* sum) {
-  add_up<1>(tile, [=](std::int64_t i, std::int64_t l) { return std::array{std::abs(centred(x, mean, i, l))}; }, {sum});
-}
-
-/// The largest distance so far and its value's place, counted from `first_pixel`.
-BNLAB_TARGET_CLONES
-void find_largest(const Tile& tile, const float* x, const double* mean, std::int64_t first_pixel, double* largest,
-                  std::int64_t* place) {
-  for (std::int64_t p = 0; p < tile.pixels; ++p)
-    for (std::int64_t l = 0; l < tile.lanes; ++l) {
-      const double distance = std::abs(centred(x, mean, p * tile.lanes + l, l));
-      const bool larger = distance > largest[l];
-      largest[l] = larger ? distance : largest[l];
-      place[l] = larger ? first_pixel + p : place[l];
-    }
-}
-
-BNLAB_TARGET_CLONES
-void normalize(const Tile& tile, const float* x, const float* mean, const float* scale, const float* shift,
-               float* dst) {
-  fill(
-      tile, [=](std::int64_t i, std::int64_t l) { return (x[i] - mean[l]) * scale[l] + shift[l]; }, dst);
-}
-
-/// diff and diff * (x - mean).
-BNLAB_TARGET_CLONES
-void add_diffs(const Tile& tile, const float* x, const float* diff, const double* mean, double* sum, double* product) {
-  add_up<2>(tile,
-            [=](std::int64_t i, std::int64_t l) {
-              const auto d = static_cast<double>(diff[i]);
-              return std::array{d, d * centred(x, mean, i, l)};
-            },
-            {sum, product});
-}
-
-BNLAB_TARGET_CLONES
-void add_signs(const Tile& tile, const float* x, const double* mean, double* sum) {
-  add_up<1>(tile, [=](std::int64_t i, std::int64_t l) { return std::array{sign(centred(x, mean, i, l))}; }, {sum});
-}
-
-BNLAB_TARGET_CLONES
-void differentiate(const Tile& tile, const float* x, const float* diff, const float* mean, const float* diff_mean,
-                   const float* scale, const float* slope, const float* shift, float* dst) {
-  fill(
-      tile,
-      [=](std::int64_t i, std::int64_t l) {
-        return scale[l] * (diff[i] - diff_mean[l]) + (slope[l] * (x[i] - mean[l]) + shift[l]);
-      },
-      dst);
-}
-
-BNLAB_TARGET_CLONES
-void differentiate_signs(const Tile& tile, const float* x, const float* diff, const double* mean,
-                         const float* diff_mean, const float* scale, const float* slope, const float* shift,
-                         float* dst) {
-  fill(
-      tile,
-      [=](std::int64_t i, std::int64_t l) {
-        return scale[l] * (diff[i] - diff_mean[l]) +
-               (slope[l] * static_cast<float>(sign(centred(x, mean, i, l))) + shift[l]);
-      },
-      dst);
-}
-
-// ---- the whole -----------------------------------------------------------------------------------------------------
-
-/// Images that one thread goes through at once; a fixed share of the work, whatever the number of threads, so that sums
-/// are the same with any.
-struct Chunk {
-  std::int64_t set;
-  std::int64_t first;  // image
-  std::int64_t last;   // one beyond
-};
-
-constexpr std::int64_t chunk_values = 1 << 14;
+}  // namespace
 
 class Moments {
  public:
-  Moments(const ChannelLayout& layout, MomentOptions options) : layout_(layout), options_(std::move(options)) {
-    const std::int64_t per_chunk =
-        std::clamp<std::int64_t>(chunk_values / layout.image_values(), 1, options_.sets.images);
-    for (std::int64_t first = 0; first < layout.images; first += options_.sets.images) {
-      const std::int64_t last = std::min(first + options_.sets.images, layout.images);
-      set_chunks_.push_back(static_cast<std::int64_t>(chunks_.size()));
-      for (std::int64_t image = first; image < last; image += per_chunk)
-        chunks_.push_back({sets(), image, std::min(image + per_chunk, last)});
-      set_sizes_.push_back(last - first);
+  Moments(const ChannelLayout& layout, MomentOptions options)
+      : sets_(layout, options.sets), options_(std::move(options)) {
+    const std::size_t of_chunks = sets_.chunks() * sets_.padded();
+    const std::size_t of_sets = static_cast<std::size_t>(sets_.sets()) * sets_.padded();
+    for (auto* of_chunk : {&first_sum_, &second_sum_}) of_chunk->resize(of_chunks);
+    if (options_.norm == LpNorm::l1) signs_.resize(of_chunks);
+    if (options_.norm == LpNorm::linf) {
+      place_.resize(of_chunks);
+      peak_.resize(of_sets);
+      peak_diff_.resize(of_sets);
     }
-    set_chunks_.push_back(static_cast<std::int64_t>(chunks_.size()));
-    for (auto* of_chunk : {&sum_, &product_, &signs_}) of_chunk->resize(chunks_.size() * padded());
-    place_.resize(options_.norm == LpNorm::linf ? chunks_.size() * padded() : 0);
-    const std::size_t values = set_sizes_.size() * padded();
     for (auto* of_set : {&mean_, &square_, &deviation_, &diff_gamma_, &diff_beta_, &d_, &offset_})
-      of_set->resize(values);
-    for (auto* of_set : {&float_mean_, &diff_mean_, &scale_, &slope_, &shift_}) of_set->resize(values);
-    r_.assign(values, 1.0);
-    peak_diff_.resize(options_.norm == LpNorm::linf ? values : 0);
-    peak_.resize(peak_diff_.size());
+      of_set->resize(of_sets);
+    for (auto* of_set : {&float_mean_, &rest_, &diff_mean_, &scale_, &slope_, &shift_}) of_set->resize(of_sets);
+    primitive_variance_.assign(of_sets, 1.0f);
+    r_.assign(of_sets, 1.0);
   }
 
-  void forward(const float* src, const float* gamma, const float* beta, float* dst) {
-    for_each_set([&](std::int64_t set, bool parallel) {
-      measure(set, src, parallel);
+  const ChannelSets& sets() const { return sets_; }
+
+  void forward(Values src, const float* gamma, const float* beta, Values dst) {
+    sets_.for_each_set([&](std::int64_t set, bool parallel) {
+      find_statistics(set, src, parallel);
       prepare_forward(set, gamma, beta);
-      for_each_tile(set, parallel, [&](const Tile& tile, const Place& at) {
-        normalize(tile, src + at.value, &float_mean_[at.of_set], &scale_[at.of_set], &shift_[at.of_set],
-                  dst + at.value);
+      for_each_tile(set, parallel, Direction::forward, [&](const Tile& tile, const Place& at) {
+        normalize(tile, src.from(at.value).f32(), &float_mean_[at.of_set], &scale_[at.of_set], &shift_[at.of_set],
+                  dst.from(at.value).f32());
       });
     });
     write_outputs();
   }
 
-  /// Without diff_src, only the gradients of gamma and beta.
-  void backward(const float* src, const float* diff_dst, const float* gamma, float* diff_gamma, float* diff_beta,
-                float* diff_src) {
-    for_each_set([&](std::int64_t set, bool parallel) {
-      clear(set, sum_, product_, signs_);
-      for_each_tile(set, parallel, [&](const Tile& tile, const Place& at) {
-        const double* mean = &mean_[at.of_set];
-        add_diffs(tile, src + at.value, diff_dst + at.value, mean, &sum_[at.of_chunk], &product_[at.of_chunk]);
-        if (options_.norm == LpNorm::l1) add_signs(tile, src + at.value, mean, &signs_[at.of_chunk]);
+  /// Fills what primitive_statistics() points to.
+  void forward_statistics(Values src, const float* gamma, const float* beta) {
+    sets_.for_each_set([&](std::int64_t set, bool parallel) { find_statistics(set, src, parallel); });
+    for (std::int64_t c = 0; c < layout().channels; ++c) {
+      const std::size_t i = at(0, c);
+      const double g = value_or(gamma, c, 1.0), variance = square_[i];
+      primitive_variance_[i] =
+          variance + options_.epsilon > 0 ? static_cast<float>(variance) : std::numeric_limits<float>::infinity();
+      scale_[i] = static_cast<float>(g);
+      shift_[i] = static_cast<float>(value_or(beta, c, 0.0) + g * inverse_deviation(i) * rounding_of_mean(i));
+    }
+    write_outputs();
+  }
+  std::array<float*, 4> primitive_statistics() {
+    return {float_mean_.data(), primitive_variance_.data(), scale_.data(), shift_.data()};
+  }
+
+  /// `dst`, not empty where a ReLU is merged: its output, and `passed` of passed_size() bytes. Without diff_src, only
+  /// the gradients of gamma and beta.
+  void backward(Values src, Values dst, Values diff_dst, std::uint8_t* passed, const float* gamma, const float* beta,
+                float* diff_gamma, float* diff_beta, Values diff_src) {
+    const std::int64_t tile_bytes = passed_bytes(sets_.largest_tile());
+    const auto bits = [&](const Place& at) { return passed ? passed + at.tile * tile_bytes : nullptr; };
+    const auto relu = [&](const Place& at) {
+      return MergedRelu{&scale_[at.of_set], &shift_[at.of_set], dst.from(at.value), bits(at)};
+    };
+    sets_.for_each_set([&](std::int64_t set, bool parallel) {
+      if (is_given()) find_statistics(set, src, parallel);
+      if (passed) prepare_forward(set, gamma, beta);
+      for_each_tile(set, parallel, Direction::backward, [&](const Tile& tile, const Place& at) {
+        sum_diffs(tile, src.from(at.value), diff_dst.from(at.value), &float_mean_[at.of_set], relu(at), at.rows_before,
+                  &first_sum_[at.of_chunk], &second_sum_[at.of_chunk]);
       });
+      if (options_.norm == LpNorm::l1) {
+        for_each_tile(set, parallel, Direction::forward, [&](const Tile& tile, const Place& at) {
+          sum_signs(tile, src.from(at.value).f32(), centres(at), at.rows_before, &signs_[at.of_chunk]);
+        });
+      }
       prepare_backward(set, src, gamma);
-      if (!diff_src) return;
-      for_each_tile(set, parallel, [&](const Tile& tile, const Place& at) {
+      if (!diff_src.data) return;
+      for_each_tile(set, parallel, Direction::forward, [&](const Tile& tile, const Place& at) {
         const std::size_t c = at.of_set;
+        const GradientCoefficients lanes{&float_mean_[c], &diff_mean_[c], &scale_[c], &slope_[c], &shift_[c]};
         if (options_.norm == LpNorm::l1)
-          differentiate_signs(tile, src + at.value, diff_dst + at.value, &mean_[c], &diff_mean_[c], &scale_[c],
-                              &slope_[c], &shift_[c], diff_src + at.value);
+          differentiate_signs(tile, src.from(at.value).f32(), diff_dst.from(at.value).f32(), &rest_[c], lanes,
+                              diff_src.from(at.value).f32());
         else
-          differentiate(tile, src + at.value, diff_dst + at.value, &float_mean_[c], &diff_mean_[c], &scale_[c],
-                        &slope_[c], &shift_[c], diff_src + at.value);
+          differentiate(tile, src.from(at.value), diff_dst.from(at.value), bits(at), lanes, diff_src.from(at.value));
       });
-      if (options_.norm == LpNorm::linf) add_peaks(set, diff_src);
+      if (options_.norm == LpNorm::linf) add_peaks(set, diff_src.f32());
     });
     write_sums(diff_gamma_, diff_gamma);
     write_sums(diff_beta_, diff_beta);
   }
+  std::int64_t passed_size() const { return sets_.tiles() * passed_bytes(sets_.largest_tile()); }
 
  private:
-  /// Where a tile's values and its lanes' statistics begin.
-  struct Place {
-    std::int64_t value;
-    std::size_t of_set;
-    std::size_t of_chunk;
-    std::int64_t first_pixel;  // in the order of the batch
-  };
+  using Direction = ChannelSets::Direction;
 
-  std::int64_t sets() const { return static_cast<std::int64_t>(set_sizes_.size()); }
-  std::size_t padded() const { return static_cast<std::size_t>(layout_.padded_channels()); }
-  std::size_t at(std::int64_t row, std::int64_t channel = 0) const {
-    return static_cast<std::size_t>(row * layout_.padded_channels() + channel);
-  }
-  double values_of(std::int64_t set) const {
-    return static_cast<double>(set_sizes_[static_cast<std::size_t>(set)] * layout_.pixels * options_.sets.channels);
-  }
-  std::int64_t first_chunk(std::int64_t set) const { return set_chunks_[static_cast<std::size_t>(set)]; }
+  const ChannelLayout& layout() const { return sets_.layout(); }
+  std::size_t at(std::int64_t row, std::int64_t channel) const { return sets_.at(row, channel); }
+  bool is_given() const { return options_.given.mean != nullptr; }
+  Centres centres(const Place& at) const { return {&float_mean_[at.of_set], &rest_[at.of_set]}; }
+  /// Values that share a mean.
+  double values_of(std::int64_t set) const { return static_cast<double>(sets_.values(set) * options_.sets.channels); }
 
-  /// Sets at the same time where they are many, else the tiles of each at the same time.
-  template <class Visit>
-  void for_each_set(const Visit& visit) {
-    const bool is_small = layout_.images * layout_.image_values() < 2 * chunk_values;
-    if (sets() < 8 || is_small) {
-      for (std::int64_t set = 0; set < sets(); ++set) visit(set, !is_small);
-      return;
-    }
-#pragma omp parallel for schedule(static)
-    for (std::int64_t set = 0; set < sets(); ++set) visit(set, false);
-  }
+  // ---- over tiles, chunks and groups of channels
 
   template <class Visit>
-  void for_each_tile(std::int64_t set, bool parallel, const Visit& visit) {
-    const std::int64_t first = first_chunk(set), last = first_chunk(set + 1);
-    if (!parallel) {
-      for (std::int64_t c = first; c < last; ++c) visit_chunk(c, visit);
-      return;
-    }
-#pragma omp parallel for schedule(static)
-    for (std::int64_t c = first; c < last; ++c) visit_chunk(c, visit);
-  }
-
-  template <class Visit>
-  void visit_chunk(std::int64_t c, const Visit& visit) {
-    const Chunk& chunk = chunks_[static_cast<std::size_t>(c)];
-    if (layout_.blocks == 1) {  // the images lie one after another
-      visit(Tile{(chunk.last - chunk.first) * layout_.pixels, layout_.lanes},
-            Place{chunk.first * layout_.image_values(), at(chunk.set), at(c), chunk.first * layout_.pixels});
-      return;
-    }
-    for (std::int64_t image = chunk.first; image < chunk.last; ++image)
-      for (std::int64_t block = 0; block < layout_.blocks; ++block)
-        visit(Tile{layout_.pixels, layout_.lanes},
-              Place{image * layout_.image_values() + block * layout_.block_values(),
-                    at(chunk.set, block * layout_.lanes), at(c, block * layout_.lanes), image * layout_.pixels});
-  }
-
-  template <class... Partials>
-  void clear(std::int64_t set, Partials&... partials) {
-    const auto first = static_cast<std::ptrdiff_t>(at(first_chunk(set)));
-    const auto last = static_cast<std::ptrdiff_t>(at(first_chunk(set + 1)));
-    (std::fill(partials.begin() + first, partials.begin() + last, 0.0), ...);
+  void for_each_tile(std::int64_t set, bool parallel, Direction direction, const Visit& visit) const {
+    sets_.for_each_tile(set, parallel, direction, visit);
   }
 
   /// The sum over the set's chunks for one channel.
   double total(const std::vector<double>& partial, std::int64_t set, std::int64_t channel) const {
     double sum = 0;
-    for (std::int64_t c = first_chunk(set); c < first_chunk(set + 1); ++c) sum += partial[at(c, channel)];
+    for (std::int64_t c = sets_.first_chunk(set); c < sets_.first_chunk(set + 1); ++c) sum += partial[at(c, channel)];
     return sum;
   }
 
@@ -309,107 +156,156 @@ class Moments {
   template <class Value, class Store>
   void for_each_group(const Value& value, const Store& store) const {
     const std::int64_t size = options_.sets.channels;
-    for (std::int64_t first = 0; first < layout_.channels; first += size) {
-      double sum = 0;
-      for (std::int64_t c = first; c < first + size; ++c) sum += value(c);
+    for (std::int64_t first = 0; first < layout().channels; first += size) {
+      auto sum = value(first);
+      for (std::int64_t c = first + 1; c < first + size; ++c) add_to(sum, value(c));
       for (std::int64_t c = first; c < first + size; ++c) store(c, sum);
     }
   }
+  static void add_to(double& sum, double value) { sum += value; }
+  static void add_to(Spread& sum, const Spread& value) { sum.add(value); }
 
-  void measure(std::int64_t set, const float* src, bool parallel) {
-    const double m = values_of(set);
-    clear(set, sum_);
-    for_each_tile(set, parallel,
-                  [&](const Tile& tile, const Place& at) { add_values(tile, src + at.value, &sum_[at.of_chunk]); });
-    for_each_group([&](std::int64_t c) { return total(sum_, set, c); },
-                   [&](std::int64_t c, double sum) { mean_[at(set, c)] = sum / m; });
-    if (options_.norm == LpNorm::linf) {
-      find_peaks(set, src, parallel);
-    } else {
-      const auto add = options_.norm == LpNorm::l1 ? add_distances : add_squares;
-      clear(set, sum_);
-      for_each_tile(set, parallel, [&](const Tile& tile, const Place& at) {
-        add(tile, src + at.value, &mean_[at.of_set], &sum_[at.of_chunk]);
-      });
-      for_each_group([&](std::int64_t c) { return total(sum_, set, c); },
-                     [&](std::int64_t c, double sum) {
-                       const double mean = sum / m;
-                       square_[at(set, c)] = options_.norm == LpNorm::l1 ? mean * mean : mean;
-                     });
+  // ---- statistics
+
+  void find_statistics(std::int64_t set, Values src, bool parallel) {
+    if (is_given())
+      take_given();
+    else
+      measure_set(set, src, parallel);
+    for (std::int64_t c = 0; c < layout().channels; ++c) {
+      const std::size_t i = at(set, c);
+      float_mean_[i] = static_cast<float>(mean_[i]);
+      rest_[i] = static_cast<float>(-rounding_of_mean(i));
     }
-    for (std::int64_t c = 0; c < layout_.channels; ++c)
+    if (options_.norm == LpNorm::l1) measure_distances(set, src, parallel);
+    if (options_.norm == LpNorm::linf) find_peaks(set, src, parallel);
+    for (std::int64_t c = 0; c < layout().channels; ++c)
       deviation_[at(set, c)] = std::sqrt(square_[at(set, c)] + options_.epsilon);
     if (options_.correction)
       options_.correction(channels_of(mean_, set), channels_of(deviation_, set), channels_of(r_, set),
                           channels_of(d_, set));
   }
 
-  // The partial sums hold the largest distances here.
-  void find_peaks(std::int64_t set, const float* src, bool parallel) {
-    const auto first = static_cast<std::ptrdiff_t>(at(first_chunk(set)));
-    const auto last = static_cast<std::ptrdiff_t>(at(first_chunk(set + 1)));
-    std::fill(sum_.begin() + first, sum_.begin() + last, -1.0);
-    for_each_tile(set, parallel, [&](const Tile& tile, const Place& at) {
-      find_largest(tile, src + at.value, &mean_[at.of_set], at.first_pixel, &sum_[at.of_chunk], &place_[at.of_chunk]);
+  void take_given() {
+    std::copy_n(options_.given.mean->begin(), layout().channels, mean_.begin());
+    std::copy_n(options_.given.variance->begin(), layout().channels, square_.begin());
+  }
+
+  /// mean_, and the biased variance as square_. The first sums hold each chunk's mean, the second its squared
+  /// distances.
+  void measure_set(std::int64_t set, Values src, bool parallel) {
+    for_each_tile(set, parallel, Direction::backward, [&](const Tile& tile, const Place& at) {
+      measure(tile, src.from(at.value), at.rows_before, &first_sum_[at.of_chunk], &second_sum_[at.of_chunk]);
     });
-    for (std::int64_t channel = 0; channel < layout_.channels; ++channel) {
+    const auto spread = [&](std::int64_t channel) {
+      Spread all;
+      for (std::int64_t c = sets_.first_chunk(set); c < sets_.first_chunk(set + 1); ++c)
+        all.add({static_cast<double>(sets_.chunk_values(c)), first_sum_[at(c, channel)], second_sum_[at(c, channel)]});
+      return all;
+    };
+    for_each_group(spread, [&](std::int64_t c, const Spread& of_group) {
+      mean_[at(set, c)] = of_group.mean;
+      square_[at(set, c)] = of_group.squares / of_group.count;
+    });
+  }
+
+  /// square_ = (mean |x - mean|)^2.
+  void measure_distances(std::int64_t set, Values src, bool parallel) {
+    for_each_tile(set, parallel, Direction::forward, [&](const Tile& tile, const Place& at) {
+      sum_distances(tile, src.from(at.value).f32(), centres(at), at.rows_before, &first_sum_[at.of_chunk]);
+    });
+    for_each_group([&](std::int64_t c) { return total(first_sum_, set, c); },
+                   [&](std::int64_t c, double sum) {
+                     const double mean = sum / values_of(set);
+                     square_[at(set, c)] = mean * mean;
+                   });
+  }
+
+  /// square_ = (max |x - mean|)^2. The first sums hold each chunk's largest distance here.
+  void find_peaks(std::int64_t set, Values src, bool parallel) {
+    const auto first = static_cast<std::ptrdiff_t>(at(sets_.first_chunk(set), 0));
+    const auto last = static_cast<std::ptrdiff_t>(at(sets_.first_chunk(set + 1), 0));
+    std::fill(first_sum_.begin() + first, first_sum_.begin() + last, -1.0);
+    for_each_tile(set, parallel, Direction::forward, [&](const Tile& tile, const Place& at) {
+      find_largest(tile, src.from(at.value).f32(), &mean_[at.of_set], at.first_row, &first_sum_[at.of_chunk],
+                   &place_[at.of_chunk]);
+    });
+    for (std::int64_t channel = 0; channel < layout().channels; ++channel) {
       double largest = -1;
-      for (std::int64_t c = first_chunk(set); c < first_chunk(set + 1); ++c) {
-        if (sum_[at(c, channel)] <= largest) continue;
-        largest = sum_[at(c, channel)];
+      for (std::int64_t c = sets_.first_chunk(set); c < sets_.first_chunk(set + 1); ++c) {
+        if (first_sum_[at(c, channel)] <= largest) continue;
+        largest = first_sum_[at(c, channel)];
         peak_[at(set, channel)] = place_[at(c, channel)];
       }
       square_[at(set, channel)] = largest * largest;
     }
   }
 
-  /// (x - mean) gamma r / deviation + (gamma d + beta), the mean rounded to float and what that takes away given back.
+  /// What rounding to f32 adds to the mean.
+  double rounding_of_mean(std::size_t i) const { return static_cast<double>(float_mean_[i]) - mean_[i]; }
+  /// The one rule for a variance of 0 without epsilon: its inverse is 0, so that x_hat and the gradient of x are.
+  double inverse_deviation(std::size_t i) const { return deviation_[i] > 0 ? 1.0 / deviation_[i] : 0.0; }
+
+  // ---- coefficients
+
+  /// (x - mean) gamma r / deviation + (gamma d + beta), with the mean in f32.
   void prepare_forward(std::int64_t set, const float* gamma, const float* beta) {
-    for (std::int64_t c = 0; c < layout_.channels; ++c) {
+    for (std::int64_t c = 0; c < layout().channels; ++c) {
       const std::size_t i = at(set, c);
-      const double g = value_or(gamma, c, 1.0), scale = g * r_[i] * inverse(deviation_[i]);
-      float_mean_[i] = static_cast<float>(mean_[i]);
-      const double rounding = static_cast<double>(float_mean_[i]) - mean_[i];
+      const double g = value_or(gamma, c, 1.0), scale = g * r_[i] * inverse_deviation(i);
       scale_[i] = static_cast<float>(scale);
-      shift_[i] = static_cast<float>(value_or(beta, c, 0.0) + g * d_[i] + scale * rounding);
+      shift_[i] = static_cast<float>(value_or(beta, c, 0.0) + g * d_[i] + scale * rounding_of_mean(i));
     }
   }
 
   // With u = x - mean, D = deviation, g = gamma r diff_dst and sums over the set:
   //   d loss / d u = g / D - (sum g u) / D^3 * s ds/du,   d loss / d x = d loss / d u - its mean,
-  // where s ds/du is u / m for l2, s sign(u) / m for l1, and s sign(u) at the peak for linf.
-  void prepare_backward(std::int64_t set, const float* src, const float* gamma) {
+  // where s ds/du is u / m for l2, s sign(u) / m for l1, and s sign(u) at the peak for linf. With given statistics
+  // d loss / d x = g / D.
+  void prepare_backward(std::int64_t set, Values src, const float* gamma) {
     const double m = values_of(set);
     const auto factor = [&](std::int64_t c) { return value_or(gamma, c, 1.0) * r_[at(set, c)]; };
-    for (std::int64_t c = 0; c < layout_.channels; ++c) {
+    // sum diff_dst u, from u with the mean in f32.
+    const auto product = [&](std::int64_t c) {
+      return total(second_sum_, set, c) + rounding_of_mean(at(set, c)) * total(first_sum_, set, c);
+    };
+    for (std::int64_t c = 0; c < layout().channels; ++c) {
       const std::size_t i = at(set, c);
-      const double sum = total(sum_, set, c), product = total(product_, set, c), inverted = inverse(deviation_[i]);
-      diff_beta_[i] = sum;
-      diff_gamma_[i] = r_[i] * product * inverted + d_[i] * sum;
-      scale_[i] = static_cast<float>(factor(c) * inverted);
+      diff_beta_[i] = total(first_sum_, set, c);
+      diff_gamma_[i] = r_[i] * product(c) * inverse_deviation(i) + d_[i] * diff_beta_[i];
+      scale_[i] = static_cast<float>(factor(c) * inverse_deviation(i));
     }
-    for_each_group([&](std::int64_t c) { return factor(c) * total(product_, set, c); },
-                   [&](std::int64_t c, double sum) { group_product(set, c, m, sum, src); });
+    if (is_given()) {
+      for (auto* of_set : {&diff_mean_, &slope_, &shift_}) std::fill(of_set->begin(), of_set->end(), 0.0f);
+      return;
+    }
+    for_each_group([&](std::int64_t c) { return factor(c) * product(c); },
+                   [&](std::int64_t c, double sum) { prepare_slope(set, c, m, sum, src); });
     for_each_group([&](std::int64_t c) { return factor(c) * diff_beta_[at(set, c)]; },
                    [&](std::int64_t c, double sum) {
                      const std::size_t i = at(set, c);
-                     const double inverted = inverse(deviation_[i]);
+                     const double inverted = inverse_deviation(i);
+                     if (options_.sets.channels > 1) {
+                       shift_[i] = static_cast<float>(offset_[i] - sum * inverted / m);
+                       return;
+                     }
                      // In a channel by itself diff_dst loses its mean first: the rest may be as good as nothing.
-                     if (options_.sets.channels == 1) diff_mean_[i] = static_cast<float>(diff_beta_[i] / m);
-                     const double taken = factor(c) * inverted * static_cast<double>(diff_mean_[i]);
-                     shift_[i] = static_cast<float>(offset_[i] + taken - sum * inverted / m);
+                     const double mean = diff_beta_[i] / m;
+                     diff_mean_[i] = static_cast<float>(mean);
+                     const double rounding = static_cast<double>(diff_mean_[i]) - mean;
+                     shift_[i] = static_cast<float>(offset_[i] + factor(c) * inverted * rounding);
                    });
   }
 
   /// The part of the gradient that comes through s, `product` = sum g u.
-  void group_product(std::int64_t set, std::int64_t c, double m, double product, const float* src) {
+  void prepare_slope(std::int64_t set, std::int64_t c, double m, double product, Values src) {
     const std::size_t i = at(set, c);
-    const double inverted = inverse(deviation_[i]), through = -product * inverted * inverted * inverted;
+    const double inverted = inverse_deviation(i), through = -product * inverted * inverted * inverted;
     const double s = std::sqrt(square_[i]);
     switch (options_.norm) {
       case LpNorm::l2:
         slope_[i] = static_cast<float>(through / m);
-        offset_[i] = through / m * (static_cast<double>(float_mean_[i]) - mean_[i]);
+        offset_[i] = through / m * rounding_of_mean(i);
         return;
       case LpNorm::l1:
         slope_[i] = static_cast<float>(through * s / m);
@@ -417,14 +313,14 @@ class Moments {
         return;
       case LpNorm::linf:
         slope_[i] = 0;
-        peak_diff_[i] = through * s * sign(static_cast<double>(src[peak_value(i, c)]) - mean_[i]);
+        peak_diff_[i] = through * s * sign(static_cast<double>(src.f32()[peak_value(i, c)]) - mean_[i]);
         offset_[i] = -peak_diff_[i] / m;
         return;
     }
   }
 
   void add_peaks(std::int64_t set, float* diff_src) const {
-    for (std::int64_t c = 0; c < layout_.channels; ++c) {
+    for (std::int64_t c = 0; c < layout().channels; ++c) {
       float& diff = diff_src[peak_value(at(set, c), c)];
       diff = static_cast<float>(static_cast<double>(diff) + peak_diff_[at(set, c)]);
     }
@@ -432,69 +328,74 @@ class Moments {
 
   /// Where the peak of channel c lies in memory.
   std::int64_t peak_value(std::size_t i, std::int64_t c) const {
-    const std::int64_t image = peak_[i] / layout_.pixels, pixel = peak_[i] % layout_.pixels;
-    return image * layout_.image_values() + c / layout_.lanes * layout_.block_values() + pixel * layout_.lanes +
-           c % layout_.lanes;
+    const ChannelLayout& l = layout();
+    const std::int64_t image = peak_[i] / l.pixels, pixel = peak_[i] % l.pixels;
+    return image * l.image_values() + c / l.lanes * l.block_values() + pixel * l.lanes + c % l.lanes;
   }
+
+  // ---- results
 
   void write_outputs() const {
     const auto write = [&](std::vector<float>* output, const auto& value) {
       if (!output) return;
-      for (std::int64_t c = 0; c < layout_.channels; ++c) {
+      for (std::int64_t c = 0; c < layout().channels; ++c) {
         double sum = 0;
-        for (std::int64_t set = 0; set < sets(); ++set)
-          sum += value(set, c) * static_cast<double>(set_sizes_[static_cast<std::size_t>(set)]);
-        (*output)[static_cast<std::size_t>(c)] = static_cast<float>(sum / static_cast<double>(layout_.images));
+        for (std::int64_t set = 0; set < sets_.sets(); ++set)
+          sum += value(set, c) * static_cast<double>(sets_.size(set));
+        (*output)[static_cast<std::size_t>(c)] = static_cast<float>(sum / static_cast<double>(layout().images));
       }
     };
     write(options_.outputs.mean, [&](std::int64_t set, std::int64_t c) { return mean_[at(set, c)]; });
     write(options_.outputs.variance, [&](std::int64_t set, std::int64_t c) { return square_[at(set, c)]; });
-    write(options_.outputs.unbiased_variance, [&](std::int64_t set, std::int64_t c) {
-      return square_[at(set, c)] * unbiased_factor(set_sizes_[static_cast<std::size_t>(set)] * layout_.pixels);
-    });
+    write(options_.outputs.unbiased_variance,
+          [&](std::int64_t set, std::int64_t c) { return square_[at(set, c)] * unbiased_factor(sets_.values(set)); });
   }
 
   void write_sums(const std::vector<double>& of_sets, float* dst) const {
     if (!dst) return;
-    for (std::int64_t c = 0; c < layout_.channels; ++c) {
+    for (std::int64_t c = 0; c < layout().channels; ++c) {
       double sum = 0;
-      for (std::int64_t set = 0; set < sets(); ++set) sum += of_sets[at(set, c)];
+      for (std::int64_t set = 0; set < sets_.sets(); ++set) sum += of_sets[at(set, c)];
       dst[c] = static_cast<float>(sum);
     }
   }
 
   std::span<double> channels_of(std::vector<double>& values, std::int64_t set) const {
-    return {values.data() + at(set), static_cast<std::size_t>(layout_.channels)};
+    return {values.data() + at(set, 0), static_cast<std::size_t>(layout().channels)};
   }
-  static double value_or(const float* values, std::int64_t c, double otherwise) {
-    return values ? static_cast<double>(values[c]) : otherwise;
-  }
-  // Without epsilon a constant set has deviation 0; x_hat is 0 there.
-  static double inverse(double deviation) { return deviation > 0 ? 1.0 / deviation : 0.0; }
 
-  ChannelLayout layout_;
+  ChannelSets sets_;
   MomentOptions options_;
-  std::vector<std::int64_t> set_sizes_;   // in images
-  std::vector<std::int64_t> set_chunks_;  // the first chunk of each set, and one beyond the last
-  std::vector<Chunk> chunks_;
   // (chunk, padded channel)
-  std::vector<double> sum_, product_, signs_;
+  std::vector<double> first_sum_, second_sum_, signs_;
   std::vector<std::int64_t> place_;
   // (set, padded channel); padding stays zero
   std::vector<double> mean_, square_, deviation_, r_, d_, diff_gamma_, diff_beta_, offset_, peak_diff_;
-  std::vector<float> float_mean_, diff_mean_, scale_, slope_, shift_;
+  std::vector<float> float_mean_, rest_, diff_mean_, scale_, slope_, shift_, primitive_variance_;
   std::vector<std::int64_t> peak_;  // image * pixels + pixel
 };
 
+namespace {
+
 struct AffineMemory {
   dnnl::memory gamma, beta, diff_gamma, diff_beta;
+
+  explicit AffineMemory(const Affine& affine) {
+    if (!affine.gamma) return;
+    gamma = affine.gamma->value;
+    beta = affine.beta->value;
+    diff_gamma = affine.gamma->diff;
+    diff_beta = affine.beta->diff;
+  }
 };
 
 class MomentsForward : public onednn::Kernel {
  public:
   MomentsForward(std::shared_ptr<Moments> moments, AffineMemory affine, dnnl::memory src, dnnl::memory dst)
       : moments_(std::move(moments)), affine_(std::move(affine)), src_(std::move(src)), dst_(std::move(dst)) {}
-  void run() override { moments_->forward(floats(src_), floats(affine_.gamma), floats(affine_.beta), floats(dst_)); }
+  void run() override {
+    moments_->forward(Values::of(src_), floats(affine_.gamma), floats(affine_.beta), Values::of(dst_));
+  }
 
  private:
   std::shared_ptr<Moments> moments_;
@@ -502,30 +403,42 @@ class MomentsForward : public onednn::Kernel {
   dnnl::memory src_, dst_;
 };
 
+class StatisticsKernel : public onednn::Kernel {
+ public:
+  StatisticsKernel(std::shared_ptr<Moments> moments, AffineMemory affine, dnnl::memory src)
+      : moments_(std::move(moments)), affine_(std::move(affine)), src_(std::move(src)) {}
+  void run() override { moments_->forward_statistics(Values::of(src_), floats(affine_.gamma), floats(affine_.beta)); }
+
+ private:
+  std::shared_ptr<Moments> moments_;
+  AffineMemory affine_;
+  dnnl::memory src_;
+};
+
 class MomentsBackward : public onednn::Kernel {
  public:
-  MomentsBackward(std::shared_ptr<Moments> moments, AffineMemory affine, dnnl::memory src, dnnl::memory diff_dst,
-                  dnnl::memory diff_src)
+  /// dst and passed: empty without a merged ReLU.
+  MomentsBackward(std::shared_ptr<Moments> moments, AffineMemory affine, dnnl::memory src, dnnl::memory dst,
+                  dnnl::memory passed, dnnl::memory diff_dst, dnnl::memory diff_src)
       : moments_(std::move(moments)),
         affine_(std::move(affine)),
         src_(std::move(src)),
+        dst_(std::move(dst)),
+        passed_(std::move(passed)),
         diff_dst_(std::move(diff_dst)),
         diff_src_(std::move(diff_src)) {}
   void run() override {
-    moments_->backward(floats(src_), floats(diff_dst_), floats(affine_.gamma), floats(affine_.diff_gamma),
-                       floats(affine_.diff_beta), floats(diff_src_));
+    auto* const passed = passed_ ? static_cast<std::uint8_t*>(passed_.get_data_handle()) : nullptr;
+    moments_->backward(Values::of(src_), Values::of(dst_), Values::of(diff_dst_), passed, floats(affine_.gamma),
+                       floats(affine_.beta), floats(affine_.diff_gamma), floats(affine_.diff_beta),
+                       Values::of(diff_src_));
   }
 
  private:
   std::shared_ptr<Moments> moments_;
   AffineMemory affine_;
-  dnnl::memory src_, diff_dst_, diff_src_;
+  dnnl::memory src_, dst_, passed_, diff_dst_, diff_src_;
 };
-
-AffineMemory memory_of(const Affine& affine) {
-  if (!affine.gamma) return {};
-  return {affine.gamma->value, affine.beta->value, affine.gamma->diff, affine.beta->diff};
-}
 
 }  // namespace
 
@@ -537,21 +450,45 @@ MomentOutputs outputs_for(Pass pass, NormalizationState& state) {
   return {};
 }
 
+std::shared_ptr<Moments> make_moments(const ChannelLayout& layout, MomentOptions options) {
+  return std::make_shared<Moments>(layout, std::move(options));
+}
+
+PrimitiveStatistics add_statistics(Builder& builder, const std::shared_ptr<Moments>& moments, const Affine& affine,
+                                   const dnnl::memory& src) {
+  builder.add("statistics", std::make_unique<StatisticsKernel>(moments, AffineMemory(affine), src), {src});
+  const Desc desc = onednn::plain_desc({moments->sets().layout().channels});
+  const auto [mean, variance, scale, shift] = moments->primitive_statistics();
+  const auto wrap = [&](float* values) { return dnnl::memory(desc, builder.engine(), values); };
+  return {wrap(mean), wrap(variance), wrap(scale), wrap(shift)};
+}
+
+void add_backward(Builder& builder, const std::shared_ptr<Moments>& moments, const Affine& affine,
+                  const dnnl::memory& src, const dnnl::memory& dst, const dnnl::memory& diff_dst,
+                  const dnnl::memory& diff_src) {
+  dnnl::memory passed;
+  if (dst) passed = builder.allocate(onednn::plain_desc({moments->passed_size()}, onednn::DataType::u8));
+  std::vector<dnnl::memory> uses;
+  for (const dnnl::memory& memory : {src, dst, passed, diff_dst, diff_src})
+    if (memory) uses.push_back(memory);
+  builder.add("backward",
+              std::make_unique<MomentsBackward>(moments, AffineMemory(affine), src, dst, passed, diff_dst, diff_src),
+              uses);
+}
+
 Forward build_moments(Builder& builder, const Tensor& src, const Affine& affine, MomentOptions options) {
   const Desc desc = kernel_desc(src);
-  const auto moments = std::make_shared<Moments>(*channel_layout(desc, src.shape), std::move(options));
-  const AffineMemory memory = memory_of(affine);
+  const auto moments = make_moments(*channel_layout(desc, src.shape), std::move(options));
   const dnnl::memory input = builder.adapt(src.memory, desc);
   const Tensor dst{builder.allocate(desc), src.shape, src.needs_diff || affine.gamma};
-  builder.add("forward", std::make_unique<MomentsForward>(moments, memory, input, dst.memory), {input, dst.memory});
+  builder.add("forward", std::make_unique<MomentsForward>(moments, AffineMemory(affine), input, dst.memory),
+              {input, dst.memory});
   if (!builder.has_backward() || !dst.needs_diff) return {dst, {}};
   return {dst, [=](Builder& b, const Tensor& diff_dst) {
             const dnnl::memory diff = b.adapt(diff_dst.memory, desc);
             Tensor diff_src;
             if (src.needs_diff) diff_src = {b.allocate(desc), src.shape, true};
-            std::vector<dnnl::memory> uses{input, diff};
-            if (src.needs_diff) uses.push_back(diff_src.memory);
-            b.add("backward", std::make_unique<MomentsBackward>(moments, memory, input, diff, diff_src.memory), uses);
+            add_backward(b, moments, affine, input, {}, diff, diff_src.memory);
             return diff_src;
           }};
 }

@@ -107,13 +107,6 @@ inline auto batch_normalization_forward(const dnnl::engine& engine, dnnl::prop_k
                                         const dnnl::primitive_attr& attr) {
   return dnnl::batch_normalization_forward::primitive_desc(engine, prop, data, data, epsilon, flags, attr);
 }
-inline auto batch_normalization_backward(const dnnl::engine& engine, const Desc& diff, const Desc& data, float epsilon,
-                                         dnnl::normalization_flags flags,
-                                         const dnnl::batch_normalization_forward::primitive_desc& hint,
-                                         const dnnl::primitive_attr& attr) {
-  return dnnl::batch_normalization_backward::primitive_desc(engine, dnnl::prop_kind::backward, diff, diff, data,
-                                                            epsilon, flags, hint, attr);
-}
 
 inline auto layer_normalization_forward(const dnnl::engine& engine, dnnl::prop_kind prop, const Desc& data,
                                         const Desc& statistics, float epsilon, dnnl::normalization_flags flags,
@@ -149,8 +142,6 @@ inline auto concat(const dnnl::engine& engine, int dimension, const std::vector<
   return dnnl::concat::primitive_desc(engine, dimension, srcs, attr);
 }
 
-/// Whether the backward pass takes the shift as an argument. That of layer normalization does.
-inline constexpr bool batch_normalization_backward_takes_shift = false;
 /// Whether oneDNN has Winograd's convolution for f32.
 inline constexpr bool has_winograd = false;
 
@@ -249,13 +240,6 @@ inline auto batch_normalization_forward(const dnnl::engine& engine, dnnl::prop_k
   using Op = dnnl::batch_normalization_forward;
   return Op::primitive_desc(Op::desc(prop, data, epsilon, flags), attr, engine);
 }
-inline auto batch_normalization_backward(const dnnl::engine& engine, const Desc& diff, const Desc& data, float epsilon,
-                                         dnnl::normalization_flags flags,
-                                         const dnnl::batch_normalization_forward::primitive_desc& hint,
-                                         const dnnl::primitive_attr& attr) {
-  using Op = dnnl::batch_normalization_backward;
-  return Op::primitive_desc(Op::desc(dnnl::prop_kind::backward, diff, data, epsilon, flags), attr, engine, hint);
-}
 
 inline auto layer_normalization_forward(const dnnl::engine& engine, dnnl::prop_kind prop, const Desc& data,
                                         const Desc& statistics, float epsilon, dnnl::normalization_flags flags,
@@ -294,7 +278,6 @@ inline auto concat(const dnnl::engine& engine, int dimension, const std::vector<
   return dnnl::concat::primitive_desc(dimension, srcs, engine, attr);
 }
 
-inline constexpr bool batch_normalization_backward_takes_shift = true;
 inline constexpr bool has_winograd = true;
 
 #endif

@@ -1,0 +1,539 @@
+#include "normalization/tiles.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <type_traits>
+
+#include "util/target_clones.h"
+
+// Vectors that are wider than the processor's are split. Functions that take them are inlined, so that no calling
+// convention matters.
+#pragma GCC diagnostic ignored "-Wpsabi"
+#define BNLAB_INLINE [[gnu::always_inline]] inline
+#define BNLAB_INLINE_LAMBDA __attribute__((always_inline))
+
+namespace bnlab::normalization {
+namespace {
+
+// ---- vectors -------------------------------------------------------------------------------------------------------
+
+constexpr std::int64_t strip = 16;  // lanes that are worked on together
+
+using Floats = float __attribute__((vector_size(64)));
+using Words = std::uint32_t __attribute__((vector_size(64)));
+using Bytes = std::uint8_t __attribute__((vector_size(16)));
+using Halves = std::uint16_t __attribute__((vector_size(32)));
+using EightFloats = float __attribute__((vector_size(32)));
+using EightDoubles = double __attribute__((vector_size(64)));
+
+struct Bf16 {
+  std::uint16_t bits;
+};
+
+template <class Vector>
+BNLAB_INLINE Vector read(const void* from) {
+  Vector vector;
+  std::memcpy(static_cast<void*>(&vector), from, sizeof(vector));
+  return vector;
+}
+
+BNLAB_INLINE Floats load_strip(const float* from) { return read<Floats>(from); }
+BNLAB_INLINE Floats load_strip(const Bf16* from) {
+  return std::bit_cast<Floats>(__builtin_convertvector(read<Halves>(from), Words) << 16);
+}
+
+BNLAB_INLINE void store_strip(const Floats& values, float* to) { std::memcpy(to, &values, sizeof(values)); }
+/// Rounds to nearest, ties to even. A NaN stays a NaN.
+BNLAB_INLINE void store_strip(const Floats& values, Bf16* to) {
+  const Words bits = std::bit_cast<Words>(values);
+  const Words rounded = (bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16;
+  const Words quiet = (bits >> 16) | 0x40U;
+  const auto halves = __builtin_convertvector(values == values ? rounded : quiet, Halves);
+  std::memcpy(to, &halves, sizeof(halves));
+}
+
+// A number of values: `whole` at compile time, or fewer than 16.
+using Whole = std::integral_constant<std::int64_t, strip>;
+constexpr Whole whole{};
+
+template <class T>
+BNLAB_INLINE Floats load(const T* from, Whole) {
+  return load_strip(from);
+}
+/// The values behind the first `count` are 0.
+template <class T>
+BNLAB_INLINE Floats load(const T* from, std::int64_t count) {
+  std::array<T, strip> values = {};
+  std::copy_n(from, count, values.begin());
+  return load_strip(values.data());
+}
+
+template <class T>
+BNLAB_INLINE void store(const Floats& values, T* to, Whole) {
+  store_strip(values, to);
+}
+template <class T>
+BNLAB_INLINE void store(const Floats& values, T* to, std::int64_t count) {
+  std::array<T, strip> all;
+  store_strip(values, all.data());
+  std::copy_n(all.begin(), count, to);
+}
+
+BNLAB_INLINE Floats absolute(const Floats& x) { return x < 0.0f ? -x : x; }
+
+BNLAB_INLINE void clear_behind(Floats&, Whole) {}
+BNLAB_INLINE void clear_behind(Floats& values, std::int64_t count) {
+  for (std::int64_t j = count; j < strip; ++j) values[j] = 0;
+}
+
+// ---- strips of a tile ----------------------------------------------------------------------------------------------
+
+/// Rows of 16 values, or of fewer, in a tile.
+struct Span {
+  std::int64_t offset;  // of the first row
+  std::int64_t rows;
+  std::int64_t stride;
+  std::int64_t group;  // how many groups of 8 rows come before it
+};
+
+constexpr std::int64_t group_rows = 8;
+std::int64_t groups_of(std::int64_t rows) { return (rows + group_rows - 1) / group_rows; }
+/// Of one strip; a folded tile may have one more, of a row that is not whole.
+std::int64_t passed_bytes_of_strip(const Tile& tile) { return (groups_of(tile.rows) + 1) * strip; }
+
+/// Whether a row of 16 values holds several rows of the tile.
+BNLAB_INLINE bool is_folded(const Tile& tile) {
+  return tile.lanes < strip && strip % tile.lanes == 0 && tile.stride == tile.lanes;
+}
+
+/// The first lane of each strip. The last strip begins early enough to be whole, so some lanes are computed twice, to
+/// the same result.
+template <class Visit>
+BNLAB_INLINE void for_each_strip(const Tile& tile, const Visit& visit) {
+  std::int64_t index = 0;
+  for (std::int64_t first = 0; first < tile.lanes; first += strip)
+    visit(tile.lanes < strip ? 0 : std::min(first, tile.lanes - strip), index++);
+}
+
+/// visit(span, count): the rows of the strip that begins with lane `first`.
+template <class Visit>
+BNLAB_INLINE void for_each_span(const Tile& tile, std::int64_t first, const Visit& visit) {
+  if (tile.lanes >= strip) {
+    visit(Span{first, tile.rows, tile.stride, 0}, whole);
+  } else if (is_folded(tile)) {
+    const std::int64_t values = tile.rows * tile.lanes, rows = values / strip;
+    visit(Span{0, rows, strip, 0}, whole);
+    if (values % strip != 0) visit(Span{rows * strip, 1, strip, groups_of(rows)}, values % strip);
+  } else {
+    visit(Span{0, tile.rows, tile.stride, 0}, tile.lanes);
+  }
+}
+
+/// A strip's lanes, one after another and repeated where the tile is folded.
+template <class T>
+BNLAB_INLINE std::array<T, strip> repeated(const Tile& tile, const T* lanes) {
+  std::array<T, strip> all;
+  for (std::int64_t j = 0; j < strip; ++j)
+    all[static_cast<std::size_t>(j)] = j < tile.lanes || is_folded(tile) ? lanes[j % tile.lanes] : T{};
+  return all;
+}
+BNLAB_INLINE Floats coefficients(const Tile& tile, const float* lanes) {
+  return tile.lanes >= strip ? load_strip(lanes) : load_strip(repeated(tile, lanes).data());
+}
+
+/// 16 numbers in double.
+struct StripDoubles {
+  EightDoubles low = {}, high = {};
+
+  BNLAB_INLINE void add(const Floats& values) {
+    const auto halves = std::bit_cast<std::array<EightFloats, 2>>(values);
+    low += __builtin_convertvector(halves[0], EightDoubles);
+    high += __builtin_convertvector(halves[1], EightDoubles);
+  }
+  BNLAB_INLINE Floats in_f32() const {
+    return std::bit_cast<Floats>(std::array<EightFloats, 2>{__builtin_convertvector(low, EightFloats),
+                                                            __builtin_convertvector(high, EightFloats)});
+  }
+  BNLAB_INLINE StripDoubles operator*(double factor) const { return {low * factor, high * factor}; }
+  BNLAB_INLINE StripDoubles operator/(double divisor) const { return {low / divisor, high / divisor}; }
+  BNLAB_INLINE StripDoubles or_zero_if_negative() const {
+    return {low < 0.0 ? EightDoubles{} : low, high < 0.0 ? EightDoubles{} : high};
+  }
+  BNLAB_INLINE StripDoubles operator*(const StripDoubles& other) const { return {low * other.low, high * other.high}; }
+  BNLAB_INLINE StripDoubles operator+(const StripDoubles& other) const { return {low + other.low, high + other.high}; }
+  BNLAB_INLINE StripDoubles operator-(const StripDoubles& other) const { return {low - other.low, high - other.high}; }
+};
+
+/// Adds up the places of each lane, and gives all of them the sum, where the tile is folded.
+BNLAB_INLINE void add_places(const Tile& tile, StripDoubles& sums) {
+  if (!is_folded(tile)) return;
+  auto values = std::bit_cast<std::array<double, strip>>(sums);
+  for (std::int64_t lane = 0; lane < tile.lanes; ++lane) {
+    double sum = 0;
+    for (std::int64_t j = lane; j < strip; j += tile.lanes) sum += values[static_cast<std::size_t>(j)];
+    for (std::int64_t j = lane; j < strip; j += tile.lanes) values[static_cast<std::size_t>(j)] = sum;
+  }
+  sums = std::bit_cast<StripDoubles>(values);
+}
+
+BNLAB_INLINE StripDoubles load_doubles(const Tile& tile, const double* from) {
+  return tile.lanes >= strip ? read<StripDoubles>(from) : std::bit_cast<StripDoubles>(repeated(tile, from));
+}
+BNLAB_INLINE void store_doubles(const Tile& tile, const StripDoubles& values, double* to) {
+  if (tile.lanes >= strip)
+    std::memcpy(to, &values, sizeof(values));
+  else
+    std::memcpy(to, &values, static_cast<std::size_t>(tile.lanes) * sizeof(double));
+}
+/// Adds what stands there already, where rows came before.
+BNLAB_INLINE void store_sums(const Tile& tile, std::int64_t rows_before, const StripDoubles& sums, double* to) {
+  store_doubles(tile, rows_before > 0 ? sums + load_doubles(tile, to) : sums, to);
+}
+
+/// sums[k] += the sum over the span's rows of what term(offset, row in its group, count, values) puts into values[k];
+/// before each group of rows, begin_group(its first row, its rows).
+template <std::size_t K, class Count, class Begin, class Term>
+BNLAB_INLINE void add_rows(const Span& span, Count count, const Begin& begin_group, const Term& term,
+                           std::array<StripDoubles, K>& sums) {
+  const auto add_group = [&](std::int64_t first, std::int64_t rows) BNLAB_INLINE_LAMBDA {
+    begin_group(first, rows);
+    std::array<Floats, K> group = {};
+    for (std::int64_t row = 0; row < rows; ++row) {
+      std::array<Floats, K> values;
+      term(span.offset + (first + row) * span.stride, row, count, values);
+      for (std::size_t k = 0; k < K; ++k) {
+        clear_behind(values[k], count);
+        group[k] += values[k];
+      }
+    }
+    for (std::size_t k = 0; k < K; ++k) sums[k].add(group[k]);
+  };
+  std::int64_t first = 0;
+  for (; first + group_rows <= span.rows; first += group_rows) add_group(first, group_rows);
+  if (first < span.rows) add_group(first, span.rows - first);
+}
+
+constexpr auto no_group = [](std::int64_t, std::int64_t) {};
+
+// ---- measure -------------------------------------------------------------------------------------------------------
+
+/// Each lane's mean, near enough to subtract.
+template <class T>
+BNLAB_INLINE Floats mean_in_f32(const Tile& tile, const T* src, std::int64_t first) {
+  std::array<StripDoubles, 1> total = {};
+  for_each_span(tile, first, [&](const Span& span, auto count) BNLAB_INLINE_LAMBDA {
+    add_rows(
+        span, count, no_group,
+        [&](std::int64_t at, std::int64_t, auto n, auto& values) BNLAB_INLINE_LAMBDA { values[0] = load(src + at, n); },
+        total);
+  });
+  add_places(tile, total[0]);
+  return (total[0] * (1 / static_cast<double>(tile.rows))).in_f32();
+}
+
+template <class T>
+BNLAB_INLINE void measure_in(const Tile& tile, const T* src, std::int64_t rows_before, double* mean,
+                             double* squared_distances) {
+  const auto rows = static_cast<double>(tile.rows), before = static_cast<double>(rows_before);
+  const double part_of_all = rows / (before + rows);
+  for_each_strip(tile, [&](std::int64_t first, std::int64_t) BNLAB_INLINE_LAMBDA {
+    const Floats near = rows_before > 0 ? load_doubles(tile, mean + first).in_f32() : mean_in_f32(tile, src, first);
+    std::array<StripDoubles, 2> sums = {};
+    for_each_span(tile, first, [&](const Span& span, auto count) BNLAB_INLINE_LAMBDA {
+      add_rows(
+          span, count, no_group,
+          [&](std::int64_t at, std::int64_t, auto n, auto& values) BNLAB_INLINE_LAMBDA {
+            values[0] = load(src + at, n) - near;
+            values[1] = values[0] * values[0];
+          },
+          sums);
+    });
+    for (StripDoubles& sum : sums) add_places(tile, sum);
+    // What `near` misses. The quotient is exact where all values are equal, and the squares are exactly 0.
+    const StripDoubles left = sums[0] / rows;
+    StripDoubles of_rows = left, squares = (sums[1] - left * left * rows).or_zero_if_negative();
+    of_rows.add(near);
+    if (rows_before > 0) {  // Chan et al. 1979
+      const StripDoubles mean_before = load_doubles(tile, mean + first), distance = of_rows - mean_before;
+      of_rows = mean_before + distance * part_of_all;
+      squares = squares + load_doubles(tile, squared_distances + first) + distance * distance * (before * part_of_all);
+    }
+    store_doubles(tile, of_rows, mean + first);
+    store_doubles(tile, squares, squared_distances + first);
+  });
+}
+
+BNLAB_TARGET_CLONES
+void measure_f32(const Tile& tile, const float* src, std::int64_t rows_before, double* mean,
+                 double* squared_distances) {
+  measure_in(tile, src, rows_before, mean, squared_distances);
+}
+BNLAB_TARGET_CLONES
+void measure_bf16(const Tile& tile, const Bf16* src, std::int64_t rows_before, double* mean,
+                  double* squared_distances) {
+  measure_in(tile, src, rows_before, mean, squared_distances);
+}
+
+// ---- the gradients' sums -------------------------------------------------------------------------------------------
+
+BNLAB_INLINE bool any(const Words& mask) {
+  const auto parts = std::bit_cast<std::array<std::uint64_t, 8>>(mask);
+  std::uint64_t all = 0;
+  for (const std::uint64_t part : parts) all |= part;
+  return all != 0;
+}
+
+/// Row by row a bit of each lane, of a group of rows.
+template <class T>
+struct Relu {
+  Floats mean, scale, shift;
+  const T* dst;
+
+  template <class Count>
+  BNLAB_INLINE Words passed(const T* src, const Span& span, std::int64_t first, std::int64_t rows, Count count) const {
+    // Far beyond the rounding of any order of the same operations.
+    constexpr float doubt = 0x1p-20f;
+    Words bits = {}, doubtful = {};
+    for (std::int64_t row = 0; row < rows; ++row) {
+      const Floats scaled = (load(src + span.offset + (first + row) * span.stride, count) - mean) * scale;
+      const Floats value = scaled + shift;
+      bits |= std::bit_cast<Words>(value > 0.0f) & (1U << row);
+      doubtful |= std::bit_cast<Words>(absolute(value) < doubt * (absolute(scaled) + absolute(shift)));
+    }
+    if (!any(doubtful)) return bits;
+    bits = Words{};
+    for (std::int64_t row = 0; row < rows; ++row)
+      bits |= std::bit_cast<Words>(load(dst + span.offset + (first + row) * span.stride, count) > 0.0f) & (1U << row);
+    return bits;
+  }
+};
+
+template <class T>
+BNLAB_INLINE void sum_diffs_in(const Tile& tile, const T* src, const T* diff, const float* mean, const MergedRelu& relu,
+                               std::int64_t rows_before, double* sum, double* product) {
+  for_each_strip(tile, [&](std::int64_t first, std::int64_t index) BNLAB_INLINE_LAMBDA {
+    const Floats centre = coefficients(tile, mean + first);
+    std::array<StripDoubles, 2> sums = {};
+    const auto add = [&](const Floats& d, std::int64_t at, auto n, auto& values) BNLAB_INLINE_LAMBDA {
+      values[0] = d;
+      values[1] = d * (load(src + at, n) - centre);
+    };
+    if (!relu.passed) {
+      for_each_span(tile, first, [&](const Span& span, auto count) BNLAB_INLINE_LAMBDA {
+        add_rows(
+            span, count, no_group,
+            [&](std::int64_t at, std::int64_t, auto n, auto& values)
+                BNLAB_INLINE_LAMBDA { add(load(diff + at, n), at, n, values); },
+            sums);
+      });
+    } else {
+      std::uint8_t* bytes = relu.passed + index * passed_bytes_of_strip(tile);
+      const Relu<T> rule{centre, coefficients(tile, relu.scale + first), coefficients(tile, relu.shift + first),
+                         static_cast<const T*>(relu.dst.data)};
+      for_each_span(tile, first, [&](const Span& span, auto count) BNLAB_INLINE_LAMBDA {
+        Words bits = {};
+        add_rows(
+            span, count,
+            [&](std::int64_t row, std::int64_t rows) BNLAB_INLINE_LAMBDA {
+              bits = rule.passed(src, span, row, rows, count);
+              const auto narrow = __builtin_convertvector(bits, Bytes);
+              std::memcpy(bytes + (span.group + row / group_rows) * strip, &narrow, sizeof(narrow));
+            },
+            [&](std::int64_t at, std::int64_t row, auto n, auto& values)
+                BNLAB_INLINE_LAMBDA { add((bits & (1U << row)) != 0U ? load(diff + at, n) : Floats{}, at, n, values); },
+            sums);
+      });
+    }
+    for (StripDoubles& both : sums) add_places(tile, both);
+    store_sums(tile, rows_before, sums[0], sum + first);
+    store_sums(tile, rows_before, sums[1], product + first);
+  });
+}
+
+BNLAB_TARGET_CLONES
+void sum_diffs_f32(const Tile& tile, const float* src, const float* diff, const float* mean, const MergedRelu& relu,
+                   std::int64_t rows_before, double* sum, double* product) {
+  sum_diffs_in(tile, src, diff, mean, relu, rows_before, sum, product);
+}
+BNLAB_TARGET_CLONES
+void sum_diffs_bf16(const Tile& tile, const Bf16* src, const Bf16* diff, const float* mean, const MergedRelu& relu,
+                    std::int64_t rows_before, double* sum, double* product) {
+  sum_diffs_in(tile, src, diff, mean, relu, rows_before, sum, product);
+}
+
+// ---- the gradient --------------------------------------------------------------------------------------------------
+
+/// row(offset, count, passed bits of the row's group, row in its group) for each row of a span.
+template <class Count, class Row>
+BNLAB_INLINE void for_each_row(const Span& span, Count count, const std::uint8_t* passed, const Row& row) {
+  for (std::int64_t first = 0; first < span.rows; first += group_rows) {
+    Words bits = {};
+    if (passed) bits = __builtin_convertvector(read<Bytes>(passed + (span.group + first / group_rows) * strip), Words);
+    const std::int64_t rows = std::min(group_rows, span.rows - first);
+    for (std::int64_t r = 0; r < rows; ++r) row(span.offset + (first + r) * span.stride, count, bits, r);
+  }
+}
+
+template <class T>
+BNLAB_INLINE void differentiate_in(const Tile& tile, const T* src, const T* diff, const std::uint8_t* passed,
+                                   const GradientCoefficients& lanes, T* diff_src) {
+  for_each_strip(tile, [&](std::int64_t first, std::int64_t index) BNLAB_INLINE_LAMBDA {
+    const Floats mean = coefficients(tile, lanes.mean + first);
+    const Floats diff_mean = coefficients(tile, lanes.diff_mean + first);
+    const Floats scale = coefficients(tile, lanes.scale + first);
+    const Floats slope = coefficients(tile, lanes.slope + first);
+    const Floats shift = coefficients(tile, lanes.shift + first);
+    const std::uint8_t* bytes = passed ? passed + index * passed_bytes_of_strip(tile) : nullptr;
+    for_each_span(tile, first, [&](const Span& span, auto count) BNLAB_INLINE_LAMBDA {
+      const auto write = [&](const Floats& d, std::int64_t at, auto n) BNLAB_INLINE_LAMBDA {
+        store(scale * (d - diff_mean) + (slope * (load(src + at, n) - mean) + shift), diff_src + at, n);
+      };
+      if (!bytes)
+        for_each_row(span, count, nullptr,
+                     [&](std::int64_t at, auto n, const Words&, std::int64_t)
+                         BNLAB_INLINE_LAMBDA { write(load(diff + at, n), at, n); });
+      else
+        for_each_row(span, count, bytes,
+                     [&](std::int64_t at, auto n, const Words& bits, std::int64_t row) BNLAB_INLINE_LAMBDA {
+                       write((bits & (1U << row)) != 0U ? load(diff + at, n) : Floats{}, at, n);
+                     });
+    });
+  });
+}
+
+BNLAB_TARGET_CLONES
+void differentiate_f32(const Tile& tile, const float* src, const float* diff, const std::uint8_t* passed,
+                       const GradientCoefficients& lanes, float* diff_src) {
+  differentiate_in(tile, src, diff, passed, lanes, diff_src);
+}
+BNLAB_TARGET_CLONES
+void differentiate_bf16(const Tile& tile, const Bf16* src, const Bf16* diff, const std::uint8_t* passed,
+                        const GradientCoefficients& lanes, Bf16* diff_src) {
+  differentiate_in(tile, src, diff, passed, lanes, diff_src);
+}
+
+const Bf16* bf16(const Values& values) { return static_cast<const Bf16*>(values.data); }
+
+// ---- in f32 alone --------------------------------------------------------------------------------------------------
+
+BNLAB_INLINE Floats signs_of(const Floats& x) {
+  const Floats one = Floats{} + 1.0f;
+  return (x > 0.0f ? one : Floats{}) - (x < 0.0f ? one : Floats{});
+}
+
+/// sum = each lane's sum of value(src - mean).
+template <class Value>
+BNLAB_INLINE void sum_of(const Tile& tile, const float* src, const Centres& centres, std::int64_t rows_before,
+                         const Value& value, double* sum) {
+  for_each_strip(tile, [&](std::int64_t first, std::int64_t) BNLAB_INLINE_LAMBDA {
+    const Floats mean = coefficients(tile, centres.mean + first), rest = coefficients(tile, centres.rest + first);
+    std::array<StripDoubles, 1> sums = {};
+    for_each_span(tile, first, [&](const Span& span, auto count) BNLAB_INLINE_LAMBDA {
+      add_rows(
+          span, count, no_group,
+          [&](std::int64_t at, std::int64_t, auto n, auto& values)
+              BNLAB_INLINE_LAMBDA { values[0] = value(load(src + at, n) - mean - rest); },
+          sums);
+    });
+    add_places(tile, sums[0]);
+    store_sums(tile, rows_before, sums[0], sum + first);
+  });
+}
+
+/// write(place, count) for each row of each strip; `prepare(first lane)` gives it.
+template <class Prepare>
+BNLAB_INLINE void for_each_place(const Tile& tile, const Prepare& prepare) {
+  for_each_strip(tile, [&](std::int64_t first, std::int64_t) BNLAB_INLINE_LAMBDA {
+    const auto write = prepare(first);
+    for_each_span(tile, first, [&](const Span& span, auto count) BNLAB_INLINE_LAMBDA {
+      for (std::int64_t row = 0; row < span.rows; ++row) write(span.offset + row * span.stride, count);
+    });
+  });
+}
+
+}  // namespace
+
+Values Values::of(const dnnl::memory& memory) {
+  if (!memory) return {};
+  return {memory.get_data_handle(), onednn::compat::type_of(memory.get_desc()) == onednn::DataType::bf16};
+}
+
+std::int64_t passed_bytes(const Tile& tile) { return (tile.lanes + strip - 1) / strip * passed_bytes_of_strip(tile); }
+
+void measure(const Tile& tile, Values src, std::int64_t rows_before, double* mean, double* squared_distances) {
+  if (src.is_bf16)
+    measure_bf16(tile, bf16(src), rows_before, mean, squared_distances);
+  else
+    measure_f32(tile, src.f32(), rows_before, mean, squared_distances);
+}
+
+void sum_diffs(const Tile& tile, Values src, Values diff, const float* mean, const MergedRelu& relu,
+               std::int64_t rows_before, double* sum, double* product) {
+  if (src.is_bf16)
+    sum_diffs_bf16(tile, bf16(src), bf16(diff), mean, relu, rows_before, sum, product);
+  else
+    sum_diffs_f32(tile, src.f32(), diff.f32(), mean, relu, rows_before, sum, product);
+}
+
+void differentiate(const Tile& tile, Values src, Values diff, const std::uint8_t* passed,
+                   const GradientCoefficients& coefficients, Values diff_src) {
+  if (src.is_bf16)
+    differentiate_bf16(tile, bf16(src), bf16(diff), passed, coefficients, static_cast<Bf16*>(diff_src.data));
+  else
+    differentiate_f32(tile, src.f32(), diff.f32(), passed, coefficients, diff_src.f32());
+}
+
+BNLAB_TARGET_CLONES
+void differentiate_signs(const Tile& tile, const float* src, const float* diff, const float* rest,
+                         const GradientCoefficients& lanes, float* diff_src) {
+  for_each_place(tile, [&](std::int64_t first) BNLAB_INLINE_LAMBDA {
+    const Floats mean = coefficients(tile, lanes.mean + first), left = coefficients(tile, rest + first);
+    const Floats diff_mean = coefficients(tile, lanes.diff_mean + first);
+    const Floats scale = coefficients(tile, lanes.scale + first), slope = coefficients(tile, lanes.slope + first);
+    const Floats shift = coefficients(tile, lanes.shift + first);
+    return [=](std::int64_t at, auto n) BNLAB_INLINE_LAMBDA {
+      const Floats signs = signs_of(load(src + at, n) - mean - left);
+      store(scale * (load(diff + at, n) - diff_mean) + (slope * signs + shift), diff_src + at, n);
+    };
+  });
+}
+
+BNLAB_TARGET_CLONES
+void normalize(const Tile& tile, const float* src, const float* means, const float* scales, const float* shifts,
+               float* dst) {
+  for_each_place(tile, [&](std::int64_t first) BNLAB_INLINE_LAMBDA {
+    const Floats mean = coefficients(tile, means + first), scale = coefficients(tile, scales + first);
+    const Floats shift = coefficients(tile, shifts + first);
+    return [=](std::int64_t at, auto n)
+               BNLAB_INLINE_LAMBDA { store((load(src + at, n) - mean) * scale + shift, dst + at, n); };
+  });
+}
+
+BNLAB_TARGET_CLONES
+void sum_distances(const Tile& tile, const float* src, const Centres& centres, std::int64_t rows_before, double* sum) {
+  sum_of(
+      tile, src, centres, rows_before, [](const Floats& x) BNLAB_INLINE_LAMBDA { return absolute(x); }, sum);
+}
+
+BNLAB_TARGET_CLONES
+void sum_signs(const Tile& tile, const float* src, const Centres& centres, std::int64_t rows_before, double* sum) {
+  sum_of(
+      tile, src, centres, rows_before, [](const Floats& x) BNLAB_INLINE_LAMBDA { return signs_of(x); }, sum);
+}
+
+BNLAB_TARGET_CLONES
+void find_largest(const Tile& tile, const float* src, const double* mean, std::int64_t first_row, double* largest,
+                  std::int64_t* row) {
+  for (std::int64_t r = 0; r < tile.rows; ++r)
+    for (std::int64_t l = 0; l < tile.lanes; ++l) {
+      const double distance = std::abs(static_cast<double>(src[r * tile.stride + l]) - mean[l]);
+      const bool larger = distance > largest[l];
+      largest[l] = larger ? distance : largest[l];
+      row[l] = larger ? first_row + r : row[l];
+    }
+}
+
+}  // namespace bnlab::normalization
