@@ -148,7 +148,8 @@ class CrossChecks {
     std::vector<std::string> others = axis_names(experiment_.arms);
     for (const char* column : run_columns) others.emplace_back(column);
     for (const QuantityConfig& one : experiment_.quantities)
-      if (counts_steps(one.series.over_time)) others.push_back(one.name + bound_suffix);
+      if (counts_steps(one.series.over_time))
+        others.insert(others.end(), {one.name + bound_suffix, one.name + from_suffix});
     if (std::find(others.begin(), others.end(), name) != others.end())
       problem("quantities", i, "name", "must not be another column of runs.csv, got " + in_quotes(name));
   }

@@ -29,13 +29,20 @@ inline constexpr std::array run_columns{"arm",
                                         "onednn",
                                         "git_revision",
                                         "threads",
-                                        "dataset_sha256"};
+                                        "dataset_sha256",
+                                        "machine",
+                                        "build"};
+/// Those of them that a file of an earlier version may lack.
+inline constexpr std::array newer_run_columns{"machine", "build"};
 /// Columns of the two files that each run writes.
 inline constexpr std::array train_columns{"step",     "epoch",         "examples",    "learning_rate", "loss",
                                           "accuracy", "gradient_norm", "weight_norm", "seconds"};
 inline constexpr std::array eval_columns{"step", "epoch", "split", "statistics", "loss", "accuracy"};
 /// Ends the name of the column that says whether a number of steps is a bound.
 inline constexpr const char* bound_suffix = "_bound";
+/// Ends the name of the column that has the low end of a number of steps, where rows leave it open. Files of an earlier
+/// version may lack it.
+inline constexpr const char* from_suffix = "_from";
 
 /// Reads an experiment file and checks it, apart from what its settings make of configs (resolve() does that). Throws
 /// ConfigError whose text has one line for each problem.

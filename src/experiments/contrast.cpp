@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -15,8 +14,8 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double error_rate = 0.05;
 
-/// All that the true value can be.
-Interval known(const Value& value) {
+/// What the bound alone says.
+Interval shown(const Value& value) {
   return {value.bound == Bound::at_most ? -infinity : value.value,
           value.bound == Bound::at_least ? infinity : value.value};
 }
@@ -36,22 +35,29 @@ bool can_enter(double value, Scale scale) {
 std::string note_of(const Contrast& contrast, const Point& point, std::uint64_t seed) {
   const Value& value = point.values.at(seed);
   const bool at_least = value.bound == Bound::at_least;
-  if (value.bound == Bound::exact)
-    return std::isinf(value.value) ? fmt::format("\"{}\" is {} for seed {}", point.label, value.value, seed) : "";
-  const std::string& why = at_least ? contrast.why_at_least : contrast.why_at_most;
-  return fmt::format("\"{}\" is at {} {:.4g} for seed {}{}{}", point.label, at_least ? "least" : "most", value.value,
-                     seed, why.empty() ? "" : ": ", why);
+  if (value.bound != Bound::exact)
+    return fmt::format("\"{}\" is at {} {:.4g} for seed {}{}", point.label, at_least ? "least" : "most", value.value,
+                       seed, at_least ? ": " + contrast.why_at_least : "");
+  if (std::isinf(value.value)) return fmt::format("\"{}\" is {} for seed {}", point.label, value.value, seed);
+  if (contrast.scale == Scale::logarithmic && value.between && value.between->low <= 0)
+    return fmt::format("\"{}\" lies between {:.4g} and {:.4g} for seed {}", point.label, value.between->low,
+                       value.between->high, seed);
+  return "";
 }
 
-/// One contrast: what each seed says, from the lowest to the highest that it can be.
+/// One contrast: what each seed says, as it is shown and as widely as it is known.
 struct Effects {
-  std::vector<double> low;
-  std::vector<double> high;
+  std::vector<double> shown_low, shown_high;
+  std::vector<double> low, high;
 };
 
 /// Adds the seed's effect; sets the estimate's note, and its problem where there is no effect.
 void add_effect(const Contrast& contrast, std::uint64_t seed, Effects& effects, Estimate& estimate) {
-  Interval sum;
+  Interval sum, shown_sum;
+  const auto add = [&](Interval& to, const Interval& value, const Term& term) {
+    const Interval part = weighted(value, term.weight, contrast.scale);
+    to = {to.low + part.low, to.high + part.high};
+  };
   for (const Term& term : contrast.terms) {
     const Value& value = term.point->values.at(seed);
     if (!can_enter(value.value, contrast.scale)) {
@@ -62,8 +68,8 @@ void add_effect(const Contrast& contrast, std::uint64_t seed, Effects& effects, 
     }
     if (estimate.note.empty()) estimate.note = note_of(contrast, *term.point, seed);
     if (term.weight == 0) continue;
-    const Interval part = weighted(known(value), term.weight, contrast.scale);
-    sum = {sum.low + part.low, sum.high + part.high};
+    add(sum, known(value), term);
+    add(shown_sum, shown(value), term);
   }
   if (std::isnan(sum.low) || std::isnan(sum.high)) {
     estimate.problem = fmt::format("{} is not a number for seed {}: {}", contrast.name, seed, estimate.note);
@@ -71,25 +77,55 @@ void add_effect(const Contrast& contrast, std::uint64_t seed, Effects& effects, 
   }
   effects.low.push_back(sum.low);
   effects.high.push_back(sum.high);
+  effects.shown_low.push_back(shown_sum.low);
+  effects.shown_high.push_back(shown_sum.high);
 }
 
-/// One end of the mean over seeds, and of its interval. `open` is what an unknown end is: -infinity for the lower one.
+bool are_finite(const std::vector<double>& values) {
+  return std::ranges::all_of(values, [](double value) { return std::isfinite(value); });
+}
+
+/// The mean of one end over seeds. `open` is what an unknown end is: -infinity for the lower one.
+double mean_of_ends(const std::vector<double>& ends, double open) {
+  if (std::ranges::find(ends, open) != ends.end()) return open;
+  double sum = 0, count = 0;
+  double first = nan;  // subtracted, so that equal values have exactly their mean
+  for (const double end : ends) {
+    if (!std::isfinite(end)) continue;
+    if (count == 0) first = end;
+    sum += end - first;
+    ++count;
+  }
+  if (count == 0) return -open;
+  const double mean = first + sum / count;
+  return std::isfinite(mean) ? mean : open;  // numbers were too large
+}
+
+/// One limit of the interval: `ends` are the seeds' on its side, `others` those of the other side.
+double limit_of(const std::vector<double>& ends, const std::vector<double>& others, double open, double confidence) {
+  if (std::ranges::find(ends, open) != ends.end()) return open;
+  std::vector<double> near, far;  // of the seeds that are not beyond every number
+  for (std::size_t seed = 0; seed < ends.size(); ++seed) {
+    if (!std::isfinite(ends[seed])) continue;
+    near.push_back(ends[seed]);
+    far.push_back(others[seed]);
+  }
+  if (near.empty()) return ends.size() < 2 ? open : -open;
+  if (near.size() < 2) return open;
+  const auto limit = [&](const std::vector<double>& values) {
+    const Interval interval = mean_interval(values, confidence).interval;
+    const double end = open < 0 ? interval.low : interval.high;
+    return std::isfinite(end) ? end : open;  // numbers were too large
+  };
+  if (far == near || !are_finite(far)) return limit(near);
+  return open < 0 ? std::min(limit(near), limit(far)) : std::max(limit(near), limit(far));
+}
+
+/// An end of the mean over seeds, and of its interval.
 struct End {
   double mean;
   double limit;
 };
-
-End end_of(const std::vector<double>& ends, double open, double confidence) {
-  if (std::ranges::find(ends, open) != ends.end()) return {open, open};
-  std::vector<double> finite;
-  std::ranges::copy_if(ends, std::back_inserter(finite), [](double end) { return std::isfinite(end); });
-  if (finite.empty()) return {-open, ends.size() < 2 ? open : -open};
-  if (finite.size() < 2) return {finite.front(), open};
-  const MeanInterval result = mean_interval(finite, confidence);
-  const double limit = open < 0 ? result.interval.low : result.interval.high;
-  const auto or_open = [open](double end) { return std::isfinite(end) ? end : open; };  // where numbers were too large
-  return {or_open(result.mean), or_open(limit)};
-}
 
 }  // namespace
 
@@ -109,8 +145,10 @@ Estimate extreme_of(const std::vector<Contrast>& contrasts, Extreme extreme, con
       add_effect(contrast, seed, effects, estimate);
       if (!estimate.problem.empty()) return estimate;
     }
-    const End own_low = end_of(effects.low, -infinity, largest ? corrected : 1 - error_rate);
-    const End own_high = end_of(effects.high, infinity, largest ? 1 - error_rate : corrected);
+    const End own_low = {mean_of_ends(effects.shown_low, -infinity),
+                         limit_of(effects.low, effects.high, -infinity, largest ? corrected : 1 - error_rate)};
+    const End own_high = {mean_of_ends(effects.shown_high, infinity),
+                          limit_of(effects.high, effects.low, infinity, largest ? 1 - error_rate : corrected)};
     const double mean = largest ? own_low.mean : own_high.mean;
     const double best = largest ? low.mean : high.mean;
     if (contrasts.size() > 1 && (estimate.subject.empty() || (mean != best && further(mean, best) == mean)))

@@ -23,7 +23,6 @@ struct Contrast {
   std::vector<Term> terms;
   Scale scale = Scale::linear;
   std::string why_at_least = "never reached";  // what it means that a value is a bound
-  std::string why_at_most = "";
 };
 
 /// What is known of an effect, on the contrasts' scale.

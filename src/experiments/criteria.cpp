@@ -8,6 +8,7 @@
 #include <set>
 
 #include "experiments/contrast.h"
+#include "experiments/widths.h"
 
 namespace bnlab::experiments {
 namespace {
@@ -81,29 +82,10 @@ Estimate difference(const CriterionConfig&, const Evidence& evidence, const Seed
   return extreme_of({minus(evidence.arms[0][0], evidence.arms[1][0])}, Extreme::largest, seeds);
 }
 
-/// Moves the ends of an interval that have no width, down to a part and up to a multiple of what they are.
-Estimate moved(Estimate estimate, double part, double multiple) {
-  if (!estimate.interval) return estimate;
-  if (estimate.interval->low == estimate.effect) estimate.interval->low *= part;
-  if (estimate.interval->high == estimate.effect) estimate.interval->high *= multiple;
-  return estimate;
-}
-
-/// The smallest part of its steps that a seed made by the row before, where it had not reached the level.
-double part_before(const Point& point, const Seeds& seeds, double step_grid) {
-  double part = 1;
-  for (const std::uint64_t seed : seeds)
-    if (const Value& value = point.values.at(seed); value.bound == Bound::exact && value.value > 0)
-      part = std::min(part, std::max(value.value - step_grid, 0.0) / value.value);
-  return part;
-}
-
 Estimate ratio(const CriterionConfig&, const Evidence& evidence, const Seeds& seeds) {
-  const Point &a = evidence.arms[0][0], &b = evidence.arms[1][0];
-  Contrast logarithms = minus(a, b);
+  Contrast logarithms = minus(evidence.arms[0][0], evidence.arms[1][0]);
   logarithms.scale = Scale::logarithmic;
-  return moved(exponential(extreme_of({logarithms}, Extreme::largest, seeds)),
-               part_before(a, seeds, evidence.step_grid), 1 / part_before(b, seeds, evidence.step_grid));
+  return exponential(extreme_of({logarithms}, Extreme::largest, seeds));
 }
 
 Estimate order(const CriterionConfig&, const Evidence& evidence, const Seeds& seeds) {
@@ -148,69 +130,21 @@ Estimate log_slope(const CriterionConfig&, const Evidence& evidence, const Seeds
   return extreme_of({slope}, Extreme::largest, seeds);
 }
 
-// ---- widest_interval
-
-/// Whether a run with this value is usable; nothing where its bound leaves it open.
-std::optional<bool> is_usable(const Value& value, double usable, config::Better better) {
-  if (!std::isfinite(value.value)) return false;
-  const bool higher = better == config::Better::higher;
-  // A level that was not reached at a step is reached later.
-  if (!higher && value.bound == Bound::at_least && value.value == usable) return false;
-  const bool reaches = higher ? value.value >= usable : value.value <= usable;
-  const Bound open = (higher == reaches) ? Bound::at_most : Bound::at_least;  // could be on the other side
-  if (value.bound == open) return std::nullopt;
-  return reaches;
-}
-
-/// One seed's width; `points` in the order of the axis, which is positive.
-Value width(const Points& points, std::uint64_t seed, double usable, config::Better better) {
-  double widest = 0;
-  bool open = false;  // the true interval may reach further
-  const Point* first = nullptr;
-  for (const Point& point : points) {
-    const std::optional<bool> use = is_usable(point.values.at(seed), usable, better);
-    const bool at_end = &point == &points.front() || &point == &points.back();
-    if (!use || (*use && at_end)) open = true;
-    if (!use.value_or(false)) {
-      first = nullptr;
-      continue;
-    }
-    if (first == nullptr) first = &point;
-    widest = std::max(widest, point.axis / first->axis);
-  }
-  if (widest == 0) return {open ? nan : 1, Bound::at_most};
-  return {widest, open ? Bound::at_least : Bound::exact};
-}
-
-/// "" where widths can be measured along the axis; `points` in its order.
-std::string problem_of_axis(const Points& points) {
-  for (std::size_t i = 0; i < points.size(); ++i) {
-    if (!(points[i].axis > 0 && std::isfinite(points[i].axis)))
-      return fmt::format("{} is at {:.4g} of its axis, which must be a positive number", quoted(points[i]),
-                         points[i].axis);
-    if (i > 0 && points[i].axis == points[i - 1].axis)
-      return fmt::format("{} and {} are at the same place of the axis", quoted(points[i - 1]), quoted(points[i]));
-  }
-  return "";
-}
-
 Estimate widest_interval(const CriterionConfig& criterion, const Evidence& evidence, const Seeds& seeds) {
   if (!criterion.usable) return failed("what is usable is not set");
   Points widths;
-  double step = 1;  // the widest of the axes
   for (Points points : evidence.arms) {
     std::ranges::stable_sort(points, {}, &Point::axis);
     if (std::string problem = problem_of_axis(points); !problem.empty()) return failed(problem);
-    for (std::size_t i = 1; i < points.size(); ++i) step = std::max(step, points[i].axis / points[i - 1].axis);
     Point& arm = widths.emplace_back();
     arm.label = fmt::format("width of {}", points.front().label);
-    for (const std::uint64_t seed : seeds) arm.values[seed] = width(points, seed, *criterion.usable, evidence.better);
+    for (const std::uint64_t seed : seeds)
+      arm.values[seed] = usable_width(points, seed, *criterion.usable, evidence.better);
   }
   Contrast logarithms = widths.size() == 1 ? mean_of(widths[0]) : minus(widths[0], widths[1]);
   logarithms.scale = Scale::logarithmic;
   logarithms.why_at_least = "an end of the axis is usable";
-  logarithms.why_at_most = "no point is usable";
-  return moved(exponential(extreme_of({logarithms}, Extreme::largest, seeds)), 1 / step, step);
+  return exponential(extreme_of({logarithms}, Extreme::largest, seeds));
 }
 
 // ---- the table
@@ -351,7 +285,35 @@ Judgement judge_numbers(const CriterionConfig& criterion, const Evidence& eviden
   return judgement;
 }
 
+/// Which runs diverged and so count as never having reached a level; "" where none.
+std::string diverged_runs(const Evidence& evidence) {
+  constexpr std::size_t most = 3;
+  std::vector<std::string> runs;
+  for (const Points& points : evidence.arms)
+    for (const Point& point : points)
+      for (const auto& [seed, value] : point.values)
+        if (value.diverged_at && value.bound == Bound::at_least)
+          runs.push_back(
+              fmt::format("{} at step {} of {:.10g} (seed {})", quoted(point), *value.diverged_at, value.value, seed));
+  if (runs.empty()) return "";
+  const std::size_t more = runs.size() - std::min(runs.size(), most);
+  runs.resize(runs.size() - more);
+  return fmt::format("diverged, counted as at least all steps: {}{}", fmt::join(runs, ", "),
+                     more == 0 ? "" : fmt::format(" and {} more", more));
+}
+
+void append(std::string& text, const std::string& more) {
+  if (!text.empty() && !more.empty()) text += "; ";
+  text += more;
+}
+
 }  // namespace
+
+Interval known(const Value& value) {
+  if (value.between) return *value.between;
+  return {value.bound == Bound::at_most ? -infinity : value.value,
+          value.bound == Bound::at_least ? infinity : value.value};
+}
 
 std::string name_of(Verdict verdict) {
   switch (verdict) {
@@ -369,9 +331,8 @@ std::string name_of(Verdict verdict) {
 
 Judgement judge(const CriterionConfig& criterion, const Evidence& evidence) {
   Judgement judgement = judge_numbers(criterion, evidence);
-  if (judgement.verdict == Verdict::reproduced || criterion.explanation.empty()) return judgement;
-  if (!judgement.explanation.empty()) judgement.explanation += "; ";
-  judgement.explanation += criterion.explanation;
+  append(judgement.explanation, diverged_runs(evidence));
+  if (judgement.verdict != Verdict::reproduced) append(judgement.explanation, criterion.explanation);
   return judgement;
 }
 

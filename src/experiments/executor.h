@@ -40,6 +40,8 @@ struct RunReport {
   std::string isa;
   std::string git_revision;
   std::string onednn;
+  std::string machine;  // as training::RunEnd has them
+  std::string build;
   bool is_damaged = false;  // failed because of what became of its files since it ended
 };
 RunReport read_report(const std::filesystem::path& directory);

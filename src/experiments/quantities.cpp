@@ -181,19 +181,42 @@ double area(const Series& series) {
   return series.size() < 2 ? none : sum;
 }
 
-Value steps_to(const Series& series, double level, config::Better better, std::int64_t steps) {
-  for (const Sample& sample : series)
-    if (better == config::Better::higher ? sample.value >= level : sample.value <= level)
-      return {static_cast<double>(sample.step), Bound::exact};
-  return {static_cast<double>(steps), Bound::at_least};
+/// Seen in the row of `step` and in none before, of a series that counts from `from` on: exact in the first row that
+/// there can be, else between the row before and this one.
+Value seen_at(std::int64_t step, std::optional<std::int64_t> row_before, std::int64_t from) {
+  const std::int64_t low = row_before.value_or(from);
+  Value value{static_cast<double>(step)};
+  if (low < step) value.between = Interval{static_cast<double>(low), value.value};
+  return value;
+}
+
+/// What no row has, of a run that was to make so many steps: of one that completed, after the last row.
+Value never_seen(const Series& series, const End& end) {
+  Value value{static_cast<double>(end.steps), Bound::at_least};
+  if (!end.diverged && !series.empty() && series.back().step < end.steps)
+    value.between = Interval{static_cast<double>(series.back().step), std::numeric_limits<double>::infinity()};
+  return value;
+}
+
+Value steps_to(const Series& series, const SeriesConfig& config, config::Better better, const End& end) {
+  std::optional<std::int64_t> before;
+  for (const Sample& sample : series) {
+    if (better == config::Better::higher ? sample.value >= config.level : sample.value <= config.level)
+      return seen_at(sample.step, before, config.from_step);
+    before = sample.step;
+  }
+  return never_seen(series, end);
 }
 
 /// Of no rows too: what a run that diverged has not written was not finite at its last step.
-Value first_non_finite(const Series& series, const End& end) {
-  for (const Sample& sample : series)
-    if (!std::isfinite(sample.value)) return {static_cast<double>(sample.step), Bound::exact};
-  if (end.diverged) return {static_cast<double>(end.last_step), Bound::exact};
-  return {static_cast<double>(end.steps), Bound::at_least};
+Value first_non_finite(const Series& series, const SeriesConfig& config, const End& end) {
+  std::optional<std::int64_t> before;
+  for (const Sample& sample : series) {
+    if (!std::isfinite(sample.value)) return seen_at(sample.step, before, config.from_step);
+    before = sample.step;
+  }
+  if (end.diverged) return seen_at(end.last_step, before, config.from_step);
+  return never_seen(series, end);
 }
 
 /// The sample of a step; null where there is none.
@@ -232,9 +255,9 @@ Value over_time(const Series& series, const SeriesConfig& config, config::Better
       return {sample ? sample->value : none};
     }
     case OverTime::steps_to:
-      return steps_to(series, config.level, better, end.steps);
+      return steps_to(series, config, better, end);
     case OverTime::first_non_finite:
-      return first_non_finite(series, end);
+      return first_non_finite(series, config, end);
   }
   return {none};
 }
@@ -271,6 +294,22 @@ double over_rows(const std::vector<double>& values, OverRows reduction) {
       return log_slope(values);
   }
   return none;
+}
+
+/// Of numbers of steps, which alone have ends of their own, no reduction may be a difference or a slope: the others
+/// grow with each of the values.
+Value over_rows(const std::vector<Value>& values, OverRows reduction) {
+  std::vector<double> measured, low, high;
+  for (const Value& value : values) {
+    measured.push_back(value.value);
+    low.push_back(known(value).low);
+    high.push_back(known(value).high);
+  }
+  Value result{over_rows(measured, reduction)};
+  const Interval ends = {over_rows(low, reduction), over_rows(high, reduction)};
+  if (std::isinf(ends.high) && !std::isinf(result.value)) result.bound = Bound::at_least;
+  if (ends.low < result.value) result.between = ends;
+  return result;
 }
 
 /// Whether the reduction needs the rows that a run which diverged no longer wrote.
@@ -310,15 +349,12 @@ Value measure(const QuantityConfig& quantity, const std::filesystem::path& direc
       rows.fail(fmt::format("no row at step {}", config.step));
     return over_time(series, config, quantity.better, end);
   };
-  std::vector<double> values;
-  Bound bound = Bound::exact;
+  std::vector<Value> values;
   for (std::size_t group = 0; group < rows.groups(); ++group) {
-    Value value = reduced(group, quantity.series);
+    Value& value = values.emplace_back(reduced(group, quantity.series));
     if (quantity.divided_by) value.value /= reduced(group, *quantity.divided_by).value;
-    if (value.bound != Bound::exact) bound = value.bound;
-    values.push_back(value.value);
   }
-  return {over_rows(values, quantity.over_rows), bound};
+  return over_rows(values, quantity.over_rows);
 }
 
 }  // namespace bnlab::experiments

@@ -140,6 +140,8 @@ RunReport report_of(const fs::path& directory) {
     report.isa = end->isa;
     report.git_revision = end->git_revision;
     report.onednn = end->onednn;
+    report.machine = end->machine;
+    report.build = end->build;
     report.state = RunState::unfinished;
     for (const RunState state : {RunState::completed, RunState::diverged, RunState::failed})
       if (end->status == name_of(state)) report.state = state;

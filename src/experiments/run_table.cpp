@@ -79,12 +79,15 @@ RunRow measured(const Plan& plan, const PlannedRun& run, const std::filesystem::
              report.onednn,
              report.git_revision,
              report.threads,
-             report.dataset_sha256};
+             report.dataset_sha256,
+             report.machine,
+             report.build};
   if (!is_finished(report.state)) return row;
   for (const QuantityConfig& quantity : plan.experiment.quantities) {
     try {
       Value value = measure(quantity, directory, report);
       value.value = as_in_file(value.value);
+      if (value.between) value.between = Interval{as_in_file(value.between->low), as_in_file(value.between->high)};
       row.quantities[quantity.name] = value;
     } catch (const DataError& error) {
       row.error = error.what();
@@ -165,10 +168,17 @@ std::vector<std::string> header_of(const RunTable& table, const ExperimentConfig
   columns.insert(columns.end(), config::run_columns.begin() + 1, before_quantities);
   for (const std::string& name : table.quantities) {
     columns.push_back(name);
-    if (counts_steps(quantity_of(experiment, name))) columns.push_back(name + config::bound_suffix);
+    if (counts_steps(quantity_of(experiment, name)))
+      columns.insert(columns.end(), {name + config::bound_suffix, name + config::from_suffix});
   }
   columns.insert(columns.end(), before_quantities, config::run_columns.end());
   return columns;
+}
+
+/// Whether a file of an earlier version may lack the column.
+bool may_be_missing(const std::string& column) {
+  return column.ends_with(config::from_suffix) ||
+         std::ranges::find(config::newer_run_columns, column) != config::newer_run_columns.end();
 }
 
 RunTable empty_table(const Plan& plan) {
@@ -186,6 +196,7 @@ class Cells {
       : table_(table), row_(row), file_(file) {}
 
   const std::string& text(const std::string& column) const { return table_.rows[row_][*table_.find(column)]; }
+  bool has(const std::string& column) const { return table_.find(column).has_value(); }
 
   double number(const std::string& column) const {
     const auto value = csv_number(text(column));
@@ -210,6 +221,11 @@ class Cells {
       value.bound = Bound::at_least;
     else if (!text(column).empty())
       wrong(column, "at_least or empty");
+    if (const std::string from = name + config::from_suffix; has(from) && !text(from).empty()) {
+      const double low = as_in_file(number(from));
+      if (!(low < value.value)) wrong(from, "below " + text(name));
+      value.between = Interval{low, known(value).high};
+    }
     return value;
   }
 
@@ -226,6 +242,27 @@ class Cells {
   std::size_t row_;
   const std::filesystem::path& file_;
 };
+
+/// The most steps between two rows of a quantity's file in the runs of a point; of an unknown one (null) all steps.
+double rows_apart(const QuantityConfig& quantity, const ArmPoint* point) {
+  if (!point) return std::numeric_limits<double>::infinity();
+  const config::TrainingConfig& training = point->config.training;
+  std::int64_t every = quantity.file == "train.csv" ? training.log_every : training.eval_every;
+  for (const config::ProbeConfig& probe : point->config.probes)
+    if (config::name_of(probe.type) + ".csv" == quantity.file) every = probe.every;
+  // 0: at the end alone.
+  return every > 0 ? static_cast<double>(every) : std::numeric_limits<double>::infinity();
+}
+
+/// Adds the low ends that a file of an earlier version lacks, from how often the point's runs wrote rows.
+void add_low_ends(RunRow& row, const CsvTable& csv, const ArmPoint* point, const Plan& plan) {
+  for (auto& [name, value] : row.quantities) {
+    const QuantityConfig& quantity = quantity_of(plan.experiment, name);
+    if (!counts_steps(quantity) || csv.find(name + config::from_suffix)) continue;
+    if (value.bound == Bound::exact && value.value > 0)
+      value.between = Interval{std::max(value.value - rows_apart(quantity, point), 0.0), value.value};
+  }
+}
 
 RunRow read_row(const Cells& cells, const RunTable& table, const Plan& plan) {
   RunRow row;
@@ -253,6 +290,8 @@ RunRow read_row(const Cells& cells, const RunTable& table, const Plan& plan) {
   row.git_revision = cells.text("git_revision");
   row.threads = cells.integer<int>("threads", "a number of threads");
   row.dataset_sha256 = cells.text("dataset_sha256");
+  if (cells.has("machine")) row.machine = cells.text("machine");
+  if (cells.has("build")) row.build = cells.text("build");
   return row;
 }
 
@@ -273,11 +312,17 @@ std::map<std::string, RunRow> earlier_results(const std::filesystem::path& file,
                     file.string(), problem));
   };
   for (const char* column : config::run_columns)
-    if (!csv.find(column)) refuse(fmt::format("no column \"{}\"", column));
+    if (!csv.find(column) && !may_be_missing(column)) refuse(fmt::format("no column \"{}\"", column));
   if (csv.is_cut_off) refuse("its last row is cut off");
+  std::map<std::string, const ArmPoint*> points;  // by hash: an arm's name may be another now
+  for (const PlannedRun& run : plan.runs) points[RunFolders::hash_in(run.name)] = &plan.points[run.point];
   for (std::size_t i = 0; i < csv.rows.size(); ++i) {
-    const RunRow row = read_row(Cells(csv, i, file), columns, plan);
-    if (is_finished(row)) rows.emplace(RunFolders::hash_in(row.run), row);
+    RunRow row = read_row(Cells(csv, i, file), columns, plan);
+    if (!is_finished(row)) continue;
+    const std::string hash = RunFolders::hash_in(row.run);
+    const auto point = points.find(hash);
+    add_low_ends(row, csv, point == points.end() ? nullptr : point->second, plan);
+    rows.emplace(hash, std::move(row));
   }
   return rows;
 }
@@ -299,20 +344,6 @@ void keep_earlier_results(RunTable& table, const std::filesystem::path& file, co
         kept.error = fmt::format("its folder is gone, and {} has no {}", file.filename().string(), name);
     row = std::move(kept);
   }
-}
-
-/// The most steps between two rows of a quantity's file; 0 where it is not of steps to a level.
-double step_grid(const QuantityConfig& quantity, const Plan& plan) {
-  if (quantity.series.over_time != config::OverTime::steps_to) return 0;
-  std::int64_t most = 0;
-  for (const ArmPoint& point : plan.points) {
-    const config::TrainingConfig& training = point.config.training;
-    std::int64_t every = quantity.file == "train.csv" ? training.log_every : training.eval_every;
-    for (const config::ProbeConfig& probe : point.config.probes)
-      if (config::name_of(probe.type) + ".csv" == quantity.file) every = probe.every;
-    most = std::max(most, every > 0 ? every : training.steps);  // 0: at the end alone
-  }
-  return static_cast<double>(most);
 }
 
 /// The runs of a plan, each of which a file must have once.
@@ -376,12 +407,13 @@ std::string to_csv(const RunTable& table, const ExperimentConfig& experiment) {
       const auto found = row.quantities.find(name);
       const bool is_there = found != row.quantities.end();
       values.push_back(is_there ? shown(found->second.value) : "");
-      if (counts_steps(quantity_of(experiment, name)))
-        values.emplace_back(is_there && found->second.bound == Bound::at_least ? at_least : "");
+      if (!counts_steps(quantity_of(experiment, name))) continue;
+      values.emplace_back(is_there && found->second.bound == Bound::at_least ? at_least : "");
+      values.push_back(is_there && found->second.between ? shown(found->second.between->low) : "");
     }
-    values.insert(values.end(),
-                  {std::to_string(row.last_step), row.error, shown(row.seconds), shown(row.steps_per_second),
-                   row.instruction_set, row.onednn, row.git_revision, std::to_string(row.threads), row.dataset_sha256});
+    values.insert(values.end(), {std::to_string(row.last_step), row.error, shown(row.seconds),
+                                 shown(row.steps_per_second), row.instruction_set, row.onednn, row.git_revision,
+                                 std::to_string(row.threads), row.dataset_sha256, row.machine, row.build});
     add_line(values);
   }
   return text;
@@ -391,14 +423,17 @@ RunTable read_run_table(const std::filesystem::path& file, const Plan& plan) {
   const CsvTable csv = read_csv(file);
   RunTable table = empty_table(plan);
   for (const std::string& column : header_of(table, plan.experiment))
-    if (!csv.find(column))
+    if (!csv.find(column) && !may_be_missing(column))
       throw DataError(fmt::format("{}: no column \"{}\", which the experiment beside it needs", file.string(), column));
   ExpectedRuns expected(plan);
+  const Points points(plan);
   for (std::size_t i = 0; i < csv.rows.size(); ++i) {
     const Cells cells(csv, i, file);
     if (is_best_of(plan.experiment, cells.text("arm"))) continue;
     table.rows.push_back(read_row(cells, table, plan));
-    expected.take(table.rows.back(), cells);
+    RunRow& row = table.rows.back();
+    expected.take(row, cells);
+    add_low_ends(row, csv, points.find(row.arm, row.axes), plan);
   }
   expected.refuse_missing(file);
   add_best_arms(table, plan);
@@ -417,9 +452,18 @@ std::vector<std::string> warnings_of(const RunTable& table, const Plan& plan) {
       if (is_finished(row)) values.insert(row.*member);
     warn(what, values);
   };
+  const auto compare_known = [&](const char* what, std::string RunRow::*member) {  // texts with commas
+    std::set<std::string> values;
+    for (const RunRow& row : table.rows)
+      if (is_finished(row) && !(row.*member).empty()) values.insert(row.*member);
+    if (values.size() > 1)
+      warnings.push_back(fmt::format("the runs differ in their {}: {}", what, fmt::join(values, "; ")));
+  };
   compare("instruction set", &RunRow::instruction_set);
   compare("oneDNN version", &RunRow::onednn);
   compare("git revision", &RunRow::git_revision);
+  compare_known("build", &RunRow::build);
+  compare_known("machine", &RunRow::machine);
   compare("number of threads", &RunRow::threads);
   const Points points(plan);
   std::map<std::string, std::set<std::string>> sums;  // by dataset; where it is made, arms may differ in how
@@ -435,7 +479,7 @@ std::vector<std::string> warnings_of(const RunTable& table, const Plan& plan) {
 Evidence evidence_for(const config::CriterionConfig& criterion, const RunTable& table, const Plan& plan) {
   const Points all_points(plan);
   const QuantityConfig& quantity = quantity_of(plan.experiment, criterion.quantity);
-  Evidence evidence{{}, plan.experiment.seeds.list, better_value(quantity), step_grid(quantity, plan)};
+  Evidence evidence{{}, plan.experiment.seeds.list, better_value(quantity)};
   for (const std::string& wanted : criterion.arms) {
     const std::string arm = wanted.substr(0, wanted.find('['));
     std::vector<Point> points;
@@ -460,8 +504,10 @@ Evidence evidence_for(const config::CriterionConfig& criterion, const RunTable& 
       const std::string name = point_of_row ? point_of_row->label : arm;
       if (wanted != arm && name != wanted) continue;
       Point& point = add(name, 0);
-      if (const auto value = row.quantities.find(criterion.quantity); value != row.quantities.end())
-        point.values[row.seed] = value->second;
+      const auto found = row.quantities.find(criterion.quantity);
+      if (found == row.quantities.end()) continue;
+      Value& value = point.values[row.seed] = found->second;
+      if (row.status == name_of(RunState::diverged)) value.diverged_at = row.last_step;
     }
     if (points.empty()) points.push_back({wanted, 0, {}});
     if (!criterion.axis.empty())

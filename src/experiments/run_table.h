@@ -25,11 +25,13 @@ struct RunRow {
   double seconds = 0;
   double steps_per_second = 0;
   std::string error;            // of a failed run, or of what could not be measured
-  std::string instruction_set;  // these five of runs that have ended
+  std::string instruction_set;  // these seven of runs that have ended
   std::string onednn;
   std::string git_revision;
   int threads = 0;
   std::string dataset_sha256;
+  std::string machine;  // as training::RunEnd has them; "" in files of an earlier version
+  std::string build;
 };
 
 /// Completed or diverged.
@@ -46,13 +48,15 @@ struct RunTable {
 /// rows once every run of those points is finished. What can't be measured is in the row's error.
 RunTable collect(const Plan& plan, const std::filesystem::path& directory);
 
-/// The table as CSV. Columns: arm, the axes, seed, run, status, each quantity (and QUANTITY_bound, "at_least" where a
-/// level was never reached, for those that count steps), last_step, error, seconds, steps_per_second, instruction_set,
-/// onednn, git_revision, threads, dataset_sha256.
+/// The table as CSV. Columns: arm, the axes, seed, run, status, each quantity (for those that count steps also
+/// QUANTITY_bound, "at_least" where a level was never reached, and QUANTITY_from, above which the number lies where it
+/// is not exact), last_step, error, seconds, steps_per_second, instruction_set, onednn, git_revision, threads,
+/// dataset_sha256, machine, build.
 std::string to_csv(const RunTable& table, const config::ExperimentConfig& experiment);
 
-/// Reads it back; the choices of best_of are made anew. Throws DataError where the file is damaged or does not hold one
-/// row for each run of the plan.
+/// Reads it back; the choices of best_of are made anew. Of a file without QUANTITY_from, a number of steps lies above
+/// that number less the steps between two rows, as the config of the run has them. Throws DataError where the file is
+/// damaged or does not hold one row for each run of the plan.
 RunTable read_run_table(const std::filesystem::path& file, const Plan& plan);
 
 /// What of the runs that ended differs beside the arms, a line each.

@@ -6,11 +6,13 @@
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
 #include "config/experiment.h"
 #include "config/experiment_fields.h"
 #include "experiments/run_folders.h"
+#include "experiments/warnings.h"
 #include "util/errors.h"
 #include "util/file.h"
 #include "util/text_table.h"
@@ -118,18 +120,42 @@ std::string in_cell(const std::string& text) {
   return escaped;
 }
 
+/// How many seeds an earlier verdict was of, or one before it; 0 where there is none that can be understood.
+std::size_t seeds_of_earlier(const fs::path& file) {
+  constexpr std::uint64_t most_bytes = std::uint64_t{1} << 28;
+  std::error_code error;
+  if (!fs::is_regular_file(file, error)) return 0;
+  Json json;
+  try {
+    json = Json::parse(read_file(file, most_bytes), nullptr, false);
+  } catch (const DataError&) {
+    return 0;
+  }
+  if (!json.is_object()) return 0;
+  std::size_t seeds = 0;
+  if (const auto list = json.find("seeds"); list != json.end() && list->is_array()) seeds = list->size();
+  if (const auto more = json.find("seeds_before"); more != json.end() && more->is_number_unsigned())
+    seeds = std::max(seeds, more->get<std::size_t>());
+  return seeds;
+}
+
 }  // namespace
 
 ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
   ExperimentVerdict verdict{
-      plan.experiment, Verdict::inconclusive, {}, choices(table, plan), {}, warnings_of(table, plan), 0, 0};
-  for (const CriterionConfig& criterion : plan.experiment.criteria)
-    verdict.judgements.push_back(judge(criterion, evidence_for(criterion, table, plan)));
+      plan.experiment, Verdict::inconclusive, {}, choices(table, plan), {}, warnings_of(table, plan), 0, 0, 0};
+  const auto warn = [&](std::string warning) {
+    if (!warning.empty()) verdict.warnings.push_back(std::move(warning));
+  };
+  for (const Choice& choice : verdict.choices) warn(edge_of_choice(choice, plan));
+  for (const CriterionConfig& criterion : plan.experiment.criteria) {
+    const Evidence evidence = evidence_for(criterion, table, plan);
+    warn(deciding_seed(criterion, evidence, verdict.judgements.emplace_back(judge(criterion, evidence))));
+  }
   verdict.verdict = combine(verdict.judgements);
+  std::set<std::string> counted;  // a best_of has runs of another arm, and equal arms have the same
   for (const RunRow& row : table.rows) {
-    const bool is_copy = std::any_of(plan.experiment.arms.begin(), plan.experiment.arms.end(),
-                                     [&](const config::ArmConfig& arm) { return arm.name == row.arm && arm.best_of; });
-    if (is_copy) continue;
+    if (!counted.insert(row.run).second) continue;
     verdict.completed += row.status == name_of(RunState::completed) ? 1 : 0;
     verdict.diverged += row.status == name_of(RunState::diverged) ? 1 : 0;
     if (!is_finished(row) || !row.error.empty())
@@ -153,6 +179,11 @@ ExperimentVerdict judge_directory(const fs::path& directory) {
     write_file_atomically(runs_csv, to_csv(collect(plan, directory), plan.experiment));
   // Always from the file, so that a verdict without run directories can't be another one.
   ExperimentVerdict verdict = judge_runs(plan, read_run_table(runs_csv, plan));
+  const std::size_t seeds = plan.experiment.seeds.list.size();
+  if (const std::size_t before = seeds_of_earlier(directory / "verdict.json"); before > seeds) {
+    verdict.seeds_before = before;
+    verdict.warnings.push_back(fewer_seeds(seeds, before));
+  }
   write_file_atomically(directory / "verdict.json", to_json(verdict));
   return verdict;
 }
@@ -164,18 +195,19 @@ std::string to_json(const ExperimentVerdict& verdict) {
     criteria.push_back(criterion_json(experiment.criteria[i], verdict.judgements[i]));
   Json chosen = Json::array();
   for (const Choice& choice : verdict.choices) chosen.push_back(choice_json(choice));
-  const Json json = {{"experiment", experiment.name},
-                     {"profile", experiment.profile},
-                     {"claim", experiment.claim},
-                     {"source", experiment.source},
-                     {"verdict", name_of(verdict.verdict)},
-                     {"seeds", experiment.seeds.list},
-                     {"criteria", std::move(criteria)},
-                     {"choices", std::move(chosen)},
-                     {"runs_completed", verdict.completed},
-                     {"runs_diverged", verdict.diverged},
-                     {"runs_without_result", verdict.unfinished},
-                     {"warnings", verdict.warnings}};
+  Json json = {{"experiment", experiment.name},
+               {"profile", experiment.profile},
+               {"claim", experiment.claim},
+               {"source", experiment.source},
+               {"verdict", name_of(verdict.verdict)},
+               {"seeds", experiment.seeds.list},
+               {"criteria", std::move(criteria)},
+               {"choices", std::move(chosen)},
+               {"runs_completed", verdict.completed},
+               {"runs_diverged", verdict.diverged},
+               {"runs_without_result", verdict.unfinished},
+               {"warnings", verdict.warnings}};
+  if (verdict.seeds_before > 0) json["seeds_before"] = verdict.seeds_before;
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -223,6 +255,11 @@ std::string markdown_table(const std::vector<ExperimentVerdict>& verdicts) {
                           in_cell(said) + (threshold.empty() ? "" : " (" + threshold + ")"), effect_text(judgement),
                           interval_text(judgement), judgement.seeds, in_cell(said_of));
     }
+  std::string below;
+  for (const ExperimentVerdict& one : verdicts)
+    for (const std::string& warning : one.warnings)
+      below += fmt::format("- **{}**: {}\n", in_cell(one.experiment.name), in_cell(warning));
+  if (!below.empty()) text += "\n" + below;
   return text;
 }
 

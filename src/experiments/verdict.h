@@ -19,7 +19,8 @@ struct ExperimentVerdict {
   std::vector<Choice> choices;
   std::vector<std::string> unfinished;  // runs that are missing, unfinished or failed, with the reason
   std::vector<std::string> warnings;
-  std::int64_t completed = 0;
+  std::size_t seeds_before = 0;  // of a verdict that this one replaces, where it was of more; else 0
+  std::int64_t completed = 0;    // each run once, though arms may share it
   std::int64_t diverged = 0;
 };
 

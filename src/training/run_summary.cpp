@@ -87,6 +87,14 @@ Json read_json(const std::filesystem::path& file) {
   return json;
 }
 
+/// The texts that are not empty, separated.
+std::string joined(const std::vector<std::string>& texts, const char* separator) {
+  std::string all;
+  for (const std::string& text : texts)
+    if (!text.empty()) all += (all.empty() ? "" : separator) + text;
+  return all;
+}
+
 std::string text_at(const Json& json, const char* key) {
   const auto value = json.find(key);
   return value != json.end() && value->is_string() ? value->get<std::string>() : "";
@@ -139,6 +147,11 @@ std::optional<RunEnd> read_end(const std::filesystem::path& file) {
   end.isa = text_at(*provenance, "isa");
   end.git_revision = text_at(*provenance, "git_revision");
   end.onednn = text_at(*provenance, "onednn");
+  end.machine = joined({text_at(*provenance, "host"), text_at(*provenance, "cpu")}, ": ");
+  const bool changed = provenance->contains("git_dirty") && (*provenance)["git_dirty"] == true;
+  end.build = joined({text_at(*provenance, "bnlab"), text_at(*provenance, "compiler"),
+                      text_at(*provenance, "build_type"), changed ? "changed sources" : ""},
+                     ", ");
   return end;
 }
 

@@ -42,6 +42,8 @@ struct RunEnd {
   std::string isa;
   std::string git_revision;
   std::string onednn;
+  std::string machine;  // "host: processor"
+  std::string build;    // "0.1.0, GNU 12.2.0, Release"; with "changed sources" where the revision is not all of it
 };
 
 /// From the run.json that run_json() made; nothing where there is none. Throws DataError where it can't be read or

@@ -221,6 +221,7 @@ TEST(ExperimentProblems, QuantitiesAreNoOtherColumnOfTheRuns) {
   for (const char* name : run_columns) expect(name, true);
   expect("dataset.limit", true);
   expect("s_bound", true);
+  expect("s_from", true);
   expect("s_bounds", false);
   expect("limit", false);
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "experiments/run_table_testing.h"
+#include "experiments/warnings.h"
 
 namespace bnlab::experiments {
 namespace {
@@ -137,6 +138,42 @@ TEST(Choices, RunsThatDiverged) {
   EXPECT_EQ(with.choice({{0, 0}, {80, 80}, {90, 90}}, diverge).point, "[learning_rate=0.5]");
   // Nothing to choose from.
   EXPECT_EQ(without.choice({{nan, 0}, {2, nan}, {nan, nan}}).point, "");
+}
+
+/// What is said of a choice among an arm's points.
+std::string edge(const std::string& grid, const std::string& chosen) {
+  ExperimentText text = with_grid();
+  text.arms = R"([{"name": "none"}, {"name": "batch"}, {"name": "g", )" + grid +
+              R"(}, {"name": "best", "best_of": {"arm": "g", "quantity": "loss"}}])";
+  Choice choice;
+  choice.arm = "best";
+  choice.of = "g";
+  choice.point = chosen;
+  return edge_of_choice(choice, test::plan_of(text));
+}
+
+TEST(EdgeOfChoice, TheSmallestAndTheLargestOfNumbers) {
+  const std::string rates = R"("grid": {"optimizer.learning_rate": [0.5, 0.1, 2]})";
+  const std::string said =
+      "best: the choice lies at the edge of the grid of g, beyond which a better one may lie: optimizer.learning_rate ";
+  EXPECT_EQ(edge(rates, "[learning_rate=0.5]"), "");
+  EXPECT_EQ(edge(rates, "[learning_rate=0.1]"), said + "0.1 is the smallest of 3 values");
+  EXPECT_EQ(edge(rates, "[learning_rate=2]"), said + "2 is the largest of 3 values");
+  EXPECT_EQ(edge(rates, ""), "");  // undecided
+  EXPECT_EQ(edge(R"("grid": {"optimizer.learning_rate": [0.5]})", "[learning_rate=0.5]"),
+            said + "0.5 is its only value");
+  // Words have no order.
+  EXPECT_EQ(edge(R"("grid": {"normalization.type": ["layer", "none"]})", "[type=none]"), "");
+}
+
+TEST(EdgeOfChoice, EachAxisOfAGridOrAZip) {
+  const std::string values = R"({"optimizer.learning_rate": [0.1, 0.5, 2], "optimizer.weight_decay": [0, 1e-3, 1e-2]})";
+  EXPECT_EQ(edge("\"grid\": " + values, "[learning_rate=0.5,weight_decay=0.001]"), "");
+  test::expect_contains(edge("\"grid\": " + values, "[learning_rate=2,weight_decay=0.001]"),
+                        "may lie: optimizer.learning_rate 2 is the largest of 3 values");
+  test::expect_contains(edge("\"zip\": " + values, "[learning_rate=0.1,weight_decay=0]"),
+                        "optimizer.learning_rate 0.1 is the smallest of 3 values; optimizer.weight_decay 0 is the "
+                        "smallest of 3 values");
 }
 
 }  // namespace

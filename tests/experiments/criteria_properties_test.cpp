@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -67,12 +68,23 @@ class Generator {
       for (std::size_t i = 0; i < arm.size(); ++i) {
         const double center = std::exp(stream_.normal());
         arm[i].axis = std::pow(2.0, static_cast<double>(i));
-        for (const std::uint64_t seed : evidence.seeds)
-          arm[i].values[seed] = {center * std::exp(noise * stream_.normal()), chance(0.7) ? Bound::exact : bound()};
+        for (const std::uint64_t seed : evidence.seeds) {
+          Value& value = arm[i].values[seed];
+          value = {center * std::exp(noise * stream_.normal()), chance(0.7) ? Bound::exact : bound()};
+          if (value.bound == Bound::exact && chance(0.3)) value.between = around(value.value);
+        }
       }
     }
     return evidence;
   }
+
+  /// An interval that holds the number, wider on one side or on both.
+  Interval around(double number) {
+    return {number * (chance(0.3) ? 1 : stream_.uniform()), number * (chance(0.3) ? 1 : 1 + stream_.uniform())};
+  }
+  double normal() { return stream_.normal(); }
+  double uniform() { return stream_.uniform(); }
+  std::uint64_t below(std::uint64_t count) { return stream_.below(count); }
 
   /// Anything.
   Evidence broken() {
@@ -244,7 +256,9 @@ Evidence completed(Evidence evidence, Generator& generator) {
         const double factor = generator.one_of(factors);
         if (value.bound == Bound::at_least) value.value *= factor;
         if (value.bound == Bound::at_most) value.value /= factor;
-        value.bound = Bound::exact;
+        if (value.between)
+          value.value = value.between->low + generator.uniform() * (value.between->high - value.between->low);
+        value = {value.value};
       }
   return evidence;
 }
@@ -263,6 +277,97 @@ TEST(CriteriaProperties, NoTrueValuesOfBoundsTurnAVerdictRound) {
       ASSERT_NE(name_of(judge(criterion, completed(evidence, generator)).verdict), name_of(wrong)) << "trial " << trial;
   }
   EXPECT_GT(decided, 1000);
+}
+
+// ---- seeds that are intervals
+
+constexpr CriterionType of_two_arms[] = {CriterionType::difference, CriterionType::ratio, CriterionType::order};
+
+/// Two arms of numbers around 10, one of the second's seeds apart.
+Evidence two_arms(Generator& generator, std::size_t seeds, const std::function<Value(bool is_first_arm)>& value) {
+  Evidence evidence;
+  for (const bool is_first : {true, false}) {
+    Point point{is_first ? "a" : "b", 0, {}};
+    for (std::uint64_t seed = 1; seed <= seeds; ++seed) point.values[seed] = value(is_first);
+    evidence.arms.push_back({point});
+  }
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) evidence.seeds.push_back(seed);
+  if (generator.chance(0.5)) std::swap(evidence.arms[0], evidence.arms[1]);
+  return evidence;
+}
+
+Value point_of(Generator& generator) { return {10 * std::exp(0.3 * generator.normal())}; }
+
+Value interval_of(Generator& generator) {
+  Value value = point_of(generator);
+  value.between = generator.around(value.value);
+  return value;
+}
+
+void expect_holds(const Judgement& outer, const Judgement& inner) {
+  ASSERT_TRUE(outer.interval && inner.interval);
+  const auto tiny = [](double x) { return 1e-9 * std::abs(x); };
+  EXPECT_LE(outer.interval->low, inner.interval->low + tiny(inner.interval->low));
+  EXPECT_GE(outer.interval->high, inner.interval->high - tiny(inner.interval->high));
+}
+
+/// The values at the same part of the way from each seed's low end to its high end, in logarithms or not; in the second
+/// arm from its high end to its low end.
+Evidence part_way(Evidence evidence, double part, bool in_logarithms) {
+  for (std::size_t arm = 0; arm < evidence.arms.size(); ++arm)
+    for (auto& [seed, value] : evidence.arms[arm][0].values) {
+      Interval ends = known(value);
+      if (arm == 1) std::swap(ends.low, ends.high);
+      value = {in_logarithms ? ends.low * std::pow(ends.high / ends.low, part)
+                             : ends.low + part * (ends.high - ends.low)};
+    }
+  return evidence;
+}
+
+TEST(CriteriaProperties, TheIntervalHoldsStudentsBetweenTheEndsAndTheMeanOfAnyTrueValues) {
+  Generator generator("interval of intervals");
+  for (int trial = 0; trial < 4000; ++trial)
+    for (const CriterionType type : {CriterionType::difference, CriterionType::ratio}) {
+      const CriterionConfig criterion = test::criterion(type);
+      const Evidence evidence =
+          two_arms(generator, 2 + generator.below(9), [&](bool) { return interval_of(generator); });
+      const Judgement judgement = judge(criterion, evidence);
+      for (const double part : {0.0, generator.uniform(), 1.0})
+        expect_holds(judgement, judge(criterion, part_way(evidence, part, type == CriterionType::ratio)));
+      const double mean = judge(criterion, completed(evidence, generator)).effect;
+      EXPECT_LE(judgement.interval->low, mean);
+      EXPECT_GE(judgement.interval->high, mean);
+      ASSERT_FALSE(HasFailure()) << "trial " << trial << ", type " << static_cast<int>(type);
+    }
+}
+
+TEST(CriteriaProperties, ASeedThatDiffersFromTheOthersWidens) {
+  Generator generator("one seed differs");
+  for (int trial = 0; trial < 4000; ++trial)
+    for (const CriterionType type : of_two_arms) {
+      const CriterionConfig criterion = test::criterion(type);
+      const Value first = interval_of(generator), second = interval_of(generator);
+      Evidence evidence = two_arms(generator, 2 + generator.below(9), [&](bool is_a) { return is_a ? first : second; });
+      const Judgement alike = judge(criterion, evidence);
+      Value& differs = evidence.arms[generator.below(2)][0].values[1 + generator.below(evidence.seeds.size())];
+      differs = generator.chance(0.2) ? Value{differs.value, Bound::at_least} : interval_of(generator);
+      expect_holds(judge(criterion, evidence), alike);
+      ASSERT_FALSE(HasFailure()) << "trial " << trial << ", type " << static_cast<int>(type);
+    }
+}
+
+TEST(CriteriaProperties, KnowingLessOfOneSeedWidens) {
+  Generator generator("one seed is an interval");
+  for (int trial = 0; trial < 4000; ++trial)
+    for (const CriterionType type : of_two_arms) {
+      const CriterionConfig criterion = test::criterion(type);
+      Evidence evidence = two_arms(generator, 2 + generator.below(9), [&](bool) { return point_of(generator); });
+      const Judgement points = judge(criterion, evidence);
+      Value& wide = evidence.arms[generator.below(2)][0].values[1 + generator.below(evidence.seeds.size())];
+      wide.between = generator.around(wide.value);
+      expect_holds(judge(criterion, evidence), points);
+      ASSERT_FALSE(HasFailure()) << "trial " << trial << ", type " << static_cast<int>(type);
+    }
 }
 
 }  // namespace

@@ -233,30 +233,29 @@ TEST(Criteria, WidestIntervalOfOneArm) {
   struct Row {
     std::vector<double> values;
     double width;
-    Bound bound;
+    double low, high;
+    Bound bound = Bound::exact;
   };
   const Row rows[] = {
-      {{0.1, 0.9, 0.9, 0.1, 0.9, 0.1}, 10, Bound::exact},
-      {{0.1, 0.9, 0.1, 0.9, 0.8, 0.85, 0.1}, 100, Bound::exact},
-      {{0.1, 0.9, 0.1}, 1, Bound::exact},
-      {{0.9, 0.9, 0.1}, 10, Bound::at_least},
-      {{0.1, 0.9, 0.9, 0.9}, 100, Bound::at_least},
-      {{0.9, 0.9, 0.9}, 100, Bound::at_least},
-      {{0.9}, 1, Bound::at_least},
+      {{0.1, 0.9, 0.9, 0.1, 0.9, 0.1}, 10, 10, 1000},
+      {{0.1, 0.9, 0.1, 0.9, 0.8, 0.85, 0.1}, 100, 100, 1e4},
+      {{0.1, 0.9, 0.1}, 1, 1, 100},
+      {{0.9, 0.9, 0.1}, 10, 10, inf, Bound::at_least},
+      {{0.1, 0.9, 0.9, 0.9}, 100, 100, inf, Bound::at_least},
+      {{0.9, 0.9, 0.9}, 100, 100, inf, Bound::at_least},
+      {{0.9}, 1, 1, inf, Bound::at_least},
       // The run at the end may go on and be wider than the one inside.
-      {{0.1, 0.9, 0.9, 0.9, 0.1, 0.9}, 100, Bound::at_least},
-      {{0.1, 0.1, 0.1}, 1, Bound::at_most},
+      {{0.1, 0.9, 0.9, 0.9, 0.1, 0.9}, 100, 100, inf, Bound::at_least},
+      // A usable part may lie between two points, and is never narrower than a point.
+      {{0.1, 0.1, 0.1}, 1, 1, 10},
+      {{0.1}, 1, 1, 1},
       // A run that diverged is not usable.
-      {{nan, 0.9, 0.9, inf, 0.9, -inf}, 10, Bound::exact},
+      {{nan, 0.9, 0.9, inf, 0.9, -inf}, 10, 10, 1000},
   };
   for (const Row& row : rows) {
     const Judgement judgement = judge(widest(), of_arms({decades(row.values)}));
-    // The seeds agree: an end that is known may lie one decade further, where there are two points.
-    const double decade = row.values.size() > 1 ? 10 : 1;
-    const double low = row.bound == Bound::at_most ? 0 : row.width / decade;
-    const double high = row.bound == Bound::at_least ? inf : row.width * decade;
     SCOPED_TRACE(testing::PrintToString(row.values));
-    expect_effect(judgement, row.width, low, high, row.bound);
+    expect_effect(judgement, row.width, row.low, row.high, row.bound);
     expect_judgement(judgement, Verdict::reported, "");
     // Lower is better: the same with all signs turned.
     std::vector<double> turned;
@@ -265,39 +264,90 @@ TEST(Criteria, WidestIntervalOfOneArm) {
     evidence.better = Better::lower;
     CriterionConfig lower = widest();
     lower.usable = -0.8;
-    expect_effect(judge(lower, evidence), row.width, low, high, row.bound);
+    expect_effect(judge(lower, evidence), row.width, row.low, row.high, row.bound);
     // The order of the points is not that of the axis.
     std::vector<Point> backwards = decades(row.values);
     std::reverse(backwards.begin(), backwards.end());
-    expect_effect(judge(widest(), of_arms({backwards})), row.width, low, high, row.bound);
+    expect_effect(judge(widest(), of_arms({backwards})), row.width, row.low, row.high, row.bound);
   }
+}
+
+/// One arm along an axis whose points need not be evenly far apart, its values those of each seed: 1 is usable, 0 not.
+std::vector<Point> on_axis(const std::vector<double>& places, const std::vector<std::vector<double>>& seeds) {
+  std::vector<std::pair<double, Values>> points;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    std::vector<double> values;
+    for (const std::vector<double>& seed : seeds) values.push_back(seed[i]);
+    points.push_back({places[i], Values(values)});
+  }
+  return along("bn", points);
+}
+
+const std::vector<double> seven_places = {0.01, 0.03, 0.1, 0.3, 1, 3, 10};
+
+TEST(Criteria, WidestIntervalIsKnownUpToTheNeighboursOfItsPoints) {
+  const std::vector<double> wide = {1, 1, 1, 1, 1, 1, 0}, narrow = {0, 0, 0, 1, 1, 0, 0};
+  const std::vector<Point> widest_arm = on_axis(seven_places, {wide, wide, wide});
+  const std::vector<Point> narrow_arm = on_axis(seven_places, {narrow, narrow, narrow});
+  // 0.3 to 1, and up to all between 0.1 and 3; 0.01 to 3, and what lies below 0.01 is unknown.
+  expect_effect(judge(widest(), of_arms({narrow_arm})), 1 / 0.3, 1 / 0.3, 30);
+  expect_effect(judge(widest(), of_arms({widest_arm})), 300, 300, inf, Bound::at_least);
+  const Judgement ratio = judge(widest(10), of_arms({widest_arm, narrow_arm}));
+  expect_effect(ratio, 90, 10, inf, Bound::at_least);
+  expect_judgement(ratio, Verdict::reproduced, "");
+  EXPECT_EQ(judge(widest(10.1), of_arms({widest_arm, narrow_arm})).verdict, Verdict::inconclusive);
+  // An unseen part may lie in the widest gap, wherever that is.
+  expect_effect(judge(widest(), of_arms({on_axis({1, 2, 4, 1000, 1e6}, {{0, 1, 0, 0, 0}, {0, 1, 0, 0, 0}})})), 1, 1,
+                1000);
+}
+
+TEST(Criteria, WidestIntervalIsNoNarrowerWhereASeedDiffers) {
+  const std::vector<double> usable = {0, 0, 1, 1, 1, 0, 0};
+  std::vector<std::vector<double>> seeds(10, usable);
+  const Judgement alike = judge(widest(), of_arms({on_axis(seven_places, seeds)}));
+  expect_effect(alike, 10, 10, 100);
+  for (const std::vector<double>& other : std::vector<std::vector<double>>{{0, 1, 1, 1, 1, 0, 0},
+                                                                           {0, 0, 0, 1, 1, 0, 0},
+                                                                           {0, 0, 1, 1, 1, 1, 0},
+                                                                           {1, 1, 1, 1, 1, 1, 0},
+                                                                           {0, 0, 1, 0, 0, 0, 0},
+                                                                           {0, 0, 0, 0, 0, 0, 0}}) {
+    seeds.back() = other;
+    const Judgement differs = judge(widest(), of_arms({on_axis(seven_places, seeds)}));
+    EXPECT_LT(differs.interval->low, alike.interval->low) << testing::PrintToString(other);
+    EXPECT_GT(differs.interval->high, alike.interval->high) << testing::PrintToString(other);
+  }
+}
+
+TEST(Criteria, WidestIntervalIsNeverBelowOne) {
+  // 1 against 10, over and under a single point: 1 to 100 over 10 to 1000.
+  const std::vector<Point> one = decades({0.1, 0.1, 0.9, 0.1, 0.1}), ten = decades({0.1, 0.9, 0.9, 0.1, 0.1});
+  expect_effect(judge(widest(), of_arms({one})), 1, 1, 100);
+  expect_effect(judge(widest(), of_arms({one, ten})), 0.1, 1.0 / 1000, 10);
+  EXPECT_EQ(judge(widest(none, 0.9), of_arms({one})).verdict, Verdict::not_reproduced);
 }
 
 TEST(Criteria, WidestIntervalOfTwoArmsIsTheirRatio) {
   const std::vector<Point> wide = decades({0.9, 0.9, 0.9, 0.9});      // at least 1000
-  const std::vector<Point> narrow = decades({0.1, 0.9, 0.9, 0.1});    // 10
-  const std::vector<Point> unusable = decades({0.1, 0.1, 0.1, 0.1});  // at most 1
-  const Judgement judgement = judge(widest(10), of_arms({wide, narrow}));
-  expect_judgement(judgement, Verdict::reproduced, "");
-  expect_effect(judgement, 100, 10, inf, Bound::at_least);
+  const std::vector<Point> narrow = decades({0.1, 0.9, 0.9, 0.1});    // 10 to 1000
+  const std::vector<Point> unusable = decades({0.1, 0.1, 0.1, 0.1});  // 1 to 10
+  expect_judgement(judge(widest(1), of_arms({wide, narrow})), Verdict::reproduced, "");
+  expect_effect(judge(widest(1), of_arms({wide, narrow})), 100, 1, inf, Bound::at_least);
   expect_judgement(judge(widest(11), of_arms({wide, narrow})), Verdict::inconclusive,
-                   "the interval [10, inf] holds the threshold 11; \"width of bn[1]\" is at least 1000 for seed 1: an "
+                   "the interval [1, inf] holds the threshold 11; \"width of bn[1]\" is at least 1000 for seed 1: an "
                    "end of the axis is usable");
-  expect_judgement(judge(widest(10), of_arms({wide, unusable})), Verdict::reproduced, "");
-  expect_judgement(judge(widest(11), of_arms({narrow, narrow})), Verdict::not_reproduced,
-                   "the interval [0.1, 10] lies below the threshold 11");
+  expect_judgement(judge(widest(100), of_arms({wide, unusable})), Verdict::reproduced, "");
+  expect_judgement(judge(widest(101), of_arms({narrow, narrow})), Verdict::not_reproduced,
+                   "the interval [0.01, 100] lies below the threshold 101");
   expect_judgement(judge(widest(10), of_arms({narrow, narrow})), Verdict::inconclusive,
-                   "the interval [0.1, 10] holds the threshold 10");
+                   "the interval [0.01, 100] holds the threshold 10");
   expect_judgement(judge(widest(10), of_arms({narrow, wide})), Verdict::not_reproduced,
-                   "the interval [0, 0.1] lies below the threshold 10");
-  expect_judgement(judge(widest(1000), of_arms({wide, narrow})), Verdict::inconclusive,
-                   "the interval [10, inf] holds the threshold 1000; \"width of bn[1]\" is at least 1000 for seed 1: "
-                   "an end of the axis is usable");
+                   "the interval [0, 1] lies below the threshold 10");
   expect_judgement(judge(widest(10), of_arms({wide, wide})), Verdict::inconclusive,
                    "the effect has no interval: \"width of bn[1]\" is at least 1000 for seed 1: an end of the axis is "
                    "usable");
   expect_judgement(judge(widest(2), of_arms({unusable, narrow})), Verdict::not_reproduced,
-                   "the interval [0, 1] lies below the threshold 2");
+                   "the interval [0.001, 1] lies below the threshold 2");
   expect_judgement(judge(widest(none, 1), of_arms({unusable, narrow})), Verdict::reproduced, "");
 }
 
@@ -305,9 +355,13 @@ TEST(Criteria, WidestIntervalOfBounds) {
   // "At least 0.5" may be usable or not.
   std::vector<Point> points = decades({0.1, 0.9, 0.9, 0.5, 0.1});
   for (auto& [seed, value] : points[3].values) value.bound = Bound::at_least;
-  expect_effect(judge(widest(), of_arms({points})), 10, 1, inf, Bound::at_least);
+  expect_effect(judge(widest(), of_arms({points})), 10, 10, 1e4);
   for (auto& [seed, value] : points[3].values) value.bound = Bound::at_most;
-  expect_effect(judge(widest(), of_arms({points})), 10, 1, 100);
+  expect_effect(judge(widest(), of_arms({points})), 10, 10, 1000);
+  // Unknown at an end of the axis: the usable part may reach it.
+  points = decades({0.5, 0.1, 0.9, 0.1});
+  for (auto& [seed, value] : points[0].values) value.bound = Bound::at_least;
+  expect_effect(judge(widest(), of_arms({points})), 1, 1, inf, Bound::at_least);
   // Steps to a level: not within 15 is not usable, whatever comes later.
   std::vector<Point> steps = decades({20, 10, 15, 15, 20});
   for (auto& [seed, value] : steps[3].values) value.bound = Bound::at_least;
@@ -315,34 +369,94 @@ TEST(Criteria, WidestIntervalOfBounds) {
   evidence.better = Better::lower;
   CriterionConfig fast = widest();
   fast.usable = 15;
-  expect_effect(judge(fast, evidence), 10, 1, 100);
+  expect_effect(judge(fast, evidence), 10, 10, 1000);
+  // Between 10 and 20, without 10: reached within 15 or not; between 15 and 20, without 15: not.
+  for (auto& [seed, value] : steps[3].values) value = {20, Bound::exact, Interval{10, 20}};
+  evidence.arms = {steps};
+  expect_effect(judge(fast, evidence), 10, 10, 1e4);
+  for (auto& [seed, value] : steps[3].values) value = {20, Bound::exact, Interval{15, 20}};
+  evidence.arms = {steps};
+  expect_effect(judge(fast, evidence), 10, 10, 1000);
 }
 
-TEST(Criteria, SeedsThatAgreeOnAGridAreNotSure) {
-  const auto of_steps = [](const Values& a, const Values& b) {
-    Evidence evidence = arms({a, b});
-    evidence.step_grid = 100;
-    return evidence;
+// ---- values that lie between two rows
+
+/// One value of each seed, seen at these steps and not in the row before.
+Values seen_at(const std::vector<double>& steps, double rows_apart = 100) {
+  std::vector<Value> values;
+  for (const double step : steps) values.push_back({step, Bound::exact, Interval{step - rows_apart, step}});
+  Values all({0.0});
+  all.assign(values.begin(), values.end());
+  return all;
+}
+
+TEST(Criteria, StepsAreKnownUpToTheRowBefore) {
+  const Values slow = seen_at({2900, 2900, 2900}), fast = seen_at({300, 300, 300});
+  const auto verdict = [&](CriterionType type, std::optional<double> least, const Values& a, const Values& b) {
+    return judge(criterion(type, least), arms({a, b}));
   };
-  const Values slow = {900, 900, 900}, fast = {300, 300, 300};
-  // Between 801 and 900 over between 201 and 300.
-  expect_effect(judge(criterion(CriterionType::ratio), of_steps(slow, fast)), 3, 800.0 / 300, 900.0 / 200);
-  expect_judgement(judge(criterion(CriterionType::ratio, 3), of_steps(slow, fast)), Verdict::inconclusive,
-                   "the interval [2.667, 4.5] holds the threshold 3");
-  EXPECT_EQ(judge(criterion(CriterionType::ratio, 2.6), of_steps(slow, fast)).verdict, Verdict::reproduced);
-  EXPECT_EQ(judge(criterion(CriterionType::ratio, 4.6), of_steps(slow, fast)).verdict, Verdict::not_reproduced);
-  // Before the first row anything is possible; what was never reached needs more than the steps.
-  expect_effect(judge(criterion(CriterionType::ratio), of_steps(slow, {100, 100, 100})), 9, 8, inf);
+  expect_effect(verdict(CriterionType::ratio, none, slow, fast), 2900.0 / 300, 2800.0 / 300, 2900.0 / 200);
+  expect_effect(verdict(CriterionType::difference, none, slow, fast), 2600, 2500, 2700);
+  expect_effect(judge(criterion(CriterionType::value), arms({slow})), 2900, 2800, 2900);
+  expect_judgement(verdict(CriterionType::ratio, 9.5, slow, fast), Verdict::inconclusive,
+                   "the interval [9.333, 14.5] holds the threshold 9.5");
+  EXPECT_EQ(verdict(CriterionType::ratio, 9.3, slow, fast).verdict, Verdict::reproduced);
+  EXPECT_EQ(verdict(CriterionType::ratio, 14.6, slow, fast).verdict, Verdict::not_reproduced);
+  EXPECT_EQ(verdict(CriterionType::equality, 2600, slow, fast).verdict, Verdict::inconclusive);
+  EXPECT_EQ(verdict(CriterionType::equality, 2700, slow, fast).verdict, Verdict::reproduced);
+  // Before the first row anything is possible; what was never reached needs at least the steps.
+  expect_effect(verdict(CriterionType::ratio, none, slow, seen_at({100, 100, 100})), 29, 28, inf);
+  expect_judgement(verdict(CriterionType::ratio, 30, slow, seen_at({100, 100, 100})), Verdict::inconclusive,
+                   "the interval [28, inf] holds the threshold 30");
+  expect_judgement(verdict(CriterionType::ratio, 1, seen_at({100, 100, 100}), seen_at({100, 100, 100})),
+                   Verdict::inconclusive, "the effect has no interval: \"a\" lies between 0 and 100 for seed 1");
   const Values never = {at_least(900), at_least(900), at_least(900)};
-  expect_effect(judge(criterion(CriterionType::ratio), of_steps(never, fast)), 3, 3, inf, Bound::at_least);
-  // Seeds that differ have a width of their own.
-  const Evidence differ = of_steps({900, 1000, 900}, fast);
-  Evidence without_grid = differ;
-  without_grid.step_grid = 0;
-  expect_effect(judge(criterion(CriterionType::ratio), differ),
-                judge(criterion(CriterionType::ratio), without_grid).effect,
-                judge(criterion(CriterionType::ratio), without_grid).interval->low,
-                judge(criterion(CriterionType::ratio), without_grid).interval->high);
+  expect_effect(verdict(CriterionType::ratio, none, never, fast), 3, 3, inf, Bound::at_least);
+}
+
+TEST(Criteria, StepsOfSeedsThatDifferHaveBothWidths) {
+  // Low ends 700, 800, 900, high ends 100 more; both have a standard deviation of 100.
+  const Judgement spread = judge(criterion(CriterionType::value), arms({seen_at({800, 900, 1000})}));
+  expect_effect(spread, 900, 800 - 100 * t3, 900 + 100 * t3);
+  // Ends of unlike spread: the interval reaches as far as the wider of both.
+  Values uneven = {500, 500, 500};
+  uneven[0].between = Interval{500, 530};
+  const double s = 30 / std::sqrt(3.0);
+  expect_effect(judge(criterion(CriterionType::value), arms({uneven})), 500, 510 - t3 * s, 510 + t3 * s);
+}
+
+TEST(Criteria, OrderRangeAndSlopeOfStepsBetweenRows) {
+  const CriterionConfig order = criterion(CriterionType::order);
+  const Values early = seen_at({300, 300, 300}), later = seen_at({400, 400, 400}), late = seen_at({500, 500, 500});
+  expect_judgement(judge(order, arms({early, late})), Verdict::reproduced, "");
+  expect_effect(judge(order, arms({early, late})), 200, 100, 300);
+  // 200 to 300 and 300 to 400 may be the same.
+  expect_effect(judge(order, arms({early, later})), 100, 0, 200);
+  EXPECT_EQ(judge(order, arms({early, later})).verdict, Verdict::inconclusive);
+  expect_effect(judge(criterion(CriterionType::range), of_arms({along("x", {{1, early}, {2, late}})})), 200, 100, 300);
+  expect_effect(judge(criterion(CriterionType::range), of_arms({along("x", {{1, early}, {2, early}})})), 0, 0, 100);
+  const Judgement slope = judge(criterion(CriterionType::log_slope), of_arms({along("x", {{1, early}, {2, late}})}));
+  expect_effect(slope, std::log(5.0 / 3), std::log(4.0 / 3), std::log(5.0 / 2));
+}
+
+TEST(Criteria, RunsThatDivergedAreNamedWhateverTheVerdict) {
+  Values never = {at_least(1500), at_least(1500), at_least(1500)};
+  never[1].diverged_at = 3;
+  const Values fast = {300, 300, 300};
+  const std::string said = "diverged, counted as at least all steps: \"a\" at step 3 of 1500 (seed 2)";
+  expect_judgement(judge(criterion(CriterionType::ratio, 3), arms({never, fast})), Verdict::reproduced, said);
+  expect_judgement(judge(criterion(CriterionType::ratio, none, 3), arms({never, fast})), Verdict::not_reproduced,
+                   "the interval [5, inf] lies above the threshold 3; " + said);
+  for (Value& value : never) value.diverged_at = 4;
+  never.push_back(never[0]);
+  const Judgement many = judge(criterion(CriterionType::ratio), arms({never, {300, 300, 300, 300}}));
+  expect_judgement(many, Verdict::reported,
+                   "diverged, counted as at least all steps: \"a\" at step 4 of 1500 (seed 1), \"a\" at step 4 of 1500 "
+                   "(seed 2), \"a\" at step 4 of 1500 (seed 3) and 1 more");
+  // A number that a run has though it diverged is no bound.
+  Values reached = {300, 300};
+  reached[0].diverged_at = 700;
+  expect_judgement(judge(criterion(CriterionType::value, 1), arms({reached})), Verdict::reproduced, "");
 }
 
 TEST(Criteria, WidestIntervalNeedsAnAxisOfPositiveNumbers) {

@@ -70,6 +70,7 @@ struct FakeRun {
   std::string isa = "avx2";
   int threads = 1;
   std::string dataset_sha256 = "5ad1";
+  std::string more_provenance = "";  // members, each with a comma before it
 };
 
 /// The run of a config.
@@ -78,11 +79,12 @@ inline void write_run(const std::filesystem::path& directory, const FakeRun& run
   if (config.training.epochs) config.training.steps = run.steps;
   config.training.epochs.reset();
   write_text(directory / "config.json", config::to_json(config));
-  write_text(directory / "run.json",
-             fmt::format(R"({{"status": "{}", "last_step": {}, "steps": {}, "wall_seconds": 1.5, "steps_per_second": 70,
+  write_text(
+      directory / "run.json",
+      fmt::format(R"({{"status": "{}", "last_step": {}, "steps": {}, "wall_seconds": 1.5, "steps_per_second": 70,
                               "provenance": {{"isa": "{}", "onednn": "2.6.3", "git_revision": "abc", "threads": {},
-                                              "dataset_sha256": "{}"}}}})",
-                         run.status, run.last_step, run.steps, run.isa, run.threads, run.dataset_sha256));
+                                              "dataset_sha256": "{}"{}}}}})",
+                  run.status, run.last_step, run.steps, run.isa, run.threads, run.dataset_sha256, run.more_provenance));
   if (run.status == "interrupted") write_text(directory / "checkpoint.npz", "");
   std::string eval = "step,epoch,split,statistics,loss,accuracy\n", train = "step,loss\n";
   for (std::size_t i = 0; i < run.accuracies.size(); ++i)

@@ -233,12 +233,10 @@ TEST(EvidenceFor, ArmsPointsAndWhatIsMissing) {
   criterion.quantity = "steps";  // to an accuracy: fewer are better
   criterion.arms = {"none"};
   EXPECT_EQ(evidence_for(criterion, table, plan).better, config::Better::lower);
-  EXPECT_EQ(evidence_for(criterion, table, plan).step_grid, 100);  // evaluated at the end alone
-  Plan evaluated = plan;
-  for (ArmPoint& point : evaluated.points) point.config.training.eval_every = 5;
-  EXPECT_EQ(evidence_for(criterion, table, evaluated).step_grid, 5);
+  const Interval steps = known(evidence_for(criterion, table, plan).arms[0][0].values.at(1));
+  EXPECT_EQ(steps.low, 50);  // rows at 0, 50 and 100
+  EXPECT_EQ(steps.high, 100);
   criterion.quantity = "loss";
-  EXPECT_EQ(evidence_for(criterion, table, plan).step_grid, 0);
   criterion.arms = {"none", "g[learning_rate=0.1]", "best"};
   Evidence evidence = evidence_for(criterion, table, plan);
   EXPECT_EQ(evidence.seeds, (std::vector<std::uint64_t>{1, 2}));
@@ -269,6 +267,44 @@ TEST(EvidenceFor, ArmsPointsAndWhatIsMissing) {
   ASSERT_EQ(evidence.arms[0].size(), 1u);
   EXPECT_EQ(evidence.arms[0][0].label, "best");
   EXPECT_TRUE(evidence.arms[0][0].values.empty());
+}
+
+TEST(EvidenceFor, RunsThatDivergedAreMarked) {
+  const test::TemporaryFolder folder;
+  const Plan plan = test::plan_of(ExperimentText{});
+  write_runs(plan, folder.path(), [](const ArmPoint& point, std::uint64_t seed) {
+    FakeRun run;
+    if (point.arm == "none" && seed == 2) run = {.status = "diverged", .last_step = 60, .accuracies = {0.1}};
+    return run;
+  });
+  config::CriterionConfig criterion;
+  criterion.quantity = "steps";
+  criterion.arms = {"none"};
+  const RunTable table = collect(plan, folder.path());
+  for (const RunTable& one : {table, written_and_read(table, plan)}) {
+    const Evidence evidence = evidence_for(criterion, one, plan);
+    EXPECT_EQ(evidence.arms[0][0].values.at(2).diverged_at, 60);
+    EXPECT_FALSE(evidence.arms[0][0].values.at(1).diverged_at);
+  }
+}
+
+TEST(Warnings, RunsOfSeveralBuildsAndMachines) {
+  const test::TemporaryFolder folder;
+  const Plan plan = test::plan_of(ExperimentText{});
+  const auto with = [&](const std::string& first, const std::string& second) {
+    write_runs(plan, folder.path(), [&](const ArmPoint&, std::uint64_t seed) {
+      return FakeRun{.more_provenance = seed == 1 ? first : second};
+    });
+    const RunTable table = collect(plan, folder.path());
+    EXPECT_EQ(warnings_of(written_and_read(table, plan), plan), warnings_of(table, plan));
+    return warnings_of(table, plan);
+  };
+  const std::string gnu = R"(, "compiler": "GNU 12", "build_type": "Release", "host": "a", "cpu": "x")";
+  EXPECT_EQ(with(gnu, R"(, "compiler": "Clang 14", "build_type": "Release", "host": "b", "cpu": "x")"),
+            (std::vector<std::string>{"the runs differ in their build: Clang 14, Release; GNU 12, Release",
+                                      "the runs differ in their machine: a: x; b: x"}));
+  EXPECT_TRUE(with(gnu, gnu).empty());
+  EXPECT_TRUE(with(gnu, "").empty());  // of an earlier version, which did not say
 }
 
 TEST(Warnings, RunsThatWereNotMadeAlike) {

@@ -77,12 +77,19 @@ inline void expect_equal(const RunTable& a, const RunTable& b) {
     EXPECT_EQ(x.git_revision, y.git_revision);
     EXPECT_EQ(x.threads, y.threads);
     EXPECT_EQ(x.dataset_sha256, y.dataset_sha256);
+    EXPECT_EQ(x.machine, y.machine);
+    EXPECT_EQ(x.build, y.build);
     ASSERT_EQ(x.quantities.size(), y.quantities.size()) << x.arm;
     for (const auto& [name, value] : x.quantities) {
       EXPECT_TRUE(y.quantities.at(name).value == value.value ||
                   (std::isnan(value.value) && std::isnan(y.quantities.at(name).value)))
           << name << " " << value.value;
       EXPECT_EQ(y.quantities.at(name).bound, value.bound) << name;
+      const std::optional<Interval>& between = y.quantities.at(name).between;
+      ASSERT_EQ(between.has_value(), value.between.has_value()) << name;
+      if (!between) continue;
+      EXPECT_EQ(between->low, value.between->low) << name;
+      EXPECT_EQ(between->high, value.between->high) << name;
     }
   }
 }

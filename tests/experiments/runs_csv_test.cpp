@@ -19,9 +19,27 @@ namespace fs = std::filesystem;
 TEST(RunsCsv, Columns) {
   const Plan plan = test::plan_of(with_grid());
   EXPECT_EQ(parse_csv(to_csv(collect(plan, "/nowhere"), plan.experiment), "runs.csv").columns,
-            (std::vector<std::string>{"arm", "optimizer.learning_rate", "seed", "run", "status", "accuracy", "loss",
-                                      "steps", "steps_bound", "last_step", "error", "seconds", "steps_per_second",
-                                      "instruction_set", "onednn", "git_revision", "threads", "dataset_sha256"}));
+            (std::vector<std::string>{"arm",
+                                      "optimizer.learning_rate",
+                                      "seed",
+                                      "run",
+                                      "status",
+                                      "accuracy",
+                                      "loss",
+                                      "steps",
+                                      "steps_bound",
+                                      "steps_from",
+                                      "last_step",
+                                      "error",
+                                      "seconds",
+                                      "steps_per_second",
+                                      "instruction_set",
+                                      "onednn",
+                                      "git_revision",
+                                      "threads",
+                                      "dataset_sha256",
+                                      "machine",
+                                      "build"}));
 }
 
 TEST(RunsCsv, ValuesAndBoundsComeBackEqual) {
@@ -40,6 +58,50 @@ TEST(RunsCsv, ValuesAndBoundsComeBackEqual) {
   table.rows[1].seconds = 123456789;
   expect_equal(written_and_read(table, plan), table);
   EXPECT_EQ(to_csv(written_and_read(table, plan), plan.experiment), to_csv(table, plan.experiment));
+}
+
+/// The text of runs.csv without some of its columns.
+std::string without_columns(const std::string& text, const std::vector<std::string>& names) {
+  const CsvTable table = parse_csv(text, "runs.csv");
+  std::vector<std::vector<std::string>> lines{table.columns};
+  lines.insert(lines.end(), table.rows.begin(), table.rows.end());
+  std::string result;
+  for (const std::vector<std::string>& line : lines) {
+    std::string joined;
+    for (std::size_t i = 0; i < line.size(); ++i)
+      if (std::ranges::find(names, table.columns[i]) == names.end()) joined += (joined.empty() ? "" : ",") + line[i];
+    result += joined + "\n";
+  }
+  return result;
+}
+
+// Files of an earlier version: a number of steps lies above it less the steps between two rows.
+TEST(RunsCsv, LowEndsThatAFileLacksComeFromTheConfig) {
+  ExperimentText text;
+  text.arms = R"([{"name": "often", "set": {"training.eval_every": 20}}, {"name": "at_end"}])";
+  text.criteria = R"([{"name": "c", "type": "value", "quantity": "steps", "arms": ["often"]}])";
+  const Plan plan = test::plan_of(text);
+  const test::TemporaryFolder folder;
+  write_runs(plan, folder.path(), [](const ArmPoint&, std::uint64_t seed) {
+    FakeRun run;
+    if (seed == 2) run.accuracies = {0.1, 0.2, 0.3};
+    return run;
+  });
+  const RunTable table = collect(plan, folder.path());
+  EXPECT_EQ(known(row_of(table, "often", 1).quantities.at("steps")).low, 50);
+  test::write_text(folder / "runs.csv",
+                   without_columns(to_csv(table, plan.experiment), {"steps_from", "machine", "build"}));
+  const auto expect_from_config = [](const RunTable& earlier) {
+    EXPECT_EQ(known(row_of(earlier, "often", 1).quantities.at("steps")).low, 80);
+    EXPECT_EQ(known(row_of(earlier, "at_end", 1).quantities.at("steps")).low, 0);
+    EXPECT_EQ(known(row_of(earlier, "often", 2).quantities.at("steps")).low, 100);  // never
+    EXPECT_EQ(row_of(earlier, "often", 1).machine, "");
+  };
+  expect_from_config(read_run_table(folder / "runs.csv", plan));
+  // The rows stay when the folders are gone.
+  fs::remove_all(folder / "runs");
+  expect_from_config(collect(plan, folder.path()));
+  expect_from_config(written_and_read(collect(plan, folder.path()), plan));
 }
 
 TEST(RunsCsv, MeasuredValuesHaveTheDigitsOfTheFile) {
@@ -160,11 +222,13 @@ TEST(RunsCsv, DamageIsNamed) {
       R"(: row 1: column status: "complete" is not one of missing, unfinished, completed, diverged, failed; did you )"
       R"(mean "completed"?)");
   EXPECT_EQ(file.error("completed,0.6", "completed,0.6x"), R"(: row 1: column accuracy: "0.6x" is not a number)");
-  EXPECT_EQ(file.error(",100,,100,", ",100,about,100,"),
+  EXPECT_EQ(file.error(",100,,50,100,", ",100,about,50,100,"),
             R"(: row 1: column steps_bound: "about" is not at_least or empty)");
-  EXPECT_EQ(file.error(",100,,100,", ",100,,1e2,"), R"(: row 1: column last_step: "1e2" is not a step)");
+  EXPECT_EQ(file.error(",100,,50,100,", ",100,,fifty,100,"), R"(: row 1: column steps_from: "fifty" is not a number)");
+  EXPECT_EQ(file.error(",100,,50,100,", ",100,,100,100,"), R"(: row 1: column steps_from: "100" is not below 100)");
+  EXPECT_EQ(file.error(",100,,50,100,", ",100,,50,1e2,"), R"(: row 1: column last_step: "1e2" is not a step)");
   EXPECT_EQ(file.error(",1.5,70,", ",,70,"), R"(: row 1: column seconds: "" is not a number)");
-  EXPECT_EQ(file.error("\nnone,,1,", "\nnone,1,"), ":2: 17 values, expected 18");
+  EXPECT_EQ(file.error("\nnone,,1,", "\nnone,1,"), ":2: 20 values, expected 21");
   EXPECT_EQ(file.error([](std::string& text) { text.clear(); }), ": empty or cut off: it has no whole header");
   // Cut off within the rows that are measured; those of `best` can be made from them.
   const std::size_t last = file.text().find("\ng,2,2");
@@ -183,7 +247,7 @@ TEST(RunsCsv, RowsOfTheBestAreMadeFromTheOthers) {
   const RunTable table = collect(plan, folder.path());
   const std::string text = to_csv(table, plan.experiment);
   for (const std::string& changed : {text.substr(0, text.find("\nbest") + 1), text.substr(0, text.size() - 5),
-                                     text + "best,2,1,x,completed,9,9,9,,9,,9,9,,,,,\n"}) {
+                                     text + "best,2,1,x,completed,9,9,9,,8,9,,9,9,,,,,,,\n"}) {
     test::write_text(folder / "runs.csv", changed);
     expect_equal(read_run_table(folder / "runs.csv", plan), table);
   }

@@ -38,6 +38,11 @@ ExperimentText experiment() {
   return text;
 }
 
+/// Its grid has two rates, so that any choice is at its edge.
+const char* const edge_of_best =
+    "best: the choice lies at the edge of the grid of g, beyond which a better one may lie: optimizer.learning_rate 2 "
+    "is the largest of 2 values";
+
 FakeRun run_of(const ArmPoint& point, std::uint64_t seed) {
   FakeRun run;
   const double noise = static_cast<double>(seed * seed) / 100;
@@ -103,7 +108,7 @@ TEST(VerdictOfASweep, TheNumbersAreThoseOfTheRuns) {
   EXPECT_EQ(verdict.completed, 12);
   EXPECT_EQ(verdict.diverged, 0);
   EXPECT_TRUE(verdict.unfinished.empty());
-  EXPECT_TRUE(verdict.warnings.empty());
+  EXPECT_EQ(verdict.warnings, std::vector<std::string>{edge_of_best});
 }
 
 TEST(VerdictJson, HasItsFields) {
@@ -179,7 +184,7 @@ TEST(VerdictOfASweep, FromTheFileAloneItIsTheSameByteForByte) {
     }
     sweep.judge();
     const std::string verdict = read_text(sweep / "verdict.json"), runs = read_text(sweep / "runs.csv");
-    EXPECT_EQ(Json::parse(verdict)["warnings"].empty(), !troubled);
+    EXPECT_EQ(Json::parse(verdict)["warnings"].size(), 1u);  // of the choice, or of the instruction set
     EXPECT_EQ(Json::parse(verdict)["runs_without_result"].size(), troubled ? 2u : 0u);
     const auto expect_same = [&](const char* what) {
       fs::remove(sweep / "verdict.json");
@@ -259,6 +264,60 @@ TEST(VerdictOfASweep, RunsThatDivergedCount) {
   EXPECT_TRUE(verdict.unfinished.empty());
   EXPECT_EQ(verdict.judgements[0].verdict, Verdict::inconclusive);  // no accuracy at the end
   EXPECT_NEAR(verdict.judgements[2].effect, 2, 1e-12);              // 100 steps were asked for
+  EXPECT_EQ(verdict.judgements[2].explanation,
+            "diverged, counted as at least all steps: \"none\" at step 60 of 100 (seed 1), \"none\" at step 60 of 100 "
+            "(seed 2), \"none\" at step 60 of 100 (seed 3)");
+}
+
+TEST(VerdictOfASweep, RunsThatArmsShareCountOnce) {
+  ExperimentText text = experiment();
+  text.arms.insert(1, R"({"name": "same", "set": {"optimizer.learning_rate": 2}}, )");
+  const Sweep sweep(text);
+  ASSERT_EQ(sweep.run("same", 1).name.substr(0, 16), sweep.run("g[learning_rate=2]", 1).name.substr(0, 16));
+  FakeRun diverged = run_of(sweep.plan().points[0], 1);
+  diverged.status = "diverged";
+  sweep.write(sweep.run("same", 1), diverged);
+  fs::remove_all(sweep.folder(sweep.run("same", 2)));
+  const ExperimentVerdict verdict = sweep.judge();
+  EXPECT_EQ(verdict.completed, 10);  // of 5 arms and points with 3 seeds each, of which two are one
+  EXPECT_EQ(verdict.diverged, 1);
+  EXPECT_EQ(verdict.unfinished.size(), 1u);
+}
+
+TEST(VerdictOfASweep, StepsToALevelAreAsWideAsTheRowsAreApart) {
+  const Sweep sweep;
+  for (const std::uint64_t seed : {1u, 2u, 3u}) {
+    FakeRun late = run_of(sweep.plan().points[0], seed);
+    late.accuracies = {0.1, 0.2, 0.6};
+    sweep.write(sweep.run("none", seed), late);
+  }
+  const Judgement ratio = sweep.judge().judgements[2];
+  EXPECT_DOUBLE_EQ(ratio.effect, 2);  // 100 against 50
+  ASSERT_TRUE(ratio.interval);
+  EXPECT_DOUBLE_EQ(ratio.interval->low, 1);  // 50 to 100 over 0 to 50
+  EXPECT_EQ(ratio.interval->high, std::numeric_limits<double>::infinity());
+}
+
+TEST(VerdictOfASweep, OneOfFewerSeedsThanBeforeSaysSo) {
+  const Sweep sweep;
+  sweep.judge();
+  const auto with_seeds = [&](std::vector<std::uint64_t> seeds) {
+    config::ExperimentConfig experiment = sweep.plan().experiment;
+    experiment.seeds.list = std::move(seeds);
+    write_text(sweep / "experiment.json", config::to_json(experiment));
+    return sweep.judge();
+  };
+  const std::string said = "of 2 seeds; an earlier verdict in this folder was of 3";
+  for (int again = 0; again < 2; ++again) {  // it doesn't get lost
+    EXPECT_EQ(with_seeds({1, 3}).warnings, (std::vector<std::string>{edge_of_best, said}));
+    EXPECT_EQ(sweep.json()["seeds_before"], 3);
+    EXPECT_EQ(sweep.json()["warnings"][1], said);
+  }
+  EXPECT_EQ(with_seeds({2}).warnings.back(), "of 1 seeds; an earlier verdict in this folder was of 3");
+  EXPECT_EQ(with_seeds({1, 2, 3}).warnings, std::vector<std::string>{edge_of_best});
+  EXPECT_FALSE(sweep.json().contains("seeds_before"));
+  write_text(sweep / "verdict.json", "{");
+  EXPECT_EQ(with_seeds({1, 2}).warnings, std::vector<std::string>{edge_of_best});
 }
 
 TEST(VerdictOfASweep, AnEditedCriterionIsJudgedAnew) {
@@ -361,7 +420,10 @@ TEST(VerdictTables, MarkdownKeepsItsCells) {
     lines.push_back(markdown.substr(at, end - at));
     at = end + 1;
   }
-  ASSERT_EQ(lines.size(), 5u);
+  ASSERT_EQ(lines.size(), 7u);
+  EXPECT_EQ(lines[5], "");
+  EXPECT_EQ(lines[6], "- **a\\|b**: " + std::string(edge_of_best));
+  lines.resize(5);
   for (const std::string& line : lines) {
     ASSERT_EQ(cells_of(line).size(), 8u) << line;  // an empty one before the first and behind the last
     EXPECT_EQ(line.find('\r'), std::string::npos);

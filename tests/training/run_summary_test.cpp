@@ -118,6 +118,24 @@ TEST(ReadEnd, EverythingThatASweepShows) {
   EXPECT_EQ(end->isa, "sse41, then avx2");
   EXPECT_EQ(end->onednn, "2.6.3");
   EXPECT_NE(end->git_revision, "");
+  EXPECT_NE(end->machine, "");
+  EXPECT_NE(end->build, "");
+}
+
+TEST(ReadEnd, TheMachineAndTheBuild) {
+  const test::TemporaryFolder folder;
+  const auto read = [&](const std::string& provenance) {
+    test::write_text(folder / "run.json",
+                     R"({"status": "completed", "last_step": 3, "provenance": {)" + provenance + "}}");
+    return *read_end(folder / "run.json");
+  };
+  const RunEnd end = read(R"("bnlab": "0.1.0", "compiler": "GNU 12.2.0", "build_type": "Release", "git_dirty": false,
+                             "cpu": "a processor", "host": "h")");
+  EXPECT_EQ(end.machine, "h: a processor");
+  EXPECT_EQ(end.build, "0.1.0, GNU 12.2.0, Release");
+  EXPECT_EQ(read(R"("build_type": "Debug", "git_dirty": true)").build, "Debug, changed sources");
+  EXPECT_EQ(read(R"("git_revision": "abc")").build, "");
+  EXPECT_EQ(read(R"("git_revision": "abc")").machine, "");
 }
 
 TEST(ReadEnd, ValuesOfAnotherTypeAreNotThere) {

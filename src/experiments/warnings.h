@@ -1,0 +1,26 @@
+#pragma once
+// What a reader of a verdict must know beside it: one line each.
+
+#include <cstddef>
+#include <string>
+
+#include "experiments/criteria.h"
+#include "experiments/plan.h"
+#include "experiments/run_table.h"
+
+namespace bnlab::experiments {
+
+/// Where the chosen point lies on an axis of numbers: at its smallest or largest value. "" where it lies inside on all
+/// of them, or nothing is chosen.
+std::string edge_of_choice(const Choice& choice, const Plan& plan);
+
+/// Whether one seed decides: without it the criterion would be reproduced or not reproduced, and with it it is
+/// neither or the other, though fewer seeds make an interval wider. "" for less than 3 seeds, where runs are missing,
+/// and where no seed does.
+std::string deciding_seed(const config::CriterionConfig& criterion, const Evidence& evidence,
+                          const Judgement& judgement);
+
+/// That an earlier verdict was of more seeds. "" where it was not.
+std::string fewer_seeds(std::size_t now, std::size_t before);
+
+}  // namespace bnlab::experiments
