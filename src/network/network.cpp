@@ -258,7 +258,8 @@ std::vector<LayerShape> check(const config::RunConfig& config, const data::Datas
   std::vector<LayerShape> shapes;
   const layers::Sequence layers =
       assemble(config.network, config.normalization, image_shape(dataset), dataset.classes, parameters, states);
-  for (const layers::Layer* layer : layers.all()) shapes.push_back({layer->name(), layer->type(), layer->dst_shape()});
+  for (const layers::Layer* layer : layers.all())
+    shapes.push_back({layer->name(), layer->type(), layer->dst_shape(), layer->activation()});
   check_overrides(config.initialization, parameters);
   return shapes;
 }

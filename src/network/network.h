@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -149,6 +150,7 @@ struct LayerShape {
   std::string name;
   std::string type;
   layers::Dims dst_shape;  // of a batch of one
+  std::optional<config::Activation> activation{};
 };
 
 /// The layers of the network. Throws ConfigError where they don't fit the dataset; builds no program and needs no data.
