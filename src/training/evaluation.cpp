@@ -83,14 +83,19 @@ network::Executable& Evaluator::executable(Pass pass, std::int64_t batch_size) {
 
 std::vector<EvaluationRow> Evaluator::evaluate(std::int64_t step) {
   for (auto& [key, program] : executables_) program->set_step(step, config_.training.steps);
+  constexpr double none = std::numeric_limits<double>::quiet_NaN();
   std::vector<EvaluationRow> rows;
+  problem_.clear();
   for (const Statistics statistics : statistics_) {
     if (statistics == Statistics::running) network_.use_running_statistics();
     if (statistics == Statistics::precise && network_.has_population_statistics())
       network::measure_precise_statistics(network_, executable(Pass::evaluate_batch, config_.training.batch_size),
                                           dataset_, scaler_, config_);
+    const std::string problem = network_.problem_of_evaluation(statistics);
+    if (problem_.empty()) problem_ = problem;
     for (const auto& [name, split] : splits()) {
-      rows.push_back(evaluate(*split, name, statistics));
+      rows.push_back(problem.empty() ? evaluate(*split, name, statistics)
+                                     : EvaluationRow{step, name, config::name_of(statistics), none, none});
       rows.back().step = step;
     }
   }

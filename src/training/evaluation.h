@@ -37,8 +37,11 @@ class Evaluator {
   Evaluator(network::Network& network, const data::Dataset& dataset, const data::Scaler& scaler,
             const config::RunConfig& config);
 
-  /// One row for each split and statistics that the config asks for.
+  /// One row for each split and statistics that the config asks for. Loss and accuracy are nan where the parameters or
+  /// the population statistics are not finite: a ReLU could turn what comes of them into 0.
   std::vector<EvaluationRow> evaluate(std::int64_t step);
+  /// What was not finite at the last evaluation, as Network::problem_of_evaluation says it; "" where all was.
+  const std::string& problem() const { return problem_; }
 
  private:
   const std::vector<std::uint32_t>& order_of(const std::string& split, config::Statistics statistics) const;
@@ -53,6 +56,7 @@ class Evaluator {
   const config::RunConfig& config_;
   std::vector<config::Statistics> statistics_;  // population resolved, no doubles
   std::map<std::pair<onednn::Pass, std::int64_t>, std::unique_ptr<network::Executable>> executables_;
+  std::string problem_;
   std::vector<std::uint32_t> indices_;
   std::map<std::string, std::vector<std::uint32_t>> by_class_;  // of each split, where training has batches by class
 };
