@@ -106,6 +106,7 @@ std::unique_ptr<Executable> Network::build(Pass pass, std::int64_t batch_size, b
 
 std::unique_ptr<Executable> Network::build(Pass pass, std::int64_t batch_size, bool diff_input,
                                            const onednn::Watch& watch, std::size_t optimizer_arrays) {
+  if (pass != Pass::evaluate_population) normalization::check_batch(states_, normalization_, batch_size);
   std::unique_ptr<Executable> executable(new Executable(engine_, batch_size));
   executable->state_->seed = seed_;
   Builder builder(engine_, pass, executable->state_.get(), type_of(precision_));
@@ -311,6 +312,9 @@ std::vector<LayerShape> check(const config::RunConfig& config, const data::Datas
   for (const layers::Layer* layer : layers.all())
     shapes.push_back({layer->name(), layer->type(), layer->dst_shape(), layer->activation()});
   check_overrides(config.initialization, parameters);
+  // A batch of all images gets its size from the data; building the network checks it then.
+  if (config.training.composition != config::BatchComposition::full_batch)
+    normalization::check_batch(states, config.normalization, config.training.batch_size);
   return shapes;
 }
 

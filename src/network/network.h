@@ -71,8 +71,8 @@ class Network {
  public:
   /// Builds the layers, the training program for `batch_size`, and the initial parameters. `diff_input`: the training
   /// program also computes the gradient of the input. `optimizer_arrays`: how many arrays as large as the parameters
-  /// the caller will take for an optimizer. Throws ConfigError where the network doesn't fit the data, and as
-  /// check_precision() does; RunError, before any memory is taken, where
+  /// the caller will take for an optimizer. Throws ConfigError where the network doesn't fit the data, where statistics
+  /// of a batch would be over one value, and as check_precision() does; RunError, before any memory is taken, where
   /// there isn't enough for all of it.
   Network(const config::RunConfig& config, const data::DatasetInfo& dataset, std::int64_t batch_size,
           bool diff_input = false, std::size_t optimizer_arrays = 0);
@@ -101,6 +101,10 @@ class Network {
   const layers::Parameters& parameters() const { return parameters_; }
   const normalization::NormalizationStates& states() const { return states_; }
   config::Precision precision() const { return precision_; }
+  /// Whether batch statistics of so many images would somewhere be over one value, which has no variance.
+  bool has_set_of_one_value(std::int64_t images) const {
+    return normalization::state_of_one_value(states_, normalization_, images) != nullptr;
+  }
   /// Whether evaluation depends on statistics of the training data.
   bool has_population_statistics() const;
   std::int64_t parameter_count() const;
@@ -164,7 +168,8 @@ struct LayerShape {
   std::optional<config::Activation> activation{};
 };
 
-/// The layers of the network. Throws ConfigError where they don't fit the dataset; builds no program and needs no data.
+/// The layers of the network. Throws ConfigError where they don't fit the dataset, or where statistics of a batch would
+/// be over one value; builds no program and needs no data.
 std::vector<LayerShape> check(const config::RunConfig& config, const data::DatasetInfo& dataset);
 
 }  // namespace bnlab::network

@@ -30,10 +30,11 @@ std::vector<config::Statistics> evaluated_statistics(const config::RunConfig& co
 
 /// Evaluates a network on whole splits. Changes no parameter and no running statistic. Population statistics: any batch
 /// size gives the same result up to rounding. Batch statistics: batches of training.batch_size in file order, the last
-/// one short.
+/// one short; where that would leave a normalization one value, the last two are one.
 class Evaluator {
  public:
-  /// Builds the programs it needs. All arguments outlive the evaluator.
+  /// Builds the programs it needs. All arguments outlive the evaluator. Throws ConfigError where batch statistics of a
+  /// split would be over one value.
   Evaluator(network::Network& network, const data::Dataset& dataset, const data::Scaler& scaler,
             const config::RunConfig& config);
 
@@ -48,7 +49,12 @@ class Evaluator {
   EvaluationRow evaluate(const data::Split& split, const std::string& name, config::Statistics statistics);
   network::Executable& executable(onednn::Pass pass, std::int64_t batch_size);
   std::vector<std::pair<std::string, const data::Split*>> splits() const;
-  std::int64_t batch_size(config::Statistics statistics, const data::Split& split) const;
+  struct Batches {
+    std::int64_t size = 0;
+    std::int64_t last = 0;
+  };
+  Batches batches_of(config::Statistics statistics, const data::Split& split) const;
+  void check_batch_statistics(const std::string& split, const Batches& batches) const;
 
   network::Network& network_;
   const data::Dataset& dataset_;
