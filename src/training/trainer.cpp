@@ -10,6 +10,7 @@
 
 #include "config/load.h"
 #include "config/names.h"
+#include "config/warnings.h"
 #include "data/dataset.h"
 #include "data/training_batches.h"
 #include "layers/dropout.h"
@@ -432,6 +433,7 @@ RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& d
   const auto write_summary = [&] { write_file_atomically(directory.file("run.json"), run_json(summary, options)); };
   try {
     trainer.open_files();
+    for (const std::string& warning : config::warnings(config)) display.message("warning: " + warning);
     if (continues) display.message(fmt::format("continuing after step {}", trainer.progress().step));
     if (const Progress& so_far = trainer.progress();
         so_far.instruction_set != network::onednn_isa() || so_far.onednn != network::onednn_version())
