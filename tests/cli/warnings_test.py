@@ -18,6 +18,12 @@ class SettingsThatCancel(ProgramTest):
         self.expect_warnings("training.eval_every: 30", "probes.0.every: 21",
                              training={"eval_every": 30}, probes=[{"type": "gradient_norm", "every": 21}])
 
+    def test_validate(self):
+        path = self.write_config(training={"eval_every": 30})
+        out, error = self.run_program("validate", path)
+        self.assertEqual(out, f"{path}: ok\n")
+        self.assertIn(f"{path}: warning: training.eval_every: 30 steps, in a run of 20", error)
+
     def test_epochs_count_as_steps(self):
         content = {"dataset": {"name": "mnist"}, "network": {"layers": MLP},
                    "training": {"epochs": 1, "batch_size": 100, "eval_every": 4}}
