@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "config/experiment.h"
 #include "config/load.h"
+#include "config/warnings.h"
 #include "experiments/plan.h"
 #include "network/network.h"
 #include "probes/probe.h"
@@ -13,6 +14,13 @@
 
 namespace bnlab::cli {
 namespace {
+
+/// Names settings that cancel each other, where the steps do not depend on the data.
+void warn(const std::string& file, const config::RunConfig& config) {
+  if (config.training.epochs || config.training.composition == config::BatchComposition::full_batch) return;
+  for (const std::string& warning : config::warnings(config))
+    std::fputs(fmt::format("{}: warning: {}\n", file, warning).c_str(), stderr);
+}
 
 void check_config(const config::RunConfig& config) {
   probes::check(config, network::check(config, data::dataset_info(config.dataset)));
@@ -46,7 +54,9 @@ std::string check_file(const std::string& file) {
     check_experiment(file);
     return "ok";
   }
-  check_config(config::load(file, {}));
+  const config::RunConfig config = config::load(file, {});
+  check_config(config);
+  warn(file, config);
   return "ok";
 }
 

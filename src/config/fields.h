@@ -270,7 +270,9 @@ void fields(V& v, NormalizationConfig& c) {
   v.field("normalize_input", c.normalize_input, "a normalization as the first layer, whatever the mask says");
   v.field("zero_gamma_residual", c.zero_gamma_residual,
           "gamma starts at 0 in the last normalization of each residual body (Goyal et al. 2017, 5.1)");
-  v.field("epsilon", c.epsilon, "added to the variance, inside the square root", between(0, largest));
+  v.field("epsilon", c.epsilon,
+          "added to the variance, inside the square root; with 0, values without variance normalize to 0",
+          between(0, largest));
   v.field("affine", c.affine, "learn a scale gamma and a shift beta for each channel");
   v.field("initial_gamma", c.initial_gamma, "gamma at the start", between(-largest, largest));
   v.field("initial_beta", c.initial_beta, "beta at the start", between(-largest, largest));
@@ -286,9 +288,8 @@ void fields(V& v, NormalizationConfig& c) {
   v.field("recurrent_statistics", c.recurrent_statistics,
           "running statistics in recurrent layers: of each step (Cooijmans et al. 2016), or one for all steps");
   v.field("virtual_batch_size", c.virtual_batch_size,
-          "images that share statistics, as a batch within the batch; the last may be smaller. Unset: 32 for ghost, "
-          "the whole "
-          "batch for batch_renorm",
+          "images that share statistics, as a batch within the batch; the last may be smaller, but not of one value. "
+          "Unset: 32 for ghost, the whole batch for batch_renorm",
           between(1, 1e6).only_for("type", c.type, {ghost, batch_renorm}));
   v.field("channels_per_group", c.channels_per_group, "channels of one group, in place of groups",
           between(1, most_units).only_for("type", c.type, {group}).instead_of("groups"));
@@ -351,21 +352,25 @@ void fields(V& v, ScheduleConfig& c) {
   using enum ScheduleType;
   v.field("type", c.type,
           "constant; step: times factor at every so many steps; exponential: the same, but smoothly; cosine: half a "
-          "cosine down to final_fraction (Loshchilov & Hutter 2017); one_cycle: up and down (Smith 2018, as PyTorch's "
+          "cosine, which would reach final_fraction one step after the last (Loshchilov & Hutter 2017, as PyTorch's "
+          "CosineAnnealingLR); one_cycle: up, and down to final_fraction at the last step (Smith 2018, as PyTorch's "
           "OneCycleLR); doubling: twice the rate every so many steps, smoothly");
   v.field("every", c.every, "steps between two changes",
           between(1, most_steps).only_for("type", c.type, {step, exponential, doubling}));
   v.field("factor", c.factor, "what the rate is multiplied by",
           above(0).at_most(largest).only_for("type", c.type, {step, exponential}));
-  v.field("final_fraction", c.final_fraction, "the last rate, as a fraction of learning_rate",
-          between(0, 1).only_for("type", c.type, {cosine, one_cycle}));
+  v.field(
+      "final_fraction", c.final_fraction,
+      "the rate at the end, as a fraction of learning_rate: one_cycle has it at the last step; cosine would have it "
+      "at the step after the last, so its last step is above it",
+      between(0, 1).only_for("type", c.type, {cosine, one_cycle}));
   v.field("initial_fraction", c.initial_fraction, "the first rate, as a fraction of learning_rate",
           above(0).at_most(1).only_for("type", c.type, {one_cycle}));
   v.field("peak", c.peak, "the fraction of the steps after which the rate is learning_rate",
           above(0).below(1).only_for("type", c.type, {one_cycle}));
   v.field("warmup_steps", c.warmup_steps,
           "steps in which the rate rises to its value in a straight line (Goyal et al. "
-          "2017, 2.2); the schedule begins after them; 0: none",
+          "2017, 2.2); the first step after them has the full rate, and the schedule begins with it; 0: none",
           between(0, most_steps).only_for("type", c.type, {constant, step, exponential, cosine, doubling}));
   v.field("warmup_start", c.warmup_start, "the fraction of the rate with which warm-up begins",
           between(0, 1).only_for("type", c.type, {constant, step, exponential, cosine, doubling}));

@@ -314,7 +314,7 @@ struct ScheduleConfig {
   ScheduleType type = ScheduleType::constant;
   std::int64_t every = 1000;       // step, exponential, doubling: steps between two changes
   double factor = 0.1;             // step, exponential: the rate is multiplied by it
-  double final_fraction = 0.0;     // cosine: the last rate over the first; one_cycle: over the largest
+  double final_fraction = 0.0;     // one_cycle: the last rate over learning_rate; cosine: that after the last step
   double peak = 0.3;               // one_cycle: the part of the run before the largest rate
   double initial_fraction = 0.04;  // one_cycle: the first rate over the largest
   std::int64_t warmup_steps = 0;   // all but one_cycle: the rate rises to its value in a straight line

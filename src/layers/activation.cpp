@@ -13,13 +13,15 @@ class ActivationLayer : public Layer {
   ActivationLayer(const LayerContext& context, Activation function, double negative_slope, bool fused_before)
       : Layer(context.name, config::name_of(function), context.src_shape, context.src_shape),
         function_(function, negative_slope),
-        is_identity_(function == Activation::identity),
+        kind_(function),
         fused_before_(fused_before) {}
+
+  std::optional<Activation> activation() const override { return kind_; }
 
   Forward build(Builder& builder, const Tensor& src) override {
     builder.observe("input", src);
-    Forward result =
-        is_identity_ || (fused_before_ && builder.may_fuse()) ? pass_on(builder, src) : apply(builder, src);
+    Forward result = kind_ == Activation::identity || (fused_before_ && builder.may_fuse()) ? pass_on(builder, src)
+                                                                                            : apply(builder, src);
     builder.observe("output", result.dst);
     return result;
   }
@@ -48,7 +50,7 @@ class ActivationLayer : public Layer {
   }
 
   Elementwise function_;
-  bool is_identity_;
+  Activation kind_;
   bool fused_before_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,6 +49,9 @@ class Layer {
 
   /// The layers that it is made of, in network order; empty for most.
   virtual std::vector<const Layer*> parts() const { return {}; }
+
+  /// Its activation function, whose input and output Pass::observe keeps as "input" and "output"; none for most.
+  virtual std::optional<config::Activation> activation() const { return std::nullopt; }
 
   const std::string& name() const { return name_; }
   const std::string& type() const { return type_; }

@@ -180,6 +180,7 @@ class RecurrentLayer : public Layer {
       : Layer(context.name, "recurrent", context.src_shape, {1, spec.units}),
         parameters_(context.parameters),
         function_(spec.activation, negative_slope),
+        kind_(spec.activation),
         steps_(context.src_shape[2]),
         normalization_(normalization) {
     declare_weights(spec);
@@ -197,6 +198,8 @@ class RecurrentLayer : public Layer {
     normalization_.affine = false;
     make_normalizations(site, states);
   }
+
+  std::optional<config::Activation> activation() const override { return kind_; }
 
   /// The normalization of the first step stands for all.
   std::vector<const Layer*> parts() const override {
@@ -377,6 +380,7 @@ class RecurrentLayer : public Layer {
 
   Parameters& parameters_;
   Elementwise function_;
+  config::Activation kind_;
   std::int64_t steps_;
   NormalizationConfig normalization_;  // of the single steps, which are not affine
   Parameter* input_weights_ = nullptr;

@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <numeric>
 
+#include "config/names.h"
+#include "network/finite.h"
 #include "network/initialization.h"
 #include "util/errors.h"
 
@@ -26,14 +29,34 @@ onednn::DataType type_of(config::Precision precision) {
 
 NpyArray array_of(Dims shape, std::vector<float> values) { return {std::move(shape), std::move(values)}; }
 
-const std::vector<float>& floats(const NpzArrays& arrays, const std::string& name, const Dims& shape) {
+const std::vector<float>& floats(const NpzArrays& arrays, const std::string& name, const Dims& shape,
+                                 Allowed allowed = Allowed::finite) {
   const auto found = arrays.find(name);
   if (found == arrays.end()) throw DataError("weights: the array \"" + name + "\" is missing");
   const auto* values = std::get_if<std::vector<float>>(&found->second.values);
   if (!values || found->second.shape != shape)
     throw DataError(fmt::format("weights: the array \"{}\" must hold 32-bit floats of shape ({}), got shape ({})", name,
                                 fmt::join(shape, ", "), fmt::join(found->second.shape, ", ")));
+  if (const std::string problem = problem_of(name, shape, *values, allowed); !problem.empty())
+    throw DataError(fmt::format("weights: {}; all values must be finite, and variances not negative", problem));
   return *values;
+}
+
+/// The first problem of the states' means and variances, which are called "running" or "precise".
+std::string problem_of_statistics(const normalization::NormalizationStates& states, const std::string& kind,
+                                  std::vector<float> normalization::NormalizationState::*means,
+                                  std::vector<float> normalization::NormalizationState::*variances) {
+  for (const auto& state : states) {
+    const Dims channels{state->channels};
+    const std::string start = state->name + "." + kind;
+    if (!state->has_statistics()) continue;
+    if (std::string problem = problem_of(start + "_mean", channels, (*state).*means); !problem.empty()) return problem;
+    if (std::string problem =
+            problem_of(start + "_variance", channels, (*state).*variances, Allowed::finite_and_not_negative);
+        !problem.empty())
+      return problem;
+  }
+  return "";
 }
 
 /// Gives all states that share running statistics the mean of their `values`. They stand behind one another.
@@ -83,6 +106,7 @@ std::unique_ptr<Executable> Network::build(Pass pass, std::int64_t batch_size, b
 
 std::unique_ptr<Executable> Network::build(Pass pass, std::int64_t batch_size, bool diff_input,
                                            const onednn::Watch& watch, std::size_t optimizer_arrays) {
+  if (pass != Pass::evaluate_population) normalization::check_batch(states_, normalization_, batch_size);
   std::unique_ptr<Executable> executable(new Executable(engine_, batch_size));
   executable->state_->seed = seed_;
   Builder builder(engine_, pass, executable->state_.get(), type_of(precision_));
@@ -228,10 +252,37 @@ void Network::set_weights(const NpzArrays& arrays) {
     expected += 2;
     const Dims channels{state->channels};
     std::ranges::copy(floats(arrays, state->name + ".running_mean", channels), state->running_mean.begin());
-    std::ranges::copy(floats(arrays, state->name + ".running_variance", channels), state->running_variance.begin());
+    std::ranges::copy(floats(arrays, state->name + ".running_variance", channels, Allowed::finite_and_not_negative),
+                      state->running_variance.begin());
   }
   if (arrays.size() != expected)
     throw DataError(fmt::format("weights: the network has {} arrays, got {}", expected, arrays.size()));
+}
+
+std::string Network::problem_of_parameters() const {
+  for (const auto& parameter : parameters_.all()) {
+    const std::span laid_out(static_cast<const float*>(parameter->value.get_data_handle()),
+                             parameter->value.get_desc().get_size() / sizeof(float));
+    if (std::ranges::all_of(laid_out, [](float value) { return std::isfinite(value); })) continue;
+    if (std::string problem = problem_of(parameter->name, parameter->shape, parameter->plain_value()); !problem.empty())
+      return problem;
+  }
+  return "";
+}
+
+std::string Network::problem_of_state() const {
+  using State = normalization::NormalizationState;
+  const std::string problem = problem_of_parameters();
+  return problem.empty() ? problem_of_statistics(states_, "running", &State::running_mean, &State::running_variance)
+                         : problem;
+}
+
+std::string Network::problem_of_evaluation(config::Statistics statistics) const {
+  using State = normalization::NormalizationState;
+  const std::string problem = problem_of_parameters();
+  if (!problem.empty() || statistics == config::Statistics::batch) return problem;
+  return problem_of_statistics(states_, config::name_of(statistics), &State::population_mean,
+                               &State::population_variance);
 }
 
 std::string onednn_version() { return onednn::compat::version(); }
@@ -258,8 +309,12 @@ std::vector<LayerShape> check(const config::RunConfig& config, const data::Datas
   std::vector<LayerShape> shapes;
   const layers::Sequence layers =
       assemble(config.network, config.normalization, image_shape(dataset), dataset.classes, parameters, states);
-  for (const layers::Layer* layer : layers.all()) shapes.push_back({layer->name(), layer->type(), layer->dst_shape()});
+  for (const layers::Layer* layer : layers.all())
+    shapes.push_back({layer->name(), layer->type(), layer->dst_shape(), layer->activation()});
   check_overrides(config.initialization, parameters);
+  // A batch of all images gets its size from the data; building the network checks it then.
+  if (config.training.composition != config::BatchComposition::full_batch)
+    normalization::check_batch(states, config.normalization, config.training.batch_size);
   return shapes;
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -70,8 +71,9 @@ class Network {
  public:
   /// Builds the layers, the training program for `batch_size`, and the initial parameters. `diff_input`: the training
   /// program also computes the gradient of the input. `optimizer_arrays`: how many arrays as large as the parameters
-  /// the caller will take for an optimizer. Throws ConfigError where the network doesn't fit the data, and as
-  /// check_precision() does; RunError, before any memory is taken, where there isn't enough for all of it.
+  /// the caller will take for an optimizer. Throws ConfigError where the network doesn't fit the data, where statistics
+  /// of a batch would be over one value, and as check_precision() does; RunError, before any memory is taken, where
+  /// there isn't enough for all of it.
   Network(const config::RunConfig& config, const data::DatasetInfo& dataset, std::int64_t batch_size,
           bool diff_input = false, std::size_t optimizer_arrays = 0);
 
@@ -99,6 +101,10 @@ class Network {
   const layers::Parameters& parameters() const { return parameters_; }
   const normalization::NormalizationStates& states() const { return states_; }
   config::Precision precision() const { return precision_; }
+  /// Whether batch statistics of so many images would somewhere be over one value, which has no variance.
+  bool has_set_of_one_value(std::int64_t images) const {
+    return normalization::state_of_one_value(states_, normalization_, images) != nullptr;
+  }
   /// Whether evaluation depends on statistics of the training data.
   bool has_population_statistics() const;
   std::int64_t parameter_count() const;
@@ -107,14 +113,24 @@ class Network {
   NpzArrays weights() const;
   /// Gradients by parameter name.
   NpzArrays gradients() const;
-  /// The reverse of weights(). Throws DataError naming the array that is missing, unknown or of another shape.
+  /// The reverse of weights(). Throws DataError naming the array that is missing, unknown, of another shape, or that
+  /// holds a value that is not finite or a variance that is negative.
   void set_weights(const NpzArrays& arrays);
+
+  /// The first value that is not finite, or variance that is negative, of the parameters and running statistics, which
+  /// files hold: "normalization2.running_variance: inf at index 3". "" where there is none.
+  std::string problem_of_state() const;
+  /// The same of what an evaluation with these statistics reads: the parameters, and with running or precise statistics
+  /// what the programs read as population statistics.
+  std::string problem_of_evaluation(config::Statistics statistics) const;
 
  private:
   /// The first is that for training: it asks for the memory of the parameters and of an optimizer, too.
   std::unique_ptr<Executable> build(onednn::Pass pass, std::int64_t batch_size, bool diff_input,
                                     const onednn::Watch& watch, std::size_t optimizer_arrays);
   void add_calls(onednn::Builder& builder, Executable& executable, bool diff_input);
+
+  std::string problem_of_parameters() const;
 
   struct PreciseSums {
     std::vector<double> mean;      // (C)
@@ -149,9 +165,11 @@ struct LayerShape {
   std::string name;
   std::string type;
   layers::Dims dst_shape;  // of a batch of one
+  std::optional<config::Activation> activation{};
 };
 
-/// The layers of the network. Throws ConfigError where they don't fit the dataset; builds no program and needs no data.
+/// The layers of the network. Throws ConfigError where they don't fit the dataset, or where statistics of a batch would
+/// be over one value; builds no program and needs no data.
 std::vector<LayerShape> check(const config::RunConfig& config, const data::DatasetInfo& dataset);
 
 }  // namespace bnlab::network

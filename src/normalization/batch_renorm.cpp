@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "normalization/batch_like.h"
 
@@ -34,9 +33,12 @@ class BatchRenormalizationLayer : public BatchLikeLayer {
                std::span<double> r, std::span<double> d) const {
     const double r_max = value_at(r_max_, run.step, run.steps), d_max = value_at(d_max_, run.step, run.steps);
     for (std::size_t c = 0; c < mean.size(); ++c) {
-      // At least the smallest number: without epsilon a channel may have been constant so far.
-      const double running = std::max(std::sqrt(static_cast<double>(state().running_variance[c]) + epsilon()),
-                                      std::numeric_limits<double>::min());
+      const double running = std::sqrt(static_cast<double>(state().running_variance[c]) + epsilon());
+      if (running == 0) {  // without epsilon a channel may have been constant so far: nothing to correct towards
+        r[c] = 1;
+        d[c] = 0;
+        continue;
+      }
       r[c] = std::clamp(deviation[c] / running, 1.0 / r_max, r_max);
       d[c] = std::clamp((mean[c] - static_cast<double>(state().running_mean[c])) / running, -d_max, d_max);
     }

@@ -5,8 +5,6 @@
 namespace bnlab::normalization {
 namespace {
 
-constexpr std::int64_t ghost_batch_size = 32;  // unless the config says otherwise
-
 class GhostLayer : public BatchLikeLayer {
  public:
   explicit GhostLayer(const NormalizationContext& context)

@@ -2,6 +2,7 @@
 
 #include "normalization/channel_layout.h"
 #include "normalization/group.h"
+#include "normalization/moments.h"
 
 namespace bnlab::normalization {
 namespace {
@@ -29,7 +30,10 @@ class PositionLayer : public layers::Layer {
   Forward build(Builder& builder, const Tensor& src) override {
     lay_out(parameters_, affine_);
     const Desc data = channels_last(src);
-    const Desc rows = onednn::plain_desc({src.shape[0] * state_.values_per_image, state_.channels});
+    const Dims row_shape{src.shape[0] * state_.values_per_image, state_.channels};
+    const Desc rows = onednn::plain_desc(row_shape);
+    // Of a row without variance oneDNN's primitive makes NaN.
+    if (epsilon_ == 0.0f) return build_without_epsilon(builder, src, data, row_shape);
     const Desc statistics = onednn::plain_desc({src.shape[0] * state_.values_per_image});
     const auto flags =
         affine_.gamma ? normalization_flags::use_scale | normalization_flags::use_shift : normalization_flags::none;
@@ -67,6 +71,20 @@ class PositionLayer : public layers::Layer {
   }
 
  private:
+  Forward build_without_epsilon(Builder& builder, const Tensor& src, const Desc& data, const Dims& row_shape) const {
+    const Desc rows = onednn::plain_desc(row_shape);
+    const Tensor src_rows{builder.view(builder.adapt(src.memory, data), rows), row_shape, src.needs_diff};
+    const Forward normalized =
+        build_moments(builder, src_rows, affine_, {.sets = {.images = 1, .channels = state_.channels}});
+    const Tensor dst{builder.view(normalized.dst.memory, data), src.shape, normalized.dst.needs_diff};
+    if (!normalized.backward) return {dst, {}};
+    return {dst, [=](Builder& b, const Tensor& diff_dst) {
+              const dnnl::memory diff = b.view(b.adapt(diff_dst.memory, data), rows);
+              const Tensor diff_src = normalized.backward(b, {diff, row_shape, true});
+              return src.needs_diff ? Tensor{b.view(diff_src.memory, data), src.shape, true} : Tensor{};
+            }};
+  }
+
   Desc channels_last(const Tensor& src) const {
     const Desc own = src.memory.get_desc();
     const auto layout = channel_layout(own, src.shape);

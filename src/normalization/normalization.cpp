@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <stdexcept>
 
+#include "config/names.h"
 #include "normalization/batch.h"
 #include "normalization/batch_renorm.h"
 #include "normalization/ghost.h"
@@ -16,7 +18,34 @@
 
 namespace bnlab::normalization {
 
+using config::NormalizationConfig;
 using config::NormalizationType;
+
+namespace {
+
+/// How many images of a batch share statistics, where images do.
+std::int64_t images_of_a_set(const NormalizationConfig& config, std::int64_t images) {
+  switch (config.type) {
+    case NormalizationType::ghost:
+      return std::min(config.virtual_batch_size.value_or(ghost_batch_size), images);
+    case NormalizationType::batch_renorm:
+      return std::min(config.virtual_batch_size.value_or(images), images);
+    case NormalizationType::none:
+    case NormalizationType::batch:
+    case NormalizationType::frozen:
+    case NormalizationType::noisy_batch:
+    case NormalizationType::noise:
+    case NormalizationType::layer:
+    case NormalizationType::instance:
+    case NormalizationType::group:
+    case NormalizationType::lp:
+    case NormalizationType::local_response:
+      break;
+  }
+  return images;
+}
+
+}  // namespace
 
 double unbiased_factor(std::int64_t m) { return m > 1 ? static_cast<double>(m) / static_cast<double>(m - 1) : 1.0; }
 
@@ -66,9 +95,35 @@ void lay_out(layers::Parameters& parameters, const Affine& affine) {
 void require_two_values(const NormalizationContext& context, std::int64_t values, const char* type) {
   if (values > 1) return;
   throw ConfigError(
-      fmt::format("normalization.type: {}: {} normalization of {} would take each value by itself, which has "
-                  "no variance; another type, or a mask without this place",
+      fmt::format("normalization.type: {}: {} normalization of {} normalizes over 1 value, which has no variance; "
+                  "choose another type, or a mask without this place",
                   context.layer.name, type, layers::shape_text(context.layer.src_shape)));
+}
+
+const NormalizationState* state_of_one_value(const NormalizationStates& states, const NormalizationConfig& config,
+                                             std::int64_t images) {
+  const std::int64_t set = images_of_a_set(config, images);
+  if (set > 1 && images % set != 1) return nullptr;
+  for (const auto& state : states)
+    if (state->has_statistics() && state->values_per_image == 1) return state.get();
+  return nullptr;
+}
+
+void check_batch(const NormalizationStates& states, const NormalizationConfig& config, std::int64_t images) {
+  if (config.type == NormalizationType::frozen) return;
+  const NormalizationState* place = state_of_one_value(states, config, images);
+  if (!place) return;
+  const std::int64_t set = images_of_a_set(config, images);
+  const std::string rule =
+      images == 1 ? fmt::format("training.batch_size: must be at least 2, got {}", images)
+      : set == 1
+          ? fmt::format("normalization.virtual_batch_size: must be at least 2, got {}", set)
+          : fmt::format("normalization.virtual_batch_size: must not leave 1 image over of the {} of a batch, got {}",
+                        images, set);
+  throw ConfigError(
+      fmt::format("{}: {}: {} normalization of single values of an image, shape ({}), normalizes over 1 "
+                  "value, which has no variance",
+                  rule, place->name, config::name_of(config.type), place->channels));
 }
 
 bool absorbs_bias(NormalizationType type) {

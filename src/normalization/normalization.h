@@ -81,6 +81,14 @@ void lay_out(layers::Parameters& parameters, const Affine& affine);
 /// Throws ConfigError unless at least two values share statistics: the variance of one is 0.
 void require_two_values(const NormalizationContext& context, std::int64_t values, const char* type);
 
+/// The state whose statistics would be over one value, in a batch of `images` images or in one of its virtual batches;
+/// null where there is none. Where statistics are of each image, require_two_values() refuses it.
+const NormalizationState* state_of_one_value(const NormalizationStates& states,
+                                             const config::NormalizationConfig& config, std::int64_t images);
+/// Throws ConfigError where training on batches of `images` images would take statistics over one value. Frozen states
+/// take none.
+void check_batch(const NormalizationStates& states, const config::NormalizationConfig& config, std::int64_t images);
+
 /// Whether a bias before a normalization of this type is left out (Ioffe & Szegedy 2015, 3.2): the mean of each channel
 /// takes it away again. With frozen statistics beta does a bias's work, and a network trained with batch statistics has
 /// none. Means over several channels leave a bias its effect.

@@ -69,11 +69,11 @@ class NormalizationGradients : public Probe {
   // Of channel c of the input y, with gradients g of the output and dy of the input.
   Outcome measure(const Channels& y, const Channels& g, const Channels& dy, const ChannelStatistics& moments,
                   std::int64_t c, double gamma) const {
-    const double sigma = std::sqrt(moments.variance + epsilon_);
+    const double sigma = std::sqrt(moments.variance + epsilon_), inverse = sigma == 0 ? 0 : 1 / sigma;
     double ones_dy = 0, hat_dy = 0, dy_dy = 0, hat_hat = 0, ones_g = 0, hat_g = 0, g_g = 0;
     for (std::int64_t n = 0; n < y.images; ++n)
       for (std::int64_t i = 0; i < y.plane; ++i) {
-        const double hat = (static_cast<double>(y.of(n, c)[i]) - moments.mean) / sigma;
+        const double hat = (static_cast<double>(y.of(n, c)[i]) - moments.mean) * inverse;
         const auto of_input = static_cast<double>(dy.of(n, c)[i]);
         const auto of_output = static_cast<double>(g.of(n, c)[i]);
         ones_dy += of_input;
@@ -86,9 +86,9 @@ class NormalizationGradients : public Probe {
       }
     if (dy_dy == 0) return {};
     const auto m = static_cast<double>(y.values());
-    const double expected = gamma * gamma / (sigma * sigma) * (g_g - ones_g * ones_g / m - hat_g * hat_g / m);
-    return {std::abs(ones_dy) / std::sqrt(m * dy_dy), std::abs(hat_dy) / std::sqrt(hat_hat * dy_dy),
-            std::abs(dy_dy - expected) / dy_dy};
+    const double expected = gamma * gamma * inverse * inverse * (g_g - ones_g * ones_g / m - hat_g * hat_g / m);
+    const double normalized_cosine = hat_hat == 0 ? 0 : std::abs(hat_dy) / std::sqrt(hat_hat * dy_dy);
+    return {std::abs(ones_dy) / std::sqrt(m * dy_dy), normalized_cosine, std::abs(dy_dy - expected) / dy_dy};
   }
 
   network::Network& network_;

@@ -28,9 +28,12 @@ class StatisticsGap : public Probe {
   void write(std::int64_t step, const normalization::NormalizationState& state) {
     double running_gap = 0, running_ratio = 0, batch_gap = 0, batch_ratio = 0;
     const auto channels = static_cast<std::size_t>(state.channels);
+    std::size_t measured = 0;
     for (std::size_t c = 0; c < channels; ++c) {
       const auto mean = static_cast<double>(state.population_mean[c]);
       const auto variance = static_cast<double>(state.population_variance[c]);
+      if (variance == 0) continue;  // no deviation to measure by
+      ++measured;
       const double batch_variance = normalization::variance_for_population(state, normalization::Measured::in_training,
                                                                            c, context_.run.training.batch_size,
                                                                            context_.run.normalization.running_variance);
@@ -39,7 +42,7 @@ class StatisticsGap : public Probe {
       batch_gap += std::abs(static_cast<double>(state.batch_mean[c]) - mean) / std::sqrt(variance);
       batch_ratio += std::log(variance / batch_variance);
     }
-    const auto count = static_cast<double>(channels);
+    const auto count = static_cast<double>(measured);
     csv_.add(step).add(state.name).add(running_gap / count).add(std::exp(running_ratio / count));
     csv_.add(batch_gap / count).add(std::exp(batch_ratio / count)).end_row();
   }

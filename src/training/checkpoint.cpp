@@ -5,6 +5,7 @@
 #include <span>
 #include <utility>
 
+#include "network/finite.h"
 #include "util/errors.h"
 
 namespace bnlab::training {
@@ -105,6 +106,14 @@ std::vector<EvaluationRow> take_evaluations(NpzArrays& all) {
   return rows;
 }
 
+std::string problem_of_optimizer(const NpzArrays& state) {
+  for (const auto& [name, array] : state)
+    if (const auto* values = std::get_if<std::vector<float>>(&array.values))
+      if (std::string problem = network::problem_of(optimizer_prefix + name, array.shape, *values); !problem.empty())
+        return problem;
+  return "";
+}
+
 }  // namespace
 
 void save_checkpoint(const std::filesystem::path& path, const network::Network& network, const Optimizer& optimizer,
@@ -127,6 +136,11 @@ void save_checkpoint(const std::filesystem::path& path, const network::Network& 
   write_npz(path, arrays);
 }
 
+std::string problem_of_checkpoint(const network::Network& network, const Optimizer& optimizer) {
+  const std::string problem = network.problem_of_state();
+  return problem.empty() ? problem_of_optimizer(optimizer.state()) : problem;
+}
+
 Progress load_checkpoint(const std::filesystem::path& path, network::Network& network, Optimizer& optimizer) {
   NpzArrays arrays = read_npz(path);
   try {
@@ -144,7 +158,10 @@ Progress load_checkpoint(const std::filesystem::path& path, network::Network& ne
     const NpzArrays csv = take(arrays, csv_prefix);
     for (const auto& [name, array] : csv) progress.csv_bytes[name] = value_of<std::uint64_t>(csv, name);
     progress.evaluations = take_evaluations(arrays);
-    optimizer.set_state(take(arrays, optimizer_prefix));
+    const NpzArrays of_optimizer = take(arrays, optimizer_prefix);
+    if (const std::string problem = problem_of_optimizer(of_optimizer); !problem.empty())
+      throw DataError(problem + "; all values must be finite");
+    optimizer.set_state(of_optimizer);
     network.set_weights(arrays);
     return progress;
   } catch (const DataError& error) {

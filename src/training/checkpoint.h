@@ -32,7 +32,11 @@ struct Progress {
 void save_checkpoint(const std::filesystem::path& path, const network::Network& network, const Optimizer& optimizer,
                      const Progress& progress);
 
-/// The reverse. Throws DataError naming the file and what is wrong with it.
+/// The first value of these that load_checkpoint() would not take, as Network::problem_of_state says it; "" where there
+/// is none.
+std::string problem_of_checkpoint(const network::Network& network, const Optimizer& optimizer);
+
+/// The reverse. Throws DataError naming the file and what is wrong with it, also where a value is not finite.
 Progress load_checkpoint(const std::filesystem::path& path, network::Network& network, Optimizer& optimizer);
 
 }  // namespace bnlab::training

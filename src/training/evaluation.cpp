@@ -1,5 +1,7 @@
 #include "training/evaluation.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 #include <numeric>
@@ -7,6 +9,7 @@
 
 #include "config/names.h"
 #include "network/precise_statistics.h"
+#include "util/errors.h"
 
 namespace bnlab::training {
 namespace {
@@ -46,9 +49,9 @@ Evaluator::Evaluator(network::Network& network, const data::Dataset& dataset, co
   for (const auto& [name, split] : splits()) {
     largest = std::max(largest, split->size());
     for (const Statistics statistics : statistics_) {
-      const std::int64_t batch = batch_size(statistics, *split);
-      executable(pass_of(statistics), batch);
-      if (const std::int64_t rest = split->size() % batch; rest != 0) executable(pass_of(statistics), rest);
+      const Batches batches = batches_of(statistics, *split);
+      if (statistics == Statistics::batch) check_batch_statistics(name, batches);
+      for (const std::int64_t count : {batches.size, batches.last}) executable(pass_of(statistics), count);
     }
   }
   const bool measures = std::find(statistics_.begin(), statistics_.end(), Statistics::precise) != statistics_.end();
@@ -69,10 +72,23 @@ std::vector<std::pair<std::string, const data::Split*>> Evaluator::splits() cons
   return splits;
 }
 
-std::int64_t Evaluator::batch_size(Statistics statistics, const data::Split& split) const {
-  const std::int64_t wanted =
-      statistics == Statistics::batch ? config_.training.batch_size : config_.evaluation.batch_size;
-  return std::min(wanted, split.size());
+Evaluator::Batches Evaluator::batches_of(Statistics statistics, const data::Split& split) const {
+  const bool of_batch = statistics == Statistics::batch;
+  const std::int64_t wanted = of_batch ? config_.training.batch_size : config_.evaluation.batch_size;
+  const std::int64_t size = std::min(wanted, split.size());
+  const std::int64_t rest = split.size() % size;
+  if (rest == 0) return {size, size};
+  const bool joins = of_batch && network_.has_set_of_one_value(rest) && !network_.has_set_of_one_value(size + rest);
+  return {size, joins ? size + rest : rest};
+}
+
+void Evaluator::check_batch_statistics(const std::string& split, const Batches& batches) const {
+  for (const std::int64_t count : {batches.size, batches.last})
+    if (network_.has_set_of_one_value(count))
+      throw ConfigError(fmt::format(
+          "evaluation.statistics: batch: a batch of the {} split has {} images, and of them a normalization "
+          "would normalize over 1 value, which has no variance",
+          split, count));
 }
 
 network::Executable& Evaluator::executable(Pass pass, std::int64_t batch_size) {
@@ -83,14 +99,19 @@ network::Executable& Evaluator::executable(Pass pass, std::int64_t batch_size) {
 
 std::vector<EvaluationRow> Evaluator::evaluate(std::int64_t step) {
   for (auto& [key, program] : executables_) program->set_step(step, config_.training.steps);
+  constexpr double none = std::numeric_limits<double>::quiet_NaN();
   std::vector<EvaluationRow> rows;
+  problem_.clear();
   for (const Statistics statistics : statistics_) {
     if (statistics == Statistics::running) network_.use_running_statistics();
     if (statistics == Statistics::precise && network_.has_population_statistics())
       network::measure_precise_statistics(network_, executable(Pass::evaluate_batch, config_.training.batch_size),
                                           dataset_, scaler_, config_);
+    const std::string problem = network_.problem_of_evaluation(statistics);
+    if (problem_.empty()) problem_ = problem;
     for (const auto& [name, split] : splits()) {
-      rows.push_back(evaluate(*split, name, statistics));
+      rows.push_back(problem.empty() ? evaluate(*split, name, statistics)
+                                     : EvaluationRow{step, name, config::name_of(statistics), none, none});
       rows.back().step = step;
     }
   }
@@ -104,12 +125,12 @@ const std::vector<std::uint32_t>& Evaluator::order_of(const std::string& split, 
 }
 
 EvaluationRow Evaluator::evaluate(const data::Split& split, const std::string& name, Statistics statistics) {
-  const std::int64_t batch = batch_size(statistics, split);
+  const Batches batches = batches_of(statistics, split);
   const bool is_mean = config_.loss.reduction == config::Reduction::mean;
   double loss = 0;
   std::int64_t correct = 0;
-  for (std::int64_t first = 0; first < split.size(); first += batch) {
-    const std::int64_t count = std::min(batch, split.size() - first);
+  for (std::int64_t first = 0, count = 0; first < split.size(); first += count) {
+    count = split.size() - first <= batches.last ? split.size() - first : batches.size;
     network::Executable& program = executable(pass_of(statistics), count);
     const auto indices = std::span<const std::uint32_t>(order_of(name, statistics))
                              .subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));

@@ -30,22 +30,31 @@ std::vector<config::Statistics> evaluated_statistics(const config::RunConfig& co
 
 /// Evaluates a network on whole splits. Changes no parameter and no running statistic. Population statistics: any batch
 /// size gives the same result up to rounding. Batch statistics: batches of training.batch_size in file order, the last
-/// one short.
+/// one short; where that would leave a normalization one value, the last two are one.
 class Evaluator {
  public:
-  /// Builds the programs it needs. All arguments outlive the evaluator.
+  /// Builds the programs it needs. All arguments outlive the evaluator. Throws ConfigError where batch statistics of a
+  /// split would be over one value.
   Evaluator(network::Network& network, const data::Dataset& dataset, const data::Scaler& scaler,
             const config::RunConfig& config);
 
-  /// One row for each split and statistics that the config asks for.
+  /// One row for each split and statistics that the config asks for. Loss and accuracy are nan where the parameters or
+  /// the population statistics are not finite: a ReLU could turn what comes of them into 0.
   std::vector<EvaluationRow> evaluate(std::int64_t step);
+  /// What was not finite at the last evaluation, as Network::problem_of_evaluation says it; "" where all was.
+  const std::string& problem() const { return problem_; }
 
  private:
   const std::vector<std::uint32_t>& order_of(const std::string& split, config::Statistics statistics) const;
   EvaluationRow evaluate(const data::Split& split, const std::string& name, config::Statistics statistics);
   network::Executable& executable(onednn::Pass pass, std::int64_t batch_size);
   std::vector<std::pair<std::string, const data::Split*>> splits() const;
-  std::int64_t batch_size(config::Statistics statistics, const data::Split& split) const;
+  struct Batches {
+    std::int64_t size = 0;
+    std::int64_t last = 0;
+  };
+  Batches batches_of(config::Statistics statistics, const data::Split& split) const;
+  void check_batch_statistics(const std::string& split, const Batches& batches) const;
 
   network::Network& network_;
   const data::Dataset& dataset_;
@@ -53,6 +62,7 @@ class Evaluator {
   const config::RunConfig& config_;
   std::vector<config::Statistics> statistics_;  // population resolved, no doubles
   std::map<std::pair<onednn::Pass, std::int64_t>, std::unique_ptr<network::Executable>> executables_;
+  std::string problem_;
   std::vector<std::uint32_t> indices_;
   std::map<std::string, std::vector<std::uint32_t>> by_class_;  // of each split, where training has batches by class
 };

@@ -111,6 +111,7 @@ std::string run_json(const RunSummary& summary, const RunOptions& options) {
   Json json;
   json["status"] = summary.status;
   if (!summary.error.empty()) json["error"] = summary.error;
+  if (!summary.reason.empty()) json["reason"] = summary.reason;
   json["last_step"] = summary.progress.step;
   json["steps"] = summary.steps;
   json["parameters"] = summary.parameters;
@@ -183,6 +184,7 @@ std::string summary_line(const RunSummary& summary) {
   std::string line = fmt::format("{} after {} of {} steps, {:.1f} s", summary.status, summary.progress.step,
                                  summary.steps, summary.progress.seconds);
   if (const auto rate = steps_per_second(summary.progress)) line += fmt::format(", {:.1f} steps/s", *rate);
+  if (!summary.reason.empty()) line += "; " + summary.reason;
   for (auto row = summary.progress.evaluations.rbegin(); row != summary.progress.evaluations.rend(); ++row)
     if (row->split == "test")
       return line + fmt::format("; test accuracy {:.4f}, loss {:.4f} at step {} ({} statistics)", row->accuracy,

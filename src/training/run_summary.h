@@ -14,7 +14,8 @@ namespace bnlab::training {
 /// What run.json says of a run that has ended.
 struct RunSummary {
   std::string status;
-  std::string error;  // of a failed run
+  std::string error;   // of a failed run
+  std::string reason;  // of one that diverged: what was not finite
   Progress progress;
   std::int64_t steps = 0;  // asked for
   std::int64_t parameters = 0;

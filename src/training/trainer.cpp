@@ -10,6 +10,7 @@
 
 #include "config/load.h"
 #include "config/names.h"
+#include "config/warnings.h"
 #include "data/dataset.h"
 #include "data/training_batches.h"
 #include "layers/dropout.h"
@@ -35,6 +36,8 @@ constexpr std::int64_t largest_batch_record = 1 << 29;  // indices in batches.np
 constexpr double largest_mask_record = 0x1p30;          // bytes of dropout_masks.npz
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+std::string shown(double value) { return std::isnan(value) ? "nan" : fmt::format("{}", value); }
 
 bool is_due(std::int64_t step, std::int64_t every) { return every > 0 && step % every == 0; }
 
@@ -172,20 +175,22 @@ class Trainer {
       const StepOutcome outcome = train_step(step, step - first >= std::min(warm_up_steps, steps / 2));
       if (step == first) seconds_to_first_step_ = seconds_since(options_.started);
       progress_.seconds = seconds_before + seconds_since(start);
-      const bool diverged = !std::isfinite(outcome.loss) || !std::isfinite(outcome.norms.gradient);
-      if (diverged || step == 1 || step == steps || is_due(step, config_.training.log_every)) log(step, outcome);
+      if (reason_.empty()) reason_ = problem_of(step, outcome);
+      if (step == 1 || step == steps || is_due(step, config_.training.log_every)) log(step, outcome);
       display.step_done(step, steps, outcome.loss);
-      if (diverged) {
-        status = RunStatus::diverged;
-        break;
-      }
+      if (!reason_.empty()) break;
       for_due_probes(step, [step](probes::Probe& probe) { probe.step_done(step); });
       if (step == steps || is_due(step, config_.training.eval_every)) evaluate(step);
-      if (step < steps && is_due(step, config_.training.checkpoint_every)) save();
+      const bool saves = step < steps && is_due(step, config_.training.checkpoint_every);
+      if (saves && reason_.empty()) reason_ = problem_of_checkpoint(network_, step_.optimizer());
+      if (!reason_.empty()) break;
+      if (saves) save();
     }
     progress_.seconds = seconds_before + seconds_since(start);
-    // The last update may be the one that went too far.
-    if (status == RunStatus::completed && !has_finite_parameters()) status = RunStatus::diverged;
+    // The last update may be the one that went too far, and what an interrupted run can't go on with has diverged.
+    if (reason_.empty()) reason_ = problem_of_end(status);
+    if (!reason_.empty() && progress_.step > 0) status = RunStatus::diverged;
+    if (status == RunStatus::diverged && logged_step_ != progress_.step) log(progress_.step, last_outcome_);
     finish(status);
     return status;
   }
@@ -193,6 +198,8 @@ class Trainer {
   const Progress& progress() const { return progress_; }
   std::int64_t parameter_count() const { return network_.parameter_count(); }
   double seconds_to_first_step() const { return seconds_to_first_step_; }
+  /// Why the run diverged: what was not finite. "" where it did not.
+  const std::string& reason() const { return reason_; }
 
  private:
   struct StepOutcome {
@@ -227,6 +234,7 @@ class Trainer {
     progress_.step = step;
     progress_.last_loss = outcome.loss;
     progress_.last_accuracy = outcome.accuracy;
+    last_outcome_ = outcome;
     if (timed) {
       progress_.training_seconds += seconds;
       ++progress_.timed_steps;
@@ -234,9 +242,17 @@ class Trainer {
     return outcome;
   }
 
-  bool has_finite_parameters() {
-    const auto values = network_.parameters().values();
-    return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
+  static std::string problem_of(std::int64_t step, const StepOutcome& outcome) {
+    if (!std::isfinite(outcome.loss)) return fmt::format("loss: {} at step {}", shown(outcome.loss), step);
+    if (!std::isfinite(outcome.norms.gradient))
+      return fmt::format("gradient: its norm is {} at step {}", shown(outcome.norms.gradient), step);
+    return "";
+  }
+
+  /// Of what a run that ends this way leaves in its files.
+  std::string problem_of_end(RunStatus status) {
+    const bool saves = status == RunStatus::interrupted || config_.training.checkpoint_every > 0;
+    return saves ? problem_of_checkpoint(network_, step_.optimizer()) : network_.problem_of_state();
   }
 
   double epoch(std::int64_t step) const {
@@ -247,6 +263,7 @@ class Trainer {
     train_csv_->add(step).add(epoch(step)).add(step * config_.training.batch_size).add(outcome.learning_rate);
     train_csv_->add(outcome.loss).add(outcome.accuracy).add(outcome.norms.gradient).add(outcome.norms.weights);
     train_csv_->add(progress_.seconds).end_row();
+    logged_step_ = step;
   }
 
   void evaluate(std::int64_t step) {
@@ -260,6 +277,7 @@ class Trainer {
           .end_row();
       progress_.evaluations.push_back(std::move(row));
     }
+    if (reason_.empty()) reason_ = evaluator_.problem();
   }
 
   template <class Look>
@@ -316,6 +334,9 @@ class Trainer {
   Progress progress_;
   bool resumed_ = false;  // what comes before the first step is in the files already
   double seconds_to_first_step_ = 0;
+  std::string reason_;        // not empty: the run has diverged, and ends with the step at hand, or the first
+  StepOutcome last_outcome_;  // of this attempt
+  std::int64_t logged_step_ = 0;
 };
 
 /// Whether the directory holds a run of this very config. Throws ConfigError where it is of another.
@@ -412,6 +433,7 @@ RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& d
   const auto write_summary = [&] { write_file_atomically(directory.file("run.json"), run_json(summary, options)); };
   try {
     trainer.open_files();
+    for (const std::string& warning : config::warnings(config)) display.message("warning: " + warning);
     if (continues) display.message(fmt::format("continuing after step {}", trainer.progress().step));
     if (const Progress& so_far = trainer.progress();
         so_far.instruction_set != network::onednn_isa() || so_far.onednn != network::onednn_version())
@@ -420,6 +442,7 @@ RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& d
     if (options.before_steps) options.before_steps();
     const RunStatus status = trainer.run(display, stop);
     summary.status = name_of(status);
+    summary.reason = trainer.reason();
     summary.progress = trainer.progress();
     summary.seconds_to_first_step = trainer.seconds_to_first_step();
     write_summary();

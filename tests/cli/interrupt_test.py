@@ -161,7 +161,7 @@ class Interrupted(ProgramTest):
     def test_interrupted_while_the_network_is_built(self):
         # An orthogonal start of so many units takes minutes.
         layers = [{"recurrent": {"units": 4000}}, {"dense": {"units": 10}}]
-        training = {"steps": 1, "batch_size": 1, "eval_every": 0}
+        training = {"steps": 1, "batch_size": 2, "eval_every": 0}
         for number in (signal.SIGINT, signal.SIGTERM):
             for arguments in ((), ("--force",)):
                 with self.subTest(number, arguments=arguments):

@@ -1,10 +1,13 @@
 // What may change a network and what may not, bit by bit.
 #include <omp.h>
 
+#include <limits>
+
 #include "config/names.h"
 #include "network/network_testing.h"
 #include "network/threads.h"
 #include "training/optimizer.h"
+#include "util/errors.h"
 
 namespace bnlab::network_testing {
 namespace {
@@ -148,11 +151,39 @@ TEST(NetworkWeights, ComeBackAsTheyWereSet) {
   std::mt19937_64 generator(54);
   NpzArrays weights;
   for (const auto& [name, array] : network.weights())
-    weights[name] = to_npy(layer_testing::random_array(array.shape, generator));
+    weights[name] = to_npy(reference::random_uniform(array.shape, generator, name.ends_with("variance") ? 0 : -1, 1));
   network.set_weights(weights);
   other.set_weights(weights);
   expect_equal(network.weights(), weights);
   expect_equal(other.weights(), weights);
+}
+
+TEST(NetworkWeights, ThatAreNotFiniteAreRefused) {
+  Network network(conv_config(), dataset, 8);
+  const float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
+  struct Wrong {
+    std::string name;
+    std::size_t place;
+    float value;
+    std::string text;
+  };
+  for (const Wrong& wrong : {Wrong{"conv1.weights", 28, nan, "nan at index (1, 0, 0, 1)"},
+                             Wrong{"dense1.weights", 0, inf, "inf at index (0, 0)"},
+                             Wrong{"normalization2.gamma", 31, -inf, "-inf at index 31"},
+                             Wrong{"normalization1.running_mean", 0, nan, "nan at index 0"},
+                             Wrong{"normalization1.running_variance", 16, inf, "inf at index 16"},
+                             Wrong{"normalization3.running_variance", 99, -1e-3f, "-0.001 at index 99"}}) {
+    NpzArrays weights = network.weights();
+    std::get<std::vector<float>>(weights.at(wrong.name).values)[wrong.place] = wrong.value;
+    try {
+      network.set_weights(weights);
+      FAIL() << wrong.name << " was taken";
+    } catch (const DataError& error) {
+      EXPECT_EQ(std::string(error.what()), "weights: " + wrong.name + ": " + wrong.text +
+                                               "; all values must be finite, and variances not negative");
+    }
+  }
+  EXPECT_EQ(network.problem_of_state(), "");
 }
 
 TEST(NetworkWeights, ThatDoNotFitAreRefused) {

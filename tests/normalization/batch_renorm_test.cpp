@@ -223,7 +223,8 @@ TEST(BatchRenormalizationLayer, OfVirtualBatchesEqualsTheReference) {
     }
 }
 
-// Without epsilon a constant channel that has always been constant has neither a deviation nor a running one.
+// Without epsilon a constant channel that has always been constant has neither a deviation nor a running one: there is
+// nothing to correct towards, and d is 0.
 TEST(BatchRenormalizationLayer, OfAConstantChannelIsFinite) {
   for (const double epsilon : {1e-5, 0.0})
     for (const float running : {1.0f, 0.0f}) {
@@ -243,7 +244,8 @@ TEST(BatchRenormalizationLayer, OfAConstantChannelIsFinite) {
       const Array dst = normalization.run.forward(src);
       const Array diff_src = normalization.run.backward(random_array(shape, generator));
       // (0.75 - 0.25) / sigma, at most 5
-      const double d = std::min(0.5 / std::sqrt(static_cast<double>(running) + epsilon), 5.0);
+      const double sigma = std::sqrt(static_cast<double>(running) + epsilon);
+      const double d = sigma > 0 ? std::min(0.5 / sigma, 5.0) : 0.0;
       const double expected = values.at("gamma").values[3] * d + values.at("beta").values[3];
       reference::for_each_in_channel(shape, [&](std::int64_t channel, std::int64_t index) {
         const auto i = static_cast<std::size_t>(index);

@@ -3,6 +3,7 @@
 
 #include "config/names.h"
 #include "network/network_testing.h"
+#include "util/errors.h"
 #include "util/test_files.h"
 
 namespace bnlab::network_testing {
@@ -157,7 +158,8 @@ TEST_P(NormalizationStatistics, EvaluationWithBatchOnesEqualsTheReferenceAndKeep
   train_forward(batch(GetParam().batch));
   const NpzArrays weights = network_->weights();
   const std::vector<float> batch_mean = state().batch_mean, batch_variance = state().batch_variance;
-  for (const std::int64_t size : {4, 3, 1}) {
+  // Of one image by itself a channel of vectors has one value.
+  for (const std::int64_t size : {6, 3, GetParam().images ? 1 : 2}) {
     const Batch images = batch(size);
     expect_loss(*network_->build(Pass::evaluate_batch, size), images, reference::Mode::batch);
     net_.forward(images.images, reference::Mode::batch);
@@ -206,19 +208,77 @@ TEST_P(NormalizationStatistics, PreciseOnesAreMeansOverBatches) {
 INSTANTIATE_TEST_SUITE_P(
     All, NormalizationStatistics,
     ::testing::Values(Case{"units_unbiased", false, 6, 0.9, true}, Case{"units_biased", false, 6, 0.5, false},
-                      Case{"one_value_unbiased", false, 1, 0.9, true}, Case{"two_values_unbiased", false, 2, 0.9, true},
-                      Case{"without_memory", false, 6, 0.0, true}, Case{"slow", false, 6, 0.999, true},
-                      Case{"images_unbiased", true, 4, 0.9, true}, Case{"images_biased", true, 1, 0.75, false}),
+                      Case{"two_values_unbiased", false, 2, 0.9, true}, Case{"without_memory", false, 6, 0.0, true},
+                      Case{"slow", false, 6, 0.999, true}, Case{"images_unbiased", true, 4, 0.9, true},
+                      Case{"images_biased", true, 1, 0.75, false}),
     [](const auto& test) { return test.param.name; });
+
+// One value has no variance. Neither the batch nor the last of its virtual batches may be one image of a dense layer.
+TEST(SetsOfOneValue, AreRefused) {
+  const data::DatasetInfo vectors = dataset_of(9, 1, 1, 5), images = dataset_of(2, 4, 3, 5);
+  const auto dense = network_of(config::Flatten{}, dense_block(17, Activation::relu), config::Dense{.units = 5});
+  const auto conv = network_of(conv_block(17, Activation::relu), config::Flatten{}, config::Dense{.units = 5});
+  const auto point = network_of(conv_block(17, Activation::relu), config::GlobalAvgPool{}, config::Normalization{},
+                                config::Flatten{}, config::Dense{.units = 5});
+  const auto recurrent = network_of(config::Recurrent{.units = 6}, config::Dense{.units = 5});
+  const auto error_of = [](const config::RunConfig& run, const data::DatasetInfo& dataset, std::int64_t batch) {
+    try {
+      Network network(run, dataset, batch);
+    } catch (const ConfigError& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const auto expect = [](const std::string& text, const std::string& start, const std::string& place) {
+    EXPECT_TRUE(text.starts_with(start)) << text;
+    EXPECT_NE(text.find(place + ": "), std::string::npos) << text;
+    EXPECT_NE(text.find("normalizes over 1 value"), std::string::npos) << text;
+  };
+  for (const NormalizationType type :
+       {NormalizationType::batch, NormalizationType::batch_renorm, NormalizationType::ghost,
+        NormalizationType::noisy_batch, NormalizationType::lp}) {
+    expect(error_of(run_config(dense, type), vectors, 1), "training.batch_size: must be at least 2, got 1",
+           "normalization1");
+    expect(error_of(run_config(point, type), images, 1), "training.batch_size", "normalization2");
+    expect(error_of(run_config(recurrent, type), images, 1), "training.batch_size", "normalization1.step1");
+    EXPECT_EQ(error_of(run_config(dense, type), vectors, 2), "");
+    EXPECT_EQ(error_of(run_config(conv, type), images, 1), "");
+  }
+  for (const NormalizationType type :
+       {NormalizationType::frozen, NormalizationType::none, NormalizationType::layer, NormalizationType::noise})
+    EXPECT_EQ(error_of(run_config(dense, type), vectors, 1), "") << config::name_of(type);
+  for (const NormalizationType type : {NormalizationType::ghost, NormalizationType::batch_renorm}) {
+    config::RunConfig run = run_config(dense, type);
+    run.normalization.virtual_batch_size = 3;
+    expect(error_of(run, vectors, 7),
+           "normalization.virtual_batch_size: must not leave 1 image over of the 7 of a batch", "normalization1");
+    EXPECT_EQ(error_of(run, vectors, 8), "");
+    run.normalization.virtual_batch_size = 1;
+    expect(error_of(run, vectors, 8), "normalization.virtual_batch_size: must be at least 2, got 1", "normalization1");
+    run.network = conv;
+    EXPECT_EQ(error_of(run, images, 7), "");
+  }
+  // Further programs of a network, too.
+  Network network(run_config(dense, NormalizationType::batch), vectors, 4);
+  EXPECT_THROW(network.build(Pass::evaluate_batch, 1), ConfigError);
+  EXPECT_THROW(network.build(Pass::observe, 1), ConfigError);
+  EXPECT_NO_THROW(network.build(Pass::evaluate_population, 1));
+  // A config is checked without data, where it says how large its batches are.
+  config::RunConfig run = run_config(dense, NormalizationType::batch);
+  run.training.batch_size = 1;
+  EXPECT_THROW(network::check(run, vectors), ConfigError);
+  run.training.composition = config::BatchComposition::full_batch;
+  EXPECT_NO_THROW(network::check(run, vectors));
+}
 
 Kind ghost_of(std::int64_t images) { return {.type = NormalizationType::ghost, .virtual_batch_size = images}; }
 Kind lp_of(config::LpNorm norm) { return {.type = NormalizationType::lp, .norm = norm}; }
 const Kind renorm{.type = NormalizationType::batch_renorm}, noisy{.type = NormalizationType::noisy_batch};
 
-// A ghost batch that is smaller than the others comes last in batches of 7 and 10; it may have one image alone.
+// A ghost batch that is smaller than the others comes last in batches of 7, 8 and 10; of images it may be one alone.
 INSTANTIATE_TEST_SUITE_P(OtherTypes, NormalizationStatistics,
-                         ::testing::Values(Case{"ghost_unbiased", false, 7, 0.9, true, ghost_of(3)},
-                                           Case{"ghost_biased", false, 7, 0.5, false, ghost_of(3)},
+                         ::testing::Values(Case{"ghost_unbiased", false, 8, 0.9, true, ghost_of(3)},
+                                           Case{"ghost_biased", false, 8, 0.5, false, ghost_of(3)},
                                            Case{"ghost_smaller_last", false, 10, 0.9, true, ghost_of(4)},
                                            Case{"ghost_whole", false, 8, 0.9, true, ghost_of(4)},
                                            Case{"ghost_one", false, 7, 0.9, true, ghost_of(32)},

@@ -32,14 +32,33 @@ double percentile(std::vector<float> values, double p) {
   return (1 - share) * static_cast<double>(values[below]) + share * static_cast<double>(values[above]);
 }
 
-/// f' is below a twentieth of its maximum, from the input x.
+constexpr double negative_slope = 0.01;  // the default of leaky_relu
+
+/// |f'| is below a twentieth of its maximum, from the input x.
 bool saturated(Activation function, double x) {
-  if (function == Activation::sigmoid) {
-    const double y = 1 / (1 + std::exp(-x));
-    return y * (1 - y) < 0.0125;
+  switch (function) {
+    case Activation::sigmoid: {
+      const double y = 1 / (1 + std::exp(-x));
+      return y * (1 - y) < 0.0125;
+    }
+    case Activation::tanh:
+      return 1 - std::tanh(x) * std::tanh(x) < 0.05;
+    case Activation::relu:
+    case Activation::leaky_relu:  // 0.01 of the slope above 0
+      return x <= 0;
+    case Activation::elu:
+      return x < 0 && std::exp(x) < 0.05;
+    case Activation::softplus:
+      return 1 / (1 + std::exp(-x)) < 0.05;
+    case Activation::gelu: {  // the derivative by differences; its maximum is 1.128904 at the square root of 2
+      const double h = 1e-5;
+      const auto gelu = [](double at) { return at * std::erfc(-at / std::sqrt(2.0)) / 2; };
+      return std::abs(gelu(x + h) - gelu(x - h)) / (2 * h) < 0.05 * 1.128904;
+    }
+    case Activation::identity:
+      break;
   }
-  if (function == Activation::tanh) return 1 - std::tanh(x) * std::tanh(x) < 0.05;
-  return function == Activation::relu && x <= 0;
+  return false;
 }
 
 double apply(Activation function, double x) {
@@ -50,7 +69,15 @@ double apply(Activation function, double x) {
       return std::tanh(x);
     case Activation::relu:
       return std::max(x, 0.0);
-    default:  // no others here
+    case Activation::leaky_relu:
+      return x > 0 ? x : negative_slope * x;
+    case Activation::elu:
+      return x > 0 ? x : std::expm1(x);
+    case Activation::softplus:
+      return std::log1p(std::exp(x));
+    case Activation::gelu:
+      return x * std::erfc(-x / std::sqrt(2.0)) / 2;
+    case Activation::identity:
       break;
   }
   return x;
@@ -134,7 +161,8 @@ void expect_layer(std::vector<Row>::const_iterator& row, Activation function,
 
 TEST(ActivationDistribution, Numbers) {
   const std::vector<std::int64_t> units{0, 2, 16};
-  for (const Activation function : {Activation::sigmoid, Activation::tanh, Activation::relu, Activation::identity})
+  for (const Activation function : {Activation::sigmoid, Activation::tanh, Activation::relu, Activation::identity,
+                                    Activation::leaky_relu, Activation::elu, Activation::softplus, Activation::gelu})
     for (const auto normalization : {NormalizationType::none, NormalizationType::batch}) {
       SCOPED_TRACE(static_cast<int>(function));
       auto run = test::small_mlp(normalization, function);
@@ -180,6 +208,40 @@ TEST(ActivationDistribution, DeadUnits) {
   EXPECT_EQ(output["2"]["fraction_dead"], "0");
   EXPECT_EQ(output["2"]["fraction_saturated"], "0");
   EXPECT_GE(std::stod(output["all"]["fraction_dead"]), 0.333);
+}
+
+double saturation_of(const config::RunConfig& run) {
+  ProbeRun probe(run, probe_config(0, {}));
+  return std::stod(probe.measure("activation_distribution", 1)[0].at("fraction_saturated"));
+}
+
+// Leaky ReLU has two slopes: where one is below a twentieth of the other, its side is saturated.
+TEST(ActivationDistribution, SlopesOfLeakyReLU) {
+  auto run = test::small_mlp(NormalizationType::none, Activation::leaky_relu);
+  run.network.negative_slope = 0.049;
+  const double below = saturation_of(run);
+  EXPECT_GT(below, 0.1);
+  EXPECT_LT(below, 0.9);
+  for (const double slope : {-0.049, 0.0}) {
+    run.network.negative_slope = slope;
+    EXPECT_EQ(saturation_of(run), below) << slope;
+  }
+  for (const double slope : {0.051, -0.051, 1.0, 19.0}) {
+    run.network.negative_slope = slope;
+    EXPECT_EQ(saturation_of(run), 0) << slope;
+  }
+  run.network.negative_slope = -21;
+  EXPECT_NEAR(saturation_of(run), 1 - below, 1e-6);
+}
+
+TEST(ActivationDistribution, RecurrentLayers) {
+  config::Recurrent recurrent{.units = 7, .activation = Activation::relu};
+  auto run = test::small_config(NormalizationType::none, {test::block(recurrent)});
+  const double saturated = saturation_of(run);
+  EXPECT_GT(saturated, 0);
+  EXPECT_LT(saturated, 1);
+  run.probes = {probe_config(0, {6})};
+  EXPECT_NO_THROW(check(run, network::check(run, test::small_dataset().info)));
 }
 
 TEST(ActivationDistribution, NanIsShown) {

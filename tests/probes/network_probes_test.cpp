@@ -374,6 +374,33 @@ TEST(WeightGrowth, HasNoRatioWithoutAStep) {
   }
 }
 
+// A channel without variance has no deviation to measure by. The means are over the others.
+TEST(StatisticsGap, WithoutChannelsOfOneValue) {
+  for (const std::size_t constant : {1u, 17u}) {
+    config::RunConfig run = test::small_mlp(NormalizationType::batch);
+    run.normalization.precise_batches = 2;
+    ProbeRun probe(run, probe_of(ProbeType::statistics_gap));
+    layers::Parameter& weights = *probe.network.parameters().all()[0];  // (17, 24)
+    std::vector<float> values = weights.plain_value();
+    std::fill_n(values.begin(), constant * 24, 0.0f);
+    weights.set_plain_value(values);
+    test::run_first_batch(probe.network, probe.dataset, probe.scaler);
+    probe.network.update_running_statistics();
+    const std::vector<Row> rows = probe.measure("statistics_gap", 1);
+    const normalization::NormalizationState& state = *probe.network.states()[0];
+    double gap = 0, ratio = 0;
+    for (std::size_t c = constant; c < 17; ++c) {
+      const auto variance = static_cast<double>(state.population_variance[c]);
+      gap += std::abs(static_cast<double>(state.running_mean[c] - state.population_mean[c])) / std::sqrt(variance);
+      ratio += std::log(variance / static_cast<double>(state.running_variance[c]));
+    }
+    const double none = std::numeric_limits<double>::quiet_NaN(), others = 17.0 - static_cast<double>(constant);
+    test::expect_value(rows[0], "running_mean_gap", others > 0 ? gap / others : none);
+    test::expect_value(rows[0], "running_variance_ratio", others > 0 ? std::exp(ratio / others) : none);
+    EXPECT_EQ(rows[0].at("batch_variance_ratio") == "nan", others == 0);
+  }
+}
+
 TEST(StatisticsGap, BesidePreciseStatistics) {
   config::RunConfig run = test::small_mlp(NormalizationType::batch);
   run.normalization.precise_batches = 3;

@@ -197,6 +197,34 @@ TEST(Checkpoint, MissingAndForeignValues) {
   expect_refused(arrays, path.string());
 }
 
+TEST(Checkpoint, ValuesThatAreNotFinite) {
+  const test::TemporaryFolder folder;
+  const auto path = folder / "checkpoint.npz";
+  State state(test::small_mlp(NormalizationType::batch), 0.9);
+  EXPECT_EQ(problem_of_checkpoint(state.network, *state.optimizer), "");
+  save_checkpoint(path, state.network, *state.optimizer, some_progress());
+  const NpzArrays whole = read_npz(path);
+  const float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
+  State other(test::small_mlp(NormalizationType::batch), 0.9);
+  for (const auto& [name, value] :
+       std::vector<std::pair<std::string, float>>{{"dense1.weights", nan},
+                                                  {"normalization1.gamma", inf},
+                                                  {"normalization2.running_mean", -inf},
+                                                  {"normalization2.running_variance", -1},
+                                                  {"optimizer.dense1.weights.velocity", inf},
+                                                  {"optimizer.dense3.bias.velocity", nan}}) {
+    NpzArrays arrays = whole;
+    std::get<std::vector<float>>(arrays.at(name).values).back() = value;
+    write_npz(path, arrays);
+    const std::string text = error_text<DataError>([&] { load_checkpoint(path, other.network, *other.optimizer); });
+    expect_contains(text, path.string());
+    expect_contains(text, name + ": ");
+    expect_contains(text, " at index ");
+  }
+  state.network.states()[1]->running_variance[2] = inf;
+  EXPECT_EQ(problem_of_checkpoint(state.network, *state.optimizer), "normalization2.running_variance: inf at index 2");
+}
+
 TEST(Checkpoint, NoFile) {
   const test::TemporaryFolder folder;
   State state(test::small_mlp(NormalizationType::batch));

@@ -5,8 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
+#include <numeric>
 
 #include "training/small_run.h"
+#include "util/errors.h"
+#include "util/test_files.h"
 
 namespace bnlab::training {
 namespace {
@@ -134,6 +138,98 @@ TEST(Evaluator, ChangesNoWeightStatisticOrGradient) {
   for (const auto& [name, array] : state.network.gradients())
     EXPECT_EQ(array.values, gradients.at(name).values) << name;
   EXPECT_EQ(state.network.states()[0]->batch_mean, batch_mean);
+}
+
+// A ReLU would turn the NaN that comes of these into 0, and the loss into that of guessing.
+TEST(Evaluator, StateThatIsNotFiniteGivesNan) {
+  const float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
+  using normalization::NormalizationState;
+  struct Case {
+    std::vector<float> NormalizationState::*values;
+    float value;
+    std::string problem;
+  };
+  for (const Case& one : {Case{&NormalizationState::running_mean, nan, "normalization1.running_mean: nan at index 2"},
+                          Case{&NormalizationState::running_mean, -inf, "normalization1.running_mean: -inf at index 2"},
+                          Case{&NormalizationState::running_variance, inf, "normalization1.running_variance: inf"},
+                          Case{&NormalizationState::running_variance, -1, "normalization1.running_variance: -1"}}) {
+    auto run = test::small_mlp(NormalizationType::batch, config::Activation::relu);
+    run.evaluation.statistics = {Statistics::running, Statistics::precise, Statistics::batch};
+    State state(run);
+    Evaluator evaluator(state.network, state.dataset, state.scaler, state.run);
+    evaluator.evaluate(1);
+    EXPECT_EQ(evaluator.problem(), "");
+    ((*state.network.states()[0]).*one.values)[2] = one.value;
+    const auto rows = evaluator.evaluate(2);
+    EXPECT_TRUE(evaluator.problem().starts_with(one.problem)) << evaluator.problem();
+    for (const EvaluationRow& row : rows) {
+      EXPECT_EQ(row.step, 2);
+      EXPECT_EQ(std::isnan(row.loss), row.statistics == "running") << row.statistics;
+      EXPECT_EQ(std::isnan(row.accuracy), row.statistics == "running") << row.statistics;
+    }
+  }
+}
+
+TEST(Evaluator, ParametersThatAreNotFiniteGiveNan) {
+  for (const auto& [name, index] : std::vector<std::pair<std::string, std::string>>{
+           {"dense1.weights", "(0, 5)"}, {"normalization2.gamma", "1"}, {"dense3.bias", "1"}}) {
+    auto run = test::small_mlp(NormalizationType::batch, config::Activation::relu);
+    run.evaluation.statistics = {Statistics::running, Statistics::batch};
+    State state(run);
+    for (const auto& parameter : state.network.parameters().all()) {
+      if (parameter->name != name) continue;
+      std::vector<float> values = parameter->plain_value();
+      values[name == "dense1.weights" ? 5 : 1] = std::numeric_limits<float>::quiet_NaN();
+      parameter->set_plain_value(values);
+    }
+    Evaluator evaluator(state.network, state.dataset, state.scaler, state.run);
+    for (const EvaluationRow& row : evaluator.evaluate(1)) EXPECT_TRUE(std::isnan(row.loss)) << name;
+    EXPECT_EQ(evaluator.problem(), name + ": nan at index " + index);
+    EXPECT_EQ(state.network.problem_of_state(), evaluator.problem());
+  }
+}
+
+// 11 test images in batches of 5 leave one over, which has no variance by itself.
+TEST(Evaluator, AnImageThatIsLeftOverJoinsTheBatchBefore) {
+  auto run = test::small_mlp(NormalizationType::batch);
+  run.evaluation.statistics = {Statistics::batch};
+  run.training.batch_size = 5;
+  State state(run);
+  state.dataset.validation = {};
+  const auto rows = Evaluator(state.network, state.dataset, state.scaler, state.run).evaluate(0);
+  double loss = 0;
+  std::int64_t correct = 0;
+  for (const auto& [first, count] : std::vector<std::pair<std::uint32_t, std::uint32_t>>{{0, 5}, {5, 6}}) {
+    std::vector<std::uint32_t> indices(count);
+    std::iota(indices.begin(), indices.end(), first);
+    const auto program = state.network.build(Pass::evaluate_batch, count);
+    state.scaler.gather(state.dataset.test, indices, program->images(), program->labels());
+    program->forward();
+    loss += program->loss() * count;
+    correct += program->correct();
+  }
+  expect_near(rows[0], {0, "", "", loss / 11, static_cast<double>(correct) / 11});
+
+  // Images of several pixels have a variance: there the last batch stays as it is.
+  auto conv = test::small_conv(NormalizationType::batch);
+  conv.evaluation.statistics = {Statistics::batch};
+  conv.training.batch_size = 5;
+  State images(conv);
+  images.dataset.validation = {};
+  const auto of_images = Evaluator(images.network, images.dataset, images.scaler, images.run).evaluate(0);
+  expect_near(of_images[0], images.direct(images.dataset.test, Pass::evaluate_batch, 5));
+}
+
+TEST(Evaluator, RefusesBatchStatisticsOfOneImage) {
+  auto run = test::small_mlp(NormalizationType::batch);
+  run.evaluation.statistics = {Statistics::batch};
+  State state(run);
+  state.dataset.validation = test::split_of(1, 24, 5, 9);
+  const std::string text =
+      test::error_text<ConfigError>([&] { Evaluator(state.network, state.dataset, state.scaler, state.run); });
+  test::expect_contains(text, "evaluation.statistics: batch: a batch of the validation split has 1 images");
+  state.run.evaluation.statistics = {Statistics::running};
+  EXPECT_NO_THROW(Evaluator(state.network, state.dataset, state.scaler, state.run));
 }
 
 TEST(Evaluator, BatchLargerThanTheSplit) {

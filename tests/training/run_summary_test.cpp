@@ -55,6 +55,17 @@ TEST(RunSummary, NotFiniteBecomesNull) {
   EXPECT_EQ(json["best"]["test"]["running"]["loss"], 1.0);
 }
 
+TEST(RunSummary, WhyARunDiverged) {
+  RunSummary summary = some_summary();
+  EXPECT_FALSE(Json::parse(run_json(summary, {})).contains("reason"));
+  summary.status = "diverged";
+  summary.reason = "normalization2.running_variance: inf at index 3";
+  const Json json = Json::parse(run_json(summary, {}));
+  EXPECT_EQ(json["reason"], summary.reason);
+  EXPECT_FALSE(json.contains("error"));  // the run has not failed
+  test::expect_contains(summary_line(summary), "; normalization2.running_variance: inf at index 3; test accuracy");
+}
+
 TEST(RunSummary, BestIsFoundBehindALossThatIsNotFinite) {
   for (const double bad : {nan, inf}) {
     RunSummary summary = some_summary();

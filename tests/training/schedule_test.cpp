@@ -104,6 +104,31 @@ TEST(Schedule, OneCycleOfAFewSteps) {
   expect_rates({.type = ScheduleType::one_cycle, .final_fraction = 0.5, .peak = 0.5}, {0.8, 0.4});
 }
 
+// What configs say about the end: one_cycle is at final_fraction in the last step, cosine in the one after it.
+TEST(Schedule, TheLastStep) {
+  const auto last = [](const ScheduleConfig& schedule, std::int64_t steps = 5) {
+    OptimizerConfig config;
+    config.learning_rate = 1;
+    config.schedule = schedule;
+    return learning_rate(config, steps, steps);
+  };
+  const auto expect = [](double actual, double expected) { EXPECT_NEAR(actual, expected, 1e-12); };
+  expect(last({}), 1.0);
+  expect(last({.type = ScheduleType::step, .every = 2, .factor = 0.5}), 0.25);  // after steps 2 and 4
+  expect(last({.type = ScheduleType::step, .every = 4, .factor = 0.5}), 0.5);   // the change comes in this step
+  expect(last({.type = ScheduleType::step, .every = 5, .factor = 0.5}), 1.0);   // it would come in the next
+  expect(last({.type = ScheduleType::exponential, .every = 5, .factor = 0.5}), std::pow(0.5, 0.8));
+  expect(last({.type = ScheduleType::doubling, .every = 2}), 4.0);
+  expect(last({.type = ScheduleType::cosine, .final_fraction = 0.1}),
+         0.1 + 0.9 * (1 + std::cos(0.8 * std::acos(-1.0))) / 2);
+  EXPECT_NEAR(last({.type = ScheduleType::cosine, .final_fraction = 0.1}), 0.186, 5e-4);
+  EXPECT_NEAR(last({.type = ScheduleType::cosine, .final_fraction = 0.1}, 1000), 0.1, 1e-5);
+  expect(last({.type = ScheduleType::cosine, .final_fraction = 0.1, .warmup_steps = 3}), 0.1 + 0.9 / 2);
+  expect(last({.type = ScheduleType::one_cycle, .final_fraction = 0.1}), 0.1);
+  expect(last({.warmup_steps = 4, .warmup_start = 0.2}), 1.0);
+  expect(last({.warmup_steps = 5, .warmup_start = 0.2}), 0.2 + 0.8 * 0.8);
+}
+
 TEST(Schedule, IsFiniteHoweverFarItGrows) {
   OptimizerConfig config;
   config.schedule = {.type = ScheduleType::doubling, .every = 1};
