@@ -237,6 +237,14 @@ class Sweep:
         except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
             raise RunError(f"{path}: is no verdict as bnlab writes it: {error!r}") from None
 
+    def with_finding(self, header, rows):
+        """Header and rows of the figure's CSV, with the finding of verdict.json in the first row of a last column."""
+        path = self.folder / "verdict.json"
+        finding = read_json(path).get("finding") if path.exists() else ""
+        if not finding:
+            return header, rows
+        return [*header, "finding"], [[*row, "" if i else str(finding)] for i, row in enumerate(rows)]
+
     def finish(self, figure, handles):
         """Lays the figure out with its title, the verdict and a legend of `handles`."""
         width = figure.get_size_inches()[0]

@@ -26,8 +26,9 @@ heat_map      a quantity over two axes, a panel an arm: the seeds' mean, diverge
 rows          a column over the rows of one step, such as layers: seeds faint, mean and interval.
 
 It is written as figure.png, figure.svg and figure.csv into the sweep's directory, and replaced when asked for again;
-with several directories and one --out as figure_EXPERIMENT.*. Where the run directories are gone, curves, bands and
-rows are drawn from figure.csv; the others always from runs.csv.
+with several directories and one --out as figure_EXPERIMENT.*. The verdict's finding, where there is one, is in the
+first row of the CSV, in a last column. Where the run directories are gone, curves, bands and rows are drawn from
+figure.csv; the others always from runs.csv.
 
 Exit status: 0 done; 2 usage; 3 a file is missing, empty or damaged, or lacks what the figure needs.
 """
@@ -117,7 +118,8 @@ def draw_experiments(arguments):
                 raise RunError(f"{sweep.file}: figure.type: must be one of {', '.join(OF_EXPERIMENTS)}, none")
             out.mkdir(parents=True, exist_ok=True)
             sweep.title = arguments.title or sweep.title
-            write_figure(*OF_EXPERIMENTS[sweep.type](sweep), out, stem, arguments.format)
+            figure, header, rows = OF_EXPERIMENTS[sweep.type](sweep)
+            write_figure(figure, *sweep.with_finding(header, rows), out, stem, arguments.format)
         except RunError as error:
             warn(error)
             status = 3

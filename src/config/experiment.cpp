@@ -361,6 +361,16 @@ std::vector<std::pair<std::string, std::string>> leaves_of(const RunConfig& conf
   return leaves;
 }
 
+/// Texts that report the full profile's numbers say so beside the numbers of another run of the experiment.
+void mark_as_of_full_profile(ExperimentConfig& experiment) {
+  const std::string mark = "(full profile) ";
+  const auto add = [&](std::string& text) {
+    if (!text.empty() && !text.starts_with(mark)) text = mark + text;
+  };
+  add(experiment.finding);
+  for (CriterionConfig& criterion : experiment.criteria) add(criterion.explanation);
+}
+
 }  // namespace
 
 ExperimentConfig load_experiment(const fs::path& file) {
@@ -453,6 +463,8 @@ ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
   for (QuantityConfig& quantity : result.quantities)
     for (const auto& [name, level] : chosen.levels.by_quantity)
       if (quantity.name == name) quantity.series.level = level;
+  if (profile != Profile::full || !settings.empty() || result.seeds != experiment.full.seeds.value_or(experiment.seeds))
+    mark_as_of_full_profile(result);
   result.quick = {};
   result.full = {};
   return result;

@@ -69,7 +69,8 @@ BaseConfig read_base(const BaseConfig& base, const std::filesystem::path& folder
 
 /// The experiment as it is run with a profile: settings of the profile, then `settings`, in the base and in the configs
 /// that arms have of their own, which are resolved and written out; seeds, levels and axes of the profile in place; no
-/// profiles left. `seeds`: how many, in place of those. Throws ConfigError.
+/// profiles left. `seeds`: how many, in place of those. Where this is not the full profile as the file has it, "(full
+/// profile)" is put before the finding and the explanations. Throws ConfigError.
 ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
                            const std::vector<std::string>& settings, std::optional<std::int64_t> seeds,
                            const std::filesystem::path& folder);

@@ -125,7 +125,7 @@ struct CriterionConfig {
   std::optional<double> less_than;
   std::optional<double> within;  // equality: the largest difference that is none
   std::string source;            // of the threshold
-  std::string explanation;       // one line: why it came out as it did, where that isn't reproduced
+  std::string explanation;       // one line: why the full profile came out as it did, where it is not reproduced
   bool operator==(const CriterionConfig&) const = default;
 };
 
@@ -162,6 +162,7 @@ struct ExperimentConfig {
   std::string profile;  // written by a sweep: "quick" or "full"
   std::string claim;
   std::string source;
+  std::string finding;  // one line: what a reader should take away from the full profile
   Lines notes;
   BaseConfig base;
   std::vector<ArmConfig> arms;

@@ -162,8 +162,9 @@ void fields(V& v, CriterionConfig& c) {
   const bool has_threshold = c.at_least || c.more_than || c.at_most || c.less_than || c.type == equality;
   v.require(!has_threshold || !c.source.empty(), "source", "must say where the threshold comes from");
   v.field("explanation", c.explanation,
-          "what the authors of the experiment found to be the reason, where the verdict is not \"reproduced\"; shown "
-          "behind it there and nowhere else");
+          "the reason that the authors of the experiment found, in the full profile, for a verdict that is not "
+          "\"reproduced\"; shown behind such a verdict only. Where another profile, other seeds or --set are judged, "
+          "\"(full profile)\" stands before it");
   v.require(c.explanation.find('\n') == std::string::npos, "explanation", "must be one line");
 }
 
@@ -207,6 +208,10 @@ void fields(V& v, ExperimentConfig& c) {
   v.field("profile", c.profile, "of a sweep's experiment.json: the profile that was run");
   v.field("claim", c.claim, "what is claimed, in a sentence", required().not_empty());
   v.field("source", c.source, "who claims it, where, with which number", required().not_empty());
+  v.field("finding", c.finding,
+          "one sentence: what a reader should take away from the verdict of the full profile; shown with it. Where "
+          "another profile, other seeds or --set are judged, \"(full profile)\" stands before it");
+  v.require(c.finding.find('\n') == std::string::npos, "finding", "must be one line");
   v.field("notes", c.notes, "what a reader must know: the protocol, what differs from the source, what came out");
   v.field("base", c.base, "the config that the arms start from: a file's name, or the config", required());
   v.sections("arms", c.arms, "what is compared", required().not_empty());

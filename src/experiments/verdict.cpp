@@ -206,7 +206,8 @@ std::string to_json(const ExperimentVerdict& verdict) {
                {"runs_completed", verdict.completed},
                {"runs_diverged", verdict.diverged},
                {"runs_without_result", verdict.unfinished},
-               {"warnings", verdict.warnings}};
+               {"warnings", verdict.warnings},
+               {"finding", experiment.finding}};
   if (verdict.seeds_before > 0) json["seeds_before"] = verdict.seeds_before;
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -214,7 +215,7 @@ std::string to_json(const ExperimentVerdict& verdict) {
 std::string text_table(const std::vector<ExperimentVerdict>& verdicts) {
   std::vector<std::vector<std::string>> rows{
       {"experiment", "criterion", "threshold", "verdict", "effect", "95 % interval", "seeds"}};
-  std::map<std::size_t, std::string> above;  // rows
+  std::map<std::size_t, std::string> above, below;  // rows
   for (const ExperimentVerdict& one : verdicts) {
     above[rows.size()] = on_one_line(one.experiment.claim + " - " + one.experiment.source);
     for (std::size_t i = 0; i < one.judgements.size(); ++i) {
@@ -224,6 +225,7 @@ std::string text_table(const std::vector<ExperimentVerdict>& verdicts) {
                       name_of(judgement.verdict), effect_text(judgement), interval_text(judgement),
                       std::to_string(judgement.seeds)});
     }
+    if (!one.experiment.finding.empty()) below[rows.size()] = "finding: " + on_one_line(one.experiment.finding);
     rows.push_back({"", "= " + one.experiment.name, "", name_of(one.verdict), "", "", ""});
   }
   std::istringstream lines(table(rows, 4));
@@ -231,6 +233,7 @@ std::string text_table(const std::vector<ExperimentVerdict>& verdicts) {
   for (std::size_t row = 0; std::getline(lines, line); ++row) {
     if (const auto found = above.find(row); found != above.end()) text += found->second + "\n";
     text += line + "\n";
+    if (const auto found = below.find(row); found != below.end()) text += found->second + "\n";
   }
   return text;
 }
@@ -247,9 +250,10 @@ std::string markdown_table(const std::vector<ExperimentVerdict>& verdicts) {
       const std::string threshold = threshold_text(criterion);
       std::string said_of = name_of(judgement.verdict);
       if (!judgement.explanation.empty()) said_of += ": " + judgement.explanation;
+      const std::string finding = one.experiment.finding.empty() ? "" : ": " + in_cell(one.experiment.finding);
       text += fmt::format("| {} | {} | {} | {} {} | {} | {} |\n",
-                          i == 0 ? fmt::format("**{}**: {} **{}**", in_cell(one.experiment.name),
-                                               in_cell(one.experiment.claim), name_of(one.verdict))
+                          i == 0 ? fmt::format("**{}**: {} **{}**{}", in_cell(one.experiment.name),
+                                               in_cell(one.experiment.claim), name_of(one.verdict), finding)
                                  : "",
                           i == 0 ? in_cell(one.experiment.source) : "",
                           in_cell(said) + (threshold.empty() ? "" : " (" + threshold + ")"), effect_text(judgement),

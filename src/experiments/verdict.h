@@ -35,9 +35,10 @@ ExperimentVerdict judge_directory(const std::filesystem::path& directory);
 /// verdict.json: claim, source, verdict, each criterion with effect, interval and threshold, choices, what is missing.
 std::string to_json(const ExperimentVerdict& verdict);
 
-/// A table of text: above the rows of an experiment, one for each criterion, its claim and source.
+/// A table of text: above the rows of an experiment, one for each criterion, its claim and source; below them its
+/// finding.
 std::string text_table(const std::vector<ExperimentVerdict>& verdicts);
-/// The same in Markdown, with claim and source, and an explanation for what was not reproduced.
+/// The same in Markdown, with claim, source and finding, and an explanation for what was not reproduced.
 std::string markdown_table(const std::vector<ExperimentVerdict>& verdicts);
 
 }  // namespace bnlab::experiments

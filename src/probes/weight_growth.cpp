@@ -15,7 +15,7 @@ class WeightGrowth : public Probe {
   explicit WeightGrowth(const ProbeContext& context)
       : parameters_(context.network.parameters()),
         csv_(context.open_csv("weight_growth", {"step", "parameter", "normalized", "squared_norm", "cosine", "growth",
-                                                "squared_step", "ratio"})) {
+                                                "squared_step", "ratio", "stored_growth", "stored_ratio"})) {
     for (const layers::Segment& segment : parameters_.segments())
       if (segment.parameter->kind == layers::ParameterKind::weights) before_.push_back({.segment = segment});
   }
@@ -24,12 +24,17 @@ class WeightGrowth : public Probe {
     for (Before& before : before_) {
       const float* w = parameters_.values().data() + before.segment.offset;
       const float* g = parameters_.diffs().data() + before.segment.offset;
-      double product = 0;
-      for (std::size_t i = 0; i < before.segment.length; ++i)
-        product += static_cast<double>(w[i]) * static_cast<double>(g[i]);
+      double product = 0, grown = 0;
+      for (std::size_t i = 0; i < before.segment.length; ++i) {
+        const double weight = w[i], derivative = g[i];
+        const double stepped = weight - learning_rate * derivative;
+        product += weight * derivative;
+        grown += stepped * stepped - weight * weight;
+      }
       const double gradient = squared_norm({g, before.segment.length});
       before.squared_norm = squared_norm({w, before.segment.length});
       before.cosine = product / std::sqrt(before.squared_norm * gradient);
+      before.growth = grown;
       before.squared_step = learning_rate * learning_rate * gradient;
     }
   }
@@ -38,11 +43,11 @@ class WeightGrowth : public Probe {
     if (step == 0) return;
     for (const Before& before : before_) {
       const float* w = parameters_.values().data() + before.segment.offset;
-      const double growth = squared_norm({w, before.segment.length}) - before.squared_norm;
+      const double stored = squared_norm({w, before.segment.length}) - before.squared_norm;
       const layers::Parameter& parameter = *before.segment.parameter;
       csv_.add(step).add(parameter.name).add(parameter.is_normalized ? "yes" : "no").add(before.squared_norm);
-      const double ratio = before.squared_step > 0 ? growth / before.squared_step : kNoRatio;
-      csv_.add(before.cosine).add(growth).add(before.squared_step).add(ratio).end_row();
+      csv_.add(before.cosine).add(before.growth).add(before.squared_step).add(before.in_squared_steps(before.growth));
+      csv_.add(stored).add(before.in_squared_steps(stored)).end_row();
     }
   }
 
@@ -51,7 +56,10 @@ class WeightGrowth : public Probe {
     layers::Segment segment;
     double squared_norm = 0;
     double cosine = 0;
+    double growth = 0;
     double squared_step = 0;
+
+    double in_squared_steps(double grown) const { return squared_step > 0 ? grown / squared_step : kNoRatio; }
   };
 
   layers::Parameters& parameters_;

@@ -72,6 +72,30 @@ TEST(Effective, SettingsComeAfterTheProfileAndBeforeTheArms) {
   EXPECT_EQ(plan.points[1].config.normalization.type, NormalizationType::layer);
 }
 
+TEST(Effective, TextsOfTheFullProfileSaySoBesideOtherNumbers) {
+  ExperimentText text = with_profiles();
+  text.criteria =
+      R"([{"name": "a", "type": "value", "quantity": "accuracy", "arms": ["batch"], "explanation": "1.8 times"},
+                      {"name": "b", "type": "value", "quantity": "accuracy", "arms": ["batch"]}])";
+  text.more += R"(, "finding": "5 seeds differ")";
+  const auto expect_texts = [](const ExperimentConfig& one, const std::string& finding,
+                               const std::string& explanation) {
+    EXPECT_EQ(one.finding, finding);
+    EXPECT_EQ(one.criteria[0].explanation, explanation);
+    EXPECT_EQ(one.criteria[1].explanation, "");
+  };
+  const char* const finding = "(full profile) 5 seeds differ";
+  const char* const explanation = "(full profile) 1.8 times";
+  expect_texts(test::effective(text, Profile::full), "5 seeds differ", "1.8 times");
+  expect_texts(test::effective(text, Profile::full, {}, std::int64_t{2}), "5 seeds differ", "1.8 times");  // as it has
+  expect_texts(test::effective(text, Profile::full, {}, std::int64_t{3}), finding, explanation);
+  expect_texts(test::effective(text, Profile::full, {"training.steps=9"}), finding, explanation);
+  const ExperimentConfig quick = test::effective(text, Profile::quick);
+  expect_texts(quick, finding, explanation);
+  // The experiment.json of a sweep, swept again: not a second time.
+  expect_texts(effective(quick, Profile::quick, {}, {}, "."), finding, explanation);
+}
+
 TEST(Effective, TheSeedIsNoSetting) {
   EXPECT_EQ(error_lines([] { test::effective(with_profiles(), Profile::quick, {"training.seed=4"}); }),
             (ErrorLines{"--set training.seed=4: must leave training.seed to seeds"}));

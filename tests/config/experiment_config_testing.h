@@ -62,6 +62,7 @@ inline ExperimentConfig everything() {
   experiment.profile = "quick";
   experiment.claim = "ä \"quoted\" | claim";
   experiment.source = "s";
+  experiment.finding = "f";
   experiment.notes = {{"one", "two"}};
   experiment.base = {.file = "base.json", .text = ""};
   ArmConfig grid{.name = "grid",

@@ -108,6 +108,10 @@ TEST(ExperimentProblems, AnExplanationIsOneLine) {
                  R"(8: criteria.0.explanation: must be one line, got "a\nb")");
 }
 
+TEST(ExperimentProblems, AFindingIsOneLine) {
+  expect_problem(with_more(R"("finding": "a\nb")"), R"(9: finding: must be one line, got "a\nb")");
+}
+
 TEST(ExperimentProblems, UnknownArmsAndQuantitiesOfCriteria) {
   expect_problem(with_criterion(R"("type": "value", "quantity": "acuracy", "arms": ["none"])"),
                  R"(8: criteria.0.quantity: no quantity "acuracy"; there are accuracy, loss, steps; did you mean )"

@@ -108,7 +108,8 @@ class Sweep(SweepTest):
         out, _ = self.sweep(content)
         self.assertEqual(self.ends(), first)
         self.assertRegex(out, r"better +>= 2 +not reproduced")
-        self.assertRegex(out, r"better: the interval .* lies below the threshold 2; no accuracy is above 1\n")
+        self.assertRegex(out, r"better: the interval .* lies below the threshold 2; "
+                         r"\(full profile\) no accuracy is above 1\n")
         # An edited arm runs that arm alone; one more seed runs that seed of each arm.
         content["arms"][1]["set"]["optimizer.learning_rate"] = 0.2
         _, log = self.sweep(content)

@@ -117,7 +117,7 @@ TEST(VerdictJson, HasItsFields) {
   const Json json = sweep.json();
   EXPECT_EQ(keys_of(json), (std::vector<std::string>{"experiment", "profile", "claim", "source", "verdict", "seeds",
                                                      "criteria", "choices", "runs_completed", "runs_diverged",
-                                                     "runs_without_result", "warnings"}));
+                                                     "runs_without_result", "warnings", "finding"}));
   EXPECT_EQ(json["experiment"], "e");
   EXPECT_EQ(json["profile"], "full");
   EXPECT_EQ(json["claim"], "c");
@@ -389,6 +389,20 @@ TEST(VerdictTables, Text) {
                            "slower", "reported", ">= 2", "= e", "\nc - s\ne "})
     test::expect_contains(text, part);
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 6);
+}
+
+TEST(VerdictTables, TheFindingStandsWithTheVerdict) {
+  ExperimentText text = experiment();
+  text.more = R"(, "finding": "2 | 3\tof *them*")";
+  const Sweep sweep(text);
+  const ExperimentVerdict verdict = sweep.judge();
+  EXPECT_EQ(sweep.json()["finding"], "2 | 3\tof *them*");
+  const std::string lines = text_table({verdict, verdict});
+  const std::size_t first = lines.find("\nfinding: 2 | 3\tof *them*\nc - s\n");
+  ASSERT_NE(first, std::string::npos) << lines;
+  EXPECT_LT(lines.find("= e"), first) << lines;
+  EXPECT_TRUE(lines.ends_with("\nfinding: 2 | 3\tof *them*\n")) << lines;
+  test::expect_contains(markdown_table({verdict}), "| **e**: c **reproduced**: 2 \\| 3\tof \\*them\\* | s |");
 }
 
 /// The cells of a line, as GitHub finds them: a backslash takes the meaning of the character behind it.

@@ -7,7 +7,7 @@ import xml.etree.ElementTree
 from pathlib import Path
 
 import support
-from sweep_figures import (AXIS, BANDS, CURVES, GAINS, GAIN_ARMS, HEAT_MAP, NAN, TWO_ARMS, SweepFigureTest,
+from sweep_figures import (AXIS, BANDS, CURVES, GAINS, GAIN_ARMS, HEAT_MAP, NAN, ROWS, TWO_ARMS, SweepFigureTest,
                            SweepFolder, completed, over_gains)
 
 import matplotlib
@@ -139,6 +139,22 @@ class PlotExperimentTest(SweepFigureTest):
         for gone in ("runs", "figure.csv", "figure.svg"):
             (shutil.rmtree if gone == "runs" else Path.unlink)(self.folder / gone)
         self.assertEqual(self.bytes_of_figure(), before)
+
+    def test_the_csv_has_the_finding_once(self):
+        figures = [(CURVES, TWO_ARMS), (BANDS, TWO_ARMS), (ROWS, TWO_ARMS), (AXIS, GAIN_ARMS)]
+        for number, (figure, arms) in enumerate(figures):
+            with self.subTest(figure=figure["type"]):
+                self.folder = self.folder.with_name(f"sweep{number}")
+                sweep = self.sweep(arms, [1, 2], figure, over_gains if figure is AXIS else completed)
+                sweep.write_verdict()
+                without, _ = self.draw()
+                sweep.write_verdict(finding="It holds, \"here\".")
+                before = self.bytes_of_figure()
+                rows = self.rows()
+                self.assertEqual([row.pop("finding") for row in rows], ["It holds, \"here\".", *[""] * (len(rows) - 1)])
+                self.assertEqual(rows, without)
+                shutil.rmtree(self.folder / "runs")
+                self.assertEqual(self.bytes_of_figure(), before)
 
     def test_csv_of_another_sweep(self):
         sweep = self.sweep(TWO_ARMS, [1, 2], CURVES, completed)

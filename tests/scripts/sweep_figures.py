@@ -91,14 +91,16 @@ class SweepFolder:
                 "" if blank or value is None else float(value), bound, last, "killed by signal 9" if blank else "", 1.5,
                 1000.0]
 
-    def write_verdict(self, verdict="reproduced", effect=4.25, interval=(3.5, 5.125), **criterion):
+    def write_verdict(self, verdict="reproduced", effect=4.25, interval=(3.5, 5.125), finding=None, **criterion):
         reported = {"name": "beside", "meaning": "", "type": "difference", "quantity": "x", "arms": ["a", "b"],
                     "effect": 1.0, "effect_is": "exact", "interval": None, "seeds": 3, "verdict": "reported",
                     "explanation": "", "threshold_source": ""}
         deciding = {**reported, "name": "fewer_steps", "meaning": "without needs at least 3 times the steps",
                     "type": "ratio", "at_least": 3.0, "effect": effect, "interval": interval, "verdict": verdict,
                     **criterion}
-        (self.folder / "verdict.json").write_text(json.dumps({"verdict": verdict, "criteria": [reported, deciding]}))
+        found = {} if finding is None else {"finding": finding}
+        (self.folder / "verdict.json").write_text(json.dumps({"verdict": verdict, **found,
+                                                              "criteria": [reported, deciding]}))
 
 
 def points_of(arm):
