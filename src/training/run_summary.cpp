@@ -148,7 +148,7 @@ std::optional<RunEnd> read_end(const std::filesystem::path& file) {
   end.isa = text_at(*provenance, "isa");
   end.git_revision = text_at(*provenance, "git_revision");
   end.onednn = text_at(*provenance, "onednn");
-  end.machine = joined({text_at(*provenance, "host"), text_at(*provenance, "cpu")}, ": ");
+  end.machine = text_at(*provenance, "cpu");  // not the host: one processor computes the same anywhere
   const bool changed = provenance->contains("git_dirty") && (*provenance)["git_dirty"] == true;
   end.build = joined({text_at(*provenance, "bnlab"), text_at(*provenance, "compiler"),
                       text_at(*provenance, "build_type"), changed ? "changed sources" : ""},

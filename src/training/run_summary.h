@@ -43,7 +43,7 @@ struct RunEnd {
   std::string isa;
   std::string git_revision;
   std::string onednn;
-  std::string machine;  // "host: processor"
+  std::string machine;  // its processor
   std::string build;    // "0.1.0, GNU 12.2.0, Release"; with "changed sources" where the revision is not all of it
 };
 

@@ -187,5 +187,29 @@ TEST(ConstantSets, InEvaluation) {
     }
 }
 
+// With a running variance of 0 the output is beta, whatever the input.
+TEST(ConstantSets, InEvaluationWithPopulationStatistics) {
+  using config::NormalizationType;
+  for (const auto type : {NormalizationType::batch, NormalizationType::ghost, NormalizationType::lp,
+                          NormalizationType::batch_renorm, NormalizationType::noisy_batch, NormalizationType::frozen})
+    for (const bool images : {false, true}) {
+      config::RunConfig run =
+          images ? run_config(network_of(config::Normalization{}, config::Flatten{}, config::Dense{.units = 10}), type)
+                 : run_config(network_of(config::Flatten{}, config::Normalization{}, config::Dense{.units = 10}), type);
+      run.normalization.epsilon = 0;
+      const data::DatasetInfo dataset = dataset_of(6, images ? 4 : 1, images ? 5 : 1, 10);
+      Network network(run, dataset, 3);
+      normalization::NormalizationState& state = *network.states().front();
+      std::fill(state.running_variance.begin(), state.running_variance.end(), 0.0f);
+      network.use_running_statistics();
+      std::mt19937_64 generator(35);
+      const auto evaluation = network.build(Pass::evaluate_population, 3);
+      const Batch batch = random_batch(dataset, 3, generator);
+      // beta is 0 at the start, so the dense layer sees zeros, and its bias is 0
+      const double loss = loss_of(*evaluation, batch);
+      EXPECT_NEAR(loss, std::log(10.0), 1e-6) << config::name_of(type);
+    }
+}
+
 }  // namespace
 }  // namespace bnlab::network_testing

@@ -411,6 +411,21 @@ TEST(StatisticsGap, WithoutChannelsOfOneValue) {
   }
 }
 
+// The gradient of the input of a constant channel is 0, with frozen statistics too: nothing is left of it to compare.
+TEST(NormalizationGradients, OfAConstantChannelWithoutEpsilon) {
+  config::RunConfig run = test::small_mlp(NormalizationType::batch);
+  run.normalization.epsilon = 0;
+  ProbeRun probe(run, probe_of(ProbeType::normalization_gradients));
+  layers::Parameter& weights = *probe.network.parameters().all()[0];
+  std::vector<float> values = weights.plain_value();
+  std::fill_n(values.begin(), 24, 0.0f);
+  weights.set_plain_value(values);
+  for (const Row& row : probe.measure("normalization_gradients", 1)) {
+    for (const char* column : {"ones_cosine", "normalized_cosine", "identity_error"})
+      EXPECT_LT(std::stod(row.at(column)), 1e-3) << column;
+  }
+}
+
 TEST(StatisticsGap, BesidePreciseStatistics) {
   config::RunConfig run = test::small_mlp(NormalizationType::batch);
   run.normalization.precise_batches = 3;

@@ -142,7 +142,7 @@ TEST(ReadEnd, TheMachineAndTheBuild) {
   };
   const RunEnd end = read(R"("bnlab": "0.1.0", "compiler": "GNU 12.2.0", "build_type": "Release", "git_dirty": false,
                              "cpu": "a processor", "host": "h")");
-  EXPECT_EQ(end.machine, "h: a processor");
+  EXPECT_EQ(end.machine, "a processor");
   EXPECT_EQ(end.build, "0.1.0, GNU 12.2.0, Release");
   EXPECT_EQ(read(R"("build_type": "Debug", "git_dirty": true)").build, "Debug, changed sources");
   EXPECT_EQ(read(R"("git_revision": "abc")").build, "");
