@@ -1,0 +1,21 @@
+#pragma once
+// The first step of a run: all that can be refused before its directory is touched.
+
+#include <vector>
+
+#include "config/run_config.h"
+#include "data/dataset.h"
+
+namespace bnlab::training {
+
+/// What a run is made of.
+struct PreparedRun {
+  config::RunConfig config;  // resolved: a batch of all is a number, epochs are steps
+  data::Dataset dataset;
+};
+
+/// Sets the number of threads of the process, checks the config against its network, its probes and its data, and reads
+/// the data. Throws ConfigError and DataError.
+PreparedRun prepare(config::RunConfig config, int threads);
+
+}  // namespace bnlab::training
