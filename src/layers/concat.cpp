@@ -13,7 +13,8 @@ namespace compat = onednn::compat;
 class ConcatLayer : public Layer {
  public:
   ConcatLayer(const LayerContext& context, std::vector<Sequence> branches, Dims dst_shape)
-      : Layer(context.name, "concat", context.src_shape, std::move(dst_shape)), branches_(std::move(branches)) {}
+      : Layer(context.name, LayerKind::concat, "concat", context.src_shape, std::move(dst_shape)),
+        branches_(std::move(branches)) {}
 
   std::vector<const Layer*> parts() const override {
     std::vector<const Layer*> parts;

@@ -61,7 +61,7 @@ auto first_of(const std::vector<Way>& ways, const Make& make) {
 class ConvLayer : public Layer {
  public:
   ConvLayer(const LayerContext& context, const config::Conv& spec, bool bias, Dims dst_shape, Geometry geometry)
-      : Layer(context.name, "conv", context.src_shape, std::move(dst_shape)),
+      : Layer(context.name, LayerKind::conv, "conv", context.src_shape, std::move(dst_shape)),
         parameters_(context.parameters),
         groups_(spec.groups),
         geometry_(std::move(geometry)) {

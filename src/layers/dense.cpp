@@ -13,7 +13,7 @@ using onednn::Desc;
 class DenseLayer : public Layer {
  public:
   DenseLayer(const LayerContext& context, std::int64_t units, bool bias)
-      : Layer(context.name, "dense", context.src_shape, {1, units}), parameters_(context.parameters) {
+      : Layer(context.name, LayerKind::dense, "dense", context.src_shape, {1, units}), parameters_(context.parameters) {
     const std::int64_t inputs = context.src_shape[1];
     weights_ = &parameters_.declare({.name = context.name + ".weights",
                                      .kind = ParameterKind::weights,

@@ -177,7 +177,7 @@ class RecurrentLayer : public Layer {
  public:
   RecurrentLayer(const LayerContext& context, const config::Recurrent& spec, double negative_slope,
                  const std::string& site, const NormalizationConfig& normalization, NormalizationStates& states)
-      : Layer(context.name, "recurrent", context.src_shape, {1, spec.units}),
+      : Layer(context.name, LayerKind::recurrent, "recurrent", context.src_shape, {1, spec.units}),
         parameters_(context.parameters),
         function_(spec.activation, negative_slope),
         kind_(spec.activation),

@@ -310,7 +310,7 @@ std::vector<LayerShape> check(const config::RunConfig& config, const data::Datas
   const layers::Sequence layers =
       assemble(config.network, config.normalization, image_shape(dataset), dataset.classes, parameters, states);
   for (const layers::Layer* layer : layers.all())
-    shapes.push_back({layer->name(), layer->type(), layer->dst_shape(), layer->activation()});
+    shapes.push_back({layer->name(), layer->kind(), layer->dst_shape(), layer->activation()});
   check_overrides(config.initialization, parameters);
   // A batch of all images gets its size from the data; building the network checks it then.
   if (config.training.composition != config::BatchComposition::full_batch)

@@ -163,7 +163,7 @@ void check_precision(const config::TrainingConfig& training);
 /// A layer as it is known before anything is built.
 struct LayerShape {
   std::string name;
-  std::string type;
+  layers::LayerKind kind;
   layers::Dims dst_shape;  // of a batch of one
   std::optional<config::Activation> activation{};
 };

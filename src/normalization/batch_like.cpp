@@ -9,7 +9,8 @@ using layers::Forward;
 using layers::Tensor;
 
 BatchLikeLayer::BatchLikeLayer(const NormalizationContext& context, const char* type)
-    : Layer(context.layer.name, type, context.layer.src_shape, context.layer.src_shape),
+    : Layer(context.layer.name, layers::LayerKind::normalization, type, context.layer.src_shape,
+            context.layer.src_shape),
       parameters_(context.layer.parameters),
       epsilon_(context.config.epsilon),
       with_population_(make_batch(context, BatchStatistics::of_batch)),

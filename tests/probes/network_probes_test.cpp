@@ -532,7 +532,7 @@ TEST(ResidualBranches, NeedResidualLayers) {
   config::RunConfig run = conv_run(NormalizationType::batch);
   run.probes = {probe_of(ProbeType::residual_branches)};
   EXPECT_THROW(check(run, {}), ConfigError);
-  EXPECT_NO_THROW(check(run, {{"residual1", "residual", {1, 3}}}));
+  EXPECT_NO_THROW(check(run, {{"residual1", layers::LayerKind::residual, {1, 3}}}));
 }
 
 config::RunConfig without_biases(NormalizationType type) {
