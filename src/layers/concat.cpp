@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "config/rule.h"
 #include "layers/add.h"
 #include "util/errors.h"
 
@@ -9,6 +10,9 @@ namespace bnlab::layers {
 namespace {
 
 namespace compat = onednn::compat;
+
+// oneDNN numbers the sources from one argument on, up to the next that means something else.
+static_assert(config::most_branches <= DNNL_ARG_ATTR_ZERO_POINTS - DNNL_ARG_MULTIPLE_SRC);
 
 class ConcatLayer : public Layer {
  public:

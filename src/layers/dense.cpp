@@ -25,11 +25,12 @@ class DenseLayer : public Layer {
           {.name = context.name + ".bias", .kind = ParameterKind::bias, .shape = {units}, .fan_in = inputs});
   }
 
+  void keep_output_in_f32() override { output_is_f32_ = true; }
+
   Forward build(Builder& builder, const Tensor& src) override {
     const Dims dst_shape = batched_dst_shape(src);
     const Desc bias_desc = onednn::plain_desc({dst_shape[1]});
-    // The logits are f32 in any case.
-    const Desc dst_desc = weights_->role.is_output ? onednn::any_desc(dst_shape) : builder.any(dst_shape);
+    const Desc dst_desc = output_is_f32_ ? onednn::any_desc(dst_shape) : builder.any(dst_shape);
     const auto pd = compat::inner_product_forward(builder.engine(), builder.prop_kind(), builder.any(src.shape),
                                                   weights_->layout(builder, weights_->shape),
                                                   bias_ ? &bias_desc : nullptr, dst_desc, builder.attributes());
@@ -96,6 +97,7 @@ class DenseLayer : public Layer {
   }
 
   Parameters& parameters_;
+  bool output_is_f32_ = false;
   Parameter* weights_;
   Parameter* bias_ = nullptr;
 };

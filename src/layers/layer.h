@@ -62,6 +62,10 @@ class Layer {
   /// Adds the forward calls. The layer outlives the program.
   virtual Forward build(Builder& builder, const Tensor& src) = 0;
 
+  /// Makes the output f32 in programs of any type: for the layer that gives the logits, before the first build().
+  /// Layers other than dense keep the program's type.
+  virtual void keep_output_in_f32() {}
+
   /// The layers that it is made of, in network order; empty for most.
   virtual std::vector<const Layer*> parts() const { return {}; }
 

@@ -11,10 +11,6 @@ namespace bnlab::layers {
 namespace {
 
 namespace compat = onednn::compat;
-using config::NormalizationConfig;
-using config::NormalizationType;
-using normalization::NormalizationState;
-using normalization::NormalizationStates;
 using onednn::Desc;
 
 float* floats(const dnnl::memory& memory) { return static_cast<float*>(memory.get_data_handle()); }
@@ -176,27 +172,27 @@ class Product {
 class RecurrentLayer : public Layer {
  public:
   RecurrentLayer(const LayerContext& context, const config::Recurrent& spec, double negative_slope,
-                 const std::string& site, const NormalizationConfig& normalization, NormalizationStates& states)
+                 const std::optional<StepNormalization>& normalization)
       : Layer(context.name, LayerKind::recurrent, "recurrent", context.src_shape, {1, spec.units}),
         parameters_(context.parameters),
         function_(spec.activation, negative_slope),
         kind_(spec.activation),
-        steps_(context.src_shape[2]),
-        normalization_(normalization) {
+        steps_(context.src_shape[2]) {
     declare_weights(spec);
-    if (normalization.type == NormalizationType::none) return;
-    if (normalization.affine && has_affine(normalization.type)) {
-      gamma_ = &parameters_.declare({.name = site + ".gamma",
+    if (!normalization || !normalization->replaces_bias)
+      bias_ = &parameters_.declare({.name = name() + ".bias", .kind = ParameterKind::bias, .shape = {units()}});
+    if (!normalization) return;
+    if (normalization->is_affine) {
+      gamma_ = &parameters_.declare({.name = normalization->site + ".gamma",
                                      .kind = ParameterKind::gamma,
                                      .shape = {units()},
-                                     .initial_value = normalization.initial_gamma});
-      beta_ = &parameters_.declare({.name = site + ".beta",
+                                     .initial_value = normalization->initial_gamma});
+      beta_ = &parameters_.declare({.name = normalization->site + ".beta",
                                     .kind = ParameterKind::beta,
                                     .shape = {units()},
-                                    .initial_value = normalization.initial_beta});
+                                    .initial_value = normalization->initial_beta});
     }
-    normalization_.affine = false;
-    make_normalizations(site, states);
+    normalizations_ = normalization->make(steps_, units(), gamma_, beta_);
   }
 
   std::optional<config::Activation> activation() const override { return kind_; }
@@ -248,10 +244,6 @@ class RecurrentLayer : public Layer {
     Backward normalization;
   };
 
-  static bool has_affine(NormalizationType type) {
-    return type != NormalizationType::noise && type != NormalizationType::local_response;
-  }
-
   std::int64_t units() const { return dst_shape()[1]; }
 
   void declare_weights(const config::Recurrent& spec) {
@@ -263,12 +255,6 @@ class RecurrentLayer : public Layer {
                                             .fan_in = units(),
                                             .fan_out = units(),
                                             .scheme = scheme_of(spec.start)});
-    const NormalizationType type = normalization_.type;
-    // beta takes the place of a bias, or the normalization takes it away again.
-    const bool is_replaced = type != NormalizationType::none &&
-                             ((normalization_.affine && has_affine(type)) || normalization::absorbs_bias(type));
-    if (!is_replaced)
-      bias_ = &parameters_.declare({.name = name() + ".bias", .kind = ParameterKind::bias, .shape = {units()}});
   }
 
   static std::optional<config::InitializationScheme> scheme_of(config::RecurrentStart start) {
@@ -281,23 +267,6 @@ class RecurrentLayer : public Layer {
         break;
     }
     return std::nullopt;
-  }
-
-  void make_normalizations(const std::string& site, NormalizationStates& states) {
-    const bool is_shared = normalization_.recurrent_statistics == config::RecurrentStatistics::shared;
-    const std::size_t first = states.size();
-    for (std::int64_t t = 1; t <= steps_; ++t) {
-      const std::string step = site + ".step" + std::to_string(t);
-      const std::size_t before = states.size();
-      normalizations_.push_back(normalization::make_normalization(
-          {{t == 1 ? site : step, {1, units()}, parameters_}, normalization_, states, false}));
-      if (states.size() == before) continue;
-      NormalizationState& state = *states.back();
-      state.gamma = gamma_;
-      state.beta = beta_;
-      if (!is_shared) state.name = step;
-      if (is_shared && t > 1) state.shared_with = states[first].get();
-    }
   }
 
   /// (N, C, H, W) with the rows of one time step side by side: step, image, channel, column.
@@ -382,7 +351,6 @@ class RecurrentLayer : public Layer {
   Elementwise function_;
   config::Activation kind_;
   std::int64_t steps_;
-  NormalizationConfig normalization_;  // of the single steps, which are not affine
   Parameter* input_weights_ = nullptr;
   Parameter* hidden_weights_ = nullptr;
   Parameter* bias_ = nullptr;
@@ -394,10 +362,9 @@ class RecurrentLayer : public Layer {
 }  // namespace
 
 std::unique_ptr<Layer> make_recurrent(const LayerContext& context, const config::Recurrent& spec, double negative_slope,
-                                      const std::string& site, const NormalizationConfig& normalization,
-                                      NormalizationStates& states) {
+                                      const std::optional<StepNormalization>& normalization) {
   require_image(context, "recurrent");
-  return std::make_unique<RecurrentLayer>(context, spec, negative_slope, site, normalization, states);
+  return std::make_unique<RecurrentLayer>(context, spec, negative_slope, normalization);
 }
 
 }  // namespace bnlab::layers

@@ -58,12 +58,13 @@ void check_dropout_masks(const config::RunConfig& config, const std::vector<netw
 PreparedRun prepare(config::RunConfig config, int threads) {
   network::set_threads(threads);
   network::check_precision(config.training);
-  const auto layers = network::check(config, data::dataset_info(config.dataset));
+  auto assembly = network::assemble_checked(config, data::dataset_info(config.dataset));
+  const std::vector<network::LayerShape> layers = assembly->shapes();
   probes::check(config, layers);
   data::Dataset dataset = data::load(config.dataset);
   resolve(config, dataset);
   check_dropout_masks(config, layers);
-  return {std::move(config), std::move(dataset)};
+  return {std::move(config), std::move(dataset), std::move(assembly)};
 }
 
 }  // namespace bnlab::training

@@ -1,10 +1,11 @@
 #pragma once
 // The first step of a run: all that can be refused before its directory is touched.
 
-#include <vector>
+#include <memory>
 
 #include "config/run_config.h"
 #include "data/dataset.h"
+#include "network/assemble.h"
 
 namespace bnlab::training {
 
@@ -12,6 +13,7 @@ namespace bnlab::training {
 struct PreparedRun {
   config::RunConfig config;  // resolved: a batch of all is a number, epochs are steps
   data::Dataset dataset;
+  std::unique_ptr<network::Assembly> layers;
 };
 
 /// Sets the number of threads of the process, checks the config against its network, its probes and its data, and reads

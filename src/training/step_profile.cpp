@@ -31,7 +31,7 @@ double StepProfile::in_calls() const {
 StepProfile profile_steps(config::RunConfig config, int threads, std::int64_t steps) {
   network::set_threads(threads);
   network::check_precision(config.training);
-  network::check(config, data::dataset_info(config.dataset));
+  auto assembly = network::assemble_checked(config, data::dataset_info(config.dataset));
   const data::Dataset dataset = data::load(config.dataset);
   data::resolve_batches(config.training, dataset);
   config.training.steps = warm_up_steps + steps;
@@ -40,7 +40,7 @@ StepProfile profile_steps(config::RunConfig config, int threads, std::int64_t st
   const bool is_f32 = config.training.precision == config::Precision::f32;
   profile.peak_flops = is_f32 ? peak_f32_flops(threads) : peak_bf16_flops(threads);
 
-  TrainingStep one(config, dataset, threads);
+  TrainingStep one(config, dataset, std::move(assembly), threads);
   const std::size_t calls = one.program().program().calls().size();
   std::vector<std::vector<double>> of_calls(calls);
   for (auto& times : of_calls) times.reserve(static_cast<std::size_t>(steps));

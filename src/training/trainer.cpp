@@ -153,7 +153,7 @@ std::string name_of(RunStatus status) {
 }
 
 RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& display, const std::atomic<bool>& stop) {
-  const PreparedRun run = prepare(std::move(config), options.threads);
+  PreparedRun run = prepare(std::move(config), options.threads);
   const std::string config_text = config::to_json(run.config);
 
   RunDirectory directory(options.directory, options.existing, options.log_file);

@@ -46,12 +46,12 @@ void append_change(std::string& so_far, const std::string& now) {
 
 }  // namespace
 
-TrainingLoop::TrainingLoop(const PreparedRun& run, const RunOptions& options, RunDirectory& directory)
+TrainingLoop::TrainingLoop(PreparedRun& run, const RunOptions& options, RunDirectory& directory)
     : config_(run.config),
       options_(options),
       dataset_(run.dataset),
       directory_(directory),
-      step_(run.config, run.dataset, options.threads),
+      step_(run.config, run.dataset, std::move(run.layers), options.threads),
       network_(step_.network()),
       evaluator_(network_, run.dataset, step_.scaler(), run.config) {
   progress_.instruction_set = network::onednn_isa();

@@ -19,8 +19,9 @@ namespace bnlab::training {
 
 class TrainingLoop {
  public:
-  /// Builds the network and its programs; writes nothing. All arguments must outlive it.
-  TrainingLoop(const PreparedRun& run, const RunOptions& options, RunDirectory& directory);
+  /// Builds the network of the run's layers, which it takes, and its programs; writes nothing. All arguments must
+  /// outlive it.
+  TrainingLoop(PreparedRun& run, const RunOptions& options, RunDirectory& directory);
 
   // One of these two before open_files().
   /// Continues from the checkpoint in the directory.

@@ -2,10 +2,12 @@
 
 namespace bnlab::training {
 
-TrainingStep::TrainingStep(const config::RunConfig& config, const data::Dataset& dataset, int threads)
+TrainingStep::TrainingStep(const config::RunConfig& config, const data::Dataset& dataset,
+                           std::unique_ptr<network::Assembly> assembly, int threads)
     : config_(config),
       scaler_(dataset, config.dataset.scaling),
-      network_(config, dataset.info, config.training.batch_size, false, state_arrays(config.optimizer)),
+      network_(config, dataset.info, std::move(assembly), config.training.batch_size, false,
+               state_arrays(config.optimizer)),
       optimizer_(make_optimizer(config.optimizer, network_.parameters(), threads, config.training.seed)),
       batches_(dataset, scaler_, config) {}
 

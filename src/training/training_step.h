@@ -16,7 +16,8 @@ namespace bnlab::training {
 class TrainingStep {
  public:
   /// `config`: with its batches resolved. `dataset` and `config` must outlive this.
-  TrainingStep(const config::RunConfig& config, const data::Dataset& dataset, int threads);
+  TrainingStep(const config::RunConfig& config, const data::Dataset& dataset,
+               std::unique_ptr<network::Assembly> assembly, int threads);
 
   network::Network& network() { return network_; }
   const network::Network& network() const { return network_; }
