@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "layers/weights_diff.h"
 #include "util/errors.h"
 
 namespace bnlab::layers {
@@ -189,15 +190,14 @@ class ConvLayer : public Layer {
   void backward_weights(Builder& builder, const dnnl::convolution_forward::primitive_desc& hint, const Tensor& src,
                         const dnnl::memory& input, const Tensor& diff_dst) {
     const auto pd = weights_diff(builder, hint, src.shape, diff_dst.shape);
-    const bool same_layout = pd.diff_weights_desc() == weights_->diff.get_desc();
-    const dnnl::memory diff_weights = same_layout ? weights_->diff : builder.allocate(pd.diff_weights_desc());
-    builder.add("backward_weights", pd, dnnl::convolution_backward_weights(pd),
-                {{DNNL_ARG_SRC, builder.adapt(input, pd.src_desc())},
-                 {DNNL_ARG_DIFF_DST, builder.adapt(diff_dst.memory, pd.diff_dst_desc())},
-                 {DNNL_ARG_DIFF_WEIGHTS, diff_weights},
-                 {DNNL_ARG_DIFF_BIAS, bias_ ? bias_->diff : dnnl::memory()}},
-                flop(diff_dst.shape));
-    if (!same_layout) builder.copy(diff_weights, weights_->diff);
+    add_weights_diff(builder, *weights_, pd.diff_weights_desc(), [&](const dnnl::memory& diff_weights) {
+      builder.add("backward_weights", pd, dnnl::convolution_backward_weights(pd),
+                  {{DNNL_ARG_SRC, builder.adapt(input, pd.src_desc())},
+                   {DNNL_ARG_DIFF_DST, builder.adapt(diff_dst.memory, pd.diff_dst_desc())},
+                   {DNNL_ARG_DIFF_WEIGHTS, diff_weights},
+                   {DNNL_ARG_DIFF_BIAS, bias_ ? bias_->diff : dnnl::memory()}},
+                  flop(diff_dst.shape));
+    });
   }
 
   Tensor backward_data(Builder& builder, const dnnl::convolution_forward::primitive_desc& hint, const Tensor& src,

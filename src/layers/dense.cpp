@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "layers/weights_diff.h"
 #include "util/errors.h"
 
 namespace bnlab::layers {
@@ -71,15 +72,14 @@ class DenseLayer : public Layer {
   void backward_weights(Builder& builder, const dnnl::inner_product_forward::primitive_desc& hint, const Tensor& src,
                         const dnnl::memory& input, const Tensor& diff_dst) {
     const auto pd = weights_diff(builder, hint, diff_dst.shape);
-    const bool same_layout = pd.diff_weights_desc() == weights_->diff.get_desc();
-    const dnnl::memory diff_weights = same_layout ? weights_->diff : builder.allocate(pd.diff_weights_desc());
-    builder.add("backward_weights", pd, dnnl::inner_product_backward_weights(pd),
-                {{DNNL_ARG_SRC, input},
-                 {DNNL_ARG_DIFF_DST, builder.adapt(diff_dst.memory, pd.diff_dst_desc())},
-                 {DNNL_ARG_DIFF_WEIGHTS, diff_weights},
-                 {DNNL_ARG_DIFF_BIAS, bias_ ? bias_->diff : dnnl::memory()}},
-                flop(src));
-    if (!same_layout) builder.copy(diff_weights, weights_->diff);
+    add_weights_diff(builder, *weights_, pd.diff_weights_desc(), [&](const dnnl::memory& diff_weights) {
+      builder.add("backward_weights", pd, dnnl::inner_product_backward_weights(pd),
+                  {{DNNL_ARG_SRC, input},
+                   {DNNL_ARG_DIFF_DST, builder.adapt(diff_dst.memory, pd.diff_dst_desc())},
+                   {DNNL_ARG_DIFF_WEIGHTS, diff_weights},
+                   {DNNL_ARG_DIFF_BIAS, bias_ ? bias_->diff : dnnl::memory()}},
+                  flop(src));
+    });
   }
 
   Tensor backward_data(Builder& builder, const dnnl::inner_product_forward::primitive_desc& hint, const Tensor& src,

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "layers/activation.h"
+#include "layers/weights_diff.h"
 #include "util/target_clones.h"
 
 namespace bnlab::layers {
@@ -133,15 +134,14 @@ class Product {
     const auto pd = compat::inner_product_backward_weights(
         builder.engine(), src_desc_, onednn::any_desc(weights_.shape), bias_ ? &bias_desc_ : nullptr, dst_desc_,
         forward_, builder.attributes());
-    const bool same_layout = pd.diff_weights_desc() == weights_.diff.get_desc();
-    const dnnl::memory diff_weights = same_layout ? weights_.diff : builder.allocate(pd.diff_weights_desc());
-    builder.add("backward_weights", pd, dnnl::inner_product_backward_weights(pd),
-                {{DNNL_ARG_SRC, src},
-                 {DNNL_ARG_DIFF_DST, diff_dst},
-                 {DNNL_ARG_DIFF_WEIGHTS, diff_weights},
-                 {DNNL_ARG_DIFF_BIAS, bias_ ? bias_->diff : dnnl::memory()}},
-                flop());
-    if (!same_layout) builder.copy(diff_weights, weights_.diff);
+    add_weights_diff(builder, weights_, pd.diff_weights_desc(), [&](const dnnl::memory& diff_weights) {
+      builder.add("backward_weights", pd, dnnl::inner_product_backward_weights(pd),
+                  {{DNNL_ARG_SRC, src},
+                   {DNNL_ARG_DIFF_DST, diff_dst},
+                   {DNNL_ARG_DIFF_WEIGHTS, diff_weights},
+                   {DNNL_ARG_DIFF_BIAS, bias_ ? bias_->diff : dnnl::memory()}},
+                  flop());
+    });
   }
 
   /// `weights` in the layout that backward_data reads, one reorder for all calls of a program.
