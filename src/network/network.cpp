@@ -11,6 +11,7 @@
 #include "network/finite.h"
 #include "network/initialization.h"
 #include "util/errors.h"
+#include "util/npz_values.h"
 
 namespace bnlab::network {
 namespace {
@@ -29,12 +30,11 @@ NpyArray array_of(Dims shape, std::vector<float> values) { return {std::move(sha
 
 const std::vector<float>& floats(const NpzArrays& arrays, const std::string& name, const Dims& shape,
                                  Allowed allowed = Allowed::finite) {
-  const auto found = arrays.find(name);
-  if (found == arrays.end()) throw DataError("weights: the array \"" + name + "\" is missing");
-  const auto* values = std::get_if<std::vector<float>>(&found->second.values);
-  if (!values || found->second.shape != shape)
+  if (!arrays.contains(name)) throw DataError("weights: the array \"" + name + "\" is missing");
+  const auto* values = find_values<float>(arrays, name, shape);
+  if (!values)
     throw DataError(fmt::format("weights: the array \"{}\" must hold 32-bit floats of shape ({}), got shape ({})", name,
-                                fmt::join(shape, ", "), fmt::join(found->second.shape, ", ")));
+                                fmt::join(shape, ", "), fmt::join(arrays.at(name).shape, ", ")));
   if (const std::string problem = problem_of(name, shape, *values, allowed); !problem.empty())
     throw DataError(fmt::format("weights: {}; all values must be finite, and variances not negative", problem));
   return *values;

@@ -8,6 +8,7 @@
 #include "training/sum_of_squares.h"
 #include "training/trainable.h"
 #include "util/errors.h"
+#include "util/npz_values.h"
 #include "util/target_clones.h"
 
 namespace bnlab::training {
@@ -203,10 +204,8 @@ class BlockOptimizer : public Optimizer {
   template <class T>
   static const std::vector<T>& array_of(const NpzArrays& state, const std::string& name,
                                         const std::vector<std::int64_t>& shape) {
-    const auto found = state.find(name);
-    const auto* values = found == state.end() ? nullptr : std::get_if<std::vector<T>>(&found->second.values);
-    if (!values || found->second.shape != shape)
-      throw DataError("checkpoint: the array \"" + name + "\" is missing or of another shape");
+    const std::vector<T>* values = find_values<T>(state, name, shape);
+    if (!values) throw DataError("checkpoint: the array \"" + name + "\" is missing or of another shape");
     return *values;
   }
 
