@@ -51,16 +51,16 @@ TrainingLoop::TrainingLoop(PreparedRun& run, const RunOptions& options, RunDirec
       options_(options),
       dataset_(run.dataset),
       directory_(directory),
-      step_(run.config, run.dataset, std::move(run.layers), options.threads),
-      network_(step_.network()),
-      evaluator_(network_, run.dataset, step_.scaler(), run.config) {
+      learner_(run.config, run.dataset, std::move(run.layers), options.threads),
+      network_(learner_.network()),
+      evaluator_(network_, run.dataset, learner_.scaler(), run.config) {
   progress_.instruction_set = network::onednn_isa();
   progress_.onednn = network::onednn_version();
 }
 
 void TrainingLoop::resume() {
   const std::filesystem::path file = directory_.file("checkpoint.npz");
-  progress_ = load_checkpoint(file, network_, step_.optimizer());
+  progress_ = load_checkpoint(file, network_, learner_.optimizer());
   check_progress(progress_, file, dataset_, options_, config_.training.steps);
   append_change(progress_.instruction_set, network::onednn_isa());
   append_change(progress_.onednn, network::onednn_version());
@@ -93,7 +93,7 @@ void TrainingLoop::open_files() {
                                               "gradient_norm", "weight_norm", "seconds"});
   eval_csv_ = &directory_.open_csv("eval", {"step", "epoch", "split", "statistics", "loss", "accuracy"});
   const probes::ProbeContext context{
-      network_, dataset_, step_.scaler(), config_,
+      network_, dataset_, learner_.scaler(), config_,
       [this](const std::string& name, const std::vector<std::string>& columns) -> CsvWriter& {
         return directory_.open_csv(name, columns);
       }};
@@ -141,7 +141,7 @@ bool TrainingLoop::after_step(std::int64_t step, const StepOutcome& outcome, Run
   for_due_probes(step, [step](probes::Probe& probe) { probe.step_done(step); });
   if (step == training.steps || is_due(step, training.eval_every)) evaluate(step);
   const bool saves = step < training.steps && is_due(step, training.checkpoint_every);
-  if (saves && reason_.empty()) reason_ = problem_of_checkpoint(network_, step_.optimizer());
+  if (saves && reason_.empty()) reason_ = problem_of_checkpoint(network_, learner_.optimizer());
   if (!reason_.empty()) return false;
   if (saves) save();
   return true;
@@ -159,10 +159,10 @@ void TrainingLoop::begin() {
 
 TrainingLoop::StepOutcome TrainingLoop::train_step(std::int64_t step, bool timed) {
   Clock::time_point start = Clock::now();
-  step_.load(step);
-  step_.run();
+  learner_.load(step);
+  learner_.run();
   double seconds = seconds_since(start);
-  network::Executable& program = step_.program();
+  network::Executable& program = learner_.program();
   StepOutcome outcome{.loss = program.loss(),
                       .accuracy = accuracy(program.correct(), program.batch_size(), dataset_.info),
                       .learning_rate = learning_rate(config_.optimizer, step, config_.training.steps),
@@ -171,7 +171,7 @@ TrainingLoop::StepOutcome TrainingLoop::train_step(std::int64_t step, bool timed
     write_npz(directory_.file("gradients_first.npz"), network_.gradients());
   for_due_probes(step, [&](probes::Probe& probe) { probe.gradients_ready(step, outcome.learning_rate); });
   start = Clock::now();
-  outcome.norms = step_.update(outcome.learning_rate);
+  outcome.norms = learner_.update(outcome.learning_rate);
   seconds += seconds_since(start);
   progress_.step = step;
   progress_.last_loss = outcome.loss;
@@ -193,11 +193,11 @@ std::string TrainingLoop::problem_of(std::int64_t step, const StepOutcome& outco
 
 std::string TrainingLoop::problem_of_end(RunStatus status) {
   const bool saves = status == RunStatus::interrupted || config_.training.checkpoint_every > 0;
-  return saves ? problem_of_checkpoint(network_, step_.optimizer()) : network_.problem_of_state();
+  return saves ? problem_of_checkpoint(network_, learner_.optimizer()) : network_.problem_of_state();
 }
 
 double TrainingLoop::epoch(std::int64_t step) const {
-  return static_cast<double>(step) / static_cast<double>(step_.batches().steps_per_epoch());
+  return static_cast<double>(step) / static_cast<double>(learner_.batches().steps_per_epoch());
 }
 
 void TrainingLoop::log(std::int64_t step, const StepOutcome& outcome) {
@@ -220,7 +220,7 @@ void TrainingLoop::save() {
   progress_.csv_bytes = directory_.csv_bytes();
   progress_.dataset_sha256 = dataset_.sha256;
   progress_.threads = options_.threads;
-  save_checkpoint(directory_.file("checkpoint.npz"), network_, step_.optimizer(), progress_);
+  save_checkpoint(directory_.file("checkpoint.npz"), network_, learner_.optimizer(), progress_);
 }
 
 void TrainingLoop::finish(RunStatus status) {
@@ -242,7 +242,8 @@ void TrainingLoop::write_batches() {
   std::vector<std::int32_t> indices;
   indices.reserve(static_cast<std::size_t>(progress_.step * config_.training.batch_size));
   for (std::int64_t step = 0; step < progress_.step; ++step)
-    for (const std::uint32_t index : step_.batches().indices(step)) indices.push_back(static_cast<std::int32_t>(index));
+    for (const std::uint32_t index : learner_.batches().indices(step))
+      indices.push_back(static_cast<std::int32_t>(index));
   write_file_atomically(directory_.file("batches.npy"),
                         npy_bytes({{progress_.step, config_.training.batch_size}, std::move(indices)}));
 }

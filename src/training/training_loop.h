@@ -10,10 +10,10 @@
 #include "probes/probe.h"
 #include "training/checkpoint.h"
 #include "training/evaluation.h"
+#include "training/learner.h"
 #include "training/prepare.h"
 #include "training/run_directory.h"
 #include "training/trainer.h"
-#include "training/training_step.h"
 
 namespace bnlab::training {
 
@@ -72,7 +72,7 @@ class TrainingLoop {
   const RunOptions& options_;
   const data::Dataset& dataset_;
   RunDirectory& directory_;
-  TrainingStep step_;
+  Learner learner_;
   network::Network& network_;
   Evaluator evaluator_;
   std::vector<ScheduledProbe> probes_;
