@@ -15,7 +15,7 @@ namespace bnlab::config {
 /// Bound of numbers that have no other: values are used in single precision, whose largest number is 3.4e38.
 inline constexpr double largest = 1e30;
 
-/// Branches of one concat: oneDNN numbers its sources from 1024 on, and 4096 means something else.
+/// Branches of one concat.
 inline constexpr std::size_t most_branches = 3072;
 
 /// Rules are built by chaining: at_least(0).below(1).required(). Bounds hold for each number of a list or an extent.

@@ -137,7 +137,7 @@ RunReport report_of(const fs::path& directory) {
     report.steps_per_second = end->steps_per_second;
     report.threads = end->threads;
     report.dataset_sha256 = end->dataset_sha256;
-    report.isa = end->isa;
+    report.isa = end->instruction_set;
     report.git_revision = end->git_revision;
     report.onednn = end->onednn;
     report.machine = end->machine;

@@ -1,14 +1,14 @@
 #include "normalization/ghost.h"
 
-#include "normalization/batch_like.h"
+#include "normalization/batch_variant.h"
 
 namespace bnlab::normalization {
 namespace {
 
-class GhostLayer : public BatchLikeLayer {
+class GhostLayer : public BatchVariantLayer {
  public:
   explicit GhostLayer(const NormalizationContext& context)
-      : BatchLikeLayer(context, "ghost"),
+      : BatchVariantLayer(context, "ghost"),
         virtual_batch_size_(context.config.virtual_batch_size.value_or(ghost_batch_size)) {
     state().batch_unbiased_variance = state().evaluated_unbiased_variance = state().batch_variance;
   }

@@ -38,28 +38,46 @@ void require_normalization(const config::ProbeConfig& probe, const std::string& 
                                 fmt::join(names, " or "), config::name_of(type)));
 }
 
-}  // namespace
-
-void check(const config::RunConfig& run, const std::vector<network::LayerShape>& layers) {
+/// `path` is the probe's place in the config: "probes.0".
+void check_one(const config::ProbeConfig& probe, const std::string& path, const config::RunConfig& run,
+               const std::vector<network::LayerShape>& layers) {
   using enum NormalizationType;
-  for (std::size_t i = 0; i < run.probes.size(); ++i) {
-    const config::ProbeConfig& probe = run.probes[i];
-    const std::string path = fmt::format("probes.{}", i);
-    if (probe.type == ProbeType::activation_distribution) check_activation_distribution(probe, path, layers);
-    if (probe.type == ProbeType::identity_recovery) {
+  switch (probe.type) {
+    case ProbeType::activation_distribution:
+      return check_activation_distribution(probe, path, layers);
+    case ProbeType::identity_recovery:
       require_normalization(probe, path, run.normalization.type, {batch});
       if (!run.normalization.affine)
         throw ConfigError(fmt::format("{}.type: identity_recovery needs normalization.affine true", path));
-    }
-    if (probe.type == ProbeType::normalization_gradients)
-      require_normalization(probe, path, run.normalization.type, {batch, frozen});
-    if (probe.type == ProbeType::statistics_gap)
-      require_normalization(probe, path, run.normalization.type, {batch, batch_renorm, ghost, noisy_batch, lp});
-    if (probe.type == ProbeType::equivalence) check_equivalence(probe, path, run);
-    if (probe.type == ProbeType::residual_branches &&
-        std::none_of(layers.begin(), layers.end(), [](const auto& layer) { return layer.type == "residual"; }))
-      throw ConfigError(fmt::format("{}.type: residual_branches needs a network with residual blocks", path));
+      return;
+    case ProbeType::normalization_gradients:
+      return require_normalization(probe, path, run.normalization.type, {batch, frozen});
+    case ProbeType::statistics_gap:
+      return require_normalization(probe, path, run.normalization.type, {batch, batch_renorm, ghost, noisy_batch, lp});
+    case ProbeType::equivalence:
+      return check_equivalence(probe, path, run);
+    case ProbeType::residual_branches:
+      if (std::none_of(layers.begin(), layers.end(),
+                       [](const auto& layer) { return layer.kind == layers::LayerKind::residual; }))
+        throw ConfigError(fmt::format("{}.type: residual_branches needs a network with residual blocks", path));
+      return;
+    case ProbeType::gradient_norm:
+    case ProbeType::normalization_state:
+    case ProbeType::channel_moments:
+    case ProbeType::layer_gradients:
+    case ProbeType::representations:
+    case ProbeType::scale_invariance:
+    case ProbeType::bias_effect:
+    case ProbeType::weight_growth:
+      return;
   }
+}
+
+}  // namespace
+
+void check(const config::RunConfig& run, const std::vector<network::LayerShape>& layers) {
+  for (std::size_t i = 0; i < run.probes.size(); ++i)
+    check_one(run.probes[i], fmt::format("probes.{}", i), run, layers);
 }
 
 std::unique_ptr<Probe> make_probe(const config::ProbeConfig& config, const ProbeContext& context) {
