@@ -148,7 +148,7 @@ class CrossChecks {
     std::vector<std::string> others = axis_names(experiment_.arms);
     for (const char* column : run_columns) others.emplace_back(column);
     for (const QuantityConfig& one : experiment_.quantities)
-      if (counts_steps(one.series.over_time))
+      if (kind_of(one.series.over_time).counts_steps)
         others.insert(others.end(), {one.name + bound_suffix, one.name + from_suffix});
     if (std::find(others.begin(), others.end(), name) != others.end())
       problem("quantities", i, "name", "must not be another column of runs.csv, got " + in_quotes(name));
@@ -158,8 +158,7 @@ class CrossChecks {
     const CriterionConfig& one = experiment_.criteria[i];
     if (!quantity(one.quantity))
       problem("criteria", i, "quantity", unknown("quantity", one.quantity, names_in(experiment_.quantities)));
-    using enum CriterionType;
-    const bool has_axis_field = one.type == log_slope || one.type == range || one.type == widest_interval;
+    const CriterionKind& kind = kind_of(one.type);
     for (const std::string& label : one.arms) {
       // An arm, or one of its points: "batch[learning_rate=0.1]". Which points there are only the plan knows.
       const std::string name = label.substr(0, label.find('['));
@@ -167,29 +166,34 @@ class CrossChecks {
       const ArmConfig* found = arm(name);
       if (!found) {
         problem("criteria", i, "arms", unknown("arm", name, names_in(experiment_.arms)));
-      } else if (has_axis_field && is_point) {
+      } else if (kind.has_axis() && is_point) {
         problem("criteria", i, "arms", "must be arms with an axis, got the point " + in_quotes(label));
-      } else if (has_axis_field && !has_axis(*found, one.axis)) {
+      } else if (kind.has_axis() && !has_axis(*found, one.axis)) {
         problem("criteria", i, "axis", no_axis("arm " + in_quotes(name) + " has", one.axis, axis_names(*found)));
-      } else if (has_axis_field && found->grid.paths.size() > 1) {
+      } else if (kind.has_axis() && found->grid.paths.size() > 1) {
         problem("criteria", i, "arms",
                 "arm " + in_quotes(name) + " has more than one axis; zip them, or make an arm of each");
       } else if (is_point && axes_of(*found).paths.empty()) {
         problem("criteria", i, "arms", "arm " + in_quotes(name) + " has no axes, so no point " + in_quotes(label));
-      } else if (!has_axis_field && !axes_of(*found).paths.empty() && !is_point) {
+      } else if (!kind.has_axis() && !axes_of(*found).paths.empty() && !is_point) {
         problem("criteria", i, "arms",
                 "arm " + in_quotes(name) + " has axes; name one of its points, such as " +
                     in_quotes(name + example_point(*found)) + ", or an arm that is its best_of");
       }
     }
-    const std::size_t arms = one.arms.size();
-    const auto needs = [&](bool holds, const std::string& rule) {
-      if (!holds) problem("criteria", i, "arms", rule + ", got " + std::to_string(arms));
+    if (!kind.arms.holds(one.arms.size()))
+      problem("criteria", i, "arms",
+              "must be " + arms_in_words(kind.arms) + ", got " + std::to_string(one.arms.size()));
+  }
+
+  /// "two arms", "one or two arms", "at least two arms".
+  static std::string arms_in_words(Count count) {
+    const auto word = [](std::size_t number) {
+      return number == 1 ? std::string("one") : number == 2 ? std::string("two") : std::to_string(number);
     };
-    if (one.type == value || one.type == range) needs(arms == 1, "must be one arm");
-    if (one.type == difference || one.type == ratio || one.type == equality) needs(arms == 2, "must be two arms");
-    if (one.type == log_slope || one.type == widest_interval) needs(arms == 1 || arms == 2, "must be one or two arms");
-    if (one.type == order) needs(arms >= 2, "must be at least two arms");
+    if (count.most == any_number) return "at least " + word(count.least) + " arms";
+    if (count.least < count.most) return word(count.least) + " or " + word(count.most) + " arms";
+    return word(count.least) + (count.least == 1 ? " arm" : " arms");
   }
 
   static std::string no_axis(const std::string& who, const std::string& path, const std::vector<std::string>& axes) {
@@ -251,21 +255,21 @@ class CrossChecks {
       const Json* value = json.find(field);
       problems_.add((value ? *value : json).origin, joined("figure", field), text);
     };
-    const bool of_quantity = figure.type == FigureType::axis || figure.type == FigureType::heat_map;
-    if (of_quantity && !quantity(figure.quantity))
+    const FigureKind& kind = kind_of(figure.type);
+    if (kind.source == FigureSource::quantity && !quantity(figure.quantity))
       add("quantity", unknown("quantity", figure.quantity, names_in(experiment_.quantities)));
     for (const std::string& name : figure.arms)
       if (!arm(name)) add("arms", unknown("arm", name, names_in(experiment_.arms)));
     const std::vector<std::string> axes = axis_names(experiment_.arms);
     if (!figure.axis.empty() && std::find(axes.begin(), axes.end(), figure.axis) == axes.end())
       add("axis", no_axis("the arms have", figure.axis, axes));
-    const std::size_t needed = figure.type == FigureType::heat_map ? 2 : of_quantity ? 1 : 0;
     const bool enough = std::any_of(experiment_.arms.begin(), experiment_.arms.end(), [&](const ArmConfig& one) {
       const bool drawn =
           figure.arms.empty() || std::find(figure.arms.begin(), figure.arms.end(), one.name) != figure.arms.end();
-      return drawn && axes_of(one).paths.size() >= needed;
+      return drawn && axes_of(one).paths.size() >= kind.axes;
     });
-    if (needed > 0 && !enough) add("type", needed == 2 ? "needs an arm with two axes" : "needs an arm with an axis");
+    if (kind.axes > 0 && !enough)
+      add("type", kind.axes == 2 ? "needs an arm with two axes" : "needs an arm with an axis");
     const std::vector<std::string> criteria = names_in(experiment_.criteria);
     if (!figure.criterion.empty() && std::find(criteria.begin(), criteria.end(), figure.criterion) == criteria.end())
       add("criterion", unknown("criterion", figure.criterion, criteria));
@@ -282,7 +286,7 @@ class CrossChecks {
       if (!there.empty() && std::find(there.begin(), there.end(), column) == there.end())
         add(field, figure.file + " has no column " + in_quotes(column) + did_you_mean(column, there));
     };
-    if (figure.type == FigureType::curves || figure.type == FigureType::rows) check("column", figure.column);
+    if (kind_of(figure.type).takes_column) check("column", figure.column);
     if (!figure.divided_by.empty()) check("divided_by", figure.divided_by);
     for (const auto& [column, values] : figure.where.columns) check("where", column);
   }

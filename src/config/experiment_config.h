@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "config/experiment_kinds.h"
+
 namespace bnlab::config {
 
 /// A value of JSON that is handed on to a config, as text on one line: 0.5, "none", [1, 3].
@@ -57,12 +59,6 @@ struct BaseConfig {
   std::string text;  // JSON
   bool operator==(const BaseConfig&) const = default;
 };
-
-enum class Better { higher, lower };
-enum class OverTime { final, best, minimum, maximum, mean, median, range, area, at, steps_to, first_non_finite };
-enum class OverRows { mean, median, minimum, maximum, sum, difference, log_slope };
-enum class CriterionType { value, difference, ratio, log_slope, range, widest_interval, equality, order };
-enum class FigureType { none, curves, axis, bands, heat_map, rows };
 
 /// An arm without runs of its own: the best point of another arm's axes.
 struct BestOf {

@@ -68,7 +68,7 @@ class Rows {
       if (is_new) groups_.emplace_back();
       groups_[group->second].push_back(&row);
     }
-    if (quantity.file == "eval.csv" && groups_.size() > 1 && !config::compares_rows(quantity.over_rows))
+    if (quantity.file == "eval.csv" && groups_.size() > 1 && !kind_of(quantity.over_rows).compares_rows)
       throw ConfigError(
           fmt::format("quantity {}: where must leave one split and one kind of statistics of eval.csv, unless "
                       "over_rows compares them; "
@@ -312,22 +312,10 @@ Value over_rows(const std::vector<Value>& values, OverRows reduction) {
   return result;
 }
 
-/// Whether the reduction needs the rows that a run which diverged no longer wrote.
-bool needs_the_end(OverTime reduction) {
-  return !config::counts_steps(reduction) && reduction != OverTime::best && reduction != OverTime::at;
-}
-
 }  // namespace
 
 config::Better better_value(const QuantityConfig& quantity) {
-  switch (quantity.series.over_time) {
-    case OverTime::steps_to:
-      return config::Better::lower;
-    case OverTime::first_non_finite:
-      return config::Better::higher;
-    default:
-      return quantity.better;
-  }
+  return kind_of(quantity.series.over_time).better.value_or(quantity.better);
 }
 
 Value measure(const QuantityConfig& quantity, const std::filesystem::path& directory, const RunReport& report) {
@@ -339,9 +327,9 @@ Value measure(const QuantityConfig& quantity, const std::filesystem::path& direc
   const Rows rows(quantity, file);
   if (!diverged) rows.refuse_missing();
   if (rows.groups() == 0)
-    return config::counts_steps(reduction) ? over_time({}, quantity.series, quantity.better, end) : Value{none};
-  const bool at_the_end =
-      needs_the_end(reduction) || (quantity.divided_by && needs_the_end(quantity.divided_by->over_time));
+    return kind_of(reduction).counts_steps ? over_time({}, quantity.series, quantity.better, end) : Value{none};
+  const bool at_the_end = kind_of(reduction).needs_last_row ||
+                          (quantity.divided_by && kind_of(quantity.divided_by->over_time).needs_last_row);
   if (diverged && quantity.file != "train.csv" && at_the_end) return {none};
   const auto reduced = [&](std::size_t group, const SeriesConfig& config) {
     const Series series = rows.series(group, config);

@@ -27,7 +27,7 @@ using AxisValues = std::map<std::string, std::string>;
 
 const char* const at_least = "at_least";
 
-bool counts_steps(const QuantityConfig& quantity) { return config::counts_steps(quantity.series.over_time); }
+bool counts_steps(const QuantityConfig& quantity) { return kind_of(quantity.series.over_time).counts_steps; }
 
 const QuantityConfig& quantity_of(const ExperimentConfig& experiment, const std::string& name) {
   return *std::find_if(experiment.quantities.begin(), experiment.quantities.end(),

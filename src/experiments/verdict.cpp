@@ -40,8 +40,14 @@ std::string effect_text(const Judgement& judgement) {
 }
 
 std::string threshold_text(const CriterionConfig& criterion) {
-  if (criterion.type == config::CriterionType::equality) return "within " + number(criterion.within.value_or(0));
-  if (criterion.type == config::CriterionType::order) return "in this order";
+  switch (kind_of(criterion.type).claim) {
+    case config::ClaimType::tolerance:
+      return "within " + number(criterion.within.value_or(0));
+    case config::ClaimType::above_zero:
+      return "in this order";
+    case config::ClaimType::thresholds:
+      break;
+  }
   std::vector<std::string> parts;
   if (criterion.at_least) parts.push_back(">= " + number(*criterion.at_least));
   if (criterion.more_than) parts.push_back("> " + number(*criterion.more_than));
@@ -78,7 +84,7 @@ Json criterion_json(const CriterionConfig& criterion, const Judgement& judgement
   if (criterion.more_than) json["more_than"] = *criterion.more_than;
   if (criterion.at_most) json["at_most"] = *criterion.at_most;
   if (criterion.less_than) json["less_than"] = *criterion.less_than;
-  if (criterion.type == config::CriterionType::equality) json["within"] = criterion.within.value_or(0);
+  if (kind_of(criterion.type).claim == config::ClaimType::tolerance) json["within"] = criterion.within.value_or(0);
   json["threshold_source"] = criterion.source;
   json["effect"] = json_number(judgement.effect);
   json["effect_is"] = name_of(judgement.bound);
