@@ -7,7 +7,7 @@
 
 #include "config/experiment_config.h"
 #include "config/rule.h"
-#include "util/nearest.h"
+#include "util/join.h"
 
 namespace bnlab::config {
 

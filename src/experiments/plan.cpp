@@ -12,6 +12,7 @@
 #include "util/csv_table.h"
 #include "util/errors.h"
 #include "util/file.h"
+#include "util/join.h"
 #include "util/nearest.h"
 
 namespace bnlab::experiments {
