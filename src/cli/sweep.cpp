@@ -11,6 +11,7 @@
 #include "cli/status_line.h"
 #include "cli/sweep.h"
 #include "cli/sweep_display.h"
+#include "config/effective.h"
 #include "config/experiment.h"
 #include "experiments/local_executor.h"
 #include "experiments/slurm_executor.h"
@@ -98,10 +99,10 @@ void warn_of_overridden(const Planned& one, const SweepOptions& options, Context
 }
 
 /// Throws where a run that goes on from a checkpoint would have another number of threads than before.
-void refuse_other_threads(const std::vector<Standing>& runs, int threads) {
+void refuse_other_threads(const std::vector<SweepRun>& runs, int threads) {
   std::vector<std::string> others;
   int theirs = 0;
-  for (const Standing& one : runs) {
+  for (const SweepRun& one : runs) {
     if (one.report.state != RunState::unfinished || one.report.threads == 0 || one.report.threads == threads) continue;
     theirs = one.report.threads;
     others.push_back(one.task.name);
@@ -113,10 +114,10 @@ void refuse_other_threads(const std::vector<Standing>& runs, int threads) {
                     theirs, others.size(), others.front(), threads));
 }
 
-std::string estimate(const Planned& planned, const std::vector<Standing>& runs, std::size_t left, int jobs) {
+std::string estimate(const Planned& planned, const std::vector<SweepRun>& runs, std::size_t left, int jobs) {
   double seconds = 0;
   std::size_t finished = 0;
-  for (const Standing& one : runs)
+  for (const SweepRun& one : runs)
     if (is_finished(one.report.state)) seconds += one.report.seconds, ++finished;
   const double rounds = static_cast<double>(left) / std::min(jobs, static_cast<int>(left));
   if (finished > 0)
@@ -129,12 +130,12 @@ std::string estimate(const Planned& planned, const std::vector<Standing>& runs, 
 }
 
 /// The runs, what each changes against the base, and how long they may take.
-void print_plan(const Planned& planned, const std::vector<Standing>& runs, std::size_t left, int jobs) {
+void print_plan(const Planned& planned, const std::vector<SweepRun>& runs, std::size_t left, int jobs) {
   const Plan& plan = planned.plan;
   fmt::print("{}: {} runs, profile {}\n{}\n\n", plan.experiment.name, runs.size(), plan.experiment.profile,
              plan.experiment.claim);
   for (const ArmPoint& point : plan.points) {
-    const auto is_of = [&](const Standing& one) { return plan.points[one.run->point].label == point.label; };
+    const auto is_of = [&](const SweepRun& one) { return plan.points[one.run->point].label == point.label; };
     if (std::none_of(runs.begin(), runs.end(), is_of)) continue;
     fmt::print("arm {}\n", point.label);
     const std::vector<std::string> changes = changes_of(plan, point);
@@ -144,7 +145,7 @@ void print_plan(const Planned& planned, const std::vector<Standing>& runs, std::
   fmt::print("\n");
   std::vector<std::vector<std::string>> rows{{"run", "state"}};
   std::size_t failed = 0;
-  for (const Standing& one : runs) {
+  for (const SweepRun& one : runs) {
     rows.push_back({one.task.name, experiments::name_of(one.report.state)});
     failed += one.report.state == RunState::failed ? 1 : 0;
   }
@@ -171,14 +172,14 @@ std::optional<ExperimentVerdict> sweep_one(const Planned& planned, const SweepOp
   const Plan& plan = planned.plan;
   const fs::path& directory = planned.directory;
   const LocalOptions local = local_options(options);
-  std::vector<Standing> runs = standings(plan, directory, options.only);
+  std::vector<SweepRun> runs = sweep_runs(plan, directory, options.only);
   if (options.dry_run) {
     print_plan(planned, runs, remaining(runs, options.retry_failed).size(), local.jobs);
     return std::nullopt;
   }
 
   const SweepLock lock(directory);
-  runs = standings(plan, directory, options.only);  // what another sweep did until now
+  runs = sweep_runs(plan, directory, options.only);  // what another sweep did until now
   refuse_other_threads(runs, options.threads);
   prepare(plan, runs, directory);
   const std::vector<Task> tasks = remaining(runs, options.retry_failed);

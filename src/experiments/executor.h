@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/run_config.h"
@@ -25,6 +26,9 @@ enum class RunState { missing, unfinished, completed, diverged, failed };
 
 /// "missing", "unfinished", "completed", "diverged", "failed".
 std::string name_of(RunState state);
+std::vector<std::string> run_state_names();
+/// The state of that name; nothing where there is none.
+std::optional<RunState> run_state_of(std::string_view name);
 bool is_finished(RunState state);  // completed or diverged
 
 /// What a directory says of its run: run.json, and failure.json where its process ended without a word.

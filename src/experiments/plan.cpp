@@ -6,7 +6,8 @@
 #include <map>
 #include <span>
 
-#include "config/experiment.h"
+#include "config/differences.h"
+#include "config/effective.h"
 #include "config/load.h"
 #include "experiments/plan_checks.h"
 #include "util/csv_table.h"

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "config/experiment.h"
+#include "config/csv_columns.h"
 #include "config/experiment_fields.h"
 #include "training/evaluation.h"
 #include "util/csv_table.h"

@@ -11,7 +11,10 @@
 
 #include "config/experiment.h"
 #include "config/experiment_fields.h"
+#include "experiments/collect.h"
+#include "experiments/evidence.h"
 #include "experiments/run_folders.h"
+#include "experiments/runs_csv.h"
 #include "experiments/warnings.h"
 #include "util/errors.h"
 #include "util/file.h"
@@ -148,8 +151,15 @@ std::size_t seeds_of_earlier(const fs::path& file) {
 }  // namespace
 
 ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
-  ExperimentVerdict verdict{
-      plan.experiment, Verdict::inconclusive, {}, choices(table, plan), {}, warnings_of(table, plan), 0, 0, 0};
+  ExperimentVerdict verdict{plan.experiment,
+                            Verdict::inconclusive,
+                            {},
+                            choices(table, plan),
+                            {},
+                            differences_between_runs(table, plan),
+                            0,
+                            0,
+                            0};
   const auto warn = [&](std::string warning) {
     if (!warning.empty()) verdict.warnings.push_back(std::move(warning));
   };
@@ -162,10 +172,10 @@ ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
   std::set<std::string> counted;  // a best_of has runs of another arm, and equal arms have the same
   for (const RunRow& row : table.rows) {
     if (!counted.insert(row.run).second) continue;
-    verdict.completed += row.status == name_of(RunState::completed) ? 1 : 0;
-    verdict.diverged += row.status == name_of(RunState::diverged) ? 1 : 0;
+    verdict.completed += row.status == RunState::completed ? 1 : 0;
+    verdict.diverged += row.status == RunState::diverged ? 1 : 0;
     if (!is_finished(row) || !row.error.empty())
-      verdict.unfinished.push_back(row.run + ": " + row.status + (row.error.empty() ? "" : ": " + row.error));
+      verdict.unfinished.push_back(row.run + ": " + name_of(row.status) + (row.error.empty() ? "" : ": " + row.error));
   }
   return verdict;
 }
@@ -181,8 +191,7 @@ ExperimentVerdict judge_directory(const fs::path& directory) {
   const RunFolders folders(directory);
   const bool has_runs =
       std::any_of(plan.runs.begin(), plan.runs.end(), [&](const PlannedRun& run) { return folders.has(run); });
-  if (has_runs || !fs::exists(runs_csv, error))
-    write_file_atomically(runs_csv, to_csv(collect(plan, directory), plan.experiment));
+  if (has_runs || !fs::exists(runs_csv, error)) write_file_atomically(runs_csv, to_csv(collect(plan, directory)));
   // Always from the file, so that a verdict without run directories can't be another one.
   ExperimentVerdict verdict = judge_runs(plan, read_run_table(runs_csv, plan));
   const std::size_t seeds = plan.experiment.seeds.list.size();

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/choices.h"
 #include "experiments/criteria.h"
 #include "experiments/plan.h"
 #include "experiments/run_table.h"

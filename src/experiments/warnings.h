@@ -3,12 +3,17 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
+#include "experiments/choices.h"
 #include "experiments/criteria.h"
 #include "experiments/plan.h"
 #include "experiments/run_table.h"
 
 namespace bnlab::experiments {
+
+/// What of the runs that ended differs beside the arms, a line each.
+std::vector<std::string> differences_between_runs(const RunTable& table, const Plan& plan);
 
 /// Where the chosen point lies on an axis of numbers: at its smallest or largest value. "" where it lies inside on all
 /// of them, or nothing is chosen.
