@@ -29,11 +29,11 @@ extern "C" void ask_sweep_to_stop(int number) {
   int none = 0;
   if (number != SIGHUP)
     ++stops_asked;
-  else  // which comes more than once
+  else  // SIGHUP comes more than once
     stops_asked.compare_exchange_strong(none, 1);
 }
 
-/// Throws where a run that goes on from a checkpoint would have another number of threads than before.
+/// Throws where a run would continue from its checkpoint with a different number of threads.
 void refuse_other_threads(const std::vector<SweepRun>& runs, int threads) {
   std::vector<std::string> others;
   int theirs = 0;
@@ -49,11 +49,34 @@ void refuse_other_threads(const std::vector<SweepRun>& runs, int threads) {
                     theirs, others.size(), others.front(), threads));
 }
 
+/// Runs the tasks with the executor that the options name.
+SweepEnd execute(const std::vector<Task>& tasks, const fs::path& directory, const SweepLock& lock,
+                 const SweepOptions& options, SweepDisplay& display) {
+  if (options.executor == "slurm") {
+    SlurmOptions slurm = options.slurm;
+    slurm.threads = options.threads;
+    return run_slurm(tasks, directory, slurm, display, stops_asked);
+  }
+  LocalOptions local = local_options(options);
+  local.kept_open = lock.held_by_runs();
+  return run_local(tasks, local, display, stops_asked);
+}
+
+/// Says how a sweep that ended without a verdict continues, and sets the exit status.
+void tell_of_early_end(SweepEnd end, Context& context) {
+  if (end == SweepEnd::interrupted) {
+    context.logger->warn("interrupted; the same command goes on where it stopped");
+    context.exit_status = ExitStatus::interrupted;
+  } else {
+    context.logger->info("the jobs go on alone; the same command takes up their results");
+    if (stops_asked > 0) context.exit_status = ExitStatus::interrupted;
+  }
+}
+
 /// Runs one experiment; its verdict, or nothing where there is none yet (a dry run, an interruption, a detached job).
 std::optional<ExperimentVerdict> sweep_one(const Sweep& sweep, const SweepOptions& options, Context& context) {
   const Plan& plan = sweep.plan;
   const fs::path& directory = sweep.directory;
-  const LocalOptions local = local_options(options);
   std::vector<SweepRun> runs = sweep_runs(plan, directory, options.only);
   if (options.dry_run) {
     print_plan(sweep, runs, options);
@@ -66,34 +89,19 @@ std::optional<ExperimentVerdict> sweep_one(const Sweep& sweep, const SweepOption
   prepare(plan, runs, directory);
   const std::vector<Task> tasks = remaining(runs, options.retry_failed);
   if (options.print_commands) {
-    for (const Task& task : tasks) fmt::print("{}\n", command_of(task, local));
+    for (const Task& task : tasks) fmt::print("{}\n", command_of(task, local_options(options)));
     return std::nullopt;
   }
   if (options.retry_failed) clear_failures(runs);
 
-  const std::size_t before = runs.size() - tasks.size();
   if (!context.log.quiet)
     context.logger->info("{}: {} runs in {}, {} of them to do", plan.experiment.name, runs.size(), directory.string(),
                          tasks.size());
-  LocalOptions bound_to_sweep = local;
-  bound_to_sweep.kept_open = lock.held_by_runs();
-  SlurmOptions slurm = options.slurm;
-  slurm.threads = options.threads;
-  TerminalDisplay display(context.logger, context.log, runs.size(), before);
-  const SweepEnd end = tasks.empty()                 ? SweepEnd::done
-                       : options.executor == "slurm" ? run_slurm(tasks, directory, slurm, display, stops_asked)
-                                                     : run_local(tasks, bound_to_sweep, display, stops_asked);
-  if (end == SweepEnd::interrupted) {
-    context.logger->warn("interrupted; the same command goes on where it stopped");
-    context.exit_status = ExitStatus::interrupted;
-    return std::nullopt;
-  }
-  if (end == SweepEnd::detached) {
-    context.logger->info("the jobs go on alone; the same command takes up their results");
-    if (stops_asked > 0) context.exit_status = ExitStatus::interrupted;
-    return std::nullopt;
-  }
-  return judge_directory(directory);
+  TerminalDisplay display(context.logger, context.log, runs.size(), runs.size() - tasks.size());
+  const SweepEnd end = tasks.empty() ? SweepEnd::done : execute(tasks, directory, lock, options, display);
+  if (end == SweepEnd::done) return judge_directory(directory);
+  tell_of_early_end(end, context);
+  return std::nullopt;
 }
 
 }  // namespace

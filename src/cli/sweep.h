@@ -16,7 +16,8 @@ void sweep(const std::vector<std::string>& files, const SweepOptions& options, C
 /// The table of verdicts, and a line for whatever has no result. Sets the exit status.
 void print_verdicts(const std::vector<experiments::ExperimentVerdict>& verdicts, bool strict, Context& context);
 
-/// Failed, with a warning, where a run has no result or, with `strict`, a claim is not reproduced; else as it was.
+/// Sets the exit status "failed", with a warning, where a run has no result or, with `strict`, a claim is not
+/// reproduced. Does not change it otherwise.
 void set_status(const std::vector<experiments::ExperimentVerdict>& verdicts, bool strict, Context& context);
 
 }  // namespace bnlab::cli

@@ -1,5 +1,5 @@
 #pragma once
-// The sweeps that a command asks for, and what `--dry-run` says of them.
+// The sweeps that a command line asks for, and the output of --dry-run.
 
 #include <cstddef>
 #include <filesystem>
