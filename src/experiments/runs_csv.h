@@ -1,5 +1,5 @@
 #pragma once
-// runs.csv: the table of runs as a file. Verdicts are computed from it and experiment.json alone.
+// runs.csv: the table of runs as a file. Verdicts are computed from this file and experiment.json, and nothing else.
 
 #include <filesystem>
 #include <map>
@@ -21,9 +21,9 @@ std::string to_csv(const RunTable& table);
 /// damaged or does not hold one row for each run of the plan.
 RunTable read_run_table(const std::filesystem::path& file, const Plan& plan);
 
-/// The results of a runs.csv by the hash of the run, for the quantities that it has. Arms, axes and points are not
-/// those of the plan. None where there is no such file. Throws DataError where it can't be understood: it is to be
-/// written anew, and would lose what it alone has.
+/// The finished runs of a runs.csv by the hash of the run, with the quantities that the file has. Arms and axes are
+/// those of the file. Empty where there is no such file. Throws DataError where the file is damaged: it will be written
+/// again, and results that only it has would be lost.
 std::map<std::string, RunRow> earlier_results(const std::filesystem::path& file, const Plan& plan);
 
 /// A value with the digits that the file has, so that no choice or verdict depends on digits that it lacks.

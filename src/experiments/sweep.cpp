@@ -50,7 +50,8 @@ std::optional<config::ExperimentConfig> earlier_experiment(const fs::path& direc
   }
 }
 
-/// Throws where runs.csv alone has results of runs that are not the plan's: it is written anew from the plan's runs.
+/// Throws where only runs.csv has the results of runs that are not in the plan. It will be written again from the
+/// plan's runs, and those results would be lost.
 void refuse_to_lose_results(const Plan& plan, const fs::path& directory) {
   const fs::path file = directory / "runs.csv";
   std::error_code error;

@@ -10,14 +10,14 @@
 
 namespace bnlab::experiments {
 
-/// A run of a plan and what its directory says of it.
+/// A run of a plan and the report of its directory.
 struct SweepRun {
   const PlannedRun* run;
   Task task;
   RunReport report;
 };
 
-/// Each run of the plan once (arms that agree share one), in the plan's order, with what DIRECTORY says of it.
+/// Each run of the plan once (equal arms share one), in the plan's order, with the report of its directory.
 /// `only`: patterns of arms or points ("batch*"); empty: all. Throws ConfigError for a pattern that fits none.
 std::vector<SweepRun> sweep_runs(const Plan& plan, const std::filesystem::path& directory,
                                  const std::vector<std::string>& only);
@@ -27,8 +27,8 @@ std::vector<SweepRun> sweep_runs(const Plan& plan, const std::filesystem::path& 
 /// experiment's, or files that are no sweep's have the names of a sweep's; RunError where it can't be written.
 void prepare(const Plan& plan, const std::vector<SweepRun>& runs, const std::filesystem::path& directory);
 
-/// Makes the failed ones of these runs go on with the next call: clear_failure(), and of a damaged one all its files
-/// are removed. Throws RunError.
+/// Lets the next call run the failed ones of these runs again: clear_failure(); of a damaged run all files are removed.
+/// Throws RunError.
 void clear_failures(const std::vector<SweepRun>& runs);
 
 /// The tasks that are left: missing and unfinished ones; failed ones with `retry_failed`.

@@ -118,7 +118,7 @@ std::string on_one_line(std::string text) {
   return text;
 }
 
-/// As the text of a cell of a Markdown table, whatever stands in it.
+/// The text as a cell of a Markdown table, with special characters escaped.
 std::string in_cell(const std::string& text) {
   const std::string special = "\\|`*<[";
   std::string escaped;
@@ -129,7 +129,7 @@ std::string in_cell(const std::string& text) {
   return escaped;
 }
 
-/// How many seeds an earlier verdict was of, or one before it; 0 where there is none that can be understood.
+/// The number of seeds of the earlier verdict in the file, or of one before it; 0 where no verdict can be read.
 std::size_t seeds_of_earlier(const fs::path& file) {
   constexpr std::uint64_t most_bytes = std::uint64_t{1} << 28;
   std::error_code error;
@@ -192,7 +192,7 @@ ExperimentVerdict judge_directory(const fs::path& directory) {
   const bool has_runs =
       std::any_of(plan.runs.begin(), plan.runs.end(), [&](const PlannedRun& run) { return folders.has(run); });
   if (has_runs || !fs::exists(runs_csv, error)) write_file_atomically(runs_csv, to_csv(collect(plan, directory)));
-  // Always from the file, so that a verdict without run directories can't be another one.
+  // Always from the file, so that a verdict is the same with and without the run directories.
   ExperimentVerdict verdict = judge_runs(plan, read_run_table(runs_csv, plan));
   const std::size_t seeds = plan.experiment.seeds.list.size();
   if (const std::size_t before = seeds_of_earlier(directory / "verdict.json"); before > seeds) {
