@@ -9,6 +9,7 @@
 
 #include "network/orthogonal.h"
 #include "util/errors.h"
+#include "util/join.h"
 #include "util/nearest.h"
 #include "util/random.h"
 
