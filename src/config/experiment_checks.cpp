@@ -1,5 +1,7 @@
 #include "config/experiment_checks.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <set>
 #include <string>
@@ -66,7 +68,7 @@ std::string no_axis(const std::string& who, const std::string& path, const Names
 std::string example_point(const ArmConfig& arm) {
   std::string text;
   for (const auto& [path, values] : axes_of(arm).paths)
-    text += (text.empty() ? "[" : ",") + path.substr(path.rfind('.') + 1) + "=" + values.front().text;
+    text += fmt::format("{}{}={}", text.empty() ? "[" : ",", path.substr(path.rfind('.') + 1), values.front().text);
   return text + "]";
 }
 
