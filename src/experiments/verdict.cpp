@@ -18,6 +18,7 @@
 #include "experiments/warnings.h"
 #include "util/errors.h"
 #include "util/file.h"
+#include "util/join.h"
 #include "util/text_table.h"
 
 namespace bnlab::experiments {
@@ -157,6 +158,7 @@ ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
                             choices(table, plan),
                             {},
                             differences_between_runs(table, plan),
+                            {},
                             0,
                             0,
                             0};
@@ -169,14 +171,17 @@ ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
     warn(deciding_seed(criterion, evidence, verdict.judgements.emplace_back(judge(criterion, evidence))));
   }
   verdict.verdict = combine(verdict.judgements);
+  std::set<std::string> revisions;
   std::set<std::string> counted;  // a best_of has runs of another arm, and equal arms have the same
   for (const RunRow& row : table.rows) {
     if (!counted.insert(row.run).second) continue;
+    if (!row.git_revision.empty()) revisions.insert(row.git_revision);
     verdict.completed += row.status == RunState::completed ? 1 : 0;
     verdict.diverged += row.status == RunState::diverged ? 1 : 0;
     if (!is_finished(row) || !row.error.empty())
       verdict.unfinished.push_back(row.run + ": " + name_of(row.status) + (row.error.empty() ? "" : ": " + row.error));
   }
+  verdict.revisions.assign(revisions.begin(), revisions.end());
   return verdict;
 }
 
@@ -222,6 +227,7 @@ std::string to_json(const ExperimentVerdict& verdict) {
                {"runs_diverged", verdict.diverged},
                {"runs_without_result", verdict.unfinished},
                {"warnings", verdict.warnings},
+               {"git_revisions", verdict.revisions},
                {"finding", experiment.finding}};
   if (verdict.seeds_before > 0) json["seeds_before"] = verdict.seeds_before;
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -253,10 +259,21 @@ std::string text_table(const std::vector<ExperimentVerdict>& verdicts) {
   return text;
 }
 
+namespace {
+
+/// The first seven digits of each.
+std::string short_revisions(const std::vector<std::string>& revisions) {
+  std::vector<std::string> texts;
+  for (const std::string& revision : revisions) texts.push_back(revision.substr(0, 7));
+  return join(texts, ", ");
+}
+
+}  // namespace
+
 std::string markdown_table(const std::vector<ExperimentVerdict>& verdicts) {
   std::string text =
-      "| claim | source | criterion | effect [95 % interval] | seeds | verdict |\n| --- | --- | --- | --- | --- | --- "
-      "|\n";
+      "| claim | source | revision | criterion | effect [95 % interval] | seeds | verdict |\n"
+      "| --- | --- | --- | --- | --- | --- | --- |\n";
   for (const ExperimentVerdict& one : verdicts)
     for (std::size_t i = 0; i < one.judgements.size(); ++i) {
       const CriterionConfig& criterion = one.experiment.criteria[i];
@@ -266,11 +283,12 @@ std::string markdown_table(const std::vector<ExperimentVerdict>& verdicts) {
       std::string said_of = name_of(judgement.verdict);
       if (!judgement.explanation.empty()) said_of += ": " + judgement.explanation;
       const std::string finding = one.experiment.finding.empty() ? "" : ": " + in_cell(one.experiment.finding);
-      text += fmt::format("| {} | {} | {} | {} {} | {} | {} |\n",
+      text += fmt::format("| {} | {} | {} | {} | {} {} | {} | {} |\n",
                           i == 0 ? fmt::format("**{}**: {} **{}**{}", in_cell(one.experiment.name),
                                                in_cell(one.experiment.claim), name_of(one.verdict), finding)
                                  : "",
                           i == 0 ? in_cell(one.experiment.source) : "",
+                          i == 0 ? in_cell(short_revisions(one.revisions)) : "",
                           in_cell(said) + (threshold.empty() ? "" : " (" + threshold + ")"), effect_text(judgement),
                           interval_text(judgement), judgement.seeds, in_cell(said_of));
     }
