@@ -1,8 +1,5 @@
 #include "normalization/batch.h"
 
-#include <cmath>
-#include <limits>
-
 #include "normalization/batch_testing.h"
 
 namespace bnlab::layer_testing {
@@ -98,58 +95,6 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"large_epsilon", {3, 17, 5, 4}, 1.0},
                       Case{"one_by_one_image_without_affine", {60, 100, 1, 1}, 1e-3, false}),
     [](const auto& test) { return test.param.name; });
-
-// The rounding of the mean, at most m halvings of 2^-24 in the worst order, becomes noise of that size over
-// sqrt(epsilon); anything beyond it would be an error.
-TEST(BatchNormalizationLayer, OfAConstantChannelIsBetaUpToRounding) {
-  for (const Shape& shape : {Shape{60, 17}, Shape{3, 17, 5, 4}, Shape{4, 16, 7, 7}})
-    for (const Layout layout : {Layout::plain, Layout::blocked}) {
-      config::NormalizationConfig config;
-      config.type = config::NormalizationType::batch;
-      NormalizationRun normalization(config, shape, layout);
-      std::mt19937_64 generator(13);
-      const Values values = normalization.run.randomize(generator);
-      Array src = random_array(shape, generator);
-      const double constant = static_cast<double>(0.7f);
-      reference::for_each_in_channel(shape, [&](std::int64_t channel, std::int64_t i) {
-        if (channel == 3) src.values[static_cast<std::size_t>(i)] = constant;
-      });
-      const Array dst = normalization.run.forward(src);
-      const double m = static_cast<double>(src.size() / shape[1]);
-      const double rounding = m * std::numeric_limits<float>::epsilon() * constant;
-      EXPECT_NEAR(static_cast<double>(normalization.state().batch_mean[3]), constant, rounding);
-      EXPECT_GE(normalization.state().batch_variance[3], 0.0f);
-      EXPECT_LE(static_cast<double>(normalization.state().batch_variance[3]), rounding * rounding);
-
-      // Its error may reach the noise bound, the other channels' may not.
-      const auto expected = reference::batch_norm_forward(src, &values.at("gamma"), &values.at("beta"), 1e-5);
-      const Array diff_dst = random_array(shape, generator);
-      const Array diff_src = normalization.run.backward(diff_dst);
-      const auto gradients = reference::batch_norm_backward(src, diff_dst, &values.at("gamma"), 1e-5);
-      const double noise = rounding / std::sqrt(1e-5);
-      const double slope = 1.0 / std::sqrt(1e-5);
-      reference::for_each_in_channel(shape, [&](std::int64_t channel, std::int64_t index) {
-        const auto i = static_cast<std::size_t>(index);
-        EXPECT_NEAR(dst.values[i], expected.dst.values[i], channel == 3 ? noise : 3e-5);
-        EXPECT_NEAR(diff_src.values[i], gradients.diff_src.values[i], channel == 3 ? slope * noise : 3e-5);
-      });
-    }
-}
-
-// With a power of two and few values the mean is exact, so the variance must be an exact zero.
-TEST(BatchNormalizationLayer, OfAConstantChannelIsExactlyBetaWhereTheMeanIsExact) {
-  const Shape shape{4, 17, 4, 4};
-  config::NormalizationConfig config;
-  config.type = config::NormalizationType::batch;
-  NormalizationRun normalization(config, shape, Layout::blocked);
-  std::mt19937_64 generator(14);
-  const Values values = normalization.run.randomize(generator);
-  const Array dst = normalization.run.forward(reference::full(shape, 0.5));
-  reference::for_each_in_channel(shape, [&](std::int64_t channel, std::int64_t i) {
-    EXPECT_EQ(dst.values[static_cast<std::size_t>(i)], values.at("beta").values[static_cast<std::size_t>(channel)]);
-  });
-  for (const float variance : normalization.state().batch_variance) EXPECT_EQ(variance, 0.0f);
-}
 
 // The lanes that pad a block of channels have variance 0.
 TEST(BatchNormalizationLayer, WithoutEpsilonEqualsTheReferenceInPaddedBlocks) {
