@@ -305,6 +305,18 @@ std::string diverged_runs(const Evidence& evidence) {
                      more == 0 ? "" : fmt::format(" and {} more", more));
 }
 
+/// Which arms are usable at no point, so that nothing is known of a usable range outside the axis; "" where none.
+std::string unusable_arms(const CriterionConfig& criterion, const Evidence& evidence) {
+  if (criterion.type != CriterionType::widest_interval || !criterion.usable) return "";
+  std::vector<std::string> arms;
+  for (const Points& points : evidence.arms)
+    if (!points.empty() && is_usable_nowhere(points, *criterion.usable, evidence.better))
+      arms.push_back(quoted(points.front()));
+  if (arms.empty()) return "";
+  return fmt::format("no point is usable of the axis of {}: its width counts as at least 1 within the axis",
+                     fmt::join(arms, ", "));
+}
+
 void append(std::string& text, const std::string& more) {
   if (!text.empty() && !more.empty()) text += "; ";
   text += more;
@@ -335,6 +347,7 @@ std::string name_of(Verdict verdict) {
 Judgement judge(const CriterionConfig& criterion, const Evidence& evidence) {
   Judgement judgement = judge_numbers(criterion, evidence);
   append(judgement.explanation, diverged_runs(evidence));
+  append(judgement.explanation, unusable_arms(criterion, evidence));
   if (judgement.verdict != Verdict::reproduced) append(judgement.explanation, criterion.explanation);
   return judgement;
 }

@@ -33,7 +33,7 @@ std::vector<Point> points_of(const std::string& wanted, const config::CriterionC
     if (point.arm == arm && (wanted == arm || wanted == point.label))
       point_of(points, point.label, place_of(point, criterion, plan));
   for (const RunRow& row : table.rows) {
-    if (row.arm != arm) continue;
+    if (row.arm != arm || !is_finished(row)) continue;
     const std::string label = row.point ? plan.points[*row.point].label : arm;
     if (wanted != arm && wanted != label) continue;
     Point& point = point_of(points, label, 0);

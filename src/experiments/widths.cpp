@@ -39,6 +39,13 @@ std::string problem_of_axis(const std::vector<Point>& points) {
   return "";
 }
 
+bool is_usable_nowhere(const std::vector<Point>& points, double usable, config::Better better) {
+  for (const Point& point : points)
+    for (const auto& [seed, value] : point.values)
+      if (use_of(value, usable, better) != Use::no) return false;
+  return true;
+}
+
 Value usable_width(const std::vector<Point>& points, std::uint64_t seed, double usable, config::Better better) {
   double low = 1, high = 1;
   const Point* first = nullptr;   // of the run of usable points

@@ -13,6 +13,9 @@ namespace bnlab::experiments {
 /// order.
 std::string problem_of_axis(const std::vector<Point>& points);
 
+/// Whether no seed is usable at any point.
+bool is_usable_nowhere(const std::vector<Point>& points, double usable, config::Better better);
+
 /// One seed's width, last / first of the widest run of neighbouring points that are all usable: those whose value is
 /// `usable` or better. Not finite is not usable. 1 where no point is usable, or one alone.
 ///

@@ -77,9 +77,11 @@ class Moments {
     sets_.for_each_set([&](const Part& part) { find_statistics(part, src); });
     for (std::int64_t c = 0; c < layout().channels; ++c) {
       const std::size_t i = at(0, c);
-      const double g = value_or(gamma, c, 1.0), variance = square_[i];
-      primitive_variance_[i] =
-          variance + options_.epsilon > 0 ? static_cast<float>(variance) : std::numeric_limits<float>::infinity();
+      const double g = value_or(gamma, c, 1.0);
+      const auto variance = static_cast<float>(square_[i]);
+      const bool has_inverse = variance + static_cast<float>(options_.epsilon) > 0.0f;
+      if (!has_inverse) deviation_[i] = 0;  // a variance that f32 can't hold is none
+      primitive_variance_[i] = has_inverse ? variance : std::numeric_limits<float>::infinity();
       scale_[i] = static_cast<float>(g);
       shift_[i] = static_cast<float>(value_or(beta, c, 0.0) + g * inverse_deviation(i) * rounding_of_mean(i));
     }

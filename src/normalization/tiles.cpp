@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <type_traits>
 
 #include "util/target_clones.h"
@@ -234,6 +235,43 @@ BNLAB_INLINE Floats mean_in_f32(const Tile& tile, const T* src, std::int64_t fir
   return (total[0] * (1 / static_cast<double>(tile.rows))).in_f32();
 }
 
+BNLAB_INLINE std::array<double, strip> numbers(const StripDoubles& values) {
+  return std::bit_cast<std::array<double, strip>>(values);
+}
+
+/// Whether squares in f32 may be too large or too small for it. Of few rows the distances may cancel.
+BNLAB_INLINE bool leaves_f32(const StripDoubles& distances, const StripDoubles& squares, std::int64_t rows) {
+  constexpr double smallest = 1e-30;
+  const auto sums = numbers(distances), of_squares = numbers(squares);
+  bool leaves = false;
+  for (std::size_t j = 0; j < sums.size(); ++j) {
+    const bool is_small = of_squares[j] < smallest && (of_squares[j] != 0 || sums[j] != 0 || rows <= group_rows);
+    leaves |= is_small || !(of_squares[j] <= std::numeric_limits<double>::max());
+  }
+  return leaves;
+}
+
+/// What measure_in() computes for one strip, value by value in double.
+template <class T>
+[[gnu::noinline]] void measure_in_double(const Tile& tile, const T* src, std::int64_t first, StripDoubles& mean,
+                                         StripDoubles& squares) {
+  const auto lanes = static_cast<std::size_t>(std::min(tile.lanes, strip));
+  std::array<double, strip> means = {}, sums = {};
+  for (const bool is_second : {false, true})
+    for (std::int64_t row = 0; row < tile.rows; ++row) {
+      const Floats values = load(src + row * tile.stride + first, static_cast<std::int64_t>(lanes));
+      for (std::size_t j = 0; j < lanes; ++j) {
+        const auto value = static_cast<double>(values[static_cast<std::int64_t>(j)]);
+        if (is_second)
+          sums[j] += (value - means[j]) * (value - means[j]);
+        else
+          means[j] += (value - means[j]) / static_cast<double>(row + 1);
+      }
+    }
+  mean = std::bit_cast<StripDoubles>(repeated(tile, means.data()));
+  squares = std::bit_cast<StripDoubles>(repeated(tile, sums.data()));
+}
+
 template <class T>
 BNLAB_INLINE void measure_in(const Tile& tile, const T* src, std::int64_t rows_before, double* mean,
                              double* squared_distances) {
@@ -256,6 +294,7 @@ BNLAB_INLINE void measure_in(const Tile& tile, const T* src, std::int64_t rows_b
     const StripDoubles left = sums[0] / rows;
     StripDoubles of_rows = left, squares = (sums[1] - left * left * rows).or_zero_if_negative();
     of_rows.add(near);
+    if (leaves_f32(sums[0], sums[1], tile.rows)) measure_in_double(tile, src, first, of_rows, squares);
     if (rows_before > 0) {  // Chan et al. 1979
       const StripDoubles mean_before = load_doubles(tile, mean + first), distance = of_rows - mean_before;
       of_rows = mean_before + distance * part_of_all;

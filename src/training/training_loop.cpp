@@ -185,10 +185,15 @@ TrainingLoop::StepOutcome TrainingLoop::train_step(std::int64_t step, bool timed
 }
 
 std::string TrainingLoop::problem_of(std::int64_t step, const StepOutcome& outcome) {
-  if (!std::isfinite(outcome.loss)) return fmt::format("loss: {} at step {}", shown(outcome.loss), step);
-  if (!std::isfinite(outcome.norms.gradient))
-    return fmt::format("gradient: its norm is {} at step {}", shown(outcome.norms.gradient), step);
-  return "";
+  std::string problem;
+  if (!std::isfinite(outcome.loss))
+    problem = fmt::format("loss: {} at step {}", shown(outcome.loss), step);
+  else if (!std::isfinite(outcome.norms.gradient))
+    problem = fmt::format("gradient: its norm is {} at step {}", shown(outcome.norms.gradient), step);
+  else
+    return "";
+  const std::string array = network_.problem_of_state();
+  return array.empty() ? problem : fmt::format("{}; {}", problem, array);
 }
 
 std::string TrainingLoop::problem_of_end(RunStatus status) {

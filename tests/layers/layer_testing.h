@@ -41,12 +41,15 @@ inline Array read(const dnnl::memory& memory, const Shape& shape) {
   return reference::from_floats(shape, {floats_of(memory), static_cast<std::size_t>(reference::volume(shape))});
 }
 
-/// How tensors reach the layer: as oneDNN's plain NCHW, or in blocks of 16 channels, padded where they don't fill one.
-enum class Layout { plain, blocked };
+/// How tensors reach the layer: as oneDNN's plain NCHW, in blocks of 16 or 8 channels, padded where they don't fill
+/// one, or with the channels last.
+enum class Layout { plain, blocked, blocked_by_8, channels_last };
 
 inline onednn::Desc desc_of(const Shape& shape, Layout layout, onednn::DataType type = onednn::DataType::f32) {
   if (layout == Layout::plain || shape.size() != 4) return onednn::plain_desc(shape, type);
-  return onednn::Desc(shape, type, dnnl::memory::format_tag::nChw16c);
+  using Tag = dnnl::memory::format_tag;
+  const Tag tag = layout == Layout::blocked ? Tag::nChw16c : layout == Layout::blocked_by_8 ? Tag::nChw8c : Tag::nhwc;
+  return onednn::Desc(shape, type, tag);
 }
 
 using MakeLayer = std::function<std::unique_ptr<layers::Layer>(const layers::LayerContext&)>;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <omp.h>
 
+#include <array>
 #include <cmath>
 
 #include "normalization/batch_testing.h"
@@ -12,6 +13,8 @@ namespace bnlab::layer_testing {
 namespace {
 
 using config::NormalizationType;
+
+constexpr std::array layouts{Layout::plain, Layout::blocked, Layout::blocked_by_8, Layout::channels_last};
 
 Array normal_array(const Shape& shape, std::mt19937_64& generator, double mean, double deviation) {
   std::normal_distribution<double> normal(mean, deviation);
@@ -49,9 +52,10 @@ struct Case {
 
 std::vector<Case> cases() {
   std::vector<Case> all;
-  for (const Shape& shape : {Shape{2, 1}, Shape{2, 17}, Shape{60, 100}, Shape{1024, 16}, Shape{128, 33}, Shape{512, 3},
-                             Shape{2, 1, 1, 2}, Shape{3, 17, 5, 4}, Shape{1024, 16, 3, 3}, Shape{128, 32, 28, 28},
-                             Shape{60, 100, 1, 1}, Shape{4, 8, 14, 14}, Shape{512, 20, 2, 2}})
+  for (const Shape& shape :
+       {Shape{2, 1}, Shape{2, 17}, Shape{60, 100}, Shape{1024, 16}, Shape{128, 33}, Shape{512, 3}, Shape{2, 1, 1, 2},
+        Shape{3, 17, 5, 4}, Shape{1024, 16, 3, 3}, Shape{128, 32, 28, 28}, Shape{60, 100, 1, 1}, Shape{4, 8, 14, 14},
+        Shape{512, 20, 2, 2}, Shape{6, 2, 7, 7}, Shape{6, 4, 7, 5}})
     for (const double mean : {0.0, 1e2, 1e4, 1e6}) all.push_back({shape, mean});
   return all;
 }
@@ -66,7 +70,7 @@ TEST_P(BatchPrecision, StatisticsAreThoseOfDoublePrecision) {
   const Shape& shape = GetParam().shape;
   for (const NormalizationType type :
        {NormalizationType::batch, NormalizationType::batch_renorm, NormalizationType::lp, NormalizationType::ghost})
-    for (const Layout layout : {Layout::plain, Layout::blocked}) {
+    for (const Layout layout : layouts) {
       SCOPED_TRACE(fmt::format("type {}, layout {}", static_cast<int>(type), static_cast<int>(layout)));
       std::mt19937_64 generator(51);
       config::NormalizationConfig config = config_of(type);
@@ -88,7 +92,7 @@ TEST_P(BatchPrecision, StatisticsAreThoseOfDoublePrecision) {
 
 TEST_P(BatchPrecision, GradientsOfGammaAndBetaAreThoseOfDoublePrecision) {
   const Shape& shape = GetParam().shape;
-  for (const Layout layout : {Layout::plain, Layout::blocked})
+  for (const Layout layout : layouts)
     for (const bool relu : {false, true}) {
       SCOPED_TRACE(fmt::format("layout {}, ReLU {}", static_cast<int>(layout), relu));
       std::mt19937_64 generator(52);
@@ -119,7 +123,7 @@ INSTANTIATE_TEST_SUITE_P(All, BatchPrecision, ::testing::ValuesIn(cases()), [](c
 // What is subtracted before the squares are summed must not be a value that says nothing of the others.
 TEST(BatchNormalizationPrecision, SurvivesOutliersAndImagesThatDiffer) {
   for (const Shape& shape : {Shape{1024, 16}, Shape{1024, 17}, Shape{64, 16, 7, 7}, Shape{64, 20, 7, 7}})
-    for (const Layout layout : {Layout::plain, Layout::blocked}) {
+    for (const Layout layout : layouts) {
       std::mt19937_64 generator(53);
       NormalizationRun normalization(config_of(NormalizationType::batch), shape, layout);
       Array src = normal_array(shape, generator, 1000.0, 1.0);
@@ -138,10 +142,58 @@ TEST(BatchNormalizationPrecision, SurvivesOutliersAndImagesThatDiffer) {
     }
 }
 
+// Squares that single precision can't hold.
+TEST(BatchNormalizationPrecision, OfVeryLargeAndVerySmallValues) {
+  for (const NormalizationType type :
+       {NormalizationType::batch, NormalizationType::group, NormalizationType::instance, NormalizationType::layer})
+    for (const Shape& shape : {Shape{60, 16}, Shape{60, 17}, Shape{6, 16, 7, 7}, Shape{6, 12, 5, 4}})
+      for (const Layout layout : layouts)
+        for (const double size : {1e25, 1e19, 1e-15, 1e-22}) {
+          if (shape.size() == 2 && type != NormalizationType::batch) continue;
+          if (type == NormalizationType::batch && (size > 1e18 || size < 1e-20)) continue;  // its variance is f32
+          SCOPED_TRACE(fmt::format("type {}, {} channels, layout {}, size {}", static_cast<int>(type), shape[1],
+                                   static_cast<int>(layout), size));
+          std::mt19937_64 generator(58);
+          config::NormalizationConfig config = config_of(type);
+          config.epsilon = 0;
+          config.affine = false;
+          config.groups = 4;
+          NormalizationRun normalization(config, shape, layout);
+          const Array ordinary = random_array(shape, generator);
+          Array src = ordinary;
+          for (double& value : src.values) value = static_cast<float>(value * size);
+          const Array dst = normalization.run.forward(src), expected = [&] {
+            NormalizationRun of_ordinary(config, shape, layout);
+            return of_ordinary.run.forward(ordinary);
+          }();
+          expect_close(dst, expected, "dst", 1e-5);
+        }
+}
+
+// A variance that single precision can't hold is none.
+TEST(BatchNormalizationPrecision, OfAVarianceBelowSinglePrecisionIsBeta) {
+  for (const Layout layout : layouts) {
+    const Shape shape{6, 16, 7, 7};
+    std::mt19937_64 generator(59);
+    config::NormalizationConfig config = config_of(NormalizationType::batch);
+    config.epsilon = 0;
+    NormalizationRun normalization(config, shape, layout);
+    const Values values = normalization.run.randomize(generator);
+    Array src = random_array(shape, generator);
+    for (double& value : src.values) value = static_cast<float>(value * 1e-26);
+    const Array dst = normalization.run.forward(src),
+                diff_src = normalization.run.backward(random_array(shape, generator));
+    reference::for_each_in_channel(shape, [&](std::size_t channel, std::size_t i) {
+      ASSERT_EQ(dst.values[i], values.at("beta").values[channel]);
+      ASSERT_EQ(diff_src.values[i], 0.0);
+    });
+  }
+}
+
 // 77 is exact, and so is its mean: what is left is beta, whatever epsilon is.
 TEST(BatchNormalizationPrecision, OfAConstantChannelIsExactlyBetaAndPassesNoGradient) {
   for (const Shape& shape : {Shape{60, 17}, Shape{512, 16}, Shape{3, 17, 5, 4}, Shape{128, 16, 28, 28}})
-    for (const Layout layout : {Layout::plain, Layout::blocked})
+    for (const Layout layout : layouts)
       for (const double epsilon : {1e-5, 0.0})
         for (const bool relu : {false, true})
           for (const double constant : {77.0, 0.7, 1e-3, 12345.678}) {
@@ -173,7 +225,7 @@ TEST(BatchNormalizationPrecision, OfAConstantChannelIsExactlyBetaAndPassesNoGrad
 // The same rule where the statistics are given.
 TEST(BatchNormalizationPrecision, OfAGivenVarianceOfZeroIsBetaWithoutEpsilon) {
   for (const Shape& shape : {Shape{6, 17}, Shape{6, 16}, Shape{3, 17, 5, 4}, Shape{3, 16, 5, 4}})
-    for (const Layout layout : {Layout::plain, Layout::blocked}) {
+    for (const Layout layout : layouts) {
       std::mt19937_64 generator(55);
       config::NormalizationConfig config = config_of(NormalizationType::frozen);
       config.epsilon = 0;
@@ -195,7 +247,7 @@ TEST(BatchNormalizationPrecision, OfBf16InputsIsThatOfDoublePrecision) {
   if (!onednn::compat::has_fast_bf16())
     GTEST_SKIP() << "oneDNN has no bf16 instructions here: " << onednn::compat::cpu_isa();
   for (const Shape& shape : {Shape{128, 32}, Shape{3, 17, 5, 4}, Shape{64, 32, 14, 14}})
-    for (const Layout layout : {Layout::plain, Layout::blocked})
+    for (const Layout layout : layouts)
       for (const bool relu : {false, true}) {
         std::mt19937_64 generator(56);
         const config::NormalizationConfig config = config_of(NormalizationType::batch);
@@ -220,7 +272,7 @@ TEST(BatchNormalizationPrecision, OfBf16InputsIsThatOfDoublePrecision) {
 TEST(BatchNormalizationPrecision, HasTheSameBitsWithAnyNumberOfThreads) {
   const int before = omp_get_max_threads();
   for (const Shape& shape : {Shape{1024, 100}, Shape{64, 17, 14, 14}})
-    for (const Layout layout : {Layout::plain, Layout::blocked}) {
+    for (const Layout layout : layouts) {
       std::vector<Array> first;
       for (const int threads : {1, 2, 3}) {
         omp_set_num_threads(threads);
