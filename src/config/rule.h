@@ -15,6 +15,11 @@ namespace bnlab::config {
 /// Bound of numbers that have no other: values are used in single precision, whose largest number is 3.4e38.
 inline constexpr double largest = 1e30;
 
+inline constexpr double most_steps = 1e12;
+inline constexpr double most_units = 1e6;
+inline constexpr double most_pixels = 1024;
+inline constexpr double most_images = 1e9;
+
 /// Branches of one concat: oneDNN numbers its sources from 1024 on, and 4096 means something else.
 inline constexpr std::size_t most_branches = 3072;
 
