@@ -1,24 +1,10 @@
 #pragma once
-// The names that enumerations have in JSON: one table for each, used to read, to write, to list and to document.
+// The names that choices have in JSON. The tables of kinds, with more columns, are in files of their own.
 
-#include <array>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
+#include "config/kind.h"
 #include "config/run_config.h"
 
 namespace bnlab::config {
-
-template <class E>
-struct Named {
-  std::string_view name;
-  E value;
-};
-
-template <class E>
-struct Names;
 
 template <>
 struct Names<Scaling> {
@@ -33,21 +19,6 @@ struct Names<Activation> {
                                                 {"leaky_relu", Activation::leaky_relu}, {"elu", Activation::elu},
                                                 {"softplus", Activation::softplus},     {"gelu", Activation::gelu},
                                                 {"sigmoid", Activation::sigmoid},       {"tanh", Activation::tanh}};
-};
-template <>
-struct Names<NormalizationType> {
-  static constexpr Named<NormalizationType> table[] = {{"none", NormalizationType::none},
-                                                       {"batch", NormalizationType::batch},
-                                                       {"batch_renorm", NormalizationType::batch_renorm},
-                                                       {"ghost", NormalizationType::ghost},
-                                                       {"frozen", NormalizationType::frozen},
-                                                       {"noisy_batch", NormalizationType::noisy_batch},
-                                                       {"noise", NormalizationType::noise},
-                                                       {"layer", NormalizationType::layer},
-                                                       {"instance", NormalizationType::instance},
-                                                       {"group", NormalizationType::group},
-                                                       {"lp", NormalizationType::lp},
-                                                       {"local_response", NormalizationType::local_response}};
 };
 template <>
 struct Names<Placement> {
@@ -176,21 +147,5 @@ struct Names<ProbeType> {
                                                {"residual_branches", ProbeType::residual_branches},
                                                {"equivalence", ProbeType::equivalence}};
 };
-
-/// The JSON name of `value`.
-template <class E>
-std::string name_of(E value) {
-  for (const auto& row : Names<E>::table)
-    if (row.value == value) return std::string(row.name);
-  return "?";
-}
-
-/// All names of an enumeration, in the order of its table.
-template <class E>
-std::vector<std::string> names_of() {
-  std::vector<std::string> names;
-  for (const auto& row : Names<E>::table) names.emplace_back(row.name);
-  return names;
-}
 
 }  // namespace bnlab::config

@@ -65,6 +65,16 @@ struct Rule {
     return *this;
   }
 
+  /// The field applies for the kinds whose rows list it.
+  template <class E>
+  Rule& only_where_listed(std::string_view field, E value, std::string_view listed) {
+    applies = holds(row_of(value).fields, listed);
+    decided_by = field;
+    decided_as = name_of(value);
+    applies_to = names_where<E>([&](const auto& row) { return holds(row.fields, listed); });
+    return *this;
+  }
+
   /// The field stands in place of `field`, whose own rule is unless().
   Rule& instead_of(std::string_view field) { return replaces = field, *this; }
   Rule& unless(std::string_view field, bool is_set) { return decided_by = field, applies = !is_set, *this; }
@@ -76,6 +86,10 @@ inline Rule between(double low, double high) { return Rule{}.at_least(low).at_mo
 inline Rule not_empty() { return Rule{}.not_empty(); }
 inline Rule file_name() { return Rule{}.file_name(); }
 inline Rule required() { return Rule{}.required(); }
+template <class E>
+Rule only_where_listed(std::string_view field, E value, std::string_view listed) {
+  return Rule{}.only_where_listed(field, value, listed);
+}
 template <class E>
 Rule only_for(std::string_view field, E value, std::initializer_list<E> values) {
   return Rule{}.only_for(field, value, values);

@@ -8,24 +8,12 @@
 #include <variant>
 #include <vector>
 
+#include "config/normalizations.h"
+
 namespace bnlab::config {
 
 enum class Scaling { unit, binary, standardized, raw };
 enum class Activation { identity, relu, leaky_relu, elu, softplus, gelu, sigmoid, tanh };
-enum class NormalizationType {
-  none,
-  batch,
-  batch_renorm,
-  ghost,
-  frozen,
-  noisy_batch,
-  noise,
-  layer,
-  instance,
-  group,
-  lp,
-  local_response
-};
 enum class Placement { before_activation, after_activation };
 enum class RunningVariance { biased, unbiased };
 enum class Population { running_average, precise };
@@ -287,6 +275,13 @@ struct NormalizationConfig {
   LocalResponse local_response = {};                                     // local_response
   bool operator==(const NormalizationConfig&) const = default;
 };
+
+/// The images that share statistics as a batch within the batch, where the type has such parts; unset: the whole batch.
+inline std::optional<std::int64_t> virtual_batch_size(const NormalizationConfig& config) {
+  const NormalizationRow& row = row_of(config.type);
+  if (!holds(row.fields, "virtual_batch_size")) return std::nullopt;
+  return config.virtual_batch_size ? config.virtual_batch_size : row.virtual_batch_size;
+}
 
 struct WeightInitialization {
   InitializationScheme scheme = InitializationScheme::he;

@@ -185,7 +185,7 @@ class RecurrentLayer : public Layer {
         normalization_(normalization) {
     declare_weights(spec);
     if (normalization.type == NormalizationType::none) return;
-    if (normalization.affine && has_affine(normalization.type)) {
+    if (normalization.affine && config::row_of(normalization.type).has_affine) {
       gamma_ = &parameters_.declare({.name = site + ".gamma",
                                      .kind = ParameterKind::gamma,
                                      .shape = {units()},
@@ -248,10 +248,6 @@ class RecurrentLayer : public Layer {
     Backward normalization;
   };
 
-  static bool has_affine(NormalizationType type) {
-    return type != NormalizationType::noise && type != NormalizationType::local_response;
-  }
-
   std::int64_t units() const { return dst_shape()[1]; }
 
   void declare_weights(const config::Recurrent& spec) {
@@ -263,10 +259,9 @@ class RecurrentLayer : public Layer {
                                             .fan_in = units(),
                                             .fan_out = units(),
                                             .scheme = scheme_of(spec.start)});
-    const NormalizationType type = normalization_.type;
     // beta takes the place of a bias, or the normalization takes it away again.
-    const bool is_replaced = type != NormalizationType::none &&
-                             ((normalization_.affine && has_affine(type)) || normalization::absorbs_bias(type));
+    const config::NormalizationRow& row = config::row_of(normalization_.type);
+    const bool is_replaced = (normalization_.affine && row.has_affine) || row.absorbs_bias;
     if (!is_replaced)
       bias_ = &parameters_.declare({.name = name() + ".bias", .kind = ParameterKind::bias, .shape = {units()}});
   }

@@ -257,7 +257,7 @@ class Assembler {
     } else {
       const std::int64_t number = sites_ + 1;
       const bool normalized = spec.shortcut_normalization && is_active(number);
-      const bool bias = !(normalized && normalization::absorbs_bias(normalization_.type));
+      const bool bias = !(normalized && config::row_of(normalization_.type).absorbs_bias);
       if (is_image) {
         const config::Conv conv{.channels = target[1], .kernel = {1, 1}, .stride = {stride, stride}, .padding = {}};
         push_linear(layers::make_conv, "conv", conv, bias, normalized);
@@ -326,7 +326,7 @@ class Assembler {
 
   template <class Linear>
   bool has_bias(const Linear& spec, const std::vector<Atom>& atoms, std::size_t i) const {
-    const bool absorbed = is_normalized(atoms, i) && normalization::absorbs_bias(normalization_.type);
+    const bool absorbed = is_normalized(atoms, i) && config::row_of(normalization_.type).absorbs_bias;
     return spec.bias.value_or(!absorbed);
   }
 
@@ -339,7 +339,7 @@ class Assembler {
   bool fuses(const std::vector<Atom>& atoms, std::size_t i, std::int64_t number) const {
     const ActivationAtom* next = following<ActivationAtom>(atoms, i);
     return std::holds_alternative<Site>(atoms[i]) && is_active(number) && next && next->function == Activation::relu &&
-           normalization::can_fuse_relu(normalization_.type);
+           config::row_of(normalization_.type).fuses_relu;
   }
 
   template <class T>

@@ -22,7 +22,7 @@ class PositionLayer : public layers::Layer {
       : Layer(context.layer.name, "layer", context.layer.src_shape, context.layer.src_shape),
         parameters_(context.layer.parameters),
         epsilon_(static_cast<float>(context.config.epsilon)),
-        state_(add_state(context, false)),
+        state_(add_state(context)),
         affine_{state_.gamma, state_.beta} {
     require_two_values(context, state_.channels, "layer");
   }

@@ -2,6 +2,8 @@
 // The fields of normalization; see config/fields.h.
 
 #include <algorithm>
+#include <string>
+#include <string_view>
 
 #include "config/names.h"
 #include "config/rule.h"
@@ -29,16 +31,21 @@ void fields(V& v, NoiseConfig& c) {
   v.field("in_evaluation", c.in_evaluation, "add the noise in evaluation too");
 }
 
+/// ". Unset: 32 for ghost", for each type with virtual batches.
+inline std::string sizes_of_virtual_batches() {
+  std::string text;
+  for (const NormalizationRow& row : Names<NormalizationType>::table) {
+    if (!holds(row.fields, "virtual_batch_size")) continue;
+    text += (text.empty() ? ". Unset: " : ", ") +
+            (row.virtual_batch_size ? std::to_string(*row.virtual_batch_size) : "the whole batch") + " for " +
+            std::string(row.name);
+  }
+  return text;
+}
+
 template <class V>
 void fields(V& v, NormalizationConfig& c) {
-  using enum NormalizationType;
-  v.field(
-      "type", c.type,
-      "batch: Ioffe & Szegedy 2015; batch_renorm: Ioffe 2017; ghost: virtual batches (Hoffer et al. 2017); frozen: "
-      "with the running statistics, which stay as they are; noisy_batch: noise after it (Santurkar et al. 2018); "
-      "noise: that noise alone; layer: Ba et al. 2016; instance: Ulyanov et al. 2016; group: Wu & He 2018; lp: other "
-      "norms than l2 (Santurkar et al. 2018, Hoffer et al. 2018); local_response: Krizhevsky et al. 2012; none: the "
-      "other fields stay without effect");
+  v.field("type", c.type, meanings_of<NormalizationType>());
   v.field("placement", c.placement, "in dense_block and conv_block; before: Ioffe & Szegedy 2015, 3.2");
   v.field("mask", c.mask, "the places of the network that are normalized, counted from 1 in network order",
           at_least(1));
@@ -62,33 +69,29 @@ void fields(V& v, NormalizationConfig& c) {
           "batches of training images, shuffled, over which precise statistics are averaged", between(1, 1e6));
   v.field("recurrent_statistics", c.recurrent_statistics,
           "running statistics in recurrent layers: of each step (Cooijmans et al. 2016), or one for all steps");
+  const auto listed = [&](std::string_view field) { return only_where_listed("type", c.type, field); };
   v.field("virtual_batch_size", c.virtual_batch_size,
-          "images that share statistics, as a batch within the batch; the last may be smaller, but not of one value. "
-          "Unset: 32 for ghost, the whole batch for batch_renorm",
-          between(1, 1e6).only_for("type", c.type, {ghost, batch_renorm}));
+          "images that share statistics, as a batch within the batch; the last may be smaller, but not of one value" +
+              sizes_of_virtual_batches(),
+          listed("virtual_batch_size").at_least(1).at_most(1e6));
   v.field("channels_per_group", c.channels_per_group, "channels of one group, in place of groups",
-          between(1, most_units).only_for("type", c.type, {group}).instead_of("groups"));
+          listed("channels_per_group").at_least(1).at_most(most_units).instead_of("groups"));
   v.field("groups", c.groups, "groups of channels that share statistics; must divide the channels of each place",
-          c.type == group && c.channels_per_group ? between(1, most_units).unless("channels_per_group", true)
-                                                  : between(1, most_units).only_for("type", c.type, {group}));
+          c.channels_per_group ? between(1, most_units).unless("channels_per_group", true)
+                               : listed("groups").at_least(1).at_most(most_units));
   v.field("over", c.over,
           "image: statistics over all channels and positions of an image; position: over the channels of each position "
           "(ConvNeXt, Liu et al. 2022)",
-          only_for("type", c.type, {layer}));
+          listed("over"));
   v.field("norm", c.norm,
           "what the centred values are divided by: l1 mean |x|, l2 root of the mean square, linf the "
           "largest |x|",
-          only_for("type", c.type, {lp}));
-  v.section("r_max", c.r_max, "largest factor of the correction (Ioffe 2017, 3)",
-            only_for("type", c.type, {batch_renorm}));
-  v.require(c.type != batch_renorm || std::min(c.r_max.initial, c.r_max.final) >= 1, "r_max",
-            "initial and final must be at least 1");
-  v.section("d_max", c.d_max, "largest shift of the correction (Ioffe 2017, 3)",
-            only_for("type", c.type, {batch_renorm}));
-  v.section("noise", c.noise, "the noise (Santurkar et al. 2018, appendix A)",
-            only_for("type", c.type, {noisy_batch, NormalizationType::noise}));
-  v.section("local_response", c.local_response, "its constants",
-            only_for("type", c.type, {NormalizationType::local_response}));
+          listed("norm"));
+  v.section("r_max", c.r_max, "largest factor of the correction (Ioffe 2017, 3)", listed("r_max"));
+  v.require(std::min(c.r_max.initial, c.r_max.final) >= 1, "r_max", "initial and final must be at least 1");
+  v.section("d_max", c.d_max, "largest shift of the correction (Ioffe 2017, 3)", listed("d_max"));
+  v.section("noise", c.noise, "the noise (Santurkar et al. 2018, appendix A)", listed("noise"));
+  v.section("local_response", c.local_response, "its constants", listed("local_response"));
 }
 
 }  // namespace bnlab::config
