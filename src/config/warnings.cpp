@@ -15,10 +15,7 @@ template <class Visit>
 void for_each_block(const std::vector<Block>& layers, const Visit& visit) {
   for (const Block& block : layers) {
     std::visit(visit, block.spec);
-    if (const auto* repeat = std::get_if<Repeat>(&block.spec)) for_each_block(repeat->layers, visit);
-    if (const auto* residual = std::get_if<Residual>(&block.spec)) for_each_block(residual->body, visit);
-    if (const auto* concat = std::get_if<Concat>(&block.spec))
-      for (const auto& branch : concat->branches) for_each_block(branch, visit);
+    for (const std::vector<Block>* list : inner_layers(block)) for_each_block(*list, visit);
   }
 }
 

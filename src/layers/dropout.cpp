@@ -70,6 +70,8 @@ class DropoutLayer : public Layer {
         masks_(context.name, rate),
         scale_(static_cast<float>(1.0 / (1.0 - rate))) {}
 
+  std::optional<config::BlockKind> block() const override { return config::BlockKind::dropout; }
+
   Forward build(Builder& builder, const Tensor& src) override {
     if (!builder.has_backward()) return {src, {}};
     const dnnl::memory plain_mask = builder.allocate(onednn::plain_desc(src.shape));

@@ -53,6 +53,9 @@ class Layer {
   /// Its activation function, whose input and output Pass::observe keeps as "input" and "output"; none for most.
   virtual std::optional<config::Activation> activation() const { return std::nullopt; }
 
+  /// The kind of block that it is, where others ask for it; none for most.
+  virtual std::optional<config::BlockKind> block() const { return std::nullopt; }
+
   const std::string& name() const { return name_; }
   const std::string& type() const { return type_; }
   const Dims& src_shape() const { return src_shape_; }

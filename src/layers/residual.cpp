@@ -69,6 +69,8 @@ class ResidualLayer : public Layer {
         {.name = name() + ".scalar", .kind = ParameterKind::scalar, .shape = {1}, .initial_value = *scalar});
   }
 
+  std::optional<config::BlockKind> block() const override { return config::BlockKind::residual; }
+
   std::vector<const Layer*> parts() const override {
     std::vector<const Layer*> parts = body_.all();
     const std::vector<const Layer*> others = shortcut_.all();

@@ -11,6 +11,7 @@
 #include "network/finite.h"
 #include "network/initialization.h"
 #include "util/errors.h"
+#include "util/join.h"
 
 namespace bnlab::network {
 namespace {
@@ -299,18 +300,18 @@ void check_precision(const config::TrainingConfig& training) {
 }
 
 std::vector<LayerShape> check(const config::RunConfig& config, const data::DatasetInfo& dataset) {
-  if (dataset.has_targets && config.loss.type == config::LossType::cross_entropy)
-    throw ConfigError(
-        fmt::format("loss.type: must be squared_error with {}, whose examples have targets and no class, got "
-                    "cross_entropy",
-                    dataset.name));
+  if (dataset.has_targets && config::row_of(config.loss.type).needs_classes)
+    throw ConfigError(fmt::format(
+        "loss.type: must be {} with {}, whose examples have targets and no class, got {}",
+        join(config::names_where<config::LossType>([](const auto& row) { return !row.needs_classes; }), " or "),
+        dataset.name, config::name_of(config.loss.type)));
   layers::Parameters parameters{dnnl::engine(dnnl::engine::kind::cpu, 0)};
   normalization::NormalizationStates states;
   std::vector<LayerShape> shapes;
   const layers::Sequence layers =
       assemble(config.network, config.normalization, image_shape(dataset), dataset.classes, parameters, states);
   for (const layers::Layer* layer : layers.all())
-    shapes.push_back({layer->name(), layer->type(), layer->dst_shape(), layer->activation()});
+    shapes.push_back({layer->name(), layer->type(), layer->dst_shape(), layer->activation(), layer->block()});
   check_overrides(config.initialization, parameters);
   // A batch of all images gets its size from the data; building the network checks it then.
   if (config.training.composition != config::BatchComposition::full_batch)

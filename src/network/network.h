@@ -166,6 +166,7 @@ struct LayerShape {
   std::string type;
   layers::Dims dst_shape;  // of a batch of one
   std::optional<config::Activation> activation{};
+  std::optional<config::BlockKind> block{};  // of the kinds that checks ask for
 };
 
 /// The layers of the network. Throws ConfigError where they don't fit the dataset, or where statistics of a batch would

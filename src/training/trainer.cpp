@@ -85,7 +85,7 @@ void check_dropout_masks(const config::RunConfig& config, const std::vector<netw
   if (!config.record.dropout_masks) return;
   double bytes = 0;
   for (const network::LayerShape& layer : layers)
-    if (layer.type == "dropout")
+    if (layer.block == config::BlockKind::dropout)
       bytes += std::accumulate(layer.dst_shape.begin(), layer.dst_shape.end(), 4.0, std::multiplies<>());
   bytes *= static_cast<double>(config.training.steps) * static_cast<double>(config.training.batch_size);
   if (bytes > largest_mask_record)

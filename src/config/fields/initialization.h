@@ -1,26 +1,33 @@
 #pragma once
 // The fields of initialization; see config/fields.h.
 
+#include <string>
+
 #include "config/names.h"
 #include "config/rule.h"
 #include "config/run_config.h"
 
 namespace bnlab::config {
 
+/// "average for xavier, in for he".
+inline std::string fans_unless_set() {
+  std::string text;
+  for (const InitializationRow& row : Names<InitializationScheme>::table)
+    if (holds(row.fields, "fan"))
+      text += (text.empty() ? "" : ", ") + name_of(row.fan) + " for " + std::string(row.name);
+  return text;
+}
+
 template <class V>
 void fields(V& v, WeightInitialization& c) {
-  using enum InitializationScheme;
-  v.field("scheme", c.scheme,
-          "gaussian: N(0, std^2); uniform: U(-bound, bound); xavier: variance 1 / fan (Glorot & Bengio 2010); he: 2 / "
-          "fan (He et al. 2015); orthogonal: Saxe et al. 2014; identity: ones on the diagonal; pytorch: U(-b, b), b = "
-          "1 / sqrt(fan in), biases too; fixup: he, with the rules of Zhang et al. 2019 for residual networks. Biases "
-          "are 0 elsewhere");
-  v.field("distribution", c.distribution, "the shape with that variance", only_for("scheme", c.scheme, {xavier, he}));
-  v.field("fan", c.fan, "inputs of a unit, outputs of an input, or their mean; unset: average for xavier, in for he",
-          only_for("scheme", c.scheme, {xavier, he}));
+  v.field("scheme", c.scheme, meanings_of<InitializationScheme>() + ". Biases are 0 elsewhere");
+  v.field("distribution", c.distribution, "the shape with that variance",
+          only_where_listed("scheme", c.scheme, "distribution"));
+  v.field("fan", c.fan, "inputs of a unit, outputs of an input, or their mean; unset: " + fans_unless_set(),
+          only_where_listed("scheme", c.scheme, "fan"));
   v.field("std", c.std, "standard deviation of the weights",
-          between(0, largest).only_for("scheme", c.scheme, {gaussian}));
-  v.field("bound", c.bound, "largest weight", between(0, largest).only_for("scheme", c.scheme, {uniform}));
+          between(0, largest).only_where_listed("scheme", c.scheme, "std"));
+  v.field("bound", c.bound, "largest weight", between(0, largest).only_where_listed("scheme", c.scheme, "bound"));
   v.field("gain", c.gain, "every weight is multiplied by it", between(0, largest));
 }
 

@@ -1,6 +1,10 @@
 #pragma once
 // The fields of a network and its blocks; see config/fields.h.
 
+#include <cstddef>
+#include <utility>
+#include <variant>
+
 #include "config/names.h"
 #include "config/rule.h"
 #include "config/run_config.h"
@@ -116,25 +120,12 @@ void fields(V& v, Repeat& c) {
 /// v.kind<T>(name, meaning) for each kind of block.
 template <class V>
 void block_kinds(V& v) {
-  v.template kind<Dense>("dense", "fully connected layer");
-  v.template kind<Conv>("conv", "two-dimensional convolution");
-  v.template kind<MaxPool>("max_pool", "maximum of each window");
-  v.template kind<AvgPool>("avg_pool", "mean of each window");
-  v.template kind<GlobalAvgPool>("global_avg_pool", "mean of each channel");
-  v.template kind<Flatten>("flatten", "an image as one row of values");
-  v.template kind<Normalization>("normalization", "a place where normalization.type normalizes");
-  v.template kind<LocalResponse>("local_response", "local response normalization across channels");
-  v.template kind<ActivationBlock>("activation", "a nonlinearity");
-  v.template kind<Dropout>("dropout", "values set to 0 at random, in training only");
-  v.template kind<DenseBlock>("dense_block",
-                              "dense, normalization and activation, in the order of normalization.placement");
-  v.template kind<ConvBlock>("conv_block",
-                             "conv, normalization and activation, in the order of normalization.placement");
-  v.template kind<Residual>("residual", "shortcut(x) + body(x) (He et al. 2016)");
-  v.template kind<Concat>("concat", "branches side by side, their outputs joined along the channels");
-  v.template kind<Recurrent>("recurrent", "a recurrent layer over the rows of an image; gives its last state");
-  v.template kind<Repeat>("repeat",
-                          "layers that stand several times one after another, each time with weights of their own");
+  const auto each = [&]<std::size_t... i>(std::index_sequence<i...>) {
+    (v.template kind<std::variant_alternative_t<i, Block::Spec>>(Names<BlockKind>::table[i].name,
+                                                                 Names<BlockKind>::table[i].meaning),
+     ...);
+  };
+  each(std::make_index_sequence<std::variant_size_v<Block::Spec>>());
 }
 
 template <class V>

@@ -1,39 +1,37 @@
 #pragma once
 // The fields of optimizer; see config/fields.h.
 
+#include <string>
+
 #include "config/names.h"
 #include "config/rule.h"
 #include "config/run_config.h"
+#include "util/join.h"
 
 namespace bnlab::config {
 
 template <class V>
 void fields(V& v, ScheduleConfig& c) {
-  using enum ScheduleType;
-  v.field("type", c.type,
-          "constant; step: times factor at every so many steps; exponential: the same, but smoothly; cosine: half a "
-          "cosine, which would reach final_fraction one step after the last (Loshchilov & Hutter 2017, as PyTorch's "
-          "CosineAnnealingLR); one_cycle: up, and down to final_fraction at the last step (Smith 2018, as PyTorch's "
-          "OneCycleLR); doubling: twice the rate every so many steps, smoothly");
+  v.field("type", c.type, meanings_of<ScheduleType>());
   v.field("every", c.every, "steps between two changes",
-          between(1, most_steps).only_for("type", c.type, {step, exponential, doubling}));
+          between(1, most_steps).only_where_listed("type", c.type, "every"));
   v.field("factor", c.factor, "what the rate is multiplied by",
-          above(0).at_most(largest).only_for("type", c.type, {step, exponential}));
+          above(0).at_most(largest).only_where_listed("type", c.type, "factor"));
   v.field(
       "final_fraction", c.final_fraction,
       "the rate at the end, as a fraction of learning_rate: one_cycle has it at the last step; cosine would have it "
       "at the step after the last, so its last step is above it",
-      between(0, 1).only_for("type", c.type, {cosine, one_cycle}));
+      between(0, 1).only_where_listed("type", c.type, "final_fraction"));
   v.field("initial_fraction", c.initial_fraction, "the first rate, as a fraction of learning_rate",
-          above(0).at_most(1).only_for("type", c.type, {one_cycle}));
+          above(0).at_most(1).only_where_listed("type", c.type, "initial_fraction"));
   v.field("peak", c.peak, "the fraction of the steps after which the rate is learning_rate",
-          above(0).below(1).only_for("type", c.type, {one_cycle}));
+          above(0).below(1).only_where_listed("type", c.type, "peak"));
   v.field("warmup_steps", c.warmup_steps,
           "steps in which the rate rises to its value in a straight line (Goyal et al. "
           "2017, 2.2); the first step after them has the full rate, and the schedule begins with it; 0: none",
-          between(0, most_steps).only_for("type", c.type, {constant, step, exponential, cosine, doubling}));
+          between(0, most_steps).only_where_listed("type", c.type, "warmup_steps"));
   v.field("warmup_start", c.warmup_start, "the fraction of the rate with which warm-up begins",
-          between(0, 1).only_for("type", c.type, {constant, step, exponential, cosine, doubling}));
+          between(0, 1).only_where_listed("type", c.type, "warmup_start"));
 }
 
 template <class V>
@@ -46,29 +44,29 @@ void fields(V& v, TrainableConfig& c) {
           above(0).at_most(1).only_for("select", c.select, {random}));
 }
 
+constexpr bool is_decoupled(const OptimizerRow& row) { return row.decay == Decay::decoupled; }
+
 template <class V>
 void fields(V& v, OptimizerConfig& c) {
-  using enum OptimizerType;
-  v.field("type", c.type,
-          "sgd: v = momentum * v + g; w -= learning_rate * v; adam: Kingma & Ba 2015; adamw: Loshchilov & Hutter 2019; "
-          "rmsprop: Tieleman & Hinton 2012. All as in PyTorch");
+  const std::string decoupled = join(names_where<OptimizerType>(is_decoupled), " or ");
+  v.field("type", c.type, meanings_of<OptimizerType>() + ". All as in PyTorch");
   v.field("learning_rate", c.learning_rate, "at the start of the schedule; its largest with one_cycle",
           above(0).at_most(largest));
   v.field("momentum", c.momentum, "share of the last update that stays; 0: plain gradient descent",
-          at_least(0).below(1).only_for("type", c.type, {sgd, rmsprop}));
+          at_least(0).below(1).only_where_listed("type", c.type, "momentum"));
   v.field("nesterov", c.nesterov, "w -= learning_rate * (g + momentum * v) (Sutskever et al. 2013)",
-          only_for("type", c.type, {sgd}));
+          only_where_listed("type", c.type, "nesterov"));
   v.field("beta1", c.beta1, "decay of the average gradient",
-          at_least(0).below(1).only_for("type", c.type, {adam, adamw}));
+          at_least(0).below(1).only_where_listed("type", c.type, "beta1"));
   v.field("beta2", c.beta2, "decay of the average squared gradient",
-          at_least(0).below(1).only_for("type", c.type, {adam, adamw}));
+          at_least(0).below(1).only_where_listed("type", c.type, "beta2"));
   v.field("smoothing", c.smoothing, "decay of the average squared gradient",
-          at_least(0).below(1).only_for("type", c.type, {rmsprop}));
+          at_least(0).below(1).only_where_listed("type", c.type, "smoothing"));
   v.field("epsilon", c.epsilon, "added to the root of the average squared gradient",
-          between(0, largest).only_for("type", c.type, {adam, adamw, rmsprop}));
+          between(0, largest).only_where_listed("type", c.type, "epsilon"));
   v.field("weight_decay", c.weight_decay,
           "coupled: g += weight_decay * w; decoupled: w -= learning_rate * weight_decay * w", between(0, largest));
-  v.field("decay", c.decay, "how weight decay acts; unset: decoupled for adamw, else coupled");
+  v.field("decay", c.decay, "how weight decay acts; unset: decoupled for " + decoupled + ", else coupled");
   v.field("decay_normalization_and_biases", c.decay_normalization_and_biases,
           "let weight decay act on gamma, beta and biases too (not so in Goyal 2017 and He 2019)");
   v.field(
@@ -77,7 +75,8 @@ void fields(V& v, OptimizerConfig& c) {
       "2013); 0: no limit",
       between(0, largest));
   v.require(!c.nesterov || c.momentum > 0, "nesterov", "needs a momentum above 0");
-  v.require(c.type != adamw || c.decay != Decay::coupled, "decay", "must be decoupled with adamw, which means that");
+  v.require(!is_decoupled(row_of(c.type)) || c.decay != Decay::coupled, "decay",
+            "must be decoupled with " + decoupled + ", which means that");
   v.section("trainable", c.trainable, "the parameters that change");
   v.section("schedule", c.schedule, "the learning rate over time");
 }

@@ -9,13 +9,10 @@ namespace bnlab::config {
 
 template <class V>
 void fields(V& v, LossConfig& c) {
-  using enum LossType;
-  v.field(
-      "type", c.type,
-      "cross_entropy: of the softmax; squared_error: of the targets, or of classes as 0 and 1, without a factor 1/2");
+  v.field("type", c.type, meanings_of<LossType>());
   v.field("label_smoothing", c.label_smoothing,
           "share of the target that is spread over all classes (Szegedy et al. 2016, 7)",
-          at_least(0).below(1).only_for("type", c.type, {cross_entropy}));
+          at_least(0).below(1).only_where_listed("type", c.type, "label_smoothing"));
   v.field("reduction", c.reduction, "mean: over the batch, and for squared_error over the outputs too; sum: over both");
 }
 
@@ -40,9 +37,7 @@ void fields(V& v, TrainingConfig& c) {
       "of all random numbers: weights, batch order, augmentation, dropout, noise, the images that probes and precise "
       "statistics look at",
       at_least(0));
-  v.field("precision", c.precision,
-          "f32; bf16: activations, gradients and a copy of the weights in bfloat16; weights, statistics, normalization "
-          "parameters and loss in f32 (Micikevicius et al. 2018)");
+  v.field("precision", c.precision, meanings_of<Precision>());
   v.field("allow_slow_bf16", c.allow_slow_bf16, "bf16 even where the processor has no instructions for it");
   v.field("eval_every", c.eval_every, "steps between two evaluations; 0: at the end only", between(0, most_steps));
   v.field("log_every", c.log_every, "steps between two rows of train.csv", between(1, most_steps));
