@@ -39,7 +39,7 @@ from pathlib import Path
 
 import _python
 
-_python.require("matplotlib", "numpy")
+_python.require("matplotlib", "numpy", "scipy")
 
 import matplotlib.pyplot as plt  # noqa: E402
 
