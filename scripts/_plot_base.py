@@ -15,6 +15,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # noqa: E402
+from scipy.special import stdtrit  # noqa: E402
 
 # Okabe & Ito's palette, which colour-blind readers can tell apart, without its yellow, too light for lines on white.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"]
@@ -31,10 +32,6 @@ RC = {
     "svg.hashsalt": "bnlab", "svg.fonttype": "path",
 }
 STEP_LABEL = "training step"
-# 97.5 % quantiles of Student's t for 1 to 30 degrees of freedom.
-STUDENT_T = [12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281, 2.2010, 2.1788, 2.1604,
-             2.1448, 2.1314, 2.1199, 2.1098, 2.1009, 2.0930, 2.0860, 2.0796, 2.0739, 2.0687, 2.0639, 2.0595, 2.0555,
-             2.0518, 2.0484, 2.0452, 2.0423]
 
 
 class RunError(Exception):
@@ -129,14 +126,6 @@ def smooth(steps, values, width):
     return np.add.reduceat(steps, edges) / counts, np.add.reduceat(values, edges) / counts
 
 
-def student_t(degrees):
-    """The 97.5 % quantile; above the table the normal one with two terms of Cornish & Fisher's expansion (1e-4)."""
-    if degrees <= len(STUDENT_T):
-        return STUDENT_T[degrees - 1]
-    z = 1.959964
-    return z + (z**3 + z) / (4 * degrees) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees**2)
-
-
 def interval_of(values, log=False):
     """(mean, low, high) over the first axis of `values`, with Student's 95 % interval; `log`: of the logarithms, for
     positive values, so that the mean is the geometric one. Needs at least 2 values."""
@@ -145,7 +134,7 @@ def interval_of(values, log=False):
             mean, low, high = interval_of(np.log(np.where(values > 0, values, np.nan)))
         return np.exp(mean), np.exp(low), np.exp(high)
     mean = values.mean(axis=0)
-    half = student_t(len(values) - 1) * values.std(axis=0, ddof=1) / math.sqrt(len(values))
+    half = stdtrit(len(values) - 1, 0.975) * values.std(axis=0, ddof=1) / math.sqrt(len(values))
     return mean, mean - half, mean + half
 
 

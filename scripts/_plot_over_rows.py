@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from _plot_base import RunError, chosen, read_csv, style_log_axis
-from _plot_over_axes import slant
+from _plot_cells import slant
 from _plot_over_steps import (curve_label, curves_legend, draw_line, kept, key_of, limit_curves, read_figure_csv,
                               rounded, with_result)
 from _plot_sweep import SIZE, points_of, shown

@@ -6,7 +6,8 @@ import re
 import subprocess
 import sys
 
-APT_PACKAGES = {"matplotlib": "python3-matplotlib", "numpy": "python3-numpy", "torch": "python3-torch"}
+APT_PACKAGES = {"matplotlib": "python3-matplotlib", "numpy": "python3-numpy", "scipy": "python3-scipy",
+                "torch": "python3-torch"}
 
 
 def _interpreters():

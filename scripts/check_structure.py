@@ -23,8 +23,7 @@ USES_ONEDNN = ("onednn", "layers", "normalization")
 
 # (rule, file below src/): why it stands.
 EXCEPTIONS = {
-    ("floors", "layers/recurrent.h"): "a cell normalizes its sums by the methods of normalization",
-    ("onednn", "network/assemble.cpp"): "makes the engine that counts parameters",
+    ("onednn", "network/assemble.h"): "owns the engine of the parameters",
     ("onednn", "network/finite.h"): "adds its check to the program of the network",
     ("onednn", "network/network.cpp"): "owns the engine and the stream",
     ("onednn", "network/network.h"): "owns the engine and the stream",

@@ -39,12 +39,13 @@ from pathlib import Path
 
 import _python
 
-_python.require("matplotlib", "numpy")
+_python.require("matplotlib", "numpy", "scipy")
 
 import matplotlib.pyplot as plt  # noqa: E402
 
 from _plot_base import RC, RunError, warn, write_figure  # noqa: E402
-from _plot_over_axes import draw_axis, draw_heat_map  # noqa: E402
+from _plot_axis import draw_axis  # noqa: E402
+from _plot_heat_map import draw_heat_map  # noqa: E402
 from _plot_over_steps import draw_bands, draw_curves  # noqa: E402
 from _plot_over_rows import draw_rows  # noqa: E402
 from _plot_runs import DRAW, draw_runs  # noqa: E402

@@ -18,7 +18,7 @@ EOF
 
 required=(g++ cmake ninja-build pkg-config libdnnl-dev ocl-icd-opencl-dev libcli11-dev nlohmann-json3-dev
           libspdlog-dev libfmt-dev zlib1g-dev libzip-dev libssl-dev librandom123-dev libboost-dev
-          python3 python3-numpy python3-pandas python3-matplotlib)
+          python3 python3-numpy python3-scipy python3-matplotlib)
 optional=(dataset-fashion-mnist)
 test_required=(libgtest-dev)
 fuzz_required=(clang libclang-rt-dev libomp-dev)

@@ -187,7 +187,7 @@ class ExperimentChecks {
     Names others = axis_names(experiment_.arms);
     for (const RunColumnName& column : run_columns) others.emplace_back(column.name);
     for (const QuantityConfig& one : experiment_.quantities)
-      if (kind_of(one.series.over_time).counts_steps)
+      if (row_of(one.series.over_time).counts_steps)
         others.insert(others.end(), {one.name + bound_suffix, one.name + from_suffix});
     if (contains(others, name))
       problem("quantities", i, "name", "must not be another column of runs.csv, got " + in_quotes(name));
@@ -198,12 +198,12 @@ class ExperimentChecks {
     if (!find_named(experiment_.quantities, criterion.quantity))
       problem("criteria", i, "quantity", unknown("quantity", criterion.quantity, names_in(experiment_.quantities)));
     for (const std::string& label : criterion.arms) {
-      if (kind_of(criterion.type).has_axis())
+      if (row_of(criterion.type).has_axis())
         check_arm_with_axis(i, label);
       else
         check_arm_or_point(i, label);
     }
-    const Count arms = kind_of(criterion.type).arms;
+    const Count arms = row_of(criterion.type).arms;
     if (!arms.holds(criterion.arms.size()))
       problem("criteria", i, "arms",
               "must be " + arms_in_words(arms) + ", got " + std::to_string(criterion.arms.size()));
@@ -284,7 +284,7 @@ class ExperimentChecks {
 
   void check_figure() {
     const FigureConfig& figure = experiment_.figure;
-    const FigureKind& kind = kind_of(figure.type);
+    const FigureKind& kind = row_of(figure.type);
     if (kind.source == FigureSource::quantity && !find_named(experiment_.quantities, figure.quantity))
       figure_problem("quantity", unknown("quantity", figure.quantity, names_in(experiment_.quantities)));
     for (const std::string& name : figure.arms)
@@ -311,7 +311,7 @@ class ExperimentChecks {
       if (!columns.empty() && !contains(columns, column))
         figure_problem(field, figure.file + " has no column " + in_quotes(column) + did_you_mean(column, columns));
     };
-    if (kind_of(figure.type).takes_column) check("column", figure.column);
+    if (row_of(figure.type).takes_column) check("column", figure.column);
     if (!figure.divided_by.empty()) check("divided_by", figure.divided_by);
     for (const auto& [column, values] : figure.where.columns) check("where", column);
   }

@@ -11,43 +11,13 @@
 
 namespace bnlab::config {
 
-template <>
-struct Names<Better> {
-  static constexpr Named<Better> table[] = {{"higher", Better::higher}, {"lower", Better::lower}};
-};
-template <>
-struct Names<OverTime> {
-  static constexpr const auto& table = over_time_kinds;
-};
-template <>
-struct Names<OverRows> {
-  static constexpr const auto& table = over_rows_kinds;
-};
-template <>
-struct Names<CriterionType> {
-  static constexpr const auto& table = criterion_kinds;
-};
-template <>
-struct Names<FigureType> {
-  static constexpr const auto& table = figure_kinds;
-};
-
-/// "NAME: MEANING; NAME: MEANING", of a table of kinds.
-template <class Table>
-std::string meanings_of(const Table& table) {
-  std::string text;
-  for (const auto& row : table) text.append(text.empty() ? "" : "; ").append(row.name).append(": ").append(row.meaning);
-  return text;
-}
-
 /// The field applies for the kinds whose row has the trait: a member or a function of the row.
 template <class E, class Trait>
 Rule only_where(std::string_view field, E value, Trait trait, Rule rule = {}) {
   rule.decided_by = field;
   rule.decided_as = name_of(value);
-  rule.applies = std::invoke(trait, kind_of(value));
-  for (const auto& row : kinds_of(value))
-    if (std::invoke(trait, row)) rule.applies_to.emplace_back(row.name);
+  rule.applies = std::invoke(trait, row_of(value));
+  rule.applies_to = names_where<E>([&](const auto& row) { return std::invoke(trait, row); });
   return rule;
 }
 
@@ -84,7 +54,7 @@ void fields(V& v, SeriesConfig& c) {
   };
   v.field("column", c.column, "of the file", required().not_empty());
   v.field("minus", c.minus, "another column, taken away in each row");
-  v.field("over_time", c.over_time, meanings_of(over_time_kinds));
+  v.field("over_time", c.over_time, meanings_of<OverTime>());
   v.field("last", c.last, "of the last n rows; unset: of all",
           only_where("over_time", c.over_time, &OverTimeKind::takes_last, at_least(1)));
   v.field("step", c.step, "the step", only_of(OverTime::at, at_least(0)));
@@ -104,15 +74,15 @@ void fields(V& v, QuantityConfig& c) {
   v.field("over_rows", c.over_rows,
           "what becomes of several series, one for each combination of the columns that `where` leaves open (layers, "
           "units), in the file's order. " +
-              meanings_of(over_rows_kinds));
+              meanings_of<OverRows>());
   v.field("better", c.better,
           "which of two values in the column is the better one; of steps to a level fewer always are, of steps until a "
           "value is not finite more");
   v.field("when_diverged", c.when_diverged, "the value of a run that diverged; unset: what its rows give");
-  const bool of_steps = kind_of(c.series.over_time).counts_steps;
-  v.require(!c.divided_by || (!of_steps && !kind_of(c.divided_by->over_time).counts_steps), "divided_by",
+  const bool of_steps = row_of(c.series.over_time).counts_steps;
+  v.require(!c.divided_by || (!of_steps && !row_of(c.divided_by->over_time).counts_steps), "divided_by",
             "can't be, or stand beside, steps_to or first_non_finite");
-  v.require(!kind_of(c.over_rows).compares_rows || !of_steps, "over_rows",
+  v.require(!row_of(c.over_rows).compares_rows || !of_steps, "over_rows",
             "can't be difference or log_slope of steps_to or first_non_finite");
   v.require(!c.when_diverged || !of_steps, "when_diverged",
             "can't stand beside steps_to or first_non_finite, which count the steps of a run that diverged");
@@ -122,9 +92,9 @@ template <class V>
 void fields(V& v, CriterionConfig& c) {
   v.field("name", c.name, "of the criterion", required().name());
   v.field("meaning", c.meaning, "what it says, in words");
-  v.field("type", c.type, meanings_of(criterion_kinds), required());
+  v.field("type", c.type, meanings_of<CriterionType>(), required());
   // The rules look at the type, which the line above reads.
-  const bool has_tolerance = kind_of(c.type).claim == ClaimType::tolerance;
+  const bool has_tolerance = row_of(c.type).claim == ClaimType::tolerance;
   const Rule axis = only_where("type", c.type, &CriterionKind::has_axis);
   const Rule usable = only_where("type", c.type, &CriterionKind::needs_usable);
   const Rule threshold =
@@ -146,7 +116,7 @@ void fields(V& v, CriterionConfig& c) {
   v.require(!c.less_than || !c.at_least || *c.at_least < *c.less_than, "less_than", "must be above at_least");
   v.require(!c.less_than || !c.more_than || *c.more_than < *c.less_than, "less_than", "must be above more_than");
   v.field("within", c.within, "the largest difference that is none", within);
-  v.require(!kind_of(c.type).needs_usable || c.usable, "usable", "must be set for " + join(usable.applies_to));
+  v.require(!row_of(c.type).needs_usable || c.usable, "usable", "must be set for " + join(usable.applies_to));
   v.require(!has_tolerance || c.within, "within", "must be set for " + join(within.applies_to));
   v.field("source", c.source, "where the threshold comes from");
   const bool has_threshold = c.at_least || c.more_than || c.at_most || c.less_than || has_tolerance;
@@ -173,7 +143,7 @@ void fields(V& v, FigureConfig& c) {
     return only_where(
         "type", c.type, [=](const auto& kind) { return kind.source == source; }, rule);
   };
-  v.field("type", c.type, meanings_of(figure_kinds));
+  v.field("type", c.type, meanings_of<FigureType>());
   v.field("title", c.title, "above the figure");
   v.field("quantity", c.quantity, "what is drawn", drawn_from(FigureSource::quantity));
   v.field("file", c.file, "of the runs", drawn_from(FigureSource::file, file_name()));

@@ -85,17 +85,11 @@ void fill_in_network(Json& network, const std::vector<fs::path>& folders, Proble
 std::int64_t count_blocks(const std::vector<Block>& layers) {
   std::int64_t count = 0;
   for (const Block& block : layers) {
-    if (const auto* repeat = std::get_if<Repeat>(&block.spec)) {
-      count += repeat->count * count_blocks(repeat->layers);
-    } else if (const auto* residual = std::get_if<Residual>(&block.spec)) {
-      count += 1 + count_blocks(residual->body);
-    } else if (const auto* concat = std::get_if<Concat>(&block.spec)) {
-      count += 1;
-      for (const auto& branch : concat->branches) count = std::min(count + count_blocks(branch), max_blocks + 1);
-    } else {
-      ++count;
-    }
-    count = std::min(count, max_blocks + 1);
+    std::int64_t inner = 0;
+    for (const std::vector<Block>* list : inner_layers(block))
+      inner = std::min(inner + count_blocks(*list), max_blocks + 1);
+    const auto* repeat = std::get_if<Repeat>(&block.spec);
+    count = std::min(count + (repeat ? repeat->count * inner : 1 + inner), max_blocks + 1);
   }
   return count;
 }

@@ -1,24 +1,10 @@
 #pragma once
-// The names that enumerations have in JSON: one table for each, used to read, to write, to list and to document.
+// The names that choices have in JSON. The tables of kinds, with more columns, are in files of their own.
 
-#include <array>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
+#include "config/kind.h"
 #include "config/run_config.h"
 
 namespace bnlab::config {
-
-template <class E>
-struct Named {
-  std::string_view name;
-  E value;
-};
-
-template <class E>
-struct Names;
 
 template <>
 struct Names<Scaling> {
@@ -26,28 +12,6 @@ struct Names<Scaling> {
                                              {"binary", Scaling::binary},
                                              {"standardized", Scaling::standardized},
                                              {"raw", Scaling::raw}};
-};
-template <>
-struct Names<Activation> {
-  static constexpr Named<Activation> table[] = {{"identity", Activation::identity},     {"relu", Activation::relu},
-                                                {"leaky_relu", Activation::leaky_relu}, {"elu", Activation::elu},
-                                                {"softplus", Activation::softplus},     {"gelu", Activation::gelu},
-                                                {"sigmoid", Activation::sigmoid},       {"tanh", Activation::tanh}};
-};
-template <>
-struct Names<NormalizationType> {
-  static constexpr Named<NormalizationType> table[] = {{"none", NormalizationType::none},
-                                                       {"batch", NormalizationType::batch},
-                                                       {"batch_renorm", NormalizationType::batch_renorm},
-                                                       {"ghost", NormalizationType::ghost},
-                                                       {"frozen", NormalizationType::frozen},
-                                                       {"noisy_batch", NormalizationType::noisy_batch},
-                                                       {"noise", NormalizationType::noise},
-                                                       {"layer", NormalizationType::layer},
-                                                       {"instance", NormalizationType::instance},
-                                                       {"group", NormalizationType::group},
-                                                       {"lp", NormalizationType::lp},
-                                                       {"local_response", NormalizationType::local_response}};
 };
 template <>
 struct Names<Placement> {
@@ -101,43 +65,13 @@ struct Names<RecurrentStart> {
                                                     {"scheme", RecurrentStart::scheme}};
 };
 template <>
-struct Names<InitializationScheme> {
-  static constexpr Named<InitializationScheme> table[] = {
-      {"gaussian", InitializationScheme::gaussian},     {"uniform", InitializationScheme::uniform},
-      {"xavier", InitializationScheme::xavier},         {"he", InitializationScheme::he},
-      {"orthogonal", InitializationScheme::orthogonal}, {"identity", InitializationScheme::identity},
-      {"pytorch", InitializationScheme::pytorch},       {"fixup", InitializationScheme::fixup}};
-};
-template <>
 struct Names<Distribution> {
   static constexpr Named<Distribution> table[] = {{"normal", Distribution::normal}, {"uniform", Distribution::uniform}};
-};
-template <>
-struct Names<Fan> {
-  static constexpr Named<Fan> table[] = {{"in", Fan::in}, {"out", Fan::out}, {"average", Fan::average}};
-};
-template <>
-struct Names<OptimizerType> {
-  static constexpr Named<OptimizerType> table[] = {{"sgd", OptimizerType::sgd},
-                                                   {"adam", OptimizerType::adam},
-                                                   {"adamw", OptimizerType::adamw},
-                                                   {"rmsprop", OptimizerType::rmsprop}};
-};
-template <>
-struct Names<Decay> {
-  static constexpr Named<Decay> table[] = {{"coupled", Decay::coupled}, {"decoupled", Decay::decoupled}};
 };
 template <>
 struct Names<Trainable> {
   static constexpr Named<Trainable> table[] = {
       {"all", Trainable::all}, {"normalization", Trainable::normalization}, {"random", Trainable::random}};
-};
-template <>
-struct Names<ScheduleType> {
-  static constexpr Named<ScheduleType> table[] = {
-      {"constant", ScheduleType::constant},       {"step", ScheduleType::step},
-      {"exponential", ScheduleType::exponential}, {"cosine", ScheduleType::cosine},
-      {"one_cycle", ScheduleType::one_cycle},     {"doubling", ScheduleType::doubling}};
 };
 template <>
 struct Names<BatchComposition> {
@@ -148,49 +82,15 @@ struct Names<BatchComposition> {
 };
 template <>
 struct Names<Precision> {
-  static constexpr Named<Precision> table[] = {{"f32", Precision::f32}, {"bf16", Precision::bf16}};
-};
-template <>
-struct Names<LossType> {
-  static constexpr Named<LossType> table[] = {{"cross_entropy", LossType::cross_entropy},
-                                              {"squared_error", LossType::squared_error}};
+  static constexpr Named<Precision> table[] = {{"f32", Precision::f32, "single precision"},
+                                               {"bf16", Precision::bf16,
+                                                "activations, gradients and a copy of the weights in bfloat16; "
+                                                "weights, statistics, normalization parameters and "
+                                                "loss in f32 (Micikevicius et al. 2018)"}};
 };
 template <>
 struct Names<Reduction> {
   static constexpr Named<Reduction> table[] = {{"mean", Reduction::mean}, {"sum", Reduction::sum}};
 };
-template <>
-struct Names<ProbeType> {
-  static constexpr Named<ProbeType> table[] = {{"activation_distribution", ProbeType::activation_distribution},
-                                               {"gradient_norm", ProbeType::gradient_norm},
-                                               {"normalization_state", ProbeType::normalization_state},
-                                               {"channel_moments", ProbeType::channel_moments},
-                                               {"layer_gradients", ProbeType::layer_gradients},
-                                               {"representations", ProbeType::representations},
-                                               {"scale_invariance", ProbeType::scale_invariance},
-                                               {"bias_effect", ProbeType::bias_effect},
-                                               {"identity_recovery", ProbeType::identity_recovery},
-                                               {"normalization_gradients", ProbeType::normalization_gradients},
-                                               {"weight_growth", ProbeType::weight_growth},
-                                               {"statistics_gap", ProbeType::statistics_gap},
-                                               {"residual_branches", ProbeType::residual_branches},
-                                               {"equivalence", ProbeType::equivalence}};
-};
-
-/// The JSON name of `value`.
-template <class E>
-std::string name_of(E value) {
-  for (const auto& row : Names<E>::table)
-    if (row.value == value) return std::string(row.name);
-  return "?";
-}
-
-/// All names of an enumeration, in the order of its table.
-template <class E>
-std::vector<std::string> names_of() {
-  std::vector<std::string> names;
-  for (const auto& row : Names<E>::table) names.emplace_back(row.name);
-  return names;
-}
 
 }  // namespace bnlab::config

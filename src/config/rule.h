@@ -15,6 +15,11 @@ namespace bnlab::config {
 /// Bound of numbers that have no other: values are used in single precision, whose largest number is 3.4e38.
 inline constexpr double largest = 1e30;
 
+inline constexpr double most_steps = 1e12;
+inline constexpr double most_units = 1e6;
+inline constexpr double most_pixels = 1024;
+inline constexpr double most_images = 1e9;
+
 /// Branches of one concat.
 inline constexpr std::size_t most_branches = 3072;
 
@@ -60,6 +65,16 @@ struct Rule {
     return *this;
   }
 
+  /// The field applies for the kinds whose rows list it.
+  template <class E>
+  Rule& only_where_listed(std::string_view field, E value, std::string_view listed) {
+    applies = holds(row_of(value).fields, listed);
+    decided_by = field;
+    decided_as = name_of(value);
+    applies_to = names_where<E>([&](const auto& row) { return holds(row.fields, listed); });
+    return *this;
+  }
+
   /// The field stands in place of `field`, whose own rule is unless().
   Rule& instead_of(std::string_view field) { return replaces = field, *this; }
   Rule& unless(std::string_view field, bool is_set) { return decided_by = field, applies = !is_set, *this; }
@@ -71,6 +86,10 @@ inline Rule between(double low, double high) { return Rule{}.at_least(low).at_mo
 inline Rule not_empty() { return Rule{}.not_empty(); }
 inline Rule file_name() { return Rule{}.file_name(); }
 inline Rule required() { return Rule{}.required(); }
+template <class E>
+Rule only_where_listed(std::string_view field, E value, std::string_view listed) {
+  return Rule{}.only_where_listed(field, value, listed);
+}
 template <class E>
 Rule only_for(std::string_view field, E value, std::initializer_list<E> values) {
   return Rule{}.only_for(field, value, values);

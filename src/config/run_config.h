@@ -3,29 +3,24 @@
 // JSON equal the names of members. `fields.h` holds the table that reads, writes and documents them.
 
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "config/activations.h"
+#include "config/blocks.h"
+#include "config/initializations.h"
+#include "config/losses.h"
+#include "config/normalizations.h"
+#include "config/optimizers.h"
+#include "config/probes.h"
+#include "config/schedules.h"
+
 namespace bnlab::config {
 
 enum class Scaling { unit, binary, standardized, raw };
-enum class Activation { identity, relu, leaky_relu, elu, softplus, gelu, sigmoid, tanh };
-enum class NormalizationType {
-  none,
-  batch,
-  batch_renorm,
-  ghost,
-  frozen,
-  noisy_batch,
-  noise,
-  layer,
-  instance,
-  group,
-  lp,
-  local_response
-};
 enum class Placement { before_activation, after_activation };
 enum class RunningVariance { biased, unbiased };
 enum class Population { running_average, precise };
@@ -36,33 +31,11 @@ enum class LayerNormOver { image, position };
 enum class RecurrentStatistics { per_step, shared };
 enum class Shortcut { identity, projection, padding };
 enum class RecurrentStart { orthogonal, identity, scheme };
-enum class InitializationScheme { gaussian, uniform, xavier, he, orthogonal, identity, pytorch, fixup };
 enum class Distribution { normal, uniform };
-enum class Fan { in, out, average };
-enum class OptimizerType { sgd, adam, adamw, rmsprop };
-enum class Decay { coupled, decoupled };
 enum class Trainable { all, normalization, random };
-enum class ScheduleType { constant, step, exponential, cosine, one_cycle, doubling };
 enum class BatchComposition { shuffled, in_order, by_class, full_batch };
 enum class Precision { f32, bf16 };
-enum class LossType { cross_entropy, squared_error };
 enum class Reduction { mean, sum };
-enum class ProbeType {
-  activation_distribution,
-  gradient_norm,
-  normalization_state,
-  channel_moments,
-  layer_gradients,
-  representations,
-  scale_invariance,
-  bias_effect,
-  identity_recovery,
-  normalization_gradients,
-  weight_growth,
-  statistics_gap,
-  residual_branches,
-  equivalence
-};
 
 // ---- network description -------------------------------------------------------------------------------------------
 
@@ -173,11 +146,16 @@ struct Repeat {
 
 /// One entry of `layers`: {"conv_block": {"channels": 32}}.
 struct Block {
-  std::variant<Dense, Conv, MaxPool, AvgPool, GlobalAvgPool, Flatten, Normalization, LocalResponse, ActivationBlock,
-               Dropout, DenseBlock, ConvBlock, Residual, Concat, Recurrent, Repeat>
-      spec;
+  /// In the order of BlockKind.
+  using Spec = std::variant<Dense, Conv, MaxPool, AvgPool, GlobalAvgPool, Flatten, Normalization, LocalResponse,
+                            ActivationBlock, Dropout, DenseBlock, ConvBlock, Residual, Concat, Recurrent, Repeat>;
+  Spec spec;
   bool operator==(const Block&) const = default;
 };
+static_assert(std::variant_size_v<Block::Spec> == std::size(Names<BlockKind>::table));
+
+/// The lists of blocks inside of a block.
+std::vector<const std::vector<Block>*> inner_layers(const Block& block);
 
 struct NetworkConfig {
   std::string name = {};
@@ -287,6 +265,13 @@ struct NormalizationConfig {
   LocalResponse local_response = {};                                     // local_response
   bool operator==(const NormalizationConfig&) const = default;
 };
+
+/// The images that share statistics as a batch within the batch, where the type has such parts; unset: the whole batch.
+inline std::optional<std::int64_t> virtual_batch_size(const NormalizationConfig& config) {
+  const NormalizationRow& row = row_of(config.type);
+  if (!holds(row.fields, "virtual_batch_size")) return std::nullopt;
+  return config.virtual_batch_size ? config.virtual_batch_size : row.virtual_batch_size;
+}
 
 struct WeightInitialization {
   InitializationScheme scheme = InitializationScheme::he;

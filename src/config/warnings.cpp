@@ -15,10 +15,7 @@ template <class Visit>
 void for_each_block(const std::vector<Block>& layers, const Visit& visit) {
   for (const Block& block : layers) {
     std::visit(visit, block.spec);
-    if (const auto* repeat = std::get_if<Repeat>(&block.spec)) for_each_block(repeat->layers, visit);
-    if (const auto* residual = std::get_if<Residual>(&block.spec)) for_each_block(residual->body, visit);
-    if (const auto* concat = std::get_if<Concat>(&block.spec))
-      for (const auto& branch : concat->branches) for_each_block(branch, visit);
+    for (const std::vector<Block>* list : inner_layers(block)) for_each_block(*list, visit);
   }
 }
 
@@ -90,8 +87,8 @@ class Warnings {
     add_if(c.recurrent_statistics == RecurrentStatistics::shared && !contents_.recurrent,
            "normalization.recurrent_statistics: shared has no effect without recurrent layers");
     const NoiseConfig& noise = c.noise;
-    add_if((c.type == NormalizationType::noise || c.type == NormalizationType::noisy_batch) && noise.mean == 0 &&
-               noise.std == 1 && noise.mean_jitter == 0 && noise.std_jitter == 0,
+    add_if(holds(row_of(c.type).fields, "noise") && noise.mean == 0 && noise.std == 1 && noise.mean_jitter == 0 &&
+               noise.std_jitter == 0,
            "normalization.noise: its constants add no noise");
     if (c.type == NormalizationType::batch_renorm) check_correction();
   }
@@ -99,15 +96,11 @@ class Warnings {
   void check_virtual_batches() {
     const NormalizationConfig& c = config_.normalization;
     const std::int64_t batch = config_.training.batch_size;
-    constexpr std::int64_t default_of_ghost = 32;
-    if (c.type == NormalizationType::ghost)
-      add_if(c.virtual_batch_size.value_or(default_of_ghost) >= batch,
-             "normalization.virtual_batch_size: {} images are the whole batch of {}: ghost is the same as batch",
-             c.virtual_batch_size.value_or(default_of_ghost), batch);
-    if (c.type == NormalizationType::batch_renorm && c.virtual_batch_size)
-      add_if(*c.virtual_batch_size >= batch,
-             "normalization.virtual_batch_size: {} images are the whole batch of {}: it has no effect",
-             *c.virtual_batch_size, batch);
+    const NormalizationRow& row = row_of(c.type);
+    const std::int64_t size = virtual_batch_size(c).value_or(0);
+    // Where the type has a size of its own, virtual batches are all that it adds.
+    add_if(size >= batch, "normalization.virtual_batch_size: {} images are the whole batch of {}: {}", size, batch,
+           row.virtual_batch_size ? name_of(c.type) + " is the same as batch" : "it has no effect");
   }
 
   void check_correction() {

@@ -43,7 +43,7 @@ std::optional<Claim> claim_of_thresholds(const CriterionConfig& criterion) {
 
 /// Nothing where the criterion claims nothing.
 std::optional<Claim> claim_of(const CriterionConfig& criterion) {
-  switch (kind_of(criterion.type).claim) {
+  switch (row_of(criterion.type).claim) {
     case config::ClaimType::thresholds:
       return claim_of_thresholds(criterion);
     case config::ClaimType::tolerance:
@@ -274,7 +274,7 @@ Judgement judge_numbers(const CriterionConfig& criterion, const Evidence& eviden
   Judgement judgement;
   judgement.effect = nan;
   judgement.verdict = claim ? Verdict::inconclusive : Verdict::reported;
-  judgement.explanation = problem_of_shape(kind_of(criterion.type), evidence);
+  judgement.explanation = problem_of_shape(row_of(criterion.type), evidence);
   if (!judgement.explanation.empty()) return judgement;
 
   const Pairing pairing = pair_seeds(evidence);

@@ -90,7 +90,7 @@ class PlanChecks {
       const Names splits = wanted(quantity, "split", splits_of(point.config), point);
       const Names statistics = wanted(quantity, "statistics", statistics_of(point.config), point);
       if (splits.empty() || statistics.empty()) return;
-      if (splits.size() * statistics.size() == 1 || kind_of(quantity.over_rows).compares_rows) continue;
+      if (splits.size() * statistics.size() == 1 || row_of(quantity.over_rows).compares_rows) continue;
       return add(quantity, fmt::format("where must leave one split and one kind of statistics of eval.csv; arm {} "
                                        "evaluates {} with {}",
                                        point.label, join(splits), join(statistics)));
@@ -135,7 +135,7 @@ class PlanChecks {
   }
 
   void check_axis(const CriterionConfig& criterion, const std::string& arm) {
-    const config::AxisValues needed = kind_of(criterion.type).axis;
+    const config::AxisValues needed = row_of(criterion.type).axis;
     const bool positive = needed == config::AxisValues::positive_numbers;
     std::size_t points = 0;
     for (const ArmPoint& point : plan_.points) {

@@ -68,7 +68,7 @@ class Rows {
       if (is_new) groups_.emplace_back();
       groups_[group->second].push_back(&row);
     }
-    if (quantity.file == "eval.csv" && groups_.size() > 1 && !kind_of(quantity.over_rows).compares_rows)
+    if (quantity.file == "eval.csv" && groups_.size() > 1 && !row_of(quantity.over_rows).compares_rows)
       throw ConfigError(
           fmt::format("quantity {}: where must leave one split and one kind of statistics of eval.csv, unless "
                       "over_rows compares them; "
@@ -316,7 +316,7 @@ Value over_rows(const std::vector<Value>& values, OverRows reduction) {
 }  // namespace
 
 config::Better better_value(const QuantityConfig& quantity) {
-  return kind_of(quantity.series.over_time).better.value_or(quantity.better);
+  return row_of(quantity.series.over_time).better.value_or(quantity.better);
 }
 
 Value measure(const QuantityConfig& quantity, const std::filesystem::path& directory, const RunReport& report) {
@@ -328,9 +328,9 @@ Value measure(const QuantityConfig& quantity, const std::filesystem::path& direc
   const Rows rows(quantity, file);
   if (!diverged) rows.refuse_missing();
   if (rows.groups() == 0)
-    return kind_of(reduction).counts_steps ? over_time({}, quantity.series, quantity.better, end) : Value{none};
-  const bool at_the_end = kind_of(reduction).needs_last_row ||
-                          (quantity.divided_by && kind_of(quantity.divided_by->over_time).needs_last_row);
+    return row_of(reduction).counts_steps ? over_time({}, quantity.series, quantity.better, end) : Value{none};
+  const bool at_the_end = row_of(reduction).needs_last_row ||
+                          (quantity.divided_by && row_of(quantity.divided_by->over_time).needs_last_row);
   if (diverged && quantity.file != "train.csv" && at_the_end) return {none};
   const auto reduced = [&](std::size_t group, const SeriesConfig& config) {
     const Series series = rows.series(group, config);

@@ -9,7 +9,7 @@ bool is_finished(const RunRow& row) { return is_finished(row.status); }
 RunTable empty_table(const Plan& plan) {
   RunTable table{plan.axes, {}, {}};
   for (const config::QuantityConfig& quantity : plan.experiment.quantities)
-    table.quantities.push_back({quantity.name, kind_of(quantity.series.over_time).counts_steps});
+    table.quantities.push_back({quantity.name, row_of(quantity.series.over_time).counts_steps});
   return table;
 }
 

@@ -240,7 +240,7 @@ double steps_between_rows(const QuantityConfig& quantity, const ArmPoint& point)
 void add_low_ends(RunRow& row, const CsvTable& csv, const Plan& plan) {
   for (auto& [name, value] : row.quantities) {
     const QuantityConfig& quantity = quantity_of(plan.experiment, name);
-    if (!kind_of(quantity.series.over_time).counts_steps || csv.find(from_column(name))) continue;
+    if (!row_of(quantity.series.over_time).counts_steps || csv.find(from_column(name))) continue;
     if (value.bound != Bound::exact || !(value.value > 0)) continue;
     const double apart =
         row.point ? steps_between_rows(quantity, plan.points[*row.point]) : std::numeric_limits<double>::infinity();

@@ -44,7 +44,7 @@ std::string effect_text(const Judgement& judgement) {
 }
 
 std::string threshold_text(const CriterionConfig& criterion) {
-  switch (kind_of(criterion.type).claim) {
+  switch (row_of(criterion.type).claim) {
     case config::ClaimType::tolerance:
       return "within " + number(criterion.within.value_or(0));
     case config::ClaimType::above_zero:
@@ -88,7 +88,7 @@ Json criterion_json(const CriterionConfig& criterion, const Judgement& judgement
   if (criterion.more_than) json["more_than"] = *criterion.more_than;
   if (criterion.at_most) json["at_most"] = *criterion.at_most;
   if (criterion.less_than) json["less_than"] = *criterion.less_than;
-  if (kind_of(criterion.type).claim == config::ClaimType::tolerance) json["within"] = criterion.within.value_or(0);
+  if (row_of(criterion.type).claim == config::ClaimType::tolerance) json["within"] = criterion.within.value_or(0);
   json["threshold_source"] = criterion.source;
   json["effect"] = json_number(judgement.effect);
   json["effect_is"] = name_of(judgement.bound);

@@ -60,7 +60,7 @@ Elementwise::Elementwise(Activation function, double negative_slope)
     : forward_(dnnl::algorithm::eltwise_linear),
       backward_(dnnl::algorithm::eltwise_linear),
       backward_uses_dst_(false),
-      keeps_zero_(true),
+      keeps_zero_(config::row_of(function).keeps_zero),
       alpha_(1.0f) {
   using dnnl::algorithm;
   const auto set = [this](algorithm forward, algorithm backward, float alpha) {
@@ -85,14 +85,12 @@ Elementwise::Elementwise(Activation function, double negative_slope)
       break;
     case Activation::softplus:  // oneDNN 3 takes alpha for log(1 + e^(alpha x)) / alpha, 2.6 takes none
       set(algorithm::eltwise_soft_relu, algorithm::eltwise_soft_relu, 1.0f);
-      keeps_zero_ = false;
       break;
     case Activation::gelu:
       set(algorithm::eltwise_gelu_erf, algorithm::eltwise_gelu_erf, 0.0f);
       break;
     case Activation::sigmoid:
       set(algorithm::eltwise_logistic, algorithm::eltwise_logistic_use_dst_for_bwd, 0.0f);
-      keeps_zero_ = false;
       break;
     case Activation::tanh:
       set(algorithm::eltwise_tanh, algorithm::eltwise_tanh_use_dst_for_bwd, 0.0f);

@@ -6,10 +6,7 @@
 
 namespace bnlab::layers {
 
-/// f, element by element, by oneDNN:
-///   identity x; relu max(x, 0); leaky_relu x, or negative_slope x below 0; elu x, or e^x - 1 below 0 (Clevert et al.
-///   2016, alpha = 1); softplus log(1 + e^x); gelu x Phi(x), Phi the normal distribution (Hendrycks & Gimpel 2016, by
-///   erf); sigmoid 1 / (1 + e^-x); tanh.
+/// f, element by element, by oneDNN; config/activations.h says what each function is.
 class Elementwise {
  public:
   Elementwise(config::Activation function, double negative_slope);

@@ -21,6 +21,7 @@
 #include "normalization/local_response.h"
 #include "normalization/step_normalization.h"
 #include "util/errors.h"
+#include "util/join.h"
 
 namespace bnlab::network {
 namespace {
@@ -264,7 +265,7 @@ class Assembler {
     } else {
       const std::int64_t number = sites_ + 1;
       const bool normalized = spec.shortcut_normalization && is_active(number);
-      const bool bias = !(normalized && normalization::absorbs_bias(normalization_.type));
+      const bool bias = !(normalized && config::row_of(normalization_.type).absorbs_bias);
       if (is_image) {
         const config::Conv conv{.channels = target[1], .kernel = {1, 1}, .stride = {stride, stride}, .padding = {}};
         push_linear(layers::make_conv, "conv", conv, bias, normalized);
@@ -334,7 +335,7 @@ class Assembler {
 
   template <class Linear>
   bool has_bias(const Linear& spec, const std::vector<Atom>& atoms, std::size_t i) const {
-    const bool absorbed = is_normalized(atoms, i) && normalization::absorbs_bias(normalization_.type);
+    const bool absorbed = is_normalized(atoms, i) && config::row_of(normalization_.type).absorbs_bias;
     return spec.bias.value_or(!absorbed);
   }
 
@@ -347,7 +348,7 @@ class Assembler {
   bool fuses(const std::vector<Atom>& atoms, std::size_t i, std::int64_t number) const {
     const ActivationAtom* next = following<ActivationAtom>(atoms, i);
     return std::holds_alternative<Site>(atoms[i]) && is_active(number) && next && next->function == Activation::relu &&
-           normalization::can_fuse_relu(normalization_.type);
+           config::row_of(normalization_.type).fuses_relu;
   }
 
   template <class T>
@@ -420,11 +421,11 @@ std::unique_ptr<Assembly> assemble(const config::RunConfig& config, const data::
 }
 
 std::unique_ptr<Assembly> assemble_checked(const config::RunConfig& config, const data::DatasetInfo& dataset) {
-  if (dataset.has_targets && config.loss.type == config::LossType::cross_entropy)
-    throw ConfigError(
-        fmt::format("loss.type: must be squared_error with {}, whose examples have targets and no class, got "
-                    "cross_entropy",
-                    dataset.name));
+  if (dataset.has_targets && config::row_of(config.loss.type).needs_classes)
+    throw ConfigError(fmt::format(
+        "loss.type: must be {} with {}, whose examples have targets and no class, got {}",
+        join(config::names_where<config::LossType>([](const auto& row) { return !row.needs_classes; }), " or "),
+        dataset.name, config::name_of(config.loss.type)));
   auto assembly = assemble(config, dataset);
   // A batch of all images gets its size from the data; building the network checks it then.
   if (config.training.composition != config::BatchComposition::full_batch)

@@ -66,18 +66,19 @@ struct Spread {
 
 /// Of the schemes that draw each weight by itself.
 Spread spread_of(const Parameter& parameter, InitializationScheme scheme, const WeightInitialization& start) {
+  const double fan = fan_of(parameter, start.fan.value_or(config::row_of(scheme).fan));
   switch (scheme) {
     case InitializationScheme::gaussian:
       return {start.std, Distribution::normal};
     case InitializationScheme::uniform:
       return {start.bound / std::sqrt(3.0), Distribution::uniform};
     case InitializationScheme::xavier:
-      return {std::sqrt(1.0 / fan_of(parameter, start.fan.value_or(Fan::average))), start.distribution};
+      return {std::sqrt(1.0 / fan), start.distribution};
     case InitializationScheme::he:
     case InitializationScheme::fixup:
-      return {std::sqrt(2.0 / fan_of(parameter, start.fan.value_or(Fan::in))), start.distribution};
+      return {std::sqrt(2.0 / fan), start.distribution};
     case InitializationScheme::pytorch:
-      return {std::sqrt(1.0 / fan_of(parameter, Fan::in)) / std::sqrt(3.0), Distribution::uniform};
+      return {std::sqrt(1.0 / fan) / std::sqrt(3.0), Distribution::uniform};
     case InitializationScheme::orthogonal:
     case InitializationScheme::identity:
       break;
@@ -144,7 +145,7 @@ std::vector<float> initial_value(const Parameter& parameter, const config::Initi
   const WeightInitialization& start = start_of(parameter, config);
   const InitializationScheme scheme = parameter.scheme.value_or(start.scheme);
   const Spread spread = spread_of(parameter, scheme, start);
-  if (parameter.kind == ParameterKind::bias && scheme == InitializationScheme::pytorch)
+  if (parameter.kind == ParameterKind::bias && config::row_of(scheme).draws_biases)
     draw(parameter, spread, 1.0, seed, values);
   if (parameter.kind != ParameterKind::weights) return values;
   if (scheme == InitializationScheme::orthogonal)

@@ -166,7 +166,7 @@ class BatchNormalizationLayer : public layers::Layer {
 }  // namespace
 
 std::unique_ptr<layers::Layer> make_batch(const NormalizationContext& context, BatchStatistics statistics) {
-  NormalizationState& state = add_state(context, true);
+  NormalizationState& state = add_state(context);
   state.frozen = statistics == BatchStatistics::frozen;
   return std::make_unique<BatchNormalizationLayer>(context, statistics, state);
 }

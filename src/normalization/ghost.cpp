@@ -8,8 +8,7 @@ namespace {
 class GhostLayer : public BatchVariantLayer {
  public:
   explicit GhostLayer(const NormalizationContext& context)
-      : BatchVariantLayer(context, "ghost"),
-        virtual_batch_size_(context.config.virtual_batch_size.value_or(ghost_batch_size)) {
+      : BatchVariantLayer(context, "ghost"), virtual_batch_size_(config::virtual_batch_size(context.config).value()) {
     state().batch_unbiased_variance = state().evaluated_unbiased_variance = state().batch_variance;
   }
 

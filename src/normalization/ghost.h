@@ -1,12 +1,9 @@
 #pragma once
-#include <cstdint>
 #include <memory>
 
 #include "normalization/normalization.h"
 
 namespace bnlab::normalization {
-
-inline constexpr std::int64_t ghost_batch_size = 32;  // unless the config says otherwise
 
 /// Ghost batch normalization (Hoffer et al. 2017, algorithm 1): batch normalization of each `virtual_batch_size` images
 /// in turn by their own statistics; a batch that it doesn't divide has a smaller last virtual batch. gamma and beta are

@@ -20,7 +20,7 @@ class PerImageLayer : public layers::Layer {
         parameters_(context.layer.parameters),
         channels_(channels),
         epsilon_(context.config.epsilon) {
-    const NormalizationState& state = add_state(context, false);
+    const NormalizationState& state = add_state(context);
     affine_ = {state.gamma, state.beta};
     require_two_values(context, channels * state.values_per_image, type);
   }

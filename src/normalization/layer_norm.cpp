@@ -23,7 +23,7 @@ class PositionLayer : public layers::Layer {
               context.layer.src_shape),
         parameters_(context.layer.parameters),
         epsilon_(static_cast<float>(context.config.epsilon)),
-        state_(add_state(context, false)),
+        state_(add_state(context)),
         affine_{state_.gamma, state_.beta} {
     require_two_values(context, state_.channels, "layer");
   }

@@ -25,24 +25,7 @@ namespace {
 
 /// How many images of a batch share statistics, where images do.
 std::int64_t images_of_a_set(const NormalizationConfig& config, std::int64_t images) {
-  switch (config.type) {
-    case NormalizationType::ghost:
-      return std::min(config.virtual_batch_size.value_or(ghost_batch_size), images);
-    case NormalizationType::batch_renorm:
-      return std::min(config.virtual_batch_size.value_or(images), images);
-    case NormalizationType::none:
-    case NormalizationType::batch:
-    case NormalizationType::frozen:
-    case NormalizationType::noisy_batch:
-    case NormalizationType::noise:
-    case NormalizationType::layer:
-    case NormalizationType::instance:
-    case NormalizationType::group:
-    case NormalizationType::lp:
-    case NormalizationType::local_response:
-      break;
-  }
-  return images;
+  return std::min(config::virtual_batch_size(config).value_or(images), images);
 }
 
 }  // namespace
@@ -60,14 +43,14 @@ double variance_for_population(const NormalizationState& state, Measured measure
   return unbiased_factor(images * state.values_per_image) * value;
 }
 
-NormalizationState& add_state(const NormalizationContext& context, bool has_statistics) {
+NormalizationState& add_state(const NormalizationContext& context) {
   context.states.push_back(std::make_unique<NormalizationState>());
   NormalizationState& state = *context.states.back();
   const layers::Dims& shape = context.layer.src_shape;
   state.name = context.layer.name;
   state.channels = shape[1];
   state.values_per_image = shape.size() == 4 ? shape[2] * shape[3] : 1;
-  if (has_statistics) {
+  if (config::row_of(context.config.type).has_population) {
     const auto channels = static_cast<std::size_t>(state.channels);
     for (auto* zeros : {&state.running_mean, &state.population_mean, &state.batch_mean, &state.evaluated_mean})
       zeros->assign(channels, 0.0f);
@@ -110,7 +93,7 @@ const NormalizationState* state_of_one_value(const NormalizationStates& states, 
 }
 
 void check_batch(const NormalizationStates& states, const NormalizationConfig& config, std::int64_t images) {
-  if (config.type == NormalizationType::frozen) return;
+  if (!config::row_of(config.type).has_batch_moments) return;
   const NormalizationState* place = state_of_one_value(states, config, images);
   if (!place) return;
   const std::int64_t set = images_of_a_set(config, images);
@@ -124,30 +107,6 @@ void check_batch(const NormalizationStates& states, const NormalizationConfig& c
       fmt::format("{}: {}: {} normalization of single values of an image, shape ({}), normalizes over 1 "
                   "value, which has no variance",
                   rule, place->name, config::name_of(config.type), place->channels));
-}
-
-bool absorbs_bias(NormalizationType type) {
-  switch (type) {
-    case NormalizationType::batch:
-    case NormalizationType::batch_renorm:
-    case NormalizationType::ghost:
-    case NormalizationType::frozen:
-    case NormalizationType::noisy_batch:
-    case NormalizationType::instance:
-    case NormalizationType::lp:
-      return true;
-    case NormalizationType::none:
-    case NormalizationType::noise:
-    case NormalizationType::layer:
-    case NormalizationType::group:
-    case NormalizationType::local_response:
-      break;
-  }
-  return false;
-}
-
-bool can_fuse_relu(NormalizationType type) {
-  return type == NormalizationType::batch || type == NormalizationType::frozen;
 }
 
 std::unique_ptr<layers::Layer> make_normalization(const NormalizationContext& context) {

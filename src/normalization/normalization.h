@@ -72,9 +72,9 @@ struct NormalizationContext {
   bool relu_follows;  // a ReLU comes next and may be merged into the normalization
 };
 
-/// Adds the state of a layer, and declares gamma and beta, (C), where the config is affine. `has_statistics`: running
-/// ones start at mean 0 and variance 1.
-NormalizationState& add_state(const NormalizationContext& context, bool has_statistics);
+/// Adds the state of a layer, and declares gamma and beta, (C), where the config is affine. Running statistics, where
+/// the type has them, start at mean 0 and variance 1.
+NormalizationState& add_state(const NormalizationContext& context);
 /// Fixes the layout of gamma and beta. Call in each build.
 void lay_out(layers::Parameters& parameters, const Affine& affine);
 
@@ -89,12 +89,6 @@ const NormalizationState* state_of_one_value(const NormalizationStates& states,
 /// take none.
 void check_batch(const NormalizationStates& states, const config::NormalizationConfig& config, std::int64_t images);
 
-/// Whether a bias before a normalization of this type is left out (Ioffe & Szegedy 2015, 3.2): the mean of each channel
-/// takes it away again. With frozen statistics beta does a bias's work, and a network trained with batch statistics has
-/// none. Means over several channels leave a bias its effect.
-bool absorbs_bias(config::NormalizationType type);
-/// Whether it can apply the ReLU that follows in the same call.
-bool can_fuse_relu(config::NormalizationType type);
 /// The factory. Requires a type other than `none`.
 std::unique_ptr<layers::Layer> make_normalization(const NormalizationContext& context);
 

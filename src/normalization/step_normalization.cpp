@@ -1,25 +1,19 @@
 #include "normalization/step_normalization.h"
 
 namespace bnlab::normalization {
-namespace {
 
 using config::NormalizationConfig;
 using config::NormalizationType;
-
-bool has_affine(NormalizationType type) {
-  return type != NormalizationType::noise && type != NormalizationType::local_response;
-}
-
-}  // namespace
 
 std::optional<layers::StepNormalization> step_normalization(const std::string& site, const NormalizationConfig& config,
                                                             layers::Parameters& parameters,
                                                             NormalizationStates& states) {
   if (config.type == NormalizationType::none) return std::nullopt;
+  const config::NormalizationRow& row = config::row_of(config.type);
   layers::StepNormalization result;
   result.site = site;
-  result.is_affine = config.affine && has_affine(config.type);
-  result.replaces_bias = result.is_affine || absorbs_bias(config.type);
+  result.is_affine = config.affine && row.has_affine;
+  result.replaces_bias = result.is_affine || row.absorbs_bias;
   result.initial_gamma = config.initial_gamma;
   result.initial_beta = config.initial_beta;
   result.make = [site, &config, &parameters, &states](std::int64_t steps, std::int64_t units, layers::Parameter* gamma,

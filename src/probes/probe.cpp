@@ -28,48 +28,31 @@ namespace {
 using config::NormalizationType;
 using config::ProbeType;
 
-/// Throws unless the normalization is one of those that the probe knows.
-void require_normalization(const config::ProbeConfig& probe, const std::string& path, NormalizationType type,
-                           const std::vector<NormalizationType>& known) {
-  if (std::find(known.begin(), known.end(), type) != known.end()) return;
-  std::vector<std::string> names;
-  for (const NormalizationType one : known) names.push_back(config::name_of(one));
-  throw ConfigError(fmt::format("{}.type: {} needs normalization.type {}, got {}", path, config::name_of(probe.type),
-                                fmt::join(names, " or "), config::name_of(type)));
+/// Throws where the run lacks what the probe's row says that it needs.
+void check_needs(const config::ProbeRow& probe, const std::string& path, const config::RunConfig& run,
+                 const std::vector<network::LayerShape>& layers) {
+  const NormalizationType type = run.normalization.type;
+  if (probe.knows && !probe.knows(config::row_of(type)))
+    throw ConfigError(fmt::format("{}.type: {} needs normalization.type {}, got {}", path, probe.name,
+                                  fmt::join(config::names_where<NormalizationType>(probe.knows), " or "),
+                                  config::name_of(type)));
+  if (probe.needs_affine && !run.normalization.affine)
+    throw ConfigError(fmt::format("{}.type: {} needs normalization.affine true", path, probe.name));
+  if (probe.needs_residual && std::ranges::none_of(layers, [](const network::LayerShape& layer) {
+        return layer.kind == layers::LayerKind::residual;
+      }))
+    throw ConfigError(fmt::format("{}.type: {} needs a network with residual blocks", path, probe.name));
 }
 
-/// `path` is the probe's place in the config: "probes.0".
-void check_one(const config::ProbeConfig& probe, const std::string& path, const config::RunConfig& run,
-               const std::vector<network::LayerShape>& layers) {
-  using enum NormalizationType;
-  switch (probe.type) {
-    case ProbeType::activation_distribution:
-      return check_activation_distribution(probe, path, layers);
-    case ProbeType::identity_recovery:
-      require_normalization(probe, path, run.normalization.type, {batch});
-      if (!run.normalization.affine)
-        throw ConfigError(fmt::format("{}.type: identity_recovery needs normalization.affine true", path));
-      return;
-    case ProbeType::normalization_gradients:
-      return require_normalization(probe, path, run.normalization.type, {batch, frozen});
-    case ProbeType::statistics_gap:
-      return require_normalization(probe, path, run.normalization.type, {batch, batch_renorm, ghost, noisy_batch, lp});
-    case ProbeType::equivalence:
-      return check_equivalence(probe, path, run);
-    case ProbeType::residual_branches:
-      if (std::none_of(layers.begin(), layers.end(),
-                       [](const auto& layer) { return layer.kind == layers::LayerKind::residual; }))
-        throw ConfigError(fmt::format("{}.type: residual_branches needs a network with residual blocks", path));
-      return;
-    case ProbeType::gradient_norm:
-    case ProbeType::normalization_state:
-    case ProbeType::channel_moments:
-    case ProbeType::layer_gradients:
-    case ProbeType::representations:
-    case ProbeType::scale_invariance:
-    case ProbeType::bias_effect:
-    case ProbeType::weight_growth:
-      return;
+}  // namespace
+
+void check(const config::RunConfig& run, const std::vector<network::LayerShape>& layers) {
+  for (std::size_t i = 0; i < run.probes.size(); ++i) {
+    const config::ProbeConfig& probe = run.probes[i];
+    const std::string path = fmt::format("probes.{}", i);
+    check_needs(config::row_of(probe.type), path, run, layers);
+    if (probe.type == ProbeType::activation_distribution) check_activation_distribution(probe, path, layers);
+    if (probe.type == ProbeType::equivalence) check_equivalence(probe, path, run);
   }
 }
 

@@ -61,9 +61,7 @@ class BlockOptimizer : public Optimizer {
   BlockOptimizer(std::unique_ptr<UpdateRule> rule, const config::OptimizerConfig& config,
                  layers::Parameters& parameters, int threads, std::uint64_t seed)
       : rule_(std::move(rule)), parameters_(parameters), threads_(threads), clip_norm_(config.clip_norm) {
-    const config::Decay unset =
-        config.type == config::OptimizerType::adamw ? config::Decay::decoupled : config::Decay::coupled;
-    if (config.decay.value_or(unset) == config::Decay::coupled)
+    if (config.decay.value_or(config::row_of(config.type).decay) == config::Decay::coupled)
       coupled_decay_ = to_float(config.weight_decay);
     else
       decoupled_decay_ = config.weight_decay;

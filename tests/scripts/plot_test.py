@@ -225,5 +225,5 @@ class PythonTest(unittest.TestCase):
 
 if __name__ == "__main__":
     if support.run_script("plot.py", "--help").returncode == 3:
-        support.skip("no Python with numpy and matplotlib; scripts/setup.sh installs them")
+        support.skip("no Python with numpy, scipy and matplotlib; scripts/setup.sh installs them")
     support.main()

@@ -15,7 +15,7 @@ sys.path.insert(0, str(support.SOURCE / "scripts"))
 
 import _python  # noqa: E402
 
-_python.require("matplotlib", "numpy", status=support.SKIP)
+_python.require("matplotlib", "numpy", "scipy", status=support.SKIP)
 
 import matplotlib  # noqa: E402
 import plot  # noqa: E402

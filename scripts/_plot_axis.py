@@ -1,0 +1,143 @@
+"""Figure of an experiment: a quantity over an axis."""
+
+import math
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.transforms import ScaledTranslation
+
+from _plot_base import RunError, bold_of, cross, look_of, set_limits, style_log_axis, warn
+from _plot_cells import HEADER, Scale, cells_of, is_declared
+from _plot_sweep import SIZE, cross_note, mean_note, note, shown
+
+ARROW = {"marker": r"$\uparrow$", "markersize": 9, "linestyle": "none", "markeredgewidth": 0.2}
+
+
+def draw_axis(sweep):
+    path, log_y = sweep.figure.get("axis") or next(iter(sweep.axes), ""), sweep.figure.get("log_y", False)
+    lines = sweep.lines((path,))
+    runs = [run for line in lines for run in line.runs]
+    scale = Scale(sweep, path, runs, sweep.figure.get("log_x", False))
+    if not scale.texts:
+        raise RunError(f"{sweep.file}: figure.arms: none of them has the axis {path}")
+    figure, axis = plt.subplots(figsize=SIZE)
+    cells = [cells_of(line, (path,), log_y) for line in lines]
+    below = sum(run.number <= 0 for run in runs) if log_y else 0
+    if below:
+        warn(f"{sweep.folder / 'runs.csv'}: {below} values of 0 or below have no place on a logarithmic axis")
+    every = [cell for one in cells for cell in one.values()]
+    limit_values(axis, every, log_y, is_declared(sweep))
+    begin_at(sweep, axis, every, log_y)
+    scale.apply(axis, 72 * 7)
+    if log_y:
+        style_log_axis(axis)
+    # Points; arms stand side by side at each value.
+    spread = min(max(14.0, 4.0 * len(lines)), 0.5 * 72 * 7 / len(scale.texts))
+    stacked = {}
+    for index, (line, one) in enumerate(zip(lines, cells)):
+        dodge = spread * ((index + 0.5) / len(lines) - 0.5)
+        if all(text == "" for text, in one):
+            draw_level(axis, index, one[("",)])
+        else:
+            draw_over_axis(axis, index, one, scale, dodge, stacked)
+    axis.set(xlabel=shown(path), ylabel=sweep.quantity_label(260))
+    sweep.finish(figure, axis_legend(lines, every, log_y, axis.get_ylim()))
+    rows = [row for line, one in zip(lines, cells) for (text,), cell in one.items()
+            for row in cell.rows(line.arm, line.point, text)]
+    return figure, ("arm", "point", path, *HEADER), rows
+
+
+def limit_values(axis, cells, log_y, declared):
+    """Vertical limits. Runs that diverged don't set the scale, as long as others did not, unless their value is
+    `declared` or a bound: a loss of 1e28 would hide what the others show."""
+    runs = [run for cell in cells for run in cell.runs]
+    calm = [run.number for run in runs if run.status == "completed" or run.at_least or declared]
+    other = [run.number for run in runs]
+    ends = [end for cell in cells for end in (cell.low, cell.high)]
+    set_limits(axis, np.array(calm if np.isfinite(calm).any() else other), np.array([*other, *ends]), log_y)
+
+
+def begin_at(sweep, axis, cells, log_y):
+    """figure.min_y as the lower end of the vertical axis, as long as most means are above it: the small profile's may
+    not be."""
+    bottom = sweep.figure.get("min_y")
+    if bottom is None:
+        return
+    if log_y and bottom <= 0:
+        raise RunError(f"{sweep.file}: figure.min_y: must be above 0 on a logarithmic axis, got {bottom:g}")
+    means = np.array([cell.mean for cell in cells if math.isfinite(cell.mean)])
+    if bottom < axis.get_ylim()[1] and 2 * (means >= bottom).sum() >= len(means):
+        axis.set_ylim(bottom=bottom)
+
+
+def draw_level(axis, index, cell):
+    """An arm without the axis: a level right across, with its interval."""
+    look = look_of(index)[0]
+    for value in cell.values[np.isfinite(cell.values)]:
+        axis.axhline(value, **look, linewidth=0.8, alpha=0.35)
+    if math.isfinite(cell.mean):
+        axis.axhline(cell.mean, **look, linewidth=2.4)
+    if math.isfinite(cell.low):
+        axis.axhspan(cell.low, cell.high, color=look["color"], alpha=0.12, linewidth=0)
+
+
+def draw_over_axis(axis, index, cells, scale, dodge, stacked):
+    """One line. `stacked`: how many marks stand above the frame at each value so far."""
+    colour, marker = look_of(index)[0]["color"], look_of(index)[1]
+    moved = axis.transData + ScaledTranslation(dodge / 72, 0, axis.figure.dpi_scale_trans)
+    raised = moved + ScaledTranslation(0, 9 / 72, axis.figure.dpi_scale_trans)
+    found = sorted((scale.x[text], text, cell) for (text,), cell in cells.items() if text)
+    axis.plot([x for x, _, _ in found], [cell.mean for _, _, cell in found], **bold_of(index), transform=moved,
+              markerfacecolor=colour)
+    for x, text, cell in found:
+        if math.isfinite(cell.low):
+            axis.plot([x, x], [cell.low, cell.high], color=colour, linewidth=1.2, marker="_", markersize=8,
+                      markeredgewidth=1.4, transform=moved)
+        if cell.at_least and math.isfinite(cell.mean):
+            axis.plot(x, cell.mean, color=colour, marker=marker, markersize=6, markerfacecolor="white", zorder=4,
+                      transform=moved)
+            axis.plot(x, cell.mean, color=colour, transform=raised, zorder=4, **ARROW)
+        for run in cell.runs:
+            if not math.isfinite(run.number):
+                continue
+            if run.status == "diverged":
+                axis.plot(x, np.clip(run.number, *axis.get_ylim()), **cross(colour), transform=moved)
+            else:
+                axis.plot(x, run.number, color=colour, marker=marker, markersize=4, alpha=0.7, linestyle="none",
+                          markeredgewidth=0.8, markerfacecolor="none", transform=moved)
+        if cell.lost:
+            draw_lost(axis, index, x, len(cell.lost), stacked.get(text, 0))
+            stacked[text] = stacked.get(text, 0) + 1
+
+
+def draw_lost(axis, index, x, count, level):
+    """Above the frame: the mark of an arm and a cross for its runs without a finite value."""
+    place = axis.get_xaxis_transform() + ScaledTranslation(-5 / 72, (13 + 12 * level) / 72, axis.figure.dpi_scale_trans)
+    look, marker = look_of(index)
+    axis.plot(x, 1.0, color=look["color"], marker=marker, markersize=5, clip_on=False, transform=place)
+    beside = place + ScaledTranslation(10 / 72, 0, axis.figure.dpi_scale_trans)
+    axis.plot(x, 1.0, **{**cross(look["color"]), "markersize": 7, "markeredgewidth": 2.0}, transform=beside)
+    if count > 1:
+        axis.text(x, 1.0, f"  {count}", transform=beside, fontsize=8, va="center", ha="left")
+
+
+def axis_legend(lines, cells, log_y, limits):
+    bottom, top = limits
+    handles = [note(line.legend(), **bold_of(index)) for index, line in enumerate(lines)]
+    if any(len(cell.values) > 1 for cell in cells):
+        handles.append(mean_note(log_y, any(cell.low < bottom or cell.high > top for cell in cells)))
+        handles.append(note("small: each seed", marker="o", markersize=4, markerfacecolor="none"))
+    under = [(sum(run.status == "completed" and run.number < bottom for cell in cells for run in cell.runs), "run"),
+             (sum(cell.mean < bottom for cell in cells), "mean")]
+    if any(count for count, _ in under):
+        handles.append(note("below the frame: " + ", ".join(f"{count} {what}{'s' if count > 1 else ''}"
+                                                            for count, what in under if count)))
+    if any(cell.diverged or cell.lost for cell in cells):
+        beyond = any(run.status == "diverged" and math.isfinite(run.number) and not bottom <= run.number <= top
+                     for cell in cells for run in cell.runs)
+        edge = "; on the frame: its value lies beyond" if beyond else ""
+        above = "; above the frame: no finite value" if any(cell.lost for cell in cells) else ""
+        handles.append(cross_note("cross: a run diverged" + edge + above))
+    if any(cell.at_least for cell in cells):
+        handles.append(note("arrow: at least, the level was not reached", **ARROW))
+    return handles

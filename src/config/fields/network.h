@@ -1,0 +1,146 @@
+#pragma once
+// The fields of a network and its blocks; see config/fields.h.
+
+#include <cstddef>
+#include <utility>
+#include <variant>
+
+#include "config/names.h"
+#include "config/rule.h"
+#include "config/run_config.h"
+
+namespace bnlab::config {
+
+template <class V>
+void fields(V& v, Dense& c) {
+  v.field("units", c.units, "outputs", between(1, most_units).required());
+  v.field("bias", c.bias, "add a bias; unset: unless a normalization follows, whose shift takes its place");
+}
+
+template <class V>
+void fields(V& v, DenseBlock& c) {
+  fields(v, static_cast<Dense&>(c));
+  v.field("activation", c.activation, "unset: the network's");
+}
+
+template <class V>
+void fields(V& v, Conv& c) {
+  v.field("channels", c.channels, "outputs", between(1, most_units).required());
+  v.field("kernel", c.kernel, "size of the window", between(1, most_pixels));
+  v.field("stride", c.stride, "step of the window", between(1, most_pixels));
+  v.field("padding", c.padding,
+          "zeros on each side; same: output size = input size / stride, rounded up, for odd kernels",
+          between(0, most_pixels));
+  v.field("groups", c.groups, "groups of channels that are convolved apart", between(1, most_units));
+  v.field("bias", c.bias, "add a bias; unset: unless a normalization follows, whose shift takes its place");
+  v.require(!c.padding.same || (c.kernel.height % 2 == 1 && c.kernel.width % 2 == 1), "kernel",
+            "must be odd with padding \"same\"; give padding as a number");
+  v.require(c.channels % c.groups == 0, "groups", "must divide channels");
+}
+
+template <class V>
+void fields(V& v, ConvBlock& c) {
+  fields(v, static_cast<Conv&>(c));
+  v.field("activation", c.activation, "unset: the network's");
+}
+
+template <class V>
+void fields(V& v, Pool& c) {
+  v.field("kernel", c.kernel, "size of the window", between(1, most_pixels));
+  v.field("stride", c.stride, "step of the window; unset: the kernel", between(1, most_pixels));
+  v.field("padding", c.padding, "empty border on each side, never counted in an average", between(0, most_pixels));
+  v.require(c.padding.height < c.kernel.height && c.padding.width < c.kernel.width, "padding",
+            "must be smaller than the kernel");
+}
+
+template <class V>
+void fields(V&, GlobalAvgPool&) {}
+template <class V>
+void fields(V&, Flatten&) {}
+template <class V>
+void fields(V&, Normalization&) {}
+
+template <class V>
+void fields(V& v, ActivationBlock& c) {
+  v.field("function", c.function, "unset: the network's");
+}
+
+template <class V>
+void fields(V& v, Dropout& c) {
+  v.field("rate", c.rate,
+          "share of the values that are set to 0 in training, the others multiplied by 1 / (1 - rate) "
+          "(Srivastava et al. 2014); unset: the network's",
+          at_least(0).below(1));
+}
+
+template <class V>
+void fields(V& v, LocalResponse& c) {
+  v.field("size", c.size, "channels that are summed, an odd number", between(1, 1e4));
+  v.field("alpha", c.alpha, "weight of the mean square", between(0, largest));
+  v.field("beta", c.beta, "exponent", between(0, 1e3));
+  v.field("k", c.k, "constant term; 2 in Krizhevsky et al. 2012", above(0).at_most(largest));
+  v.require(c.size % 2 == 1, "size", "must be odd");
+}
+
+template <class V>
+void fields(V& v, Residual& c) {
+  v.blocks("body", c.body, "the branch with the weights", not_empty().required());
+  v.field("shortcut", c.shortcut,
+          "the other branch, where the body changes the shape; identity: an error there; projection: a 1x1 convolution "
+          "with a stride (He et al. 2016, option B), or a dense layer; padding: every so many pixels, and zeros in the "
+          "new channels (option A); unset: the network's");
+  v.field("shortcut_normalization", c.shortcut_normalization, "normalize what a projection gives");
+  v.field("scalar", c.scalar,
+          "the body is multiplied by a learned factor that starts here; 0: SkipInit (De & Smith 2020); unset: the "
+          "network's",
+          between(-largest, largest));
+}
+
+template <class V>
+void fields(V& v, Concat& c) {
+  v.branches("branches", c.branches, "lists of blocks that all see the same input; an empty list passes it on",
+             not_empty().required());
+}
+
+template <class V>
+void fields(V& v, Recurrent& c) {
+  v.field("units", c.units, "size of the hidden state", between(1, most_units).required());
+  v.field("activation", c.activation, "f in h_t = f(normalization(W_h h + W_x x_t)), over the rows of the image");
+  v.field(
+      "start", c.start,
+      "W_h at the start: orthogonal (Saxe et al. 2014), identity (Le et al. 2015), or as initialization.scheme says");
+}
+
+template <class V>
+void fields(V& v, Repeat& c) {
+  v.field("count", c.count, "how often the layers stand one after another", between(1, 10000));
+  v.blocks("layers", c.layers, "the layers to repeat", not_empty().required());
+}
+
+/// v.kind<T>(name, meaning) for each kind of block.
+template <class V>
+void block_kinds(V& v) {
+  const auto each = [&]<std::size_t... i>(std::index_sequence<i...>) {
+    (v.template kind<std::variant_alternative_t<i, Block::Spec>>(Names<BlockKind>::table[i].name,
+                                                                 Names<BlockKind>::table[i].meaning),
+     ...);
+  };
+  each(std::make_index_sequence<std::variant_size_v<Block::Spec>>());
+}
+
+template <class V>
+void fields(V& v, NetworkConfig& c) {
+  v.field("name", c.name, "a file networks/NAME.json; where layers are given, only a name", file_name());
+  v.field("description", c.description, "free text");
+  v.field("activation", c.activation, "of the blocks that name none; in a config it overrides the network file's");
+  v.field("negative_slope", c.negative_slope, "of leaky_relu below 0", between(-largest, largest));
+  v.field("dropout", c.dropout, "rate of the dropout blocks that name none; 0: no dropout", at_least(0).below(1));
+  v.field("shortcut", c.shortcut, "of the residual blocks that name none");
+  v.field("residual_scalar", c.residual_scalar,
+          "start of a learned factor of each residual body that names none; 0: SkipInit (De & Smith 2020); unset: no "
+          "factor",
+          between(-largest, largest));
+  v.blocks("layers", c.layers, "the network, from input to output", not_empty());
+}
+
+}  // namespace bnlab::config

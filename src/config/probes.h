@@ -1,0 +1,131 @@
+#pragma once
+// The probes that a config can ask for. Each has its code in src/probes, and writes NAME.csv.
+
+#include "config/normalizations.h"
+
+namespace bnlab::config {
+
+enum class ProbeType {
+  activation_distribution,
+  gradient_norm,
+  normalization_state,
+  channel_moments,
+  layer_gradients,
+  representations,
+  scale_invariance,
+  bias_effect,
+  identity_recovery,
+  normalization_gradients,
+  weight_growth,
+  statistics_gap,
+  residual_branches,
+  equivalence
+};
+
+struct ProbeRow {
+  std::string_view name;
+  ProbeType value;
+  std::string_view meaning;
+  std::string_view paper = {};
+  std::string_view observes;                                       // of the network, besides the loss
+  bool (*knows)(const NormalizationRow& normalization) = nullptr;  // the normalizations it needs; null: any
+  bool needs_affine = false;                                       // gamma and beta
+  bool needs_residual = false;                                     // residual blocks
+  OwnFields fields = {};
+
+  template <class Visit>
+  void traits(const Visit& visit) const {
+    visit("paper", paper);
+    visit("observes", observes);
+    if (knows) visit("normalizations", names_where<NormalizationType>(knows));
+    visit("needs_affine", needs_affine);
+    visit("needs_residual", needs_residual);
+    visit("fields", fields);
+  }
+};
+
+template <>
+struct Names<ProbeType> {
+  using enum ProbeType;
+  static constexpr ProbeRow table[] = {
+      {.name = "activation_distribution",
+       .value = activation_distribution,
+       .meaning = "percentiles of the input and output of each activation",
+       .paper = "Ioffe & Szegedy 2015, figure 1b,c",
+       .observes = "activations",
+       .fields = {"examples", "units"}},
+      {.name = "gradient_norm",
+       .value = gradient_norm,
+       .meaning = "norm of the gradient of each parameter",
+       .observes = "gradients of parameters"},
+      {.name = "normalization_state",
+       .value = normalization_state,
+       .meaning = "gamma, beta and statistics of each normalization",
+       .observes = "parameters and statistics"},
+      {.name = "channel_moments",
+       .value = channel_moments,
+       .meaning = "mean and variance of the channels of each layer's output",
+       .paper = "Bjorck et al. 2018",
+       .observes = "activations"},
+      {.name = "layer_gradients",
+       .value = layer_gradients,
+       .meaning = "norm of the gradient of each layer's output, by depth",
+       .paper = "Yang et al. 2019",
+       .observes = "gradients of activations"},
+      {.name = "representations",
+       .value = representations,
+       .meaning = "effective rank and mean cosine of each layer's outputs",
+       .paper = "Daneshmand et al. 2020",
+       .observes = "activations"},
+      {.name = "scale_invariance",
+       .value = scale_invariance,
+       .meaning = "what factors of the weights change",
+       .paper = "Ioffe & Szegedy 2015, 3.3",
+       .observes = "activations and gradients with other weights",
+       .fields = {"factors"}},
+      {.name = "bias_effect",
+       .value = bias_effect,
+       .meaning = "what a bias changes",
+       .paper = "Ioffe & Szegedy 2015, 3.2",
+       .observes = "the loss with other biases"},
+      {.name = "identity_recovery",
+       .value = identity_recovery,
+       .meaning = "whether gamma and beta can undo a normalization",
+       .paper = "Ioffe & Szegedy 2015, 3",
+       .observes = "activations with other parameters",
+       .knows = [](const NormalizationRow& n) { return n.value == NormalizationType::batch; },
+       .needs_affine = true},
+      {.name = "normalization_gradients",
+       .value = normalization_gradients,
+       .meaning = "what normalization takes out of a gradient",
+       .paper = "Santurkar et al. 2018, theorem 4.1",
+       .observes = "gradients of activations",
+       .knows =
+           [](const NormalizationRow& n) {
+             return n.value == NormalizationType::batch || n.value == NormalizationType::frozen;
+           }},
+      {.name = "weight_growth",
+       .value = weight_growth,
+       .meaning = "growth of the squared norm of the weights",
+       .paper = "van Laarhoven 2017",
+       .observes = "parameters and their gradients"},
+      {.name = "statistics_gap",
+       .value = statistics_gap,
+       .meaning = "running and batch statistics beside precise ones",
+       .paper = "Li et al. 2018",
+       .observes = "statistics",
+       .knows = [](const NormalizationRow& n) { return n.has_batch_moments; }},
+      {.name = "residual_branches",
+       .value = residual_branches,
+       .meaning = "what each branch adds to its shortcut",
+       .observes = "activations",
+       .needs_residual = true},
+      {.name = "equivalence",
+       .value = equivalence,
+       .meaning = "the network beside itself with another normalization",
+       .observes = "the output and gradients of two networks",
+       .fields = {"normalization"}},
+  };
+};
+
+}  // namespace bnlab::config

@@ -1,0 +1,58 @@
+#pragma once
+// The learning-rate schedules that optimizer.schedule.type can name; src/training/schedule.cpp has their formulas.
+
+#include "config/kind.h"
+
+namespace bnlab::config {
+
+enum class ScheduleType { constant, step, exponential, cosine, one_cycle, doubling };
+
+struct ScheduleRow {
+  std::string_view name;
+  ScheduleType value;
+  std::string_view meaning;
+  std::string_view paper = {};
+  OwnFields fields = {};
+
+  template <class Visit>
+  void traits(const Visit& visit) const {
+    visit("paper", paper);
+    visit("fields", fields);
+  }
+};
+
+template <>
+struct Names<ScheduleType> {
+  using enum ScheduleType;
+  static constexpr ScheduleRow table[] = {
+      {.name = "constant",
+       .value = constant,
+       .meaning = "the rate stays as it is",
+       .fields = {"warmup_steps", "warmup_start"}},
+      {.name = "step",
+       .value = step,
+       .meaning = "times factor at every so many steps",
+       .fields = {"every", "factor", "warmup_steps", "warmup_start"}},
+      {.name = "exponential",
+       .value = exponential,
+       .meaning = "times factor over every so many steps, smoothly",
+       .fields = {"every", "factor", "warmup_steps", "warmup_start"}},
+      {.name = "cosine",
+       .value = cosine,
+       .meaning = "half a cosine, which would reach final_fraction one step after the last, as PyTorch's "
+                  "CosineAnnealingLR",
+       .paper = "Loshchilov & Hutter 2017",
+       .fields = {"final_fraction", "warmup_steps", "warmup_start"}},
+      {.name = "one_cycle",
+       .value = one_cycle,
+       .meaning = "up, and down to final_fraction at the last step, as PyTorch's OneCycleLR",
+       .paper = "Smith 2018",
+       .fields = {"final_fraction", "initial_fraction", "peak"}},
+      {.name = "doubling",
+       .value = doubling,
+       .meaning = "twice the rate every so many steps, smoothly",
+       .fields = {"every", "warmup_steps", "warmup_start"}},
+  };
+};
+
+}  // namespace bnlab::config
