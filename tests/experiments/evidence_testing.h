@@ -1,8 +1,13 @@
 #pragma once
 // Short forms for criteria and their evidence.
 
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -69,6 +74,36 @@ inline config::CriterionConfig criterion(config::CriterionType type, std::option
   (type == config::CriterionType::equality ? result.within : result.at_least) = least;
   result.at_most = most;
   return result;
+}
+
+inline constexpr auto none = std::nullopt;
+
+/// Half width of the interval of 3 values whose standard deviation is 1; t of 2 degrees of freedom in closed form.
+inline double half_width(double confidence) {
+  return confidence * std::sqrt(2 / (1 - confidence * confidence)) / std::sqrt(3.0);
+}
+inline const double t3 = half_width(0.95);
+
+inline void expect_near(double value, double expected) {
+  if (std::isinf(expected)) {
+    EXPECT_EQ(value, expected);
+  } else {
+    EXPECT_NEAR(value, expected, 1e-12 * std::max(1.0, std::abs(expected)));
+  }
+}
+
+inline void expect_judgement(const Judgement& judgement, Verdict verdict, const std::string& explanation) {
+  EXPECT_EQ(name_of(judgement.verdict), name_of(verdict));
+  EXPECT_EQ(judgement.explanation, explanation);
+}
+
+inline void expect_effect(const Judgement& judgement, double effect, double low, double high,
+                          Bound bound = Bound::exact) {
+  expect_near(judgement.effect, effect);
+  ASSERT_TRUE(judgement.interval);
+  expect_near(judgement.interval->low, low);
+  expect_near(judgement.interval->high, high);
+  EXPECT_EQ(judgement.bound, bound);
 }
 
 }  // namespace bnlab::experiments::test
