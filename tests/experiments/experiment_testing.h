@@ -97,4 +97,12 @@ inline void write_run(const std::filesystem::path& directory, const FakeRun& run
   write_text(directory / "train.csv", train);
 }
 
+/// The arms none and batch and these, and a criterion over the named ones.
+inline ExperimentText with_arms(const std::string& arms, const std::string& criterion_arms = R"(["batch", "none"])") {
+  ExperimentText text;
+  text.arms = R"([{"name": "none", "set": {"normalization.type": "none"}}, {"name": "batch"}, )" + arms + "]";
+  text.criteria = R"([{"name": "c", "type": "difference", "quantity": "accuracy", "arms": )" + criterion_arms + "}]";
+  return text;
+}
+
 }  // namespace bnlab::test

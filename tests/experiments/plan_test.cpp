@@ -13,7 +13,6 @@
 #include "config/config_testing.h"
 #include "config/load.h"
 #include "experiments/experiment_testing.h"
-#include "experiments/sweep.h"
 
 namespace bnlab::experiments {
 namespace {
@@ -22,14 +21,8 @@ using config::any_contains;
 using config::error_lines;
 using test::ExperimentText;
 using test::plan_of;
+using test::with_arms;
 using Texts = std::vector<std::string>;
-
-ExperimentText with_arms(const std::string& arms, const std::string& criterion_arms = R"(["batch", "none"])") {
-  ExperimentText text;
-  text.arms = R"([{"name": "none", "set": {"normalization.type": "none"}}, {"name": "batch"}, )" + arms + "]";
-  text.criteria = R"([{"name": "c", "type": "difference", "quantity": "accuracy", "arms": )" + criterion_arms + "}]";
-  return text;
-}
 
 Texts labels_of(const Plan& plan, const std::string& arm) {
   Texts labels;
@@ -273,159 +266,6 @@ TEST(AxisValue, NumbersAreThemselvesAndTextsTheirPlaces) {
   EXPECT_EQ(axis_value(plan, "g", "optimizer.learning_rate", "0.1"), 0.1);
   EXPECT_EQ(axis_value(plan, "t", "normalization.type", "\"layer\""), 0);
   EXPECT_EQ(axis_value(plan, "t", "normalization.type", "\"none\""), 2);
-}
-
-// ---- the directory of a sweep ---------------------------------------------------------------------------------------
-
-TEST(Sweep, PatternsKnowStarsAndQuestionMarksAlone) {
-  EXPECT_TRUE(fits("batch", "batch"));
-  EXPECT_FALSE(fits("batch", "batch_grid"));
-  EXPECT_TRUE(fits("batch*", "batch_grid[x=1]"));
-  EXPECT_TRUE(fits("b?tch", "batch"));
-  EXPECT_TRUE(fits("g[learning_rate=0.1]", "g[learning_rate=0.1]"));
-  EXPECT_TRUE(fits("g[*=0.1]", "g[learning_rate=0.1]"));
-  EXPECT_FALSE(fits("g[ab]", "ga"));
-  EXPECT_FALSE(fits("\\batch", "batch"));
-}
-
-// ---- what no run gives ----------------------------------------------------------------------------------------------
-
-/// The problems of an experiment with one quantity more, named q.
-Texts quantity_problems(const std::string& quantity, const std::string& base = "") {
-  ExperimentText text;
-  text.base.insert(text.base.size() - 1, base);
-  text.quantities.insert(text.quantities.size() - 1, R"(, {"name": "q", )" + quantity + "}");
-  return error_lines([&] { plan_of(text); });
-}
-
-TEST(WhatNoRunGives, Columns) {
-  const auto problems = [](const std::string& rest) { return quantity_problems(R"("file": "train.csv", )" + rest); };
-  EXPECT_EQ(problems(R"("series": {"column": "gradient_norm"})"), Texts{});
-  EXPECT_EQ(problems(R"("series": {"column": "los"})"),
-            (Texts{R"(e: quantity q: train.csv has no column "los"; did you mean "loss"?)"}));
-  EXPECT_EQ(problems(R"("series": {"column": "loss", "minus": "los"}, "where": {"split": "test"})"),
-            (Texts{R"(e: quantity q: train.csv has no column "los"; did you mean "loss"?)",
-                   R"(e: quantity q: train.csv has no column "split")"}));
-  EXPECT_EQ(problems(R"("series": {"column": "loss"}, "divided_by": {"column": "x"})"),
-            (Texts{R"(e: quantity q: train.csv has no column "x")"}));
-  EXPECT_EQ(quantity_problems(R"("series": {"column": "seconds"}, "where": {"split": "test"})"),
-            (Texts{R"(e: quantity q: eval.csv has no column "seconds")"}));
-}
-
-TEST(WhatNoRunGives, SplitsAndStatistics) {
-  const auto of = [](const std::string& where, const std::string& base = "") {
-    return quantity_problems(R"("series": {"column": "loss"}, "where": )" + where, base);
-  };
-  EXPECT_EQ(of("{}"), Texts{});
-  EXPECT_EQ(of(R"({"split": "test", "statistics": "running"})"), Texts{});
-  EXPECT_EQ(
-      of(R"({"split": "tset"})"),
-      (Texts{R"(e: quantity q: where: split "tset" is not evaluated in arm none, but test; did you mean "test"?)"}));
-  EXPECT_EQ(of(R"({"split": "validation"})"),
-            (Texts{R"(e: quantity q: where: split "validation" is not evaluated in arm none, but test)"}));
-  EXPECT_EQ(of(R"({"statistics": "batch"})"),
-            (Texts{R"(e: quantity q: where: statistics "batch" is not evaluated in arm none, but running)"}));
-  const std::string both = R"(, "evaluation": {"statistics": ["population", "batch"], "train_split": true})";
-  EXPECT_EQ(of(R"({"split": "train", "statistics": "batch"})", both).front(),
-            "e: quantity accuracy: where must leave one split and one kind of statistics of eval.csv; arm none "
-            "evaluates test with running, batch");
-}
-
-TEST(WhatNoRunGives, FilesOfProbes) {
-  const std::string probe = R"(, "probes": [{"type": "gradient_norm"}])";
-  EXPECT_EQ(quantity_problems(R"("file": "gradient_norm.csv", "series": {"column": "x"})", probe), Texts{});
-  EXPECT_EQ(quantity_problems(R"("file": "normalization_state.csv", "series": {"column": "x"})", probe),
-            (Texts{"e: quantity q: arm none has no probe that writes normalization_state.csv"}));
-  const Texts wrong = quantity_problems(R"("file": "gradient_nrm.csv", "series": {"column": "x"})", probe);
-  ASSERT_EQ(wrong.size(), 1u);
-  test::expect_contains(wrong[0], "e: quantity q: no run writes gradient_nrm.csv; there are train.csv, eval.csv and");
-  test::expect_contains(wrong[0], R"(; did you mean "gradient_norm.csv"?)");
-}
-
-TEST(WhatNoRunGives, AxesOfCriteria) {
-  const auto of = [](const std::string& path, const std::string& values, const std::string& type) {
-    ExperimentText text = with_arms(R"({"name": "g", "grid": {")" + path + "\": " + values + "}}");
-    text.criteria = R"([{"name": "c", "quantity": "accuracy", "arms": ["g"], "axis": ")" + path + R"(", "type": ")" +
-                    type + "\"" + (type == "widest_interval" ? R"(, "usable": 1)" : "") + "}]";
-    return error_lines([&] { plan_of(text); });
-  };
-  const std::string rate = "optimizer.learning_rate", kind = "normalization.type";
-  for (const char* type : {"range", "log_slope", "widest_interval"}) {
-    EXPECT_EQ(of(rate, "[0.1, 1e-2]", type), Texts{}) << type;
-    EXPECT_EQ(of(rate, "[0.1]", type),
-              (Texts{"e: criterion c: axis optimizer.learning_rate of arm g must have at least 2 values, got 1"}));
-  }
-  EXPECT_EQ(of(kind, R"(["batch", "layer"])", "range"), Texts{});
-  EXPECT_EQ(
-      of(kind, R"(["batch", "layer"])", "log_slope"),
-      (Texts{R"(e: criterion c: axis normalization.type of arm g must have numbers for log_slope, got "batch")"}));
-  EXPECT_EQ(of("optimizer.momentum", "[0, 0.5]", "log_slope"), Texts{});
-  EXPECT_EQ(of("optimizer.momentum", "[0, 0.5]", "widest_interval"),
-            (Texts{"e: criterion c: axis optimizer.momentum of arm g must have positive numbers for widest_interval, "
-                   "got 0"}));
-}
-
-TEST(Sweep, EachRunStandsOnceWithWhatItsDirectorySays) {
-  const test::TemporaryFolder folder;
-  const Plan plan = plan_of(with_arms(R"({"name": "same"}, {"name": "g", "grid": {"dataset.limit": [50, 60]}})"));
-  std::vector<SweepRun> all = sweep_runs(plan, folder.path(), {});
-  EXPECT_EQ(all.size(), 8u);  // "same" shares the runs of "batch"
-  for (const SweepRun& one : all) EXPECT_EQ(one.report.state, RunState::missing);
-  EXPECT_EQ(remaining(all, false).size(), 8u);
-  EXPECT_EQ(sweep_runs(plan, folder.path(), {"g"}).size(), 4u);
-  EXPECT_EQ(sweep_runs(plan, folder.path(), {"g[limit=50]", "none"}).size(), 4u);
-  EXPECT_EQ(sweep_runs(plan, folder.path(), {"same"}).size(), 2u);
-  EXPECT_EQ(error_lines([&] { sweep_runs(plan, folder.path(), {"gg"}); }), (Texts{"--only gg: no arm of e fits"}));
-
-  prepare(plan, all, folder.path());
-  for (const SweepRun& one : all) EXPECT_EQ(config::load(one.task.config, {}), one.run->config) << one.task.config;
-  const config::ExperimentConfig written = config::load_experiment(folder / "experiment.json");
-  EXPECT_EQ(written, plan.experiment);
-  // A config is what the plan says, whatever became of its file.
-  test::write_text(all[0].task.config, "");
-  test::write_text(all[1].task.config, config::to_json(all[2].run->config));
-  prepare(plan, all, folder.path());
-  for (const SweepRun& one : all) EXPECT_EQ(config::load(one.task.config, {}), one.run->config) << one.task.config;
-
-  test::write_run(all[0].task.directory, {}, all[0].run->config);
-  test::write_run(all[1].task.directory, {.status = "diverged"}, all[1].run->config);
-  test::write_run(all[2].task.directory, {.status = "failed"}, all[2].run->config);
-  test::write_run(all[3].task.directory, {.status = "interrupted"}, all[3].run->config);
-  all = sweep_runs(plan, folder.path(), {});
-  std::map<RunState, int> states;
-  for (const SweepRun& one : all) ++states[one.report.state];
-  EXPECT_EQ(states, (std::map<RunState, int>{{RunState::completed, 1},
-                                             {RunState::diverged, 1},
-                                             {RunState::failed, 1},
-                                             {RunState::unfinished, 1},
-                                             {RunState::missing, 4}}));
-  EXPECT_EQ(remaining(all, false).size(), 5u);
-  EXPECT_EQ(remaining(all, true).size(), 6u);
-
-  // A run that has lost its checkpoint is begun anew only when it is asked for.
-  std::filesystem::remove(all[3].task.directory / "checkpoint.npz");
-  const SweepRun lost = sweep_runs(plan, folder.path(), {})[3];
-  EXPECT_EQ(lost.report.state, RunState::failed);
-  test::expect_contains(lost.report.error, "checkpoint.npz: is gone");
-  clear_failures({lost});
-  EXPECT_EQ(sweep_runs(plan, folder.path(), {})[3].report.state, RunState::missing);
-}
-
-TEST(Sweep, ADirectoryIsOfOneExperiment) {
-  const test::TemporaryFolder folder;
-  Plan plan = plan_of(ExperimentText{});
-  prepare(plan, {}, folder.path());
-  plan.experiment.name = "other";
-  EXPECT_EQ(error_lines([&] { prepare(plan, {}, folder.path()); }),
-            (Texts{"--out: " + folder.path().string() + " holds the sweep of e; choose another directory for other"}));
-}
-
-TEST(Sweep, TheBestOfAnArmHasNoRunsOfItsOwn) {
-  const Plan plan = plan_of(with_arms(R"({"name": "g", "grid": {"dataset.limit": [50, 60]}},
-      {"name": "best", "best_of": {"arm": "g", "quantity": "loss"}})"));
-  EXPECT_EQ(error_lines([&] { sweep_runs(plan, "/nowhere", {"best"}); }),
-            (Texts{"--only best: arm best of e has no runs of its own, but those of the best point of g"}));
-  EXPECT_EQ(sweep_runs(plan, "/nowhere", {"b*"}).size(), 2u);  // of batch
 }
 
 }  // namespace

@@ -1,0 +1,97 @@
+#include "experiments/plan_checks.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "config/config_testing.h"
+#include "experiments/experiment_testing.h"
+
+namespace bnlab::experiments {
+namespace {
+
+using config::error_lines;
+using test::ExperimentText;
+using test::plan_of;
+using test::with_arms;
+using Texts = std::vector<std::string>;
+
+/// The problems of an experiment with one quantity more, named q.
+Texts quantity_problems(const std::string& quantity, const std::string& base = "") {
+  ExperimentText text;
+  text.base.insert(text.base.size() - 1, base);
+  text.quantities.insert(text.quantities.size() - 1, R"(, {"name": "q", )" + quantity + "}");
+  return error_lines([&] { plan_of(text); });
+}
+
+TEST(WhatNoRunGives, Columns) {
+  const auto problems = [](const std::string& rest) { return quantity_problems(R"("file": "train.csv", )" + rest); };
+  EXPECT_EQ(problems(R"("series": {"column": "gradient_norm"})"), Texts{});
+  EXPECT_EQ(problems(R"("series": {"column": "los"})"),
+            (Texts{R"(e: quantity q: train.csv has no column "los"; did you mean "loss"?)"}));
+  EXPECT_EQ(problems(R"("series": {"column": "loss", "minus": "los"}, "where": {"split": "test"})"),
+            (Texts{R"(e: quantity q: train.csv has no column "los"; did you mean "loss"?)",
+                   R"(e: quantity q: train.csv has no column "split")"}));
+  EXPECT_EQ(problems(R"("series": {"column": "loss"}, "divided_by": {"column": "x"})"),
+            (Texts{R"(e: quantity q: train.csv has no column "x")"}));
+  EXPECT_EQ(quantity_problems(R"("series": {"column": "seconds"}, "where": {"split": "test"})"),
+            (Texts{R"(e: quantity q: eval.csv has no column "seconds")"}));
+}
+
+TEST(WhatNoRunGives, SplitsAndStatistics) {
+  const auto of = [](const std::string& where, const std::string& base = "") {
+    return quantity_problems(R"("series": {"column": "loss"}, "where": )" + where, base);
+  };
+  EXPECT_EQ(of("{}"), Texts{});
+  EXPECT_EQ(of(R"({"split": "test", "statistics": "running"})"), Texts{});
+  EXPECT_EQ(
+      of(R"({"split": "tset"})"),
+      (Texts{R"(e: quantity q: where: split "tset" is not evaluated in arm none, but test; did you mean "test"?)"}));
+  EXPECT_EQ(of(R"({"split": "validation"})"),
+            (Texts{R"(e: quantity q: where: split "validation" is not evaluated in arm none, but test)"}));
+  EXPECT_EQ(of(R"({"statistics": "batch"})"),
+            (Texts{R"(e: quantity q: where: statistics "batch" is not evaluated in arm none, but running)"}));
+  const std::string both = R"(, "evaluation": {"statistics": ["population", "batch"], "train_split": true})";
+  EXPECT_EQ(of(R"({"split": "train", "statistics": "batch"})", both).front(),
+            "e: quantity accuracy: where must leave one split and one kind of statistics of eval.csv; arm none "
+            "evaluates test with running, batch");
+}
+
+TEST(WhatNoRunGives, FilesOfProbes) {
+  const std::string probe = R"(, "probes": [{"type": "gradient_norm"}])";
+  EXPECT_EQ(quantity_problems(R"("file": "gradient_norm.csv", "series": {"column": "x"})", probe), Texts{});
+  EXPECT_EQ(quantity_problems(R"("file": "normalization_state.csv", "series": {"column": "x"})", probe),
+            (Texts{"e: quantity q: arm none has no probe that writes normalization_state.csv"}));
+  const Texts wrong = quantity_problems(R"("file": "gradient_nrm.csv", "series": {"column": "x"})", probe);
+  ASSERT_EQ(wrong.size(), 1u);
+  test::expect_contains(wrong[0], "e: quantity q: no run writes gradient_nrm.csv; there are train.csv, eval.csv and");
+  test::expect_contains(wrong[0], R"(; did you mean "gradient_norm.csv"?)");
+}
+
+TEST(WhatNoRunGives, AxesOfCriteria) {
+  const auto of = [](const std::string& path, const std::string& values, const std::string& type) {
+    ExperimentText text = with_arms(R"({"name": "g", "grid": {")" + path + "\": " + values + "}}");
+    text.criteria = R"([{"name": "c", "quantity": "accuracy", "arms": ["g"], "axis": ")" + path + R"(", "type": ")" +
+                    type + "\"" + (type == "widest_interval" ? R"(, "usable": 1)" : "") + "}]";
+    return error_lines([&] { plan_of(text); });
+  };
+  const std::string rate = "optimizer.learning_rate", kind = "normalization.type";
+  for (const char* type : {"range", "log_slope", "widest_interval"}) {
+    EXPECT_EQ(of(rate, "[0.1, 1e-2]", type), Texts{}) << type;
+    EXPECT_EQ(of(rate, "[0.1]", type),
+              (Texts{"e: criterion c: axis optimizer.learning_rate of arm g must have at least 2 values, got 1"}));
+  }
+  EXPECT_EQ(of(kind, R"(["batch", "layer"])", "range"), Texts{});
+  EXPECT_EQ(
+      of(kind, R"(["batch", "layer"])", "log_slope"),
+      (Texts{R"(e: criterion c: axis normalization.type of arm g must have numbers for log_slope, got "batch")"}));
+  EXPECT_EQ(of("optimizer.momentum", "[0, 0.5]", "log_slope"), Texts{});
+  EXPECT_EQ(of("optimizer.momentum", "[0, 0.5]", "widest_interval"),
+            (Texts{"e: criterion c: axis optimizer.momentum of arm g must have positive numbers for widest_interval, "
+                   "got 0"}));
+}
+
+}  // namespace
+}  // namespace bnlab::experiments
