@@ -121,6 +121,8 @@ class Sweep:
             self.profile = experiment.get("profile", "")
             self.figure = experiment["figure"]
             self.type = self.figure["type"]
+            # experiment.json has each field that applies to the type of the figure, and no other.
+            self.is_of_quantity = "quantity" in self.figure
             self.arms = {arm["name"]: arm for arm in experiment["arms"]}
             self.quantities = {quantity["name"]: quantity for quantity in experiment["quantities"]}
             self.title = self.figure.get("title") or self.name
@@ -139,14 +141,13 @@ class Sweep:
 
     def default_arms(self):
         """All; over axes not those that repeat a point of another arm."""
-        over_axes = self.type in ("axis", "heat_map")
-        return [name for name, arm in self.arms.items() if not (over_axes and arm.get("best_of"))]
+        return [name for name, arm in self.arms.items() if not (self.is_of_quantity and arm.get("best_of"))]
 
     def quantity(self):
         """The figure's quantity; None for a figure over steps."""
-        if self.type not in ("axis", "heat_map"):
+        if not self.is_of_quantity:
             return None
-        name = self.figure.get("quantity", "")
+        name = self.figure["quantity"]
         if name not in self.quantities:
             raise RunError(f"{self.file}: figure.quantity: no quantity {name!r}; there are "
                            f"{', '.join(self.quantities)}{did_you_mean(name, list(self.quantities))}")

@@ -9,16 +9,17 @@ usage: scripts/lint.sh [--install] [--quick] [CHECK...]
   clang-format   C++ is laid out as .clang-format says
   shellcheck     shell scripts
   flake8         Python, as .flake8 says
+  structure      includes, oneDNN and JSON where they belong (scripts/check_structure.py); long files as warnings
   cppcheck       src/, in seconds; its suppressions and their reasons are in this script
   clang-tidy     src/, with clang's warnings and the checks of .clang-tidy; half an hour on two cores
   memcheck       a short `bnlab train` of the release build under valgrind; tests/valgrind.supp has what is oneDNN's own
   tsan           the same on two threads, under clang's thread sanitizer with libomp (preset tsan)
 
-Without a CHECK: the first five. A tool that is missing is named as SKIPPED. Status 1 if anything was found, or a tool
+Without a CHECK: the first six. A tool that is missing is named as SKIPPED. Status 1 if anything was found, or a tool
 could not be installed. clang-format and clang-tidy are those of LLVM 14, as other versions lay out differently and know
 other checks.
 
-  --quick     the first three
+  --quick     the first four
   --install   install the tools that are missing (Debian 12, Ubuntu)
   --help      this text
 
@@ -32,18 +33,18 @@ EOT
 
 say() { printf 'lint.sh: %s\n' "$*"; }
 
-all=(clang-format shellcheck flake8 cppcheck clang-tidy memcheck tsan)
+all=(clang-format shellcheck flake8 structure cppcheck clang-tidy memcheck tsan)
 install=false checks=()
 for argument; do
   case $argument in
     --install) install=true ;;
-    --quick) checks+=("${all[@]:0:3}") ;;
+    --quick) checks+=("${all[@]:0:4}") ;;
     --help | -h) usage; exit 0 ;;
-    clang-format | shellcheck | flake8 | cppcheck | clang-tidy | memcheck | tsan) checks+=("$argument") ;;
+    clang-format | shellcheck | flake8 | structure | cppcheck | clang-tidy | memcheck | tsan) checks+=("$argument") ;;
     *) usage >&2; printf 'lint.sh: unknown argument: %s; the checks are %s\n' "$argument" "${all[*]}" >&2; exit 2 ;;
   esac
 done
-((${#checks[@]})) || checks=("${all[@]:0:5}")
+((${#checks[@]})) || checks=("${all[@]:0:6}")
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
 # What a check runs; and the packages that have it.
@@ -52,6 +53,7 @@ tool() { # CHECK
     clang-format | clang-tidy) echo "$1-14" ;;
     memcheck) echo valgrind ;;
     tsan) echo clang++-14 ;;
+    structure) echo python3 ;;
     *) echo "$1" ;;
   esac
 }
@@ -71,6 +73,8 @@ check_clang_format() {
 check_shellcheck() { shellcheck scripts/*.sh .ci/run; }
 
 check_flake8() { flake8 scripts tests; }
+
+check_structure() { python3 scripts/check_structure.py; }
 
 check_cppcheck() {
   # accessMoved: `a.set(x, std::move(b)).set(y, std::move(c))` is taken for a use of b; clang-tidy looks for the same, rightly.

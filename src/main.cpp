@@ -15,6 +15,7 @@
 
 #include "cli/command.h"
 #include "util/errors.h"
+#include "util/join.h"
 #include "util/nearest.h"
 
 namespace {

@@ -65,7 +65,7 @@ void TerminalDisplay::show() {
   std::string text = fmt::format("{}/{} done", before_ + done_, total_);
   if (failed_ > 0) text += fmt::format(", {} failed", failed_);
   for (const auto& [name, one] : running_) {
-    // What tells runs apart stands behind the hash.
+    // The part of the name after the hash tells the runs apart.
     const std::string short_name = name.substr(std::min(name.find('_') + 1, name.size()));
     text += fmt::format(" | {} {}", short_name, one.step);
     if (one.steps > 0) text += fmt::format("/{}", one.steps);

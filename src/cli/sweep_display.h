@@ -10,7 +10,7 @@
 
 namespace bnlab::cli {
 
-/// Shows a sweep as it goes on: runs done, running with step and loss, failed, time left. On a terminal in one line
+/// Shows the progress of a sweep: runs done, running with step and loss, failed, time left. On a terminal in one line
 /// that changes, elsewhere with a line for each run that ends.
 class TerminalDisplay : public experiments::SweepDisplay {
  public:

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "cli/command.h"
+#include "config/effective.h"
 #include "config/experiment.h"
 #include "config/load.h"
 #include "config/warnings.h"

@@ -15,6 +15,7 @@
 #include "config/json.h"
 #include "config/problems.h"
 #include "config/rule.h"
+#include "util/join.h"
 #include "util/nearest.h"
 
 namespace bnlab::config {

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "config/experiment_kinds.h"
+
 namespace bnlab::config {
 
 /// A value of JSON that is handed on to a config, as text on one line: 0.5, "none", [1, 3].
@@ -57,12 +59,6 @@ struct BaseConfig {
   std::string text;  // JSON
   bool operator==(const BaseConfig&) const = default;
 };
-
-enum class Better { higher, lower };
-enum class OverTime { final, best, minimum, maximum, mean, median, range, area, at, steps_to, first_non_finite };
-enum class OverRows { mean, median, minimum, maximum, sum, difference, log_slope };
-enum class CriterionType { value, difference, ratio, log_slope, range, widest_interval, equality, order };
-enum class FigureType { none, curves, axis, bands, heat_map, rows };
 
 /// An arm without runs of its own: the best point of another arm's axes.
 struct BestOf {
@@ -117,13 +113,13 @@ struct CriterionConfig {
   CriterionType type = CriterionType::difference;
   std::string quantity;
   std::vector<std::string> arms;
-  std::string axis;              // log_slope, range, widest_interval: the path of the arm's axis
-  std::optional<double> usable;  // widest_interval: the level of the quantity from which a point counts
+  std::string axis;              // the path of the arm's axis, of kinds that have one
+  std::optional<double> usable;  // the level of the quantity from which a point of the axis counts
   std::optional<double> at_least;
   std::optional<double> more_than;
   std::optional<double> at_most;
   std::optional<double> less_than;
-  std::optional<double> within;  // equality: the largest difference that is none
+  std::optional<double> within;  // equality: the tolerance
   std::string source;            // of the threshold
   std::string explanation;       // one line: why the full profile came out as it did, where it is not reproduced
   bool operator==(const CriterionConfig&) const = default;
@@ -142,14 +138,14 @@ struct ProfileConfig {
 struct FigureConfig {
   FigureType type = FigureType::none;
   std::string title;
-  std::string quantity;           // axis, heat_map
+  std::string quantity;           // of figures that are drawn from a quantity
   std::string file = "eval.csv";  // curves, bands
   std::string column = "accuracy";
   std::string divided_by;  // curves: another column
   RowFilter where;
   std::optional<std::int64_t> step;  // rows; unset: the last
   std::vector<std::string> arms;     // empty: all
-  std::string axis;                  // axis: the path on the horizontal axis; heat_map: the first two axes
+  std::string axis;                  // the path on the horizontal axis; empty: the first
   bool log_x = false;
   bool log_y = false;
   std::optional<double> min_y;  // axis: the lower end of the vertical axis; unset: what the values need

@@ -1,8 +1,13 @@
 #pragma once
 // The table of the fields of an experiment, as fields.h is of a config's.
 
+#include <functional>
+#include <string>
+#include <string_view>
+
 #include "config/experiment_config.h"
 #include "config/rule.h"
+#include "util/join.h"
 
 namespace bnlab::config {
 
@@ -12,39 +17,39 @@ struct Names<Better> {
 };
 template <>
 struct Names<OverTime> {
-  static constexpr Named<OverTime> table[] = {{"final", OverTime::final},
-                                              {"best", OverTime::best},
-                                              {"minimum", OverTime::minimum},
-                                              {"maximum", OverTime::maximum},
-                                              {"mean", OverTime::mean},
-                                              {"median", OverTime::median},
-                                              {"range", OverTime::range},
-                                              {"area", OverTime::area},
-                                              {"at", OverTime::at},
-                                              {"steps_to", OverTime::steps_to},
-                                              {"first_non_finite", OverTime::first_non_finite}};
+  static constexpr const auto& table = over_time_kinds;
 };
 template <>
 struct Names<OverRows> {
-  static constexpr Named<OverRows> table[] = {
-      {"mean", OverRows::mean},          {"median", OverRows::median}, {"minimum", OverRows::minimum},
-      {"maximum", OverRows::maximum},    {"sum", OverRows::sum},       {"difference", OverRows::difference},
-      {"log_slope", OverRows::log_slope}};
+  static constexpr const auto& table = over_rows_kinds;
 };
 template <>
 struct Names<CriterionType> {
-  static constexpr Named<CriterionType> table[] = {
-      {"value", CriterionType::value},       {"difference", CriterionType::difference},
-      {"ratio", CriterionType::ratio},       {"log_slope", CriterionType::log_slope},
-      {"range", CriterionType::range},       {"widest_interval", CriterionType::widest_interval},
-      {"equality", CriterionType::equality}, {"order", CriterionType::order}};
+  static constexpr const auto& table = criterion_kinds;
 };
 template <>
 struct Names<FigureType> {
-  static constexpr Named<FigureType> table[] = {{"none", FigureType::none},         {"curves", FigureType::curves},
-                                                {"axis", FigureType::axis},         {"bands", FigureType::bands},
-                                                {"heat_map", FigureType::heat_map}, {"rows", FigureType::rows}};
+  static constexpr const auto& table = figure_kinds;
 };
+
+/// "NAME: MEANING; NAME: MEANING", of a table of kinds.
+template <class Table>
+std::string meanings_of(const Table& table) {
+  std::string text;
+  for (const auto& row : table) text.append(text.empty() ? "" : "; ").append(row.name).append(": ").append(row.meaning);
+  return text;
+}
+
+/// The field applies for the kinds whose row has the trait: a member or a function of the row.
+template <class E, class Trait>
+Rule only_where(std::string_view field, E value, Trait trait, Rule rule = {}) {
+  rule.decided_by = field;
+  rule.decided_as = name_of(value);
+  rule.applies = std::invoke(trait, kind_of(value));
+  for (const auto& row : kinds_of(value))
+    if (std::invoke(trait, row)) rule.applies_to.emplace_back(row.name);
+  return rule;
+}
 
 template <class V>
 void fields(V& v, BestOf& c) {
@@ -73,29 +78,18 @@ void fields(V& v, ArmConfig& c) {
 
 template <class V>
 void fields(V& v, SeriesConfig& c) {
-  using enum OverTime;
+  const auto only_of = [&c](OverTime reduction, Rule rule = {}) {
+    return only_where(
+        "over_time", c.over_time, [=](const auto& kind) { return kind.value == reduction; }, rule);
+  };
   v.field("column", c.column, "of the file", required().not_empty());
   v.field("minus", c.minus, "another column, taken away in each row");
-  v.field("over_time", c.over_time,
-          "final: the last row; best: the best, as `better` says, of the values that are numbers; minimum, maximum: of "
-          "all rows; range: largest - smallest; area: under the curve over "
-          "the steps (trapezoids); at: in the row of a step; steps_to: the first step at which a level is reached; "
-          "first_non_finite: the first step with a value that is not finite");
+  v.field("over_time", c.over_time, meanings_of(over_time_kinds));
   v.field("last", c.last, "of the last n rows; unset: of all",
-          at_least(1).only_for("over_time", c.over_time, {mean, median}));
-  v.field("step", c.step, "the step", at_least(0).only_for("over_time", c.over_time, {at}));
-  v.field("level", c.level, "the level to be reached", Rule{}.only_for("over_time", c.over_time, {steps_to}));
+          only_where("over_time", c.over_time, &OverTimeKind::takes_last, at_least(1)));
+  v.field("step", c.step, "the step", only_of(OverTime::at, at_least(0)));
+  v.field("level", c.level, "the level to be reached", only_of(OverTime::steps_to));
   v.field("from_step", c.from_step, "rows before this step do not count", at_least(0));
-}
-
-/// Whether the reduction is a number of steps, of which a run may only say that it is more than its own.
-inline bool counts_steps(OverTime reduction) {
-  return reduction == OverTime::steps_to || reduction == OverTime::first_non_finite;
-}
-
-/// Whether the reduction is about the differences between rows, so that they may be of several splits and statistics.
-inline bool compares_rows(OverRows reduction) {
-  return reduction == OverRows::difference || reduction == OverRows::log_slope;
 }
 
 template <class V>
@@ -109,16 +103,16 @@ void fields(V& v, QuantityConfig& c) {
   v.optional_section("divided_by", c.divided_by, "another series of the same rows");
   v.field("over_rows", c.over_rows,
           "what becomes of several series, one for each combination of the columns that `where` leaves open (layers, "
-          "units), in the file's order; difference: the last - the first; log_slope: the slope of the logarithm "
-          "against their number");
+          "units), in the file's order. " +
+              meanings_of(over_rows_kinds));
   v.field("better", c.better,
           "which of two values in the column is the better one; of steps to a level fewer always are, of steps until a "
           "value is not finite more");
   v.field("when_diverged", c.when_diverged, "the value of a run that diverged; unset: what its rows give");
-  const bool of_steps = counts_steps(c.series.over_time);
-  v.require(!c.divided_by || (!of_steps && !counts_steps(c.divided_by->over_time)), "divided_by",
+  const bool of_steps = kind_of(c.series.over_time).counts_steps;
+  v.require(!c.divided_by || (!of_steps && !kind_of(c.divided_by->over_time).counts_steps), "divided_by",
             "can't be, or stand beside, steps_to or first_non_finite");
-  v.require(!compares_rows(c.over_rows) || !of_steps, "over_rows",
+  v.require(!kind_of(c.over_rows).compares_rows || !of_steps, "over_rows",
             "can't be difference or log_slope of steps_to or first_non_finite");
   v.require(!c.when_diverged || !of_steps, "when_diverged",
             "can't stand beside steps_to or first_non_finite, which count the steps of a run that diverged");
@@ -126,40 +120,36 @@ void fields(V& v, QuantityConfig& c) {
 
 template <class V>
 void fields(V& v, CriterionConfig& c) {
-  using enum CriterionType;
   v.field("name", c.name, "of the criterion", required().name());
   v.field("meaning", c.meaning, "what it says, in words");
-  v.field(
-      "type", c.type,
-      "value: of one arm; difference: first arm - second; ratio: first / second (from log-ratios); log_slope: of the "
-      "quantity over an axis; range: the largest difference between points of an axis; widest_interval: the widest "
-      "usable part of an axis, last value / first, of one arm or the ratio of two; equality: two arms within a "
-      "tolerance; order: the arms from the smallest value to the largest",
-      required());
+  v.field("type", c.type, meanings_of(criterion_kinds), required());
+  // The rules look at the type, which the line above reads.
+  const bool has_tolerance = kind_of(c.type).claim == ClaimType::tolerance;
+  const Rule axis = only_where("type", c.type, &CriterionKind::has_axis);
+  const Rule usable = only_where("type", c.type, &CriterionKind::needs_usable);
+  const Rule threshold =
+      only_where("type", c.type, [](const auto& kind) { return kind.claim == ClaimType::thresholds; });
+  const Rule within = only_where(
+      "type", c.type, [](const auto& kind) { return kind.claim == ClaimType::tolerance; }, at_least(0));
   v.field("quantity", c.quantity, "what it is about", required().not_empty());
   v.field("arms", c.arms, "the arms that it compares", required().not_empty());
-  v.field("axis", c.axis, "the path of the axis", Rule{}.only_for("type", c.type, {log_slope, range, widest_interval}));
-  v.field("usable", c.usable, "the value of the quantity from which a point is usable",
-          Rule{}.only_for("type", c.type, {widest_interval}));
-  v.field("at_least", c.at_least, "the claim: the effect is at least this",
-          Rule{}.only_for("type", c.type, {value, difference, ratio, log_slope, range, widest_interval}));
-  v.field("more_than", c.more_than, "the claim: the effect is above this; equality does not show it",
-          Rule{}.only_for("type", c.type, {value, difference, ratio, log_slope, range, widest_interval}));
-  v.field("at_most", c.at_most, "the claim: the effect is at most this",
-          Rule{}.only_for("type", c.type, {value, difference, ratio, log_slope, range, widest_interval}));
-  v.field("less_than", c.less_than, "the claim: the effect is below this; equality does not show it",
-          Rule{}.only_for("type", c.type, {value, difference, ratio, log_slope, range, widest_interval}));
+  v.field("axis", c.axis, "the path of the axis", axis);
+  v.field("usable", c.usable, "the value of the quantity from which a point is usable", usable);
+  v.field("at_least", c.at_least, "the claim: the effect is at least this", threshold);
+  v.field("more_than", c.more_than, "the claim: the effect is above this; equality does not show it", threshold);
+  v.field("at_most", c.at_most, "the claim: the effect is at most this", threshold);
+  v.field("less_than", c.less_than, "the claim: the effect is below this; equality does not show it", threshold);
   v.require(!c.at_least || !c.more_than, "more_than", "can't stand beside at_least");
   v.require(!c.at_most || !c.less_than, "less_than", "can't stand beside at_most");
   v.require(!c.at_least || !c.at_most || *c.at_least <= *c.at_most, "at_most", "must not be below at_least");
   v.require(!c.more_than || !c.at_most || *c.more_than < *c.at_most, "at_most", "must be above more_than");
   v.require(!c.less_than || !c.at_least || *c.at_least < *c.less_than, "less_than", "must be above at_least");
   v.require(!c.less_than || !c.more_than || *c.more_than < *c.less_than, "less_than", "must be above more_than");
-  v.field("within", c.within, "the largest difference that is none", at_least(0).only_for("type", c.type, {equality}));
-  v.require(c.type != widest_interval || c.usable, "usable", "must be set for widest_interval");
-  v.require(c.type != equality || c.within, "within", "must be set for equality");
+  v.field("within", c.within, "the largest difference that is none", within);
+  v.require(!kind_of(c.type).needs_usable || c.usable, "usable", "must be set for " + join(usable.applies_to));
+  v.require(!has_tolerance || c.within, "within", "must be set for " + join(within.applies_to));
   v.field("source", c.source, "where the threshold comes from");
-  const bool has_threshold = c.at_least || c.more_than || c.at_most || c.less_than || c.type == equality;
+  const bool has_threshold = c.at_least || c.more_than || c.at_most || c.less_than || has_tolerance;
   v.require(!has_threshold || !c.source.empty(), "source", "must say where the threshold comes from");
   v.field("explanation", c.explanation,
           "the reason that the authors of the experiment found, in the full profile, for a verdict that is not "
@@ -179,26 +169,27 @@ void fields(V& v, ProfileConfig& c) {
 
 template <class V>
 void fields(V& v, FigureConfig& c) {
-  using enum FigureType;
-  v.field(
-      "type", c.type,
-      "curves: a column over the steps; axis: a quantity over an axis; bands: percentiles over the steps; heat_map: a "
-      "quantity over two axes; rows: a column over the rows of one step, such as layers");
+  const auto drawn_from = [&c](FigureSource source, Rule rule = {}) {
+    return only_where(
+        "type", c.type, [=](const auto& kind) { return kind.source == source; }, rule);
+  };
+  v.field("type", c.type, meanings_of(figure_kinds));
   v.field("title", c.title, "above the figure");
-  v.field("quantity", c.quantity, "what is drawn", Rule{}.only_for("type", c.type, {axis, heat_map}));
-  v.field("file", c.file, "of the runs", file_name().only_for("type", c.type, {curves, bands, rows}));
-  v.field("column", c.column, "what is drawn", Rule{}.only_for("type", c.type, {curves, rows}));
+  v.field("quantity", c.quantity, "what is drawn", drawn_from(FigureSource::quantity));
+  v.field("file", c.file, "of the runs", drawn_from(FigureSource::file, file_name()));
+  v.field("column", c.column, "what is drawn", only_where("type", c.type, &FigureKind::takes_column));
   v.field("divided_by", c.divided_by, "another column: drawn is the ratio of their sums up to each step",
-          Rule{}.only_for("type", c.type, {curves}));
-  v.field("where", c.where, "the rows that count", Rule{}.only_for("type", c.type, {curves, bands, rows}));
-  v.field("step", c.step, "whose rows are drawn; unset: the last", at_least(0).only_for("type", c.type, {rows}));
+          only_where("type", c.type, &FigureKind::takes_divided_by));
+  v.field("where", c.where, "the rows that count", drawn_from(FigureSource::file));
+  v.field("step", c.step, "whose rows are drawn; unset: the last",
+          only_where("type", c.type, &FigureKind::takes_step, at_least(0)));
   v.field("arms", c.arms, "those that are drawn; empty: all");
-  v.field("axis", c.axis, "the path of the horizontal axis", Rule{}.only_for("type", c.type, {axis, heat_map}));
+  v.field("axis", c.axis, "the path of the horizontal axis", drawn_from(FigureSource::quantity));
   v.field("log_x", c.log_x, "logarithmic horizontal axis");
   v.field("log_y", c.log_y, "logarithmic vertical axis");
   v.field("min_y", c.min_y,
           "the lower end of the vertical axis, where most means are above it; unset: what the values need",
-          Rule{}.only_for("type", c.type, {axis}));
+          only_where("type", c.type, &FigureKind::takes_min_y));
   v.field("criterion", c.criterion, "quoted below the title; empty: the first with the verdict of the whole");
 }
 

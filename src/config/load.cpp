@@ -12,6 +12,7 @@
 #include "config/text_file.h"
 #include "config/writer.h"
 #include "util/errors.h"
+#include "util/join.h"
 #include "util/nearest.h"
 
 namespace bnlab::config {

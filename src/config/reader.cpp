@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "util/join.h"
+
 namespace bnlab::config {
 namespace {
 

@@ -20,7 +20,7 @@ inline constexpr double most_units = 1e6;
 inline constexpr double most_pixels = 1024;
 inline constexpr double most_images = 1e9;
 
-/// Branches of one concat: oneDNN numbers its sources from 1024 on, and 4096 means something else.
+/// Branches of one concat.
 inline constexpr std::size_t most_branches = 3072;
 
 /// Rules are built by chaining: at_least(0).below(1).required(). Bounds hold for each number of a list or an extent.

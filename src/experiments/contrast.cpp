@@ -14,7 +14,7 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double error_rate = 0.05;
 
-/// What the bound alone says.
+/// The interval that the bound allows, without `between`.
 Interval shown(const Value& value) {
   return {value.bound == Bound::at_most ? -infinity : value.value,
           value.bound == Bound::at_least ? infinity : value.value};

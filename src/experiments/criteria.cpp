@@ -20,7 +20,6 @@ using Seeds = std::vector<std::uint64_t>;
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-constexpr std::size_t any_number = std::numeric_limits<std::size_t>::max();
 
 // ---- the claims: which effects a criterion asks for
 
@@ -32,7 +31,7 @@ struct Claim {
   bool high_open = false;
 };
 
-std::optional<Claim> thresholds(const CriterionConfig& criterion) {
+std::optional<Claim> claim_of_thresholds(const CriterionConfig& criterion) {
   const auto low = criterion.more_than ? criterion.more_than : criterion.at_least;
   const auto high = criterion.less_than ? criterion.less_than : criterion.at_most;
   if (!low && !high) return std::nullopt;
@@ -42,12 +41,19 @@ std::optional<Claim> thresholds(const CriterionConfig& criterion) {
                .high_open = criterion.less_than.has_value()};
 }
 
-std::optional<Claim> no_difference(const CriterionConfig& criterion) {
-  if (!criterion.within) return std::nullopt;
-  return Claim{.low = -*criterion.within, .high = *criterion.within};
+/// Nothing where the criterion claims nothing.
+std::optional<Claim> claim_of(const CriterionConfig& criterion) {
+  switch (kind_of(criterion.type).claim) {
+    case config::ClaimType::thresholds:
+      return claim_of_thresholds(criterion);
+    case config::ClaimType::tolerance:
+      if (!criterion.within) return std::nullopt;
+      return Claim{.low = -*criterion.within, .high = *criterion.within};
+    case config::ClaimType::above_zero:
+      return Claim{.low = 0, .low_open = true};
+  }
+  return std::nullopt;
 }
-
-std::optional<Claim> above_zero(const CriterionConfig&) { return Claim{.low = 0, .low_open = true}; }
 
 // ---- the effects
 
@@ -74,28 +80,28 @@ Contrast minus(const Point& a, const Point& b) {
   return {.name = fmt::format("{} - {}", quoted(a), quoted(b)), .terms = {{&a, 1}, {&b, -1}}};
 }
 
-Estimate value(const CriterionConfig&, const Evidence& evidence, const Seeds& seeds) {
+Estimate value(const Evidence& evidence, const Seeds& seeds) {
   return extreme_of({mean_of(evidence.arms[0][0])}, Extreme::largest, seeds);
 }
 
-Estimate difference(const CriterionConfig&, const Evidence& evidence, const Seeds& seeds) {
+Estimate difference(const Evidence& evidence, const Seeds& seeds) {
   return extreme_of({minus(evidence.arms[0][0], evidence.arms[1][0])}, Extreme::largest, seeds);
 }
 
-Estimate ratio(const CriterionConfig&, const Evidence& evidence, const Seeds& seeds) {
+Estimate ratio(const Evidence& evidence, const Seeds& seeds) {
   Contrast logarithms = minus(evidence.arms[0][0], evidence.arms[1][0]);
   logarithms.scale = Scale::logarithmic;
   return exponential(extreme_of({logarithms}, Extreme::largest, seeds));
 }
 
-Estimate order(const CriterionConfig&, const Evidence& evidence, const Seeds& seeds) {
+Estimate order(const Evidence& evidence, const Seeds& seeds) {
   std::vector<Contrast> steps;
   for (std::size_t i = 1; i < evidence.arms.size(); ++i)
     steps.push_back(minus(evidence.arms[i][0], evidence.arms[i - 1][0]));
   return extreme_of(steps, Extreme::smallest, seeds);
 }
 
-Estimate range(const CriterionConfig&, const Evidence& evidence, const Seeds& seeds) {
+Estimate range(const Evidence& evidence, const Seeds& seeds) {
   std::vector<Contrast> pairs;
   for (const Point& a : evidence.arms[0])
     for (const Point& b : evidence.arms[0])
@@ -120,7 +126,7 @@ bool add_slope(const Points& points, double sign, std::vector<Term>& terms) {
   return true;
 }
 
-Estimate log_slope(const CriterionConfig&, const Evidence& evidence, const Seeds& seeds) {
+Estimate log_slope(const Evidence& evidence, const Seeds& seeds) {
   Contrast slope;
   slope.name = "the slope";
   slope.scale = Scale::logarithmic;
@@ -147,46 +153,44 @@ Estimate widest_interval(const CriterionConfig& criterion, const Evidence& evide
   return exponential(extreme_of({logarithms}, Extreme::largest, seeds));
 }
 
-// ---- the table
-
-/// A kind of criterion: what it takes, its effect, its claim. The estimate may count on the numbers of arms and points,
-/// and on a value of each point for each of the seeds.
-struct Row {
-  CriterionType type;
-  std::size_t min_arms, max_arms;
-  std::size_t min_points, max_points;  // of each arm
-  Estimate (*estimate)(const CriterionConfig&, const Evidence&, const Seeds&);
-  std::optional<Claim> (*claim)(const CriterionConfig&);
-};
-
-constexpr Row table[] = {
-    {CriterionType::value, 1, 1, 1, 1, value, thresholds},
-    {CriterionType::difference, 2, 2, 1, 1, difference, thresholds},
-    {CriterionType::ratio, 2, 2, 1, 1, ratio, thresholds},
-    {CriterionType::equality, 2, 2, 1, 1, difference, no_difference},
-    {CriterionType::order, 2, any_number, 1, 1, order, above_zero},
-    {CriterionType::log_slope, 1, 2, 2, any_number, log_slope, thresholds},
-    {CriterionType::range, 1, 1, 2, any_number, range, thresholds},
-    {CriterionType::widest_interval, 1, 2, 1, any_number, widest_interval, thresholds},
-};
+/// Requires as many arms and points as the criterion's kind takes, and a value of each point for each of the seeds.
+Estimate estimate_of(const CriterionConfig& criterion, const Evidence& evidence, const Seeds& seeds) {
+  switch (criterion.type) {
+    case CriterionType::value:
+      return value(evidence, seeds);
+    case CriterionType::difference:
+    case CriterionType::equality:
+      return difference(evidence, seeds);
+    case CriterionType::ratio:
+      return ratio(evidence, seeds);
+    case CriterionType::log_slope:
+      return log_slope(evidence, seeds);
+    case CriterionType::range:
+      return range(evidence, seeds);
+    case CriterionType::widest_interval:
+      return widest_interval(criterion, evidence, seeds);
+    case CriterionType::order:
+      return order(evidence, seeds);
+  }
+  return failed("the criterion has no effect");
+}
 
 // ---- judging
 
-std::string numbers_text(std::size_t least, std::size_t most) {
-  if (least == most) return fmt::format("{}", least);
-  return most == any_number ? fmt::format("{} or more", least) : fmt::format("{} to {}", least, most);
+std::string text(config::Count count) {
+  if (count.least == count.most) return fmt::format("{}", count.least);
+  return count.most == config::any_number ? fmt::format("{} or more", count.least)
+                                          : fmt::format("{} to {}", count.least, count.most);
 }
 
-/// "" where the row's function can work with the evidence.
-std::string problem_of_shape(const Row& row, const Evidence& evidence) {
+/// "" where the evidence has as many arms and points as the criterion's kind takes.
+std::string problem_of_shape(const config::CriterionKind& kind, const Evidence& evidence) {
   const std::size_t arms = evidence.arms.size();
-  if (arms < row.min_arms || arms > row.max_arms)
-    return fmt::format("arms: {}, but the criterion takes {}", arms, numbers_text(row.min_arms, row.max_arms));
+  if (!kind.arms.holds(arms)) return fmt::format("arms: {}, but the criterion takes {}", arms, text(kind.arms));
   for (const Points& points : evidence.arms)
-    if (points.size() < row.min_points || points.size() > row.max_points)
+    if (!kind.points.holds(points.size()))
       return fmt::format("points of {}: {}, but the criterion takes {}",
-                         points.empty() ? "an arm" : quoted(points.front()), points.size(),
-                         numbers_text(row.min_points, row.max_points));
+                         points.empty() ? "an arm" : quoted(points.front()), points.size(), text(kind.points));
   return "";
 }
 
@@ -266,16 +270,15 @@ std::string problem_of(const Estimate& estimate, const Pairing& pairing) {
 
 /// judge() without the criterion's own explanation.
 Judgement judge_numbers(const CriterionConfig& criterion, const Evidence& evidence) {
-  const Row& row = *std::ranges::find(table, criterion.type, &Row::type);
-  const std::optional<Claim> claim = row.claim(criterion);
+  const std::optional<Claim> claim = claim_of(criterion);
   Judgement judgement;
   judgement.effect = nan;
   judgement.verdict = claim ? Verdict::inconclusive : Verdict::reported;
-  judgement.explanation = problem_of_shape(row, evidence);
+  judgement.explanation = problem_of_shape(kind_of(criterion.type), evidence);
   if (!judgement.explanation.empty()) return judgement;
 
   const Pairing pairing = pair_seeds(evidence);
-  const Estimate estimate = row.estimate(criterion, evidence, pairing.seeds);
+  const Estimate estimate = estimate_of(criterion, evidence, pairing.seeds);
   judgement.effect = estimate.effect;
   judgement.interval = estimate.interval;
   judgement.bound = estimate.bound;

@@ -56,7 +56,7 @@ struct Judgement {
   std::string explanation;           // one line, "" where there is nothing to say; see below
 };
 
-/// Applies the criterion's row of the table of criteria. Never throws for evidence that is thin, missing or not finite:
+/// Applies the criterion. Never throws for evidence that is thin, missing or not finite:
 /// that is inconclusive, and named.
 ///
 /// The effect, from values that are paired over seeds; intervals are Student's t, two-sided, 95 %:

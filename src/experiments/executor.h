@@ -1,10 +1,11 @@
 #pragma once
-// What runs the runs of a sweep. Run directories are the only state: whoever looks at one sees how far its run is.
+// The interface of what executes the runs of a sweep. Run directories are the only state.
 
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/run_config.h"
@@ -20,14 +21,17 @@ struct Task {
   std::int64_t steps = 0;           // that the config asks for; 0: not known before the data is read
 };
 
-/// How far a run directory is.
+/// How far the run of a directory has come.
 enum class RunState { missing, unfinished, completed, diverged, failed };
 
 /// "missing", "unfinished", "completed", "diverged", "failed".
 std::string name_of(RunState state);
+std::vector<std::string> run_state_names();
+/// The state of that name; nothing where there is none.
+std::optional<RunState> run_state_of(std::string_view name);
 bool is_finished(RunState state);  // completed or diverged
 
-/// What a directory says of its run: run.json, and failure.json where its process ended without a word.
+/// What a directory says about its run: run.json, and failure.json where the process ended without writing run.json.
 struct RunReport {
   RunState state = RunState::missing;
   std::string error;  // of a failed run, one line; of an unfinished one, why an executor gave it up
@@ -50,7 +54,7 @@ RunReport read_report(const std::filesystem::path& directory);
 /// that was interrupted, where its checkpoint is gone.
 RunReport read_report(const std::filesystem::path& directory, const config::RunConfig& config);
 
-/// Where an executor tells what happens. Calls come from one thread.
+/// Receives the progress of an executor. Calls come from one thread.
 class SweepDisplay {
  public:
   virtual ~SweepDisplay() = default;
@@ -58,18 +62,18 @@ class SweepDisplay {
   virtual void progress(const Task& task, std::int64_t step, double loss) = 0;
   virtual void ended(const Task& task, const RunReport& report) = 0;
   virtual void message(const std::string& text) = 0;
-  /// Some times a second, so that clocks go on.
+  /// Called several times a second, so that clocks are updated.
   virtual void tick() {}
 };
 
 enum class SweepEnd {
-  done,         // each task ended, in whatever way
-  interrupted,  // stopped before that; a later call goes on
-  detached      // jobs go on without this process
+  done,         // each task ended, with a result or without
+  interrupted,  // stopped before that; a later call continues
+  detached      // the jobs continue without this process
 };
 
-/// Makes a failed run one that a later call goes on with, from its checkpoint where it has one: removes failure.json,
-/// and run.json where it says "failed". Other runs are left alone. Throws RunError.
+/// Lets a later call continue a failed run, from its checkpoint where it has one: removes failure.json, and run.json
+/// where its status is "failed". Does not change other runs. Throws RunError.
 void clear_failure(const std::filesystem::path& directory);
 
 // ---- what executors share ----
@@ -89,7 +93,7 @@ struct LoggedStep {
   std::int64_t step = 0;
   double loss = 0;
 };
-/// Reads the header and the last bytes alone. Nothing where there is no whole row.
+/// Reads the header and the last bytes only. Nothing where the file has no whole row.
 std::optional<LoggedStep> last_logged_step(const std::filesystem::path& directory);
 
 }  // namespace bnlab::experiments

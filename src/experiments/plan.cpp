@@ -6,12 +6,14 @@
 #include <map>
 #include <span>
 
-#include "config/experiment.h"
+#include "config/differences.h"
+#include "config/effective.h"
 #include "config/load.h"
 #include "experiments/plan_checks.h"
 #include "util/csv_table.h"
 #include "util/errors.h"
 #include "util/file.h"
+#include "util/join.h"
 #include "util/nearest.h"
 
 namespace bnlab::experiments {

@@ -34,8 +34,8 @@ struct Plan {
 };
 
 /// All runs of an experiment as config::effective() made it. Throws ConfigError for settings that make no config, for
-/// an arm that differs from the base in what it does not declare, for a criterion about a point that there is not, for
-/// quantities and axes that no run gives (plan_checks.h), and for more than 100,000 runs.
+/// an arm with undeclared differences from the base, for a criterion about an unknown point, for quantities and axes
+/// that no run provides (plan_checks.h), and for more than 100,000 runs.
 Plan make_plan(const config::ExperimentConfig& experiment);
 
 /// What an arm's point declares and changes against the base: "optimizer.learning_rate: 0.1 -> 0.5", one a line.
@@ -44,7 +44,7 @@ std::vector<std::string> changes_of(const Plan& plan, const ArmPoint& point);
 /// 64 hexadecimal digits of the config's content; its description is not part of it.
 std::string hash_of(const config::RunConfig& config);
 
-/// The value of an axis as a number: itself where it is one, else its place in the list, from 0.
+/// The value of an axis as a number: the value where it is a number, otherwise its place in the list, from 0.
 double axis_value(const Plan& plan, const std::string& arm, const std::string& path, const std::string& value);
 
 }  // namespace bnlab::experiments

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "config/experiment.h"
+#include "config/csv_columns.h"
 #include "config/experiment_fields.h"
 #include "training/evaluation.h"
 #include "util/csv_table.h"
@@ -20,7 +20,6 @@ namespace bnlab::experiments {
 namespace {
 
 using config::CriterionConfig;
-using config::CriterionType;
 using config::QuantityConfig;
 using config::RunConfig;
 using Names = std::vector<std::string>;
@@ -91,7 +90,7 @@ class PlanChecks {
       const Names splits = wanted(quantity, "split", splits_of(point.config), point);
       const Names statistics = wanted(quantity, "statistics", statistics_of(point.config), point);
       if (splits.empty() || statistics.empty()) return;
-      if (splits.size() * statistics.size() == 1 || config::compares_rows(quantity.over_rows)) continue;
+      if (splits.size() * statistics.size() == 1 || kind_of(quantity.over_rows).compares_rows) continue;
       return add(quantity, fmt::format("where must leave one split and one kind of statistics of eval.csv; arm {} "
                                        "evaluates {} with {}",
                                        point.label, join(splits), join(statistics)));
@@ -136,18 +135,19 @@ class PlanChecks {
   }
 
   void check_axis(const CriterionConfig& criterion, const std::string& arm) {
-    const bool is_width = criterion.type == CriterionType::widest_interval;
+    const config::AxisValues needed = kind_of(criterion.type).axis;
+    const bool positive = needed == config::AxisValues::positive_numbers;
     std::size_t points = 0;
     for (const ArmPoint& point : plan_.points) {
       if (point.arm != arm) continue;
       ++points;
       for (const auto& [path, value] : point.settings) {
-        if (path != criterion.axis || criterion.type == CriterionType::range) continue;
+        if (path != criterion.axis || needed == config::AxisValues::any) continue;
         const std::optional<double> number = csv_number(value);
-        if (number && (*number > 0 || !is_width)) continue;
+        if (number && (*number > 0 || !positive)) continue;
         return add("criterion", criterion.name,
                    fmt::format("axis {} of arm {} must have {} for {}, got {}", criterion.axis, arm,
-                               is_width ? "positive numbers" : "numbers", config::name_of(criterion.type), value));
+                               positive ? "positive numbers" : "numbers", config::name_of(criterion.type), value));
       }
     }
     if (points < 2)

@@ -38,7 +38,7 @@ struct Sample {
 };
 using Series = std::vector<Sample>;
 
-/// What the rows of a run don't say of its end.
+/// How a run ended, which its rows do not show.
 struct End {
   bool diverged;
   std::int64_t last_step;
@@ -68,7 +68,7 @@ class Rows {
       if (is_new) groups_.emplace_back();
       groups_[group->second].push_back(&row);
     }
-    if (quantity.file == "eval.csv" && groups_.size() > 1 && !config::compares_rows(quantity.over_rows))
+    if (quantity.file == "eval.csv" && groups_.size() > 1 && !kind_of(quantity.over_rows).compares_rows)
       throw ConfigError(
           fmt::format("quantity {}: where must leave one split and one kind of statistics of eval.csv, unless "
                       "over_rows compares them; "
@@ -163,7 +163,7 @@ double greatest(const std::vector<double>& values) {
   return values.empty() || has_nan(values) ? none : *std::max_element(values.begin(), values.end());
 }
 
-/// The best value that there is; rows that are not a number are none.
+/// The best of the values that are numbers; NaN where there is none.
 double best(const Series& series, config::Better better) {
   double found = none;
   for (const Sample& sample : series) {
@@ -181,8 +181,8 @@ double area(const Series& series) {
   return series.size() < 2 ? none : sum;
 }
 
-/// Seen in the row of `step` and in none before, of a series that counts from `from` on: exact in the first row that
-/// there can be, else between the row before and this one.
+/// The event is seen in the row of `step` and in no earlier row of a series that begins at `from`. It is exact in the
+/// first possible row, otherwise it lies between the row before and this one.
 Value seen_at(std::int64_t step, std::optional<std::int64_t> row_before, std::int64_t from) {
   const std::int64_t low = row_before.value_or(from);
   Value value{static_cast<double>(step)};
@@ -190,7 +190,8 @@ Value seen_at(std::int64_t step, std::optional<std::int64_t> row_before, std::in
   return value;
 }
 
-/// What no row has, of a run that was to make so many steps: of one that completed, after the last row.
+/// The value where no row shows the event: at least the steps that the run was to make. In a run that completed, it can
+/// only have happened after the last row.
 Value never_seen(const Series& series, const End& end) {
   Value value{static_cast<double>(end.steps), Bound::at_least};
   if (!end.diverged && !series.empty() && series.back().step < end.steps)
@@ -208,7 +209,7 @@ Value steps_to(const Series& series, const SeriesConfig& config, config::Better 
   return never_seen(series, end);
 }
 
-/// Of no rows too: what a run that diverged has not written was not finite at its last step.
+/// Also without rows: a run that diverged was not finite at its last step, whether it wrote a row of it or not.
 Value first_non_finite(const Series& series, const SeriesConfig& config, const End& end) {
   std::optional<std::int64_t> before;
   for (const Sample& sample : series) {
@@ -296,8 +297,8 @@ double over_rows(const std::vector<double>& values, OverRows reduction) {
   return none;
 }
 
-/// Of numbers of steps, which alone have ends of their own, no reduction may be a difference or a slope: the others
-/// grow with each of the values.
+/// Only numbers of steps have ends of their own, and for them no reduction is a difference or a slope. All others grow
+/// with each of the values, so the reduced ends are the ends of the result.
 Value over_rows(const std::vector<Value>& values, OverRows reduction) {
   std::vector<double> measured, low, high;
   for (const Value& value : values) {
@@ -312,22 +313,10 @@ Value over_rows(const std::vector<Value>& values, OverRows reduction) {
   return result;
 }
 
-/// Whether the reduction needs the rows that a run which diverged no longer wrote.
-bool needs_the_end(OverTime reduction) {
-  return !config::counts_steps(reduction) && reduction != OverTime::best && reduction != OverTime::at;
-}
-
 }  // namespace
 
 config::Better better_value(const QuantityConfig& quantity) {
-  switch (quantity.series.over_time) {
-    case OverTime::steps_to:
-      return config::Better::lower;
-    case OverTime::first_non_finite:
-      return config::Better::higher;
-    default:
-      return quantity.better;
-  }
+  return kind_of(quantity.series.over_time).better.value_or(quantity.better);
 }
 
 Value measure(const QuantityConfig& quantity, const std::filesystem::path& directory, const RunReport& report) {
@@ -339,9 +328,9 @@ Value measure(const QuantityConfig& quantity, const std::filesystem::path& direc
   const Rows rows(quantity, file);
   if (!diverged) rows.refuse_missing();
   if (rows.groups() == 0)
-    return config::counts_steps(reduction) ? over_time({}, quantity.series, quantity.better, end) : Value{none};
-  const bool at_the_end =
-      needs_the_end(reduction) || (quantity.divided_by && needs_the_end(quantity.divided_by->over_time));
+    return kind_of(reduction).counts_steps ? over_time({}, quantity.series, quantity.better, end) : Value{none};
+  const bool at_the_end = kind_of(reduction).needs_last_row ||
+                          (quantity.divided_by && kind_of(quantity.divided_by->over_time).needs_last_row);
   if (diverged && quantity.file != "train.csv" && at_the_end) return {none};
   const auto reduced = [&](std::size_t group, const SeriesConfig& config) {
     const Series series = rows.series(group, config);

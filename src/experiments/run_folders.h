@@ -17,11 +17,11 @@ class RunFolders {
   bool has(const PlannedRun& run) const { return has(run.name); }
   /// `name`: of a run, of this plan or another.
   bool has(const std::string& name) const { return by_hash_.contains(hash_in(name)); }
-  /// The name of the one that is there, else the plan's.
+  /// The name of the run's existing folder; the plan's name where there is none.
   std::string name_of(const PlannedRun& run) const;
   std::filesystem::path path_of(const PlannedRun& run) const { return folder_ / name_of(run); }
 
-  /// What begins the name of a run's folder; "" where it is none.
+  /// The hash that begins the name of a run's folder; "" where the name has none.
   static std::string hash_in(const std::string& name);
 
  private:

@@ -10,7 +10,7 @@
 #include <cstring>
 #include <system_error>
 
-#include "config/experiment.h"
+#include "config/differences.h"
 #include "config/load.h"
 #include "experiments/executor.h"
 #include "training/run_directory.h"
@@ -23,6 +23,16 @@ namespace bnlab::experiments {
 namespace {
 
 namespace fs = std::filesystem;
+
+struct NamedState {
+  std::string_view name;
+  RunState state;
+};
+constexpr NamedState run_states[] = {{"missing", RunState::missing},
+                                     {"unfinished", RunState::unfinished},
+                                     {"completed", RunState::completed},
+                                     {"diverged", RunState::diverged},
+                                     {"failed", RunState::failed}};
 
 /// At most `count` bytes from `offset` on, or (`offset` < 0) the last ones. Empty where the file can't be read.
 std::string part_of(const fs::path& path, std::int64_t offset, std::size_t count) {
@@ -137,14 +147,14 @@ RunReport report_of(const fs::path& directory) {
     report.steps_per_second = end->steps_per_second;
     report.threads = end->threads;
     report.dataset_sha256 = end->dataset_sha256;
-    report.isa = end->isa;
+    report.isa = end->instruction_set;
     report.git_revision = end->git_revision;
     report.onednn = end->onednn;
     report.machine = end->machine;
     report.build = end->build;
     report.state = RunState::unfinished;
-    for (const RunState state : {RunState::completed, RunState::diverged, RunState::failed})
-      if (end->status == name_of(state)) report.state = state;
+    const auto state = run_state_of(end->status);
+    if (state && (is_finished(*state) || *state == RunState::failed)) report.state = *state;
     if (is_finished(report.state)) return report;
   } else if (!training::holds_nothing(directory)) {
     report.state = RunState::unfinished;
@@ -166,19 +176,18 @@ RunReport damaged(RunReport report, const std::string& problem) {
 }  // namespace
 
 std::string name_of(RunState state) {
-  switch (state) {
-    case RunState::missing:
-      return "missing";
-    case RunState::unfinished:
-      return "unfinished";
-    case RunState::completed:
-      return "completed";
-    case RunState::diverged:
-      return "diverged";
-    case RunState::failed:
-      break;
-  }
-  return "failed";
+  return std::string(std::ranges::find(run_states, state, &NamedState::state)->name);
+}
+
+std::vector<std::string> run_state_names() {
+  std::vector<std::string> names;
+  for (const NamedState& one : run_states) names.emplace_back(one.name);
+  return names;
+}
+
+std::optional<RunState> run_state_of(std::string_view name) {
+  const auto found = std::ranges::find(run_states, name, &NamedState::name);
+  return found == std::end(run_states) ? std::nullopt : std::optional(found->state);
 }
 
 bool is_finished(RunState state) { return state == RunState::completed || state == RunState::diverged; }
@@ -212,7 +221,7 @@ void clear_failure(const fs::path& directory) {
     if (error) throw RunError(fmt::format("can't remove {}: {}", (directory / name).string(), error.message()));
   };
   const auto end = training::read_end(directory / "run.json");
-  if (end && end->status == name_of(RunState::failed)) remove("run.json");
+  if (end && run_state_of(end->status) == RunState::failed) remove("run.json");
   remove(training::failure_file);
 }
 

@@ -50,7 +50,8 @@ std::optional<config::ExperimentConfig> earlier_experiment(const fs::path& direc
   }
 }
 
-/// Throws where runs.csv alone has results of runs that are not the plan's: it is written anew from the plan's runs.
+/// Throws where only runs.csv has the results of runs that are not in the plan. It will be written again from the
+/// plan's runs, and those results would be lost.
 void refuse_to_lose_results(const Plan& plan, const fs::path& directory) {
   const fs::path file = directory / "runs.csv";
   std::error_code error;
@@ -60,13 +61,13 @@ void refuse_to_lose_results(const Plan& plan, const fs::path& directory) {
   if (!run || !status || csv.is_cut_off)
     throw ConfigError(fmt::format("--out: {} is {}; it would be replaced. Move it away, or choose another directory",
                                   file.string(), csv.is_cut_off ? "cut off" : "no table of runs"));
-  std::set<std::string> planned;
-  for (const PlannedRun& one : plan.runs) planned.insert(RunFolders::hash_in(one.name));
+  std::set<std::string> hashes;
+  for (const PlannedRun& one : plan.runs) hashes.insert(RunFolders::hash_in(one.name));
   const RunFolders folders(directory);
   std::set<std::string> lost;
   for (const std::vector<std::string>& row : csv.rows) {
-    const bool is_result = row[*status] == name_of(RunState::completed) || row[*status] == name_of(RunState::diverged);
-    if (is_result && !planned.contains(RunFolders::hash_in(row[*run])) && !folders.has(row[*run]))
+    const auto state = run_state_of(row[*status]);
+    if (state && is_finished(*state) && !hashes.contains(RunFolders::hash_in(row[*run])) && !folders.has(row[*run]))
       lost.insert(row[*run]);
   }
   if (!lost.empty())
@@ -119,10 +120,10 @@ bool fits(const std::string& pattern, const std::string& name) {
   return ::fnmatch(escaped.c_str(), name.c_str(), 0) == 0;
 }
 
-std::vector<Standing> standings(const Plan& plan, const fs::path& directory, const std::vector<std::string>& only) {
+std::vector<SweepRun> sweep_runs(const Plan& plan, const fs::path& directory, const std::vector<std::string>& only) {
   for (const std::string& pattern : only) refuse_unknown(pattern, plan);
   const RunFolders folders(directory);
-  std::vector<Standing> all;
+  std::vector<SweepRun> all;
   std::set<std::string> names;
   for (const PlannedRun& run : plan.runs) {
     const ArmPoint& point = plan.points[run.point];
@@ -138,7 +139,7 @@ std::vector<Standing> standings(const Plan& plan, const fs::path& directory, con
   return all;
 }
 
-void prepare(const Plan& plan, const std::vector<Standing>& runs, const fs::path& directory) {
+void prepare(const Plan& plan, const std::vector<SweepRun>& runs, const fs::path& directory) {
   const auto earlier = earlier_experiment(directory);
   if (earlier && earlier->name != plan.experiment.name)
     throw ConfigError(fmt::format("--out: {} holds the sweep of {}; choose another directory for {}",
@@ -163,11 +164,11 @@ void prepare(const Plan& plan, const std::vector<Standing>& runs, const fs::path
     refuse_to_lose_results(plan, directory);
   }
   write_file_atomically(directory / "experiment.json", config::to_json(plan.experiment));
-  for (const Standing& one : runs) write_where_different(one.task.config, config::to_json(one.run->config));
+  for (const SweepRun& one : runs) write_where_different(one.task.config, config::to_json(one.run->config));
 }
 
-void clear_failures(const std::vector<Standing>& runs) {
-  for (const Standing& one : runs) {
+void clear_failures(const std::vector<SweepRun>& runs) {
+  for (const SweepRun& one : runs) {
     if (one.report.state != RunState::failed) continue;
     if (!one.report.is_damaged) {
       clear_failure(one.task.directory);
@@ -179,9 +180,9 @@ void clear_failures(const std::vector<Standing>& runs) {
   }
 }
 
-std::vector<Task> remaining(const std::vector<Standing>& runs, bool retry_failed) {
+std::vector<Task> remaining(const std::vector<SweepRun>& runs, bool retry_failed) {
   std::vector<Task> tasks;
-  for (const Standing& one : runs)
+  for (const SweepRun& one : runs)
     if (!is_finished(one.report.state) && (one.report.state != RunState::failed || retry_failed))
       tasks.push_back(one.task);
   return tasks;

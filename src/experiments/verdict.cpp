@@ -11,10 +11,14 @@
 
 #include "config/experiment.h"
 #include "config/experiment_fields.h"
+#include "experiments/collect.h"
+#include "experiments/evidence.h"
 #include "experiments/run_folders.h"
+#include "experiments/runs_csv.h"
 #include "experiments/warnings.h"
 #include "util/errors.h"
 #include "util/file.h"
+#include "util/join.h"
 #include "util/text_table.h"
 
 namespace bnlab::experiments {
@@ -40,8 +44,14 @@ std::string effect_text(const Judgement& judgement) {
 }
 
 std::string threshold_text(const CriterionConfig& criterion) {
-  if (criterion.type == config::CriterionType::equality) return "within " + number(criterion.within.value_or(0));
-  if (criterion.type == config::CriterionType::order) return "in this order";
+  switch (kind_of(criterion.type).claim) {
+    case config::ClaimType::tolerance:
+      return "within " + number(criterion.within.value_or(0));
+    case config::ClaimType::above_zero:
+      return "in this order";
+    case config::ClaimType::thresholds:
+      break;
+  }
   std::vector<std::string> parts;
   if (criterion.at_least) parts.push_back(">= " + number(*criterion.at_least));
   if (criterion.more_than) parts.push_back("> " + number(*criterion.more_than));
@@ -78,7 +88,7 @@ Json criterion_json(const CriterionConfig& criterion, const Judgement& judgement
   if (criterion.more_than) json["more_than"] = *criterion.more_than;
   if (criterion.at_most) json["at_most"] = *criterion.at_most;
   if (criterion.less_than) json["less_than"] = *criterion.less_than;
-  if (criterion.type == config::CriterionType::equality) json["within"] = criterion.within.value_or(0);
+  if (kind_of(criterion.type).claim == config::ClaimType::tolerance) json["within"] = criterion.within.value_or(0);
   json["threshold_source"] = criterion.source;
   json["effect"] = json_number(judgement.effect);
   json["effect_is"] = name_of(judgement.bound);
@@ -109,7 +119,7 @@ std::string on_one_line(std::string text) {
   return text;
 }
 
-/// As the text of a cell of a Markdown table, whatever stands in it.
+/// The text as a cell of a Markdown table, with special characters escaped.
 std::string in_cell(const std::string& text) {
   const std::string special = "\\|`*<[";
   std::string escaped;
@@ -120,7 +130,7 @@ std::string in_cell(const std::string& text) {
   return escaped;
 }
 
-/// How many seeds an earlier verdict was of, or one before it; 0 where there is none that can be understood.
+/// The number of seeds of the earlier verdict in the file, or of one before it; 0 where no verdict can be read.
 std::size_t seeds_of_earlier(const fs::path& file) {
   constexpr std::uint64_t most_bytes = std::uint64_t{1} << 28;
   std::error_code error;
@@ -142,8 +152,16 @@ std::size_t seeds_of_earlier(const fs::path& file) {
 }  // namespace
 
 ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
-  ExperimentVerdict verdict{
-      plan.experiment, Verdict::inconclusive, {}, choices(table, plan), {}, warnings_of(table, plan), 0, 0, 0};
+  ExperimentVerdict verdict{plan.experiment,
+                            Verdict::inconclusive,
+                            {},
+                            choices(table, plan),
+                            {},
+                            differences_between_runs(table, plan),
+                            {},
+                            0,
+                            0,
+                            0};
   const auto warn = [&](std::string warning) {
     if (!warning.empty()) verdict.warnings.push_back(std::move(warning));
   };
@@ -153,14 +171,17 @@ ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
     warn(deciding_seed(criterion, evidence, verdict.judgements.emplace_back(judge(criterion, evidence))));
   }
   verdict.verdict = combine(verdict.judgements);
+  std::set<std::string> revisions;
   std::set<std::string> counted;  // a best_of has runs of another arm, and equal arms have the same
   for (const RunRow& row : table.rows) {
     if (!counted.insert(row.run).second) continue;
-    verdict.completed += row.status == name_of(RunState::completed) ? 1 : 0;
-    verdict.diverged += row.status == name_of(RunState::diverged) ? 1 : 0;
+    if (!row.git_revision.empty()) revisions.insert(row.git_revision);
+    verdict.completed += row.status == RunState::completed ? 1 : 0;
+    verdict.diverged += row.status == RunState::diverged ? 1 : 0;
     if (!is_finished(row) || !row.error.empty())
-      verdict.unfinished.push_back(row.run + ": " + row.status + (row.error.empty() ? "" : ": " + row.error));
+      verdict.unfinished.push_back(row.run + ": " + name_of(row.status) + (row.error.empty() ? "" : ": " + row.error));
   }
+  verdict.revisions.assign(revisions.begin(), revisions.end());
   return verdict;
 }
 
@@ -175,9 +196,8 @@ ExperimentVerdict judge_directory(const fs::path& directory) {
   const RunFolders folders(directory);
   const bool has_runs =
       std::any_of(plan.runs.begin(), plan.runs.end(), [&](const PlannedRun& run) { return folders.has(run); });
-  if (has_runs || !fs::exists(runs_csv, error))
-    write_file_atomically(runs_csv, to_csv(collect(plan, directory), plan.experiment));
-  // Always from the file, so that a verdict without run directories can't be another one.
+  if (has_runs || !fs::exists(runs_csv, error)) write_file_atomically(runs_csv, to_csv(collect(plan, directory)));
+  // Always from the file, so that a verdict is the same with and without the run directories.
   ExperimentVerdict verdict = judge_runs(plan, read_run_table(runs_csv, plan));
   const std::size_t seeds = plan.experiment.seeds.list.size();
   if (const std::size_t before = seeds_of_earlier(directory / "verdict.json"); before > seeds) {
@@ -207,6 +227,7 @@ std::string to_json(const ExperimentVerdict& verdict) {
                {"runs_diverged", verdict.diverged},
                {"runs_without_result", verdict.unfinished},
                {"warnings", verdict.warnings},
+               {"git_revisions", verdict.revisions},
                {"finding", experiment.finding}};
   if (verdict.seeds_before > 0) json["seeds_before"] = verdict.seeds_before;
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -238,10 +259,21 @@ std::string text_table(const std::vector<ExperimentVerdict>& verdicts) {
   return text;
 }
 
+namespace {
+
+/// The first seven digits of each.
+std::string short_revisions(const std::vector<std::string>& revisions) {
+  std::vector<std::string> texts;
+  for (const std::string& revision : revisions) texts.push_back(revision.substr(0, 7));
+  return join(texts, ", ");
+}
+
+}  // namespace
+
 std::string markdown_table(const std::vector<ExperimentVerdict>& verdicts) {
   std::string text =
-      "| claim | source | criterion | effect [95 % interval] | seeds | verdict |\n| --- | --- | --- | --- | --- | --- "
-      "|\n";
+      "| claim | source | revision | criterion | effect [95 % interval] | seeds | verdict |\n"
+      "| --- | --- | --- | --- | --- | --- | --- |\n";
   for (const ExperimentVerdict& one : verdicts)
     for (std::size_t i = 0; i < one.judgements.size(); ++i) {
       const CriterionConfig& criterion = one.experiment.criteria[i];
@@ -251,11 +283,12 @@ std::string markdown_table(const std::vector<ExperimentVerdict>& verdicts) {
       std::string said_of = name_of(judgement.verdict);
       if (!judgement.explanation.empty()) said_of += ": " + judgement.explanation;
       const std::string finding = one.experiment.finding.empty() ? "" : ": " + in_cell(one.experiment.finding);
-      text += fmt::format("| {} | {} | {} | {} {} | {} | {} |\n",
+      text += fmt::format("| {} | {} | {} | {} | {} {} | {} | {} |\n",
                           i == 0 ? fmt::format("**{}**: {} **{}**{}", in_cell(one.experiment.name),
                                                in_cell(one.experiment.claim), name_of(one.verdict), finding)
                                  : "",
                           i == 0 ? in_cell(one.experiment.source) : "",
+                          i == 0 ? in_cell(short_revisions(one.revisions)) : "",
                           in_cell(said) + (threshold.empty() ? "" : " (" + threshold + ")"), effect_text(judgement),
                           interval_text(judgement), judgement.seeds, in_cell(said_of));
     }

@@ -1,11 +1,12 @@
 #pragma once
-// What the runs of an experiment say of its claim.
+// The verdict of an experiment, from its runs.
 
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "experiments/choices.h"
 #include "experiments/criteria.h"
 #include "experiments/plan.h"
 #include "experiments/run_table.h"
@@ -19,7 +20,8 @@ struct ExperimentVerdict {
   std::vector<Choice> choices;
   std::vector<std::string> unfinished;  // runs that are missing, unfinished or failed, with the reason
   std::vector<std::string> warnings;
-  std::size_t seeds_before = 0;  // of a verdict that this one replaces, where it was of more; else 0
+  std::vector<std::string> revisions;  // of the builds that made the runs, in alphabetical order
+  std::size_t seeds_before = 0;  // of the verdict that this one replaces, where it had more seeds; otherwise 0
   std::int64_t completed = 0;    // each run once, though arms may share it
   std::int64_t diverged = 0;
 };
@@ -27,9 +29,9 @@ struct ExperimentVerdict {
 /// Applies the criteria to a table of runs. A run that is missing or failed makes what needs it inconclusive.
 ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table);
 
-/// The verdict of a sweep's directory, from its experiment.json and its run directories; from its runs.csv what was of
-/// run directories that are gone. Writes runs.csv (from run directories) and verdict.json. Throws ConfigError where the
-/// directory holds no sweep, DataError for damaged files.
+/// The verdict of a sweep's directory, from its experiment.json and its run directories. The results of run directories
+/// that were deleted come from its runs.csv. Writes runs.csv (from run directories) and verdict.json. Throws
+/// ConfigError where the directory holds no sweep, DataError for damaged files.
 ExperimentVerdict judge_directory(const std::filesystem::path& directory);
 
 /// verdict.json: claim, source, verdict, each criterion with effect, interval and threshold, choices, what is missing.

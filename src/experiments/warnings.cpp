@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "util/csv_table.h"
@@ -40,7 +43,46 @@ std::string edge_on(const std::set<double>& numbers, const std::string& path, co
 
 bool is_decided(Verdict verdict) { return verdict == Verdict::reproduced || verdict == Verdict::not_reproduced; }
 
+/// Adds a warning where there is more than one value.
+template <class Value>
+void warn_of(const std::string& what, const std::set<Value>& values, const char* separator,
+             std::vector<std::string>& warnings) {
+  if (values.size() > 1)
+    warnings.push_back(fmt::format("the runs differ in their {}: {}", what, fmt::join(values, separator)));
+}
+
 }  // namespace
+
+std::vector<std::string> differences_between_runs(const RunTable& table, const Plan& plan) {
+  std::vector<std::string> warnings;
+  const auto compare = [&](const char* what, auto RunRow::*member) {
+    std::set<std::decay_t<decltype(std::declval<RunRow>().*member)>> values;
+    for (const RunRow& row : table.rows)
+      if (is_finished(row)) values.insert(row.*member);
+    warn_of(what, values, ", ", warnings);
+  };
+  const auto compare_known = [&](const char* what, std::string RunRow::*member) {  // texts with commas
+    std::set<std::string> values;
+    for (const RunRow& row : table.rows)
+      if (is_finished(row) && !(row.*member).empty()) values.insert(row.*member);
+    warn_of(what, values, "; ", warnings);
+  };
+  compare("instruction set", &RunRow::instruction_set);
+  compare("oneDNN version", &RunRow::onednn);
+  compare("git revision", &RunRow::git_revision);
+  compare_known("build", &RunRow::build);
+  compare_known("machine", &RunRow::machine);
+  compare("number of threads", &RunRow::threads);
+  std::map<std::string, std::set<std::string>> sums;  // by dataset; where it is made, arms may differ in how
+  for (const RunRow& row : table.rows) {
+    if (!is_finished(row) || !row.point) continue;
+    const config::DatasetConfig& dataset = plan.points[*row.point].config.dataset;
+    if (dataset.synthetic == plan.points.front().config.dataset.synthetic)
+      sums[dataset.name].insert(row.dataset_sha256);
+  }
+  for (const auto& [name, values] : sums) warn_of(fmt::format("data of {} (SHA-256)", name), values, ", ", warnings);
+  return warnings;
+}
 
 std::string edge_of_choice(const Choice& choice, const Plan& plan) {
   if (choice.point.empty()) return "";

@@ -1,14 +1,19 @@
 #pragma once
-// What a reader of a verdict must know beside it: one line each.
+// Warnings that belong to a verdict, one line each.
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
+#include "experiments/choices.h"
 #include "experiments/criteria.h"
 #include "experiments/plan.h"
 #include "experiments/run_table.h"
 
 namespace bnlab::experiments {
+
+/// How the runs that ended differ apart from their arms (build, machine, data, ...), one line each.
+std::vector<std::string> differences_between_runs(const RunTable& table, const Plan& plan);
 
 /// Where the chosen point lies on an axis of numbers: at its smallest or largest value. "" where it lies inside on all
 /// of them, or nothing is chosen.
@@ -20,7 +25,7 @@ std::string edge_of_choice(const Choice& choice, const Plan& plan);
 std::string deciding_seed(const config::CriterionConfig& criterion, const Evidence& evidence,
                           const Judgement& judgement);
 
-/// That an earlier verdict was of more seeds. "" where it was not.
+/// The warning that an earlier verdict had more seeds; "" where it had not.
 std::string fewer_seeds(std::size_t now, std::size_t before);
 
 }  // namespace bnlab::experiments

@@ -11,7 +11,7 @@ using config::Activation;
 class ActivationLayer : public Layer {
  public:
   ActivationLayer(const LayerContext& context, Activation function, double negative_slope, bool fused_before)
-      : Layer(context.name, config::name_of(function), context.src_shape, context.src_shape),
+      : Layer(context.name, LayerKind::activation, config::name_of(function), context.src_shape, context.src_shape),
         function_(function, negative_slope),
         kind_(function),
         fused_before_(fused_before) {}

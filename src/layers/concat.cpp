@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "config/rule.h"
 #include "layers/add.h"
 #include "util/errors.h"
 
@@ -10,10 +11,14 @@ namespace {
 
 namespace compat = onednn::compat;
 
+// oneDNN numbers the sources from one argument on, up to the next that means something else.
+static_assert(config::most_branches <= DNNL_ARG_ATTR_ZERO_POINTS - DNNL_ARG_MULTIPLE_SRC);
+
 class ConcatLayer : public Layer {
  public:
   ConcatLayer(const LayerContext& context, std::vector<Sequence> branches, Dims dst_shape)
-      : Layer(context.name, "concat", context.src_shape, std::move(dst_shape)), branches_(std::move(branches)) {}
+      : Layer(context.name, LayerKind::concat, "concat", context.src_shape, std::move(dst_shape)),
+        branches_(std::move(branches)) {}
 
   std::vector<const Layer*> parts() const override {
     std::vector<const Layer*> parts;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "layers/weights_diff.h"
 #include "util/errors.h"
 
 namespace bnlab::layers {
@@ -32,8 +33,8 @@ constexpr std::int64_t fewest_tiles_for_winograd = 32;
 // So few that oneDNN has kernels of its own for them, and a network's input is the only place for them.
 constexpr std::int64_t few_channels = 4;
 
-/// A way to compute a convolution: the images' layout, any for the one that oneDNN likes best.
-struct Way {
+/// An algorithm and a layout of the images to ask oneDNN for; any: the one that it likes best.
+struct Candidate {
   dnnl::algorithm algorithm = dnnl::algorithm::convolution_direct;
   dnnl::memory::format_tag tag = dnnl::memory::format_tag::any;
 };
@@ -42,12 +43,12 @@ Desc weights_of(const dnnl::convolution_forward::primitive_desc& pd) { return pd
 Desc weights_of(const dnnl::convolution_backward_data::primitive_desc& pd) { return pd.weights_desc(); }
 Desc weights_of(const dnnl::convolution_backward_weights::primitive_desc& pd) { return pd.diff_weights_desc(); }
 
-/// The first way that oneDNN has a compiled kernel for, with weights that an optimizer can change; otherwise any.
+/// The first candidate that oneDNN has a compiled kernel for, with weights that an optimizer can change; otherwise any.
 template <class Make>
-auto first_of(const std::vector<Way>& ways, const Make& make) {
-  for (const Way& way : ways) {
+auto first_compiled(const std::vector<Candidate>& candidates, const Make& make) {
+  for (const Candidate& candidate : candidates) {
     try {
-      const auto found = make(way);
+      const auto found = make(candidate);
       const std::string_view name = found.impl_info_str();
       const bool is_compiled =
           name.find("ref") == std::string_view::npos && name.find("gemm") == std::string_view::npos;
@@ -55,13 +56,13 @@ auto first_of(const std::vector<Way>& ways, const Make& make) {
     } catch (const dnnl::error&) {  // not on this processor, or not in this version
     }
   }
-  return make(Way{});
+  return make(Candidate{});
 }
 
 class ConvLayer : public Layer {
  public:
   ConvLayer(const LayerContext& context, const config::Conv& spec, bool bias, Dims dst_shape, Geometry geometry)
-      : Layer(context.name, "conv", context.src_shape, std::move(dst_shape)),
+      : Layer(context.name, LayerKind::conv, "conv", context.src_shape, std::move(dst_shape)),
         parameters_(context.parameters),
         groups_(spec.groups),
         geometry_(std::move(geometry)) {
@@ -82,16 +83,16 @@ class ConvLayer : public Layer {
   Forward build(Builder& builder, const Tensor& src) override {
     const Dims dst_shape = batched_dst_shape(src);
     const Desc bias_desc = onednn::plain_desc({dst_shape[1]});
-    const auto make = [&](const Way& way) {
+    const auto make = [&](const Candidate& candidate) {
       // Of Winograd's for inference alone oneDNN would want weights in a form of their own.
-      const bool is_direct = way.algorithm == dnnl::algorithm::convolution_direct;
+      const bool is_direct = candidate.algorithm == dnnl::algorithm::convolution_direct;
       return compat::convolution_forward(
-          builder.engine(), way.algorithm, is_direct ? builder.prop_kind() : dnnl::prop_kind::forward_training,
-          image_desc(builder, src.shape, way), weights_->layout(builder, weights_dims()), bias_ ? &bias_desc : nullptr,
-          image_desc(builder, dst_shape, way), geometry_.stride, geometry_.padding.lower, geometry_.padding.upper,
-          builder.attributes());
+          builder.engine(), candidate.algorithm, is_direct ? builder.prop_kind() : dnnl::prop_kind::forward_training,
+          image_desc(builder, src.shape, candidate), weights_->layout(builder, weights_dims()),
+          bias_ ? &bias_desc : nullptr, image_desc(builder, dst_shape, candidate), geometry_.stride,
+          geometry_.padding.lower, geometry_.padding.upper, builder.attributes());
     };
-    const auto pd = first_of(ways(builder, src.shape, dst_shape), make);
+    const auto pd = first_compiled(candidates(builder, src.shape, dst_shape), make);
     if (!weights_->laid_out())
       parameters_.lay_out(*weights_, builder.type() == onednn::DataType::f32
                                          ? pd.weights_desc()
@@ -146,9 +147,9 @@ class ConvLayer : public Layer {
   }
 
   // Those that are faster than what oneDNN takes by itself, the fastest first.
-  std::vector<Way> ways(const Builder& builder, const Dims& src_shape, const Dims& dst_shape) const {
+  std::vector<Candidate> candidates(const Builder& builder, const Dims& src_shape, const Dims& dst_shape) const {
     if (builder.type() != onednn::DataType::f32 || groups_ != 1) return {};
-    std::vector<Way> found;
+    std::vector<Candidate> found;
     if (suits_winograd(dst_shape) && std::min(src_shape[1], dst_shape[1]) >= fewest_for_winograd)
       found.push_back({.algorithm = dnnl::algorithm::convolution_winograd});
     if (suits_blocks_of_8(src_shape, dst_shape)) found.push_back({.tag = dnnl::memory::format_tag::nChw8c});
@@ -156,9 +157,9 @@ class ConvLayer : public Layer {
   }
 
   // Images of few channels, the network's input, stay as oneDNN likes them.
-  static Desc image_desc(const Builder& builder, const Dims& shape, const Way& way) {
-    const bool is_few = shape[1] <= few_channels && way.tag == dnnl::memory::format_tag::nChw8c;
-    return Desc(shape, builder.type(), is_few ? dnnl::memory::format_tag::any : way.tag);
+  static Desc image_desc(const Builder& builder, const Dims& shape, const Candidate& candidate) {
+    const bool is_few = shape[1] <= few_channels && candidate.tag == dnnl::memory::format_tag::nChw8c;
+    return Desc(shape, builder.type(), is_few ? dnnl::memory::format_tag::any : candidate.tag);
   }
 
   // The gradient of the weights is f32 whatever the type of the rest.
@@ -166,13 +167,13 @@ class ConvLayer : public Layer {
                                                                   const dnnl::convolution_forward::primitive_desc& hint,
                                                                   const Dims& src_shape, const Dims& dst_shape) const {
     const Desc bias_desc = onednn::plain_desc({dst_shape[1]});
-    const auto make = [&](const Way& way) {
+    const auto make = [&](const Candidate& candidate) {
       return compat::convolution_backward_weights(
-          builder.engine(), way.algorithm, image_desc(builder, src_shape, way), onednn::any_desc(weights_dims()),
-          bias_ ? &bias_desc : nullptr, image_desc(builder, dst_shape, way), geometry_.stride, geometry_.padding.lower,
-          geometry_.padding.upper, hint, builder.attributes());
+          builder.engine(), candidate.algorithm, image_desc(builder, src_shape, candidate),
+          onednn::any_desc(weights_dims()), bias_ ? &bias_desc : nullptr, image_desc(builder, dst_shape, candidate),
+          geometry_.stride, geometry_.padding.lower, geometry_.padding.upper, hint, builder.attributes());
     };
-    std::vector<Way> found = ways(builder, src_shape, dst_shape);
+    std::vector<Candidate> found = candidates(builder, src_shape, dst_shape);
     if (builder.type() == onednn::DataType::f32) {
       const auto [fewest, most] = std::minmax(src_shape[1], dst_shape[1]);
       const bool suits = groups_ == 1 && suits_winograd(dst_shape) && most >= fewest_for_winograd &&
@@ -181,34 +182,33 @@ class ConvLayer : public Layer {
     } else {
       // For 8 output channels oneDNN 2.6 picks a matrix product in bf16, though its compiled kernel for channels last
       // is five times as fast (1.6 against 8.2 ms for 8 to 8 channels of 28x28, batch 128).
-      found = {Way{}, {.tag = dnnl::memory::format_tag::nhwc}};
+      found = {Candidate{}, {.tag = dnnl::memory::format_tag::nhwc}};
     }
-    return first_of(found, make);
+    return first_compiled(found, make);
   }
 
   void backward_weights(Builder& builder, const dnnl::convolution_forward::primitive_desc& hint, const Tensor& src,
                         const dnnl::memory& input, const Tensor& diff_dst) {
     const auto pd = weights_diff(builder, hint, src.shape, diff_dst.shape);
-    const bool same_layout = pd.diff_weights_desc() == weights_->diff.get_desc();
-    const dnnl::memory diff_weights = same_layout ? weights_->diff : builder.allocate(pd.diff_weights_desc());
-    builder.add("backward_weights", pd, dnnl::convolution_backward_weights(pd),
-                {{DNNL_ARG_SRC, builder.adapt(input, pd.src_desc())},
-                 {DNNL_ARG_DIFF_DST, builder.adapt(diff_dst.memory, pd.diff_dst_desc())},
-                 {DNNL_ARG_DIFF_WEIGHTS, diff_weights},
-                 {DNNL_ARG_DIFF_BIAS, bias_ ? bias_->diff : dnnl::memory()}},
-                flop(diff_dst.shape));
-    if (!same_layout) builder.copy(diff_weights, weights_->diff);
+    add_weights_diff(builder, *weights_, pd.diff_weights_desc(), [&](const dnnl::memory& diff_weights) {
+      builder.add("backward_weights", pd, dnnl::convolution_backward_weights(pd),
+                  {{DNNL_ARG_SRC, builder.adapt(input, pd.src_desc())},
+                   {DNNL_ARG_DIFF_DST, builder.adapt(diff_dst.memory, pd.diff_dst_desc())},
+                   {DNNL_ARG_DIFF_WEIGHTS, diff_weights},
+                   {DNNL_ARG_DIFF_BIAS, bias_ ? bias_->diff : dnnl::memory()}},
+                  flop(diff_dst.shape));
+    });
   }
 
   Tensor backward_data(Builder& builder, const dnnl::convolution_forward::primitive_desc& hint, const Tensor& src,
                        const dnnl::memory& weights, const Tensor& diff_dst) {
-    const auto make = [&](const Way& way) {
-      return compat::convolution_backward_data(builder.engine(), way.algorithm, image_desc(builder, src.shape, way),
-                                               builder.any(weights_dims()), image_desc(builder, diff_dst.shape, way),
-                                               geometry_.stride, geometry_.padding.lower, geometry_.padding.upper, hint,
-                                               builder.attributes());
+    const auto make = [&](const Candidate& candidate) {
+      return compat::convolution_backward_data(
+          builder.engine(), candidate.algorithm, image_desc(builder, src.shape, candidate), builder.any(weights_dims()),
+          image_desc(builder, diff_dst.shape, candidate), geometry_.stride, geometry_.padding.lower,
+          geometry_.padding.upper, hint, builder.attributes());
     };
-    const auto pd = first_of(ways(builder, src.shape, diff_dst.shape), make);
+    const auto pd = first_compiled(candidates(builder, src.shape, diff_dst.shape), make);
     const Tensor diff_src{builder.allocate(pd.diff_src_desc()), src.shape, true};
     builder.add("backward_data", pd, dnnl::convolution_backward_data(pd),
                 {{DNNL_ARG_WEIGHTS, builder.adapt(weights, pd.weights_desc())},

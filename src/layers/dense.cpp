@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "layers/weights_diff.h"
 #include "util/errors.h"
 
 namespace bnlab::layers {
@@ -13,7 +14,7 @@ using onednn::Desc;
 class DenseLayer : public Layer {
  public:
   DenseLayer(const LayerContext& context, std::int64_t units, bool bias)
-      : Layer(context.name, "dense", context.src_shape, {1, units}), parameters_(context.parameters) {
+      : Layer(context.name, LayerKind::dense, "dense", context.src_shape, {1, units}), parameters_(context.parameters) {
     const std::int64_t inputs = context.src_shape[1];
     weights_ = &parameters_.declare({.name = context.name + ".weights",
                                      .kind = ParameterKind::weights,
@@ -25,11 +26,12 @@ class DenseLayer : public Layer {
           {.name = context.name + ".bias", .kind = ParameterKind::bias, .shape = {units}, .fan_in = inputs});
   }
 
+  void keep_output_in_f32() override { output_is_f32_ = true; }
+
   Forward build(Builder& builder, const Tensor& src) override {
     const Dims dst_shape = batched_dst_shape(src);
     const Desc bias_desc = onednn::plain_desc({dst_shape[1]});
-    // The logits are f32 in any case.
-    const Desc dst_desc = weights_->role.is_output ? onednn::any_desc(dst_shape) : builder.any(dst_shape);
+    const Desc dst_desc = output_is_f32_ ? onednn::any_desc(dst_shape) : builder.any(dst_shape);
     const auto pd = compat::inner_product_forward(builder.engine(), builder.prop_kind(), builder.any(src.shape),
                                                   weights_->layout(builder, weights_->shape),
                                                   bias_ ? &bias_desc : nullptr, dst_desc, builder.attributes());
@@ -70,15 +72,14 @@ class DenseLayer : public Layer {
   void backward_weights(Builder& builder, const dnnl::inner_product_forward::primitive_desc& hint, const Tensor& src,
                         const dnnl::memory& input, const Tensor& diff_dst) {
     const auto pd = weights_diff(builder, hint, diff_dst.shape);
-    const bool same_layout = pd.diff_weights_desc() == weights_->diff.get_desc();
-    const dnnl::memory diff_weights = same_layout ? weights_->diff : builder.allocate(pd.diff_weights_desc());
-    builder.add("backward_weights", pd, dnnl::inner_product_backward_weights(pd),
-                {{DNNL_ARG_SRC, input},
-                 {DNNL_ARG_DIFF_DST, builder.adapt(diff_dst.memory, pd.diff_dst_desc())},
-                 {DNNL_ARG_DIFF_WEIGHTS, diff_weights},
-                 {DNNL_ARG_DIFF_BIAS, bias_ ? bias_->diff : dnnl::memory()}},
-                flop(src));
-    if (!same_layout) builder.copy(diff_weights, weights_->diff);
+    add_weights_diff(builder, *weights_, pd.diff_weights_desc(), [&](const dnnl::memory& diff_weights) {
+      builder.add("backward_weights", pd, dnnl::inner_product_backward_weights(pd),
+                  {{DNNL_ARG_SRC, input},
+                   {DNNL_ARG_DIFF_DST, builder.adapt(diff_dst.memory, pd.diff_dst_desc())},
+                   {DNNL_ARG_DIFF_WEIGHTS, diff_weights},
+                   {DNNL_ARG_DIFF_BIAS, bias_ ? bias_->diff : dnnl::memory()}},
+                  flop(src));
+    });
   }
 
   Tensor backward_data(Builder& builder, const dnnl::inner_product_forward::primitive_desc& hint, const Tensor& src,
@@ -96,6 +97,7 @@ class DenseLayer : public Layer {
   }
 
   Parameters& parameters_;
+  bool output_is_f32_ = false;
   Parameter* weights_;
   Parameter* bias_ = nullptr;
 };

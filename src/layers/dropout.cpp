@@ -66,11 +66,9 @@ class MaskKernel : public onednn::Kernel {
 class DropoutLayer : public Layer {
  public:
   DropoutLayer(const LayerContext& context, double rate)
-      : Layer(context.name, "dropout", context.src_shape, context.src_shape),
+      : Layer(context.name, LayerKind::dropout, "dropout", context.src_shape, context.src_shape),
         masks_(context.name, rate),
         scale_(static_cast<float>(1.0 / (1.0 - rate))) {}
-
-  std::optional<config::BlockKind> block() const override { return config::BlockKind::dropout; }
 
   Forward build(Builder& builder, const Tensor& src) override {
     if (!builder.has_backward()) return {src, {}};

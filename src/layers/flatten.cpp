@@ -9,7 +9,7 @@ namespace {
 class FlattenLayer : public Layer {
  public:
   FlattenLayer(const LayerContext& context, Dims dst_shape)
-      : Layer(context.name, "flatten", context.src_shape, std::move(dst_shape)) {}
+      : Layer(context.name, LayerKind::flatten, "flatten", context.src_shape, std::move(dst_shape)) {}
 
   Forward build(Builder& builder, const Tensor& src) override {
     const Tensor dst{src.memory, batched_dst_shape(src), src.needs_diff};

@@ -29,14 +29,29 @@ struct Forward {
   Backward backward;
 };
 
+enum class LayerKind {
+  dense,
+  conv,
+  pool,
+  activation,
+  dropout,
+  flatten,
+  normalization,
+  recurrent,
+  residual,
+  padding_shortcut,
+  concat
+};
+
 class Layer;
 using LayerList = std::vector<std::unique_ptr<Layer>>;
 
 class Layer {
  public:
-  /// Shapes are those of a batch of one: (1, C) or (1, C, H, W).
-  Layer(std::string name, std::string type, Dims src_shape, Dims dst_shape)
+  /// `type` is shown to people: "relu", "max_pool". Shapes are those of a batch of one: (1, C) or (1, C, H, W).
+  Layer(std::string name, LayerKind kind, std::string type, Dims src_shape, Dims dst_shape)
       : name_(std::move(name)),
+        kind_(kind),
         type_(std::move(type)),
         src_shape_(std::move(src_shape)),
         dst_shape_(std::move(dst_shape)) {}
@@ -47,16 +62,18 @@ class Layer {
   /// Adds the forward calls. The layer outlives the program.
   virtual Forward build(Builder& builder, const Tensor& src) = 0;
 
+  /// Makes the output f32 in programs of any type: for the layer that gives the logits, before the first build().
+  /// Layers other than dense keep the program's type.
+  virtual void keep_output_in_f32() {}
+
   /// The layers that it is made of, in network order; empty for most.
   virtual std::vector<const Layer*> parts() const { return {}; }
 
   /// Its activation function, whose input and output Pass::observe keeps as "input" and "output"; none for most.
   virtual std::optional<config::Activation> activation() const { return std::nullopt; }
 
-  /// The kind of block that it is, where others ask for it; none for most.
-  virtual std::optional<config::BlockKind> block() const { return std::nullopt; }
-
   const std::string& name() const { return name_; }
+  LayerKind kind() const { return kind_; }
   const std::string& type() const { return type_; }
   const Dims& src_shape() const { return src_shape_; }
   const Dims& dst_shape() const { return dst_shape_; }
@@ -71,6 +88,7 @@ class Layer {
 
  private:
   std::string name_;
+  LayerKind kind_;
   std::string type_;
   Dims src_shape_;
   Dims dst_shape_;
@@ -86,8 +104,8 @@ struct LayerContext {
 /// "(128, 7, 7)", without the batch.
 std::string shape_text(const Dims& shape);
 
-/// A square block of 4-D descriptors of equal rank: throws ConfigError "conv2: needs an image (C, H, W), got (100)"
-/// unless `shape` is (1, C, H, W).
+/// Throws ConfigError "network: conv2: conv needs an image (channels, height, width), got (100)" unless the context's
+/// src_shape is (1, C, H, W).
 void require_image(const LayerContext& context, const char* type);
 
 }  // namespace bnlab::layers

@@ -16,14 +16,6 @@ namespace bnlab::layers {
 
 enum class ParameterKind { weights, bias, gamma, beta, scalar };
 
-/// Where a layer with weights stands among residual branches, for Fixup (Zhang et al. 2019).
-struct BranchRole {
-  int branches = 0;             // L: residual branches of the network
-  int layers_in_branch = 0;     // m: layers with weights in its branch; 0: not in a branch
-  bool last_in_branch = false;  // the last of them
-  bool is_output = false;       // the last layer with weights of the network
-};
-
 /// One trainable array. Values are f32 in the layout that oneDNN chose for the training program; the gradient has the
 /// same layout. A program in bf16 makes a copy for its primitives in each run. Padding in the layout is zero and stays
 /// zero.
@@ -35,10 +27,8 @@ struct Parameter {
   std::int64_t fan_out = 1;  // outputs that one input reaches
   double initial_value = 0;  // of a bias, gamma, beta or scalar
   std::optional<config::InitializationScheme> scheme{};  // of weights, in place of the config's
-  BranchRole role{};
-  bool is_normalized = false;  // weights and biases: a normalization comes right behind their layer
-  dnnl::memory value{};        // set by Parameters::lay_out
-  dnnl::memory diff{};         // d loss / d value
+  dnnl::memory value{};                                  // set by Parameters::lay_out
+  dnnl::memory diff{};                                   // d loss / d value
 
   std::int64_t count() const;
   bool laid_out() const { return static_cast<bool>(value); }

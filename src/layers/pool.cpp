@@ -20,7 +20,7 @@ struct Window {
 class PoolLayer : public Layer {
  public:
   PoolLayer(const LayerContext& context, const char* type, Dims image, Dims dst_shape, Window window)
-      : Layer(context.name, type, context.src_shape, std::move(dst_shape)),
+      : Layer(context.name, LayerKind::pool, type, context.src_shape, std::move(dst_shape)),
         image_(std::move(image)),
         window_(std::move(window)) {}
 

@@ -5,16 +5,13 @@
 #include <vector>
 
 #include "layers/activation.h"
+#include "layers/weights_diff.h"
 #include "util/target_clones.h"
 
 namespace bnlab::layers {
 namespace {
 
 namespace compat = onednn::compat;
-using config::NormalizationConfig;
-using config::NormalizationType;
-using normalization::NormalizationState;
-using normalization::NormalizationStates;
 using onednn::Desc;
 
 float* floats(const dnnl::memory& memory) { return static_cast<float*>(memory.get_data_handle()); }
@@ -137,15 +134,14 @@ class Product {
     const auto pd = compat::inner_product_backward_weights(
         builder.engine(), src_desc_, onednn::any_desc(weights_.shape), bias_ ? &bias_desc_ : nullptr, dst_desc_,
         forward_, builder.attributes());
-    const bool same_layout = pd.diff_weights_desc() == weights_.diff.get_desc();
-    const dnnl::memory diff_weights = same_layout ? weights_.diff : builder.allocate(pd.diff_weights_desc());
-    builder.add("backward_weights", pd, dnnl::inner_product_backward_weights(pd),
-                {{DNNL_ARG_SRC, src},
-                 {DNNL_ARG_DIFF_DST, diff_dst},
-                 {DNNL_ARG_DIFF_WEIGHTS, diff_weights},
-                 {DNNL_ARG_DIFF_BIAS, bias_ ? bias_->diff : dnnl::memory()}},
-                flop());
-    if (!same_layout) builder.copy(diff_weights, weights_.diff);
+    add_weights_diff(builder, weights_, pd.diff_weights_desc(), [&](const dnnl::memory& diff_weights) {
+      builder.add("backward_weights", pd, dnnl::inner_product_backward_weights(pd),
+                  {{DNNL_ARG_SRC, src},
+                   {DNNL_ARG_DIFF_DST, diff_dst},
+                   {DNNL_ARG_DIFF_WEIGHTS, diff_weights},
+                   {DNNL_ARG_DIFF_BIAS, bias_ ? bias_->diff : dnnl::memory()}},
+                  flop());
+    });
   }
 
   /// `weights` in the layout that backward_data reads, one reorder for all calls of a program.
@@ -176,27 +172,27 @@ class Product {
 class RecurrentLayer : public Layer {
  public:
   RecurrentLayer(const LayerContext& context, const config::Recurrent& spec, double negative_slope,
-                 const std::string& site, const NormalizationConfig& normalization, NormalizationStates& states)
-      : Layer(context.name, "recurrent", context.src_shape, {1, spec.units}),
+                 const std::optional<StepNormalization>& normalization)
+      : Layer(context.name, LayerKind::recurrent, "recurrent", context.src_shape, {1, spec.units}),
         parameters_(context.parameters),
         function_(spec.activation, negative_slope),
         kind_(spec.activation),
-        steps_(context.src_shape[2]),
-        normalization_(normalization) {
+        steps_(context.src_shape[2]) {
     declare_weights(spec);
-    if (normalization.type == NormalizationType::none) return;
-    if (normalization.affine && config::row_of(normalization.type).has_affine) {
-      gamma_ = &parameters_.declare({.name = site + ".gamma",
+    if (!normalization || !normalization->replaces_bias)
+      bias_ = &parameters_.declare({.name = name() + ".bias", .kind = ParameterKind::bias, .shape = {units()}});
+    if (!normalization) return;
+    if (normalization->is_affine) {
+      gamma_ = &parameters_.declare({.name = normalization->site + ".gamma",
                                      .kind = ParameterKind::gamma,
                                      .shape = {units()},
-                                     .initial_value = normalization.initial_gamma});
-      beta_ = &parameters_.declare({.name = site + ".beta",
+                                     .initial_value = normalization->initial_gamma});
+      beta_ = &parameters_.declare({.name = normalization->site + ".beta",
                                     .kind = ParameterKind::beta,
                                     .shape = {units()},
-                                    .initial_value = normalization.initial_beta});
+                                    .initial_value = normalization->initial_beta});
     }
-    normalization_.affine = false;
-    make_normalizations(site, states);
+    normalizations_ = normalization->make(steps_, units(), gamma_, beta_);
   }
 
   std::optional<config::Activation> activation() const override { return kind_; }
@@ -259,11 +255,6 @@ class RecurrentLayer : public Layer {
                                             .fan_in = units(),
                                             .fan_out = units(),
                                             .scheme = scheme_of(spec.start)});
-    // beta takes the place of a bias, or the normalization takes it away again.
-    const config::NormalizationRow& row = config::row_of(normalization_.type);
-    const bool is_replaced = (normalization_.affine && row.has_affine) || row.absorbs_bias;
-    if (!is_replaced)
-      bias_ = &parameters_.declare({.name = name() + ".bias", .kind = ParameterKind::bias, .shape = {units()}});
   }
 
   static std::optional<config::InitializationScheme> scheme_of(config::RecurrentStart start) {
@@ -276,23 +267,6 @@ class RecurrentLayer : public Layer {
         break;
     }
     return std::nullopt;
-  }
-
-  void make_normalizations(const std::string& site, NormalizationStates& states) {
-    const bool is_shared = normalization_.recurrent_statistics == config::RecurrentStatistics::shared;
-    const std::size_t first = states.size();
-    for (std::int64_t t = 1; t <= steps_; ++t) {
-      const std::string step = site + ".step" + std::to_string(t);
-      const std::size_t before = states.size();
-      normalizations_.push_back(normalization::make_normalization(
-          {{t == 1 ? site : step, {1, units()}, parameters_}, normalization_, states, false}));
-      if (states.size() == before) continue;
-      NormalizationState& state = *states.back();
-      state.gamma = gamma_;
-      state.beta = beta_;
-      if (!is_shared) state.name = step;
-      if (is_shared && t > 1) state.shared_with = states[first].get();
-    }
   }
 
   /// (N, C, H, W) with the rows of one time step side by side: step, image, channel, column.
@@ -377,7 +351,6 @@ class RecurrentLayer : public Layer {
   Elementwise function_;
   config::Activation kind_;
   std::int64_t steps_;
-  NormalizationConfig normalization_;  // of the single steps, which are not affine
   Parameter* input_weights_ = nullptr;
   Parameter* hidden_weights_ = nullptr;
   Parameter* bias_ = nullptr;
@@ -389,10 +362,9 @@ class RecurrentLayer : public Layer {
 }  // namespace
 
 std::unique_ptr<Layer> make_recurrent(const LayerContext& context, const config::Recurrent& spec, double negative_slope,
-                                      const std::string& site, const NormalizationConfig& normalization,
-                                      NormalizationStates& states) {
+                                      const std::optional<StepNormalization>& normalization) {
   require_image(context, "recurrent");
-  return std::make_unique<RecurrentLayer>(context, spec, negative_slope, site, normalization, states);
+  return std::make_unique<RecurrentLayer>(context, spec, negative_slope, normalization);
 }
 
 }  // namespace bnlab::layers

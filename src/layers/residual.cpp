@@ -60,7 +60,7 @@ class ScalarDiffKernel : public onednn::Kernel {
 class ResidualLayer : public Layer {
  public:
   ResidualLayer(const LayerContext& context, Sequence body, Sequence shortcut, std::optional<double> scalar)
-      : Layer(context.name, "residual", context.src_shape, body.dst_shape()),
+      : Layer(context.name, LayerKind::residual, "residual", context.src_shape, body.dst_shape()),
         body_(std::move(body)),
         shortcut_(std::move(shortcut)),
         parameters_(context.parameters) {
@@ -68,8 +68,6 @@ class ResidualLayer : public Layer {
     scalar_ = &parameters_.declare(
         {.name = name() + ".scalar", .kind = ParameterKind::scalar, .shape = {1}, .initial_value = *scalar});
   }
-
-  std::optional<config::BlockKind> block() const override { return config::BlockKind::residual; }
 
   std::vector<const Layer*> parts() const override {
     std::vector<const Layer*> parts = body_.all();
@@ -180,7 +178,8 @@ class ReduceBackwardKernel : public onednn::Kernel {
 class PaddingShortcutLayer : public Layer {
  public:
   PaddingShortcutLayer(const LayerContext& context, const Dims& dst_shape, std::int64_t stride)
-      : Layer(context.name, "padding_shortcut", context.src_shape, dst_shape), stride_(stride) {}
+      : Layer(context.name, LayerKind::padding_shortcut, "padding_shortcut", context.src_shape, dst_shape),
+        stride_(stride) {}
 
   Forward build(Builder& builder, const Tensor& src) override {
     const Reduction reduction{src.shape, batched_dst_shape(src), stride_};

@@ -17,8 +17,11 @@
 #include "layers/pool.h"
 #include "layers/recurrent.h"
 #include "layers/residual.h"
+#include "network/initialization.h"
 #include "normalization/local_response.h"
+#include "normalization/step_normalization.h"
 #include "util/errors.h"
+#include "util/join.h"
 
 namespace bnlab::network {
 namespace {
@@ -138,18 +141,20 @@ void check_mask(const config::NormalizationConfig& normalization, std::int64_t s
 /// Makes layers in network order. Sites are numbered as they come.
 class Assembler {
  public:
-  /// `sites`: how many the network has, which the mask must know; 0: none is normalized, they are only counted.
+  /// `sites`: how many the network has; only a mask of the last one asks. Adds to `assembly`, all but its layers.
   Assembler(const config::NetworkConfig& network, const config::NormalizationConfig& normalization, std::int64_t sites,
-            Dims shape, layers::Parameters& parameters, normalization::NormalizationStates& states)
+            Dims shape, Assembly& assembly)
       : network_(network),
         normalization_(normalization),
+        normalizes_(normalization.type != NormalizationType::none),
         total_sites_(sites),
         shape_(std::move(shape)),
-        parameters_(parameters),
-        states_(states) {}
+        parameters_(assembly.parameters),
+        places_(assembly.places),
+        states_(assembly.states) {}
 
   LayerList assemble() {
-    if (normalization_.normalize_input && total_sites_ > 0)
+    if (normalization_.normalize_input && normalizes_)
       push(normalization::make_normalization(
           {{"input_normalization", shape_, parameters_}, normalization_, states_, false}));
     LayerList rest = assemble(network_.layers);
@@ -204,8 +209,11 @@ class Assembler {
                      const LayerContext here = context("recurrent");
                      const std::int64_t number = ++sites_;
                      const config::NormalizationConfig none{};
-                     push(make_recurrent(here, spec, network_.negative_slope, site_name(number),
-                                         is_active(number) ? normalization_ : none, states_));
+                     push(make_recurrent(
+                         here, spec, network_.negative_slope,
+                         normalization::step_normalization(site_name(number), is_active(number) ? normalization_ : none,
+                                                           parameters_, states_)));
+                     last_with_weights_ = layers_.back().get();
                    },
                    [&](const Site&) {
                      const std::int64_t number = ++sites_;
@@ -283,23 +291,24 @@ class Assembler {
   // Parameters are declared in network order, so those of a branch stand together.
   void set_branch_role(std::size_t first_parameter) {
     ++branches_;
-    std::vector<layers::Parameter*> weights;
-    for (std::size_t i = first_parameter; i < parameters_.all().size(); ++i) {
-      layers::Parameter* parameter = parameters_.all()[i].get();
-      if (parameter->kind == layers::ParameterKind::weights && parameter->role.layers_in_branch == 0)
-        weights.push_back(parameter);
-    }
-    for (layers::Parameter* parameter : weights) parameter->role.layers_in_branch = static_cast<int>(weights.size());
-    if (!weights.empty()) weights.back()->role.last_in_branch = true;
+    places_.resize(parameters_.all().size());
+    std::vector<BranchRole*> weights;
+    for (std::size_t i = first_parameter; i < places_.size(); ++i)
+      if (parameters_.all()[i]->kind == layers::ParameterKind::weights && places_[i].role.layers_in_branch == 0)
+        weights.push_back(&places_[i].role);
+    for (BranchRole* role : weights) role->layers_in_branch = static_cast<int>(weights.size());
+    if (!weights.empty()) weights.back()->last_in_branch = true;
   }
 
   void set_roles() {
-    layers::Parameter* last = nullptr;
-    for (const auto& parameter : parameters_.all()) {
-      parameter->role.branches = branches_;
-      if (parameter->kind == layers::ParameterKind::weights) last = parameter.get();
+    places_.resize(parameters_.all().size());
+    BranchRole* last = nullptr;
+    for (std::size_t i = 0; i < places_.size(); ++i) {
+      places_[i].role.branches = branches_;
+      if (parameters_.all()[i]->kind == layers::ParameterKind::weights) last = &places_[i].role;
     }
-    if (last) last->role.is_output = true;
+    if (last) last->is_output = true;
+    if (last_with_weights_) last_with_weights_->keep_output_in_f32();
   }
 
   LayerContext context(const std::string& kind) {
@@ -312,17 +321,17 @@ class Assembler {
     layers_.push_back(std::move(layer));
   }
 
-  /// `normalized`: a normalization comes right behind it, which its parameters are told.
+  /// `normalized`: a normalization comes right behind it.
   template <class Make, class Spec>
   void push_linear(const Make& make, const char* kind, const Spec& spec, bool bias, bool normalized) {
     const std::size_t first = parameters_.all().size();
     push(make(context(kind), spec, bias));
-    for (std::size_t i = first; i < parameters_.all().size(); ++i) parameters_.all()[i]->is_normalized = normalized;
+    last_with_weights_ = layers_.back().get();
+    places_.resize(parameters_.all().size());
+    for (std::size_t i = first; i < places_.size(); ++i) places_[i].is_normalized = normalized;
   }
 
-  bool is_active(std::int64_t site) const {
-    return total_sites_ > 0 && in_mask(normalization_.mask, site, total_sites_);
-  }
+  bool is_active(std::int64_t site) const { return normalizes_ && in_mask(normalization_.mask, site, total_sites_); }
 
   template <class Linear>
   bool has_bias(const Linear& spec, const std::vector<Atom>& atoms, std::size_t i) const {
@@ -349,54 +358,79 @@ class Assembler {
 
   const config::NetworkConfig& network_;
   const config::NormalizationConfig& normalization_;
+  bool normalizes_;
   std::int64_t total_sites_;
   Dims shape_;
   layers::Parameters& parameters_;
+  std::vector<ParameterPlace>& places_;
   normalization::NormalizationStates& states_;
   std::map<std::string, int> count_;
   std::int64_t sites_ = 0;
   int branches_ = 0;
   LayerList layers_;
+  layers::Layer* last_with_weights_ = nullptr;
 };
 
 /// How many sites the network has: with residual shortcuts, that depends on the shapes.
 std::int64_t count_sites(const config::NetworkConfig& network, const config::NormalizationConfig& normalization,
                          const Dims& input_shape) {
-  layers::Parameters parameters{dnnl::engine(dnnl::engine::kind::cpu, 0)};
-  normalization::NormalizationStates states;
-  Assembler assembler(network, normalization, 0, input_shape, parameters, states);
+  Assembly unused;
+  config::NormalizationConfig none = normalization;
+  none.type = NormalizationType::none;
+  Assembler assembler(network, none, 0, input_shape, unused);
   assembler.assemble();
   return assembler.sites();
 }
 
 }  // namespace
 
-layers::Sequence assemble(const config::NetworkConfig& network, const config::NormalizationConfig& normalization,
-                          const Dims& input_shape, std::int64_t classes, layers::Parameters& parameters,
-                          normalization::NormalizationStates& states) {
+Dims image_shape(const data::DatasetInfo& dataset) { return {1, dataset.channels, dataset.height, dataset.width}; }
+
+std::vector<LayerShape> Assembly::shapes() const {
+  std::vector<LayerShape> shapes;
+  for (const layers::Layer* layer : layers.all())
+    shapes.push_back({layer->name(), layer->kind(), layer->dst_shape(), layer->activation()});
+  return shapes;
+}
+
+std::unique_ptr<Assembly> assemble(const config::RunConfig& config, const data::DatasetInfo& dataset) {
+  const config::NormalizationConfig& normalization = config.normalization;
   const bool normalizes = normalization.type != NormalizationType::none;
-  std::int64_t sites = 0;
-  if (normalizes) {
-    sites = count_sites(network, normalization, input_shape);
-    check_mask(normalization, sites);
-  } else if (normalization.normalize_input) {
+  if (!normalizes && normalization.normalize_input)
     throw ConfigError(
         "normalization.normalize_input: needs a normalization.type other than none; to normalize the "
         "input alone, set normalization.mask to \"none\"");
-  }
-  // With a normalized input alone there may be no site; the assembler still has to know that it normalizes.
-  layers::Sequence list(Assembler(network, normalization, normalizes ? std::max<std::int64_t>(sites, 1) : 0,
-                                  input_shape, parameters, states)
-                            .assemble(),
-                        input_shape);
-  if (list.dst_shape() != Dims{1, classes})
+  const Dims input_shape = image_shape(dataset);
+  const bool is_last = normalizes && normalization.mask.kind == LayerMask::Kind::last;
+  const std::int64_t sites = is_last ? count_sites(config.network, normalization, input_shape) : 0;
+  auto assembly = std::make_unique<Assembly>();
+  Assembler assembler(config.network, normalization, sites, input_shape, *assembly);
+  assembly->layers = layers::Sequence(assembler.assemble(), input_shape);
+  if (normalizes) check_mask(normalization, assembler.sites());
+  const layers::Sequence& list = assembly->layers;
+  if (list.dst_shape() != Dims{1, dataset.classes})
     throw ConfigError(
         fmt::format("network: {}: the output must have the shape ({}), one value for each class of the "
                     "dataset, got {}",
-                    list.layers().empty() ? "layers" : list.layers().back()->name(), classes,
+                    list.layers().empty() ? "layers" : list.layers().back()->name(), dataset.classes,
                     layers::shape_text(list.dst_shape())));
-  if (parameters.all().empty()) throw ConfigError("network.layers: nothing to train: no layer has parameters");
-  return list;
+  if (assembly->parameters.all().empty())
+    throw ConfigError("network.layers: nothing to train: no layer has parameters");
+  check_overrides(config.initialization, assembly->parameters);
+  return assembly;
+}
+
+std::unique_ptr<Assembly> assemble_checked(const config::RunConfig& config, const data::DatasetInfo& dataset) {
+  if (dataset.has_targets && config::row_of(config.loss.type).needs_classes)
+    throw ConfigError(fmt::format(
+        "loss.type: must be {} with {}, whose examples have targets and no class, got {}",
+        join(config::names_where<config::LossType>([](const auto& row) { return !row.needs_classes; }), " or "),
+        dataset.name, config::name_of(config.loss.type)));
+  auto assembly = assemble(config, dataset);
+  // A batch of all images gets its size from the data; building the network checks it then.
+  if (config.training.composition != config::BatchComposition::full_batch)
+    normalization::check_batch(assembly->states, config.normalization, config.training.batch_size);
+  return assembly;
 }
 
 }  // namespace bnlab::network

@@ -9,6 +9,7 @@
 
 #include "network/orthogonal.h"
 #include "util/errors.h"
+#include "util/join.h"
 #include "util/nearest.h"
 #include "util/random.h"
 
@@ -130,7 +131,7 @@ void set_identity(const Parameter& parameter, double gain, std::vector<float>& v
 }
 
 /// Zhang et al. 2019, 3.2.
-double fixup_factor(const layers::BranchRole& role) {
+double fixup_factor(const BranchRole& role) {
   if (role.is_output || role.last_in_branch || role.layers_in_branch == 1) return 0.0;
   if (role.layers_in_branch == 0) return 1.0;
   return std::pow(static_cast<double>(role.branches), -1.0 / (2.0 * role.layers_in_branch - 2.0));
@@ -139,7 +140,7 @@ double fixup_factor(const layers::BranchRole& role) {
 }  // namespace
 
 std::vector<float> initial_value(const Parameter& parameter, const config::InitializationConfig& config,
-                                 std::uint64_t seed) {
+                                 std::uint64_t seed, const BranchRole& role) {
   std::vector<float> values(static_cast<std::size_t>(parameter.count()), static_cast<float>(parameter.initial_value));
   const WeightInitialization& start = start_of(parameter, config);
   const InitializationScheme scheme = parameter.scheme.value_or(start.scheme);
@@ -152,7 +153,7 @@ std::vector<float> initial_value(const Parameter& parameter, const config::Initi
   else if (scheme == InitializationScheme::identity)
     set_identity(parameter, start.gain, values);
   else if (scheme == InitializationScheme::fixup)
-    draw(parameter, spread, start.gain * fixup_factor(parameter.role), seed, values);
+    draw(parameter, spread, start.gain * fixup_factor(role), seed, values);
   else
     draw(parameter, spread, start.gain, seed, values);
   return values;

@@ -7,6 +7,14 @@
 
 namespace bnlab::network {
 
+/// Where a layer with weights stands among residual branches, for Fixup (Zhang et al. 2019).
+struct BranchRole {
+  int branches = 0;             // L: residual branches of the network
+  int layers_in_branch = 0;     // m: layers with weights in its branch; 0: not in a branch
+  bool last_in_branch = false;  // the last of them
+  bool is_output = false;       // the last layer with weights of the network
+};
+
 /// The first value of a parameter, in C order of its shape. A layer's weights start as the last override that fits its
 /// name says, else as `config` does, and in any case by `parameter.scheme` where that is set. With a weight matrix of
 /// O = shape[0] rows:
@@ -19,12 +27,11 @@ namespace bnlab::network {
 ///   identity    ones on the diagonal; of a convolution, at the centre of the window, in each group
 ///   pytorch     U(-b, b), b = 1 / sqrt(fan in)
 ///   fixup       he; in a residual branch times L^(-1 / (2m - 2)), L branches with m layers each; 0 in the last layer
-///   of
-///               a branch and in the output (Zhang et al. 2019, 3.2)
+///               of a branch and in the output (Zhang et al. 2019, 3.2)
 /// times `gain`. Biases are constant, with `pytorch` drawn as the weights but without the gain; gamma and beta are
-/// constant. Depends on the seed and the parameter alone.
+/// constant. Depends on the seed, the parameter and its role alone.
 std::vector<float> initial_value(const layers::Parameter& parameter, const config::InitializationConfig& config,
-                                 std::uint64_t seed);
+                                 std::uint64_t seed, const BranchRole& role = {});
 
 /// Throws ConfigError for an override that fits no layer with weights.
 void check_overrides(const config::InitializationConfig& config, const layers::Parameters& parameters);

@@ -11,7 +11,7 @@
 #include "network/finite.h"
 #include "network/initialization.h"
 #include "util/errors.h"
-#include "util/join.h"
+#include "util/npz_values.h"
 
 namespace bnlab::network {
 namespace {
@@ -22,8 +22,6 @@ using onednn::Builder;
 using onednn::Pass;
 using onednn::Tensor;
 
-Dims image_shape(const data::DatasetInfo& dataset) { return {1, dataset.channels, dataset.height, dataset.width}; }
-
 onednn::DataType type_of(config::Precision precision) {
   return precision == config::Precision::bf16 ? onednn::DataType::bf16 : onednn::DataType::f32;
 }
@@ -32,12 +30,11 @@ NpyArray array_of(Dims shape, std::vector<float> values) { return {std::move(sha
 
 const std::vector<float>& floats(const NpzArrays& arrays, const std::string& name, const Dims& shape,
                                  Allowed allowed = Allowed::finite) {
-  const auto found = arrays.find(name);
-  if (found == arrays.end()) throw DataError("weights: the array \"" + name + "\" is missing");
-  const auto* values = std::get_if<std::vector<float>>(&found->second.values);
-  if (!values || found->second.shape != shape)
+  if (!arrays.contains(name)) throw DataError("weights: the array \"" + name + "\" is missing");
+  const auto* values = find_values<float>(arrays, name, shape);
+  if (!values)
     throw DataError(fmt::format("weights: the array \"{}\" must hold 32-bit floats of shape ({}), got shape ({})", name,
-                                fmt::join(shape, ", "), fmt::join(found->second.shape, ", ")));
+                                fmt::join(shape, ", "), fmt::join(arrays.at(name).shape, ", ")));
   if (const std::string problem = problem_of(name, shape, *values, allowed); !problem.empty())
     throw DataError(fmt::format("weights: {}; all values must be finite, and variances not negative", problem));
   return *values;
@@ -79,23 +76,27 @@ void average_shared(const normalization::NormalizationStates& states,
 
 Network::Network(const config::RunConfig& config, const data::DatasetInfo& dataset, std::int64_t batch_size,
                  bool diff_input, std::size_t optimizer_arrays)
-    : engine_(dnnl::engine::kind::cpu, 0),
+    : Network(config, dataset, assemble(config, dataset), batch_size, diff_input, optimizer_arrays) {}
+
+Network::Network(const config::RunConfig& config, const data::DatasetInfo& dataset, std::unique_ptr<Assembly> assembly,
+                 std::int64_t batch_size, bool diff_input, std::size_t optimizer_arrays)
+    : assembly_(std::move(assembly)),
       precision_(config.training.precision),
       normalization_(config.normalization),
       input_shape_(image_shape(dataset)),
-      parameters_(engine_),
-      layers_(assemble(config.network, config.normalization, input_shape_, dataset.classes, parameters_, states_)),
       loss_(config.loss),
       has_targets_(dataset.has_targets),
       seed_(config.training.seed) {
   check_precision(config.training);
-  check_overrides(config.initialization, parameters_);
   // The training program decides the layout of the parameters; only then can they get their memory.
   train_ = build(Pass::train, batch_size, diff_input, {}, optimizer_arrays);
-  parameters_.allocate();
-  for (const auto& parameter : parameters_.all())
-    parameter->set_plain_value(initial_value(*parameter, config.initialization, config.training.seed));
-  for (const auto& state : states_)
+  parameters().allocate();
+  for (std::size_t i = 0; i < parameters().all().size(); ++i) {
+    layers::Parameter& parameter = *parameters().all()[i];
+    parameter.set_plain_value(
+        initial_value(parameter, config.initialization, config.training.seed, assembly_->places[i].role));
+  }
+  for (const auto& state : states())
     precise_.push_back(
         {std::vector<double>(state->running_mean.size()), std::vector<double>(state->running_mean.size())});
 }
@@ -107,10 +108,10 @@ std::unique_ptr<Executable> Network::build(Pass pass, std::int64_t batch_size, b
 
 std::unique_ptr<Executable> Network::build(Pass pass, std::int64_t batch_size, bool diff_input,
                                            const onednn::Watch& watch, std::size_t optimizer_arrays) {
-  if (pass != Pass::evaluate_population) normalization::check_batch(states_, normalization_, batch_size);
-  std::unique_ptr<Executable> executable(new Executable(engine_, batch_size));
+  if (pass != Pass::evaluate_population) normalization::check_batch(states(), normalization_, batch_size);
+  std::unique_ptr<Executable> executable(new Executable(assembly_->engine, batch_size));
   executable->state_->seed = seed_;
-  Builder builder(engine_, pass, executable->state_.get(), type_of(precision_));
+  Builder builder(assembly_->engine, pass, executable->state_.get(), type_of(precision_));
   builder.watch(watch);
   try {
     add_calls(builder, *executable, diff_input);
@@ -122,8 +123,8 @@ std::unique_ptr<Executable> Network::build(Pass pass, std::int64_t batch_size, b
   executable->observations_ = builder.observations();
   std::vector<MemoryUse> others;
   if (!train_) {
-    others.push_back({"the parameters and their gradients", 2 * parameters_.bytes()});
-    if (optimizer_arrays > 0) others.push_back({"the optimizer's state", optimizer_arrays * parameters_.bytes()});
+    others.push_back({"the parameters and their gradients", 2 * parameters().bytes()});
+    if (optimizer_arrays > 0) others.push_back({"the optimizer's state", optimizer_arrays * parameters().bytes()});
   }
   executable->program_ = builder.finish(std::move(others));
   return executable;
@@ -134,7 +135,7 @@ void Network::add_calls(Builder& builder, Executable& executable, bool diff_inpu
   shape[0] = executable.batch_size();
   executable.input_ = builder.allocate_kept(onednn::plain_desc(shape));
 
-  const Forward output = layers_.build(builder, {executable.input_, shape, diff_input});
+  const Forward output = assembly_->layers.build(builder, {executable.input_, shape, diff_input});
   builder.enter("loss");
   const Forward loss = build_loss(builder, output.dst, loss_, has_targets_, *executable.loss_);
   builder.begin_backward();
@@ -149,7 +150,7 @@ void Network::add_calls(Builder& builder, Executable& executable, bool diff_inpu
 
 void Network::update_running_statistics() {
   const double decay = normalization_.running_average_decay;
-  for (const auto& state : states_) {
+  for (const auto& state : states()) {
     if (state->frozen) continue;
     const auto keep = static_cast<float>(decay);
     const auto take = static_cast<float>(1.0 - decay);
@@ -160,12 +161,12 @@ void Network::update_running_statistics() {
       state->running_variance[c] = keep * state->running_variance[c] + take * static_cast<float>(variance);
     }
   }
-  average_shared(states_, &normalization::NormalizationState::running_mean);
-  average_shared(states_, &normalization::NormalizationState::running_variance);
+  average_shared(states(), &normalization::NormalizationState::running_mean);
+  average_shared(states(), &normalization::NormalizationState::running_variance);
 }
 
 void Network::use_running_statistics() {
-  for (const auto& state : states_) {
+  for (const auto& state : states()) {
     std::ranges::copy(state->running_mean, state->population_mean.begin());  // programs hold the addresses
     std::ranges::copy(state->running_variance, state->population_variance.begin());
   }
@@ -181,8 +182,8 @@ void Network::reset_precise_statistics() {
 
 void Network::accumulate_precise_statistics(std::int64_t batch_size) {
   ++precise_batches_;
-  for (std::size_t i = 0; i < states_.size(); ++i) {
-    const auto& state = *states_[i];
+  for (std::size_t i = 0; i < states().size(); ++i) {
+    const auto& state = *states()[i];
     for (std::size_t c = 0; c < state.evaluated_mean.size(); ++c) {
       precise_[i].mean[c] += static_cast<double>(state.evaluated_mean[c]);
       precise_[i].variance[c] += normalization::variance_for_population(state, normalization::Measured::in_evaluation,
@@ -194,8 +195,8 @@ void Network::accumulate_precise_statistics(std::int64_t batch_size) {
 void Network::use_precise_statistics() {
   if (precise_batches_ == 0) throw std::logic_error("precise statistics of no batch");
   const auto batches = static_cast<double>(precise_batches_);
-  for (std::size_t i = 0; i < states_.size(); ++i) {
-    auto& state = *states_[i];
+  for (std::size_t i = 0; i < states().size(); ++i) {
+    auto& state = *states()[i];
     if (state.frozen) {
       std::ranges::copy(state.running_mean, state.population_mean.begin());
       std::ranges::copy(state.running_variance, state.population_variance.begin());
@@ -206,25 +207,31 @@ void Network::use_precise_statistics() {
       state.population_variance[c] = static_cast<float>(precise_[i].variance[c] / batches);
     }
   }
-  average_shared(states_, &normalization::NormalizationState::population_mean);
-  average_shared(states_, &normalization::NormalizationState::population_variance);
+  average_shared(states(), &normalization::NormalizationState::population_mean);
+  average_shared(states(), &normalization::NormalizationState::population_variance);
 }
 
 bool Network::has_population_statistics() const {
-  return std::ranges::any_of(states_, [](const auto& state) { return state->has_statistics(); });
+  return std::ranges::any_of(states(), [](const auto& state) { return state->has_statistics(); });
 }
 
 std::int64_t Network::parameter_count() const {
   std::int64_t count = 0;
-  for (const auto& parameter : parameters_.all()) count += parameter->count();
+  for (const auto& parameter : parameters().all()) count += parameter->count();
   return count;
+}
+
+bool Network::is_normalized(const layers::Parameter& parameter) const {
+  const auto all = parameters().all();
+  const auto found = std::ranges::find(all, &parameter, [](const auto& one) { return one.get(); });
+  return assembly_->places.at(static_cast<std::size_t>(found - all.begin())).is_normalized;
 }
 
 NpzArrays Network::weights() const {
   NpzArrays arrays;
-  for (const auto& parameter : parameters_.all())
+  for (const auto& parameter : parameters().all())
     arrays[parameter->name] = array_of(parameter->shape, parameter->plain_value());
-  for (const auto& state : states_) {
+  for (const auto& state : states()) {
     if (state->shared_with || !state->has_statistics()) continue;
     arrays[state->name + ".running_mean"] = array_of({state->channels}, state->running_mean);
     arrays[state->name + ".running_variance"] = array_of({state->channels}, state->running_variance);
@@ -234,16 +241,16 @@ NpzArrays Network::weights() const {
 
 NpzArrays Network::gradients() const {
   NpzArrays arrays;
-  for (const auto& parameter : parameters_.all())
+  for (const auto& parameter : parameters().all())
     arrays[parameter->name] = array_of(parameter->shape, parameter->plain_diff());
   return arrays;
 }
 
 void Network::set_weights(const NpzArrays& arrays) {
-  std::size_t expected = parameters_.all().size();
-  for (const auto& parameter : parameters_.all())
+  std::size_t expected = parameters().all().size();
+  for (const auto& parameter : parameters().all())
     parameter->set_plain_value(floats(arrays, parameter->name, parameter->shape));
-  for (const auto& state : states_) {
+  for (const auto& state : states()) {
     if (!state->has_statistics()) continue;
     if (state->shared_with) {
       std::ranges::copy(state->shared_with->running_mean, state->running_mean.begin());
@@ -261,7 +268,7 @@ void Network::set_weights(const NpzArrays& arrays) {
 }
 
 std::string Network::problem_of_parameters() const {
-  for (const auto& parameter : parameters_.all()) {
+  for (const auto& parameter : parameters().all()) {
     const std::span laid_out(static_cast<const float*>(parameter->value.get_data_handle()),
                              parameter->value.get_desc().get_size() / sizeof(float));
     if (std::ranges::all_of(laid_out, [](float value) { return std::isfinite(value); })) continue;
@@ -274,7 +281,7 @@ std::string Network::problem_of_parameters() const {
 std::string Network::problem_of_state() const {
   using State = normalization::NormalizationState;
   const std::string problem = problem_of_parameters();
-  return problem.empty() ? problem_of_statistics(states_, "running", &State::running_mean, &State::running_variance)
+  return problem.empty() ? problem_of_statistics(states(), "running", &State::running_mean, &State::running_variance)
                          : problem;
 }
 
@@ -282,7 +289,7 @@ std::string Network::problem_of_evaluation(config::Statistics statistics) const 
   using State = normalization::NormalizationState;
   const std::string problem = problem_of_parameters();
   if (!problem.empty() || statistics == config::Statistics::batch) return problem;
-  return problem_of_statistics(states_, config::name_of(statistics), &State::population_mean,
+  return problem_of_statistics(states(), config::name_of(statistics), &State::population_mean,
                                &State::population_variance);
 }
 
@@ -300,23 +307,7 @@ void check_precision(const config::TrainingConfig& training) {
 }
 
 std::vector<LayerShape> check(const config::RunConfig& config, const data::DatasetInfo& dataset) {
-  if (dataset.has_targets && config::row_of(config.loss.type).needs_classes)
-    throw ConfigError(fmt::format(
-        "loss.type: must be {} with {}, whose examples have targets and no class, got {}",
-        join(config::names_where<config::LossType>([](const auto& row) { return !row.needs_classes; }), " or "),
-        dataset.name, config::name_of(config.loss.type)));
-  layers::Parameters parameters{dnnl::engine(dnnl::engine::kind::cpu, 0)};
-  normalization::NormalizationStates states;
-  std::vector<LayerShape> shapes;
-  const layers::Sequence layers =
-      assemble(config.network, config.normalization, image_shape(dataset), dataset.classes, parameters, states);
-  for (const layers::Layer* layer : layers.all())
-    shapes.push_back({layer->name(), layer->type(), layer->dst_shape(), layer->activation(), layer->block()});
-  check_overrides(config.initialization, parameters);
-  // A batch of all images gets its size from the data; building the network checks it then.
-  if (config.training.composition != config::BatchComposition::full_batch)
-    normalization::check_batch(states, config.normalization, config.training.batch_size);
-  return shapes;
+  return assemble_checked(config, dataset)->shapes();
 }
 
 }  // namespace bnlab::network

@@ -76,6 +76,9 @@ class Network {
   /// there isn't enough for all of it.
   Network(const config::RunConfig& config, const data::DatasetInfo& dataset, std::int64_t batch_size,
           bool diff_input = false, std::size_t optimizer_arrays = 0);
+  /// The same of layers that are assembled already, for this config and dataset.
+  Network(const config::RunConfig& config, const data::DatasetInfo& dataset, std::unique_ptr<Assembly> assembly,
+          std::int64_t batch_size, bool diff_input = false, std::size_t optimizer_arrays = 0);
 
   Executable& train() { return *train_; }
   /// A further program on the same parameters and states, in the same precision; with Pass::observe it keeps the
@@ -96,14 +99,16 @@ class Network {
   void use_precise_statistics();
 
   /// All layers; a layer stands behind those that it is made of.
-  std::vector<const layers::Layer*> layers() const { return layers_.all(); }
-  layers::Parameters& parameters() { return parameters_; }
-  const layers::Parameters& parameters() const { return parameters_; }
-  const normalization::NormalizationStates& states() const { return states_; }
+  std::vector<const layers::Layer*> layers() const { return assembly_->layers.all(); }
+  layers::Parameters& parameters() { return assembly_->parameters; }
+  const layers::Parameters& parameters() const { return assembly_->parameters; }
+  const normalization::NormalizationStates& states() const { return assembly_->states; }
+  /// Whether a normalization comes right behind the layer of a weight matrix or bias.
+  bool is_normalized(const layers::Parameter& parameter) const;
   config::Precision precision() const { return precision_; }
   /// Whether batch statistics of so many images would somewhere be over one value, which has no variance.
   bool has_set_of_one_value(std::int64_t images) const {
-    return normalization::state_of_one_value(states_, normalization_, images) != nullptr;
+    return normalization::state_of_one_value(states(), normalization_, images) != nullptr;
   }
   /// Whether evaluation depends on statistics of the training data.
   bool has_population_statistics() const;
@@ -137,13 +142,10 @@ class Network {
     std::vector<double> variance;  // (C)
   };
 
-  dnnl::engine engine_;
+  std::unique_ptr<Assembly> assembly_;
   config::Precision precision_;
   config::NormalizationConfig normalization_;
   layers::Dims input_shape_;  // (1, C, H, W)
-  layers::Parameters parameters_;
-  normalization::NormalizationStates states_;
-  layers::Sequence layers_;
   config::LossConfig loss_;
   bool has_targets_;
   std::uint64_t seed_;
@@ -159,15 +161,6 @@ std::string onednn_isa();
 /// Throws ConfigError where `training` asks for bf16 and oneDNN would only emulate it on this processor, unless
 /// allow_slow_bf16 is set.
 void check_precision(const config::TrainingConfig& training);
-
-/// A layer as it is known before anything is built.
-struct LayerShape {
-  std::string name;
-  std::string type;
-  layers::Dims dst_shape;  // of a batch of one
-  std::optional<config::Activation> activation{};
-  std::optional<config::BlockKind> block{};  // of the kinds that checks ask for
-};
 
 /// The layers of the network. Throws ConfigError where they don't fit the dataset, or where statistics of a batch would
 /// be over one value; builds no program and needs no data.

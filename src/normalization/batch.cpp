@@ -29,8 +29,9 @@ int rank_of(std::string_view implementation) {
 class BatchNormalizationLayer : public layers::Layer {
  public:
   BatchNormalizationLayer(const NormalizationContext& context, BatchStatistics statistics, NormalizationState& state)
-      : Layer(context.layer.name, config::NormalizationType::batch == context.config.type ? "batch" : "frozen",
-              context.layer.src_shape, context.layer.src_shape),
+      : Layer(context.layer.name, layers::LayerKind::normalization,
+              config::NormalizationType::batch == context.config.type ? "batch" : "frozen", context.layer.src_shape,
+              context.layer.src_shape),
         parameters_(context.layer.parameters),
         epsilon_(static_cast<float>(context.config.epsilon)),
         frozen_(statistics == BatchStatistics::frozen),

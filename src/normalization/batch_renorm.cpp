@@ -3,15 +3,15 @@
 #include <algorithm>
 #include <cmath>
 
-#include "normalization/batch_like.h"
+#include "normalization/batch_variant.h"
 
 namespace bnlab::normalization {
 namespace {
 
-class BatchRenormalizationLayer : public BatchLikeLayer {
+class BatchRenormalizationLayer : public BatchVariantLayer {
  public:
   explicit BatchRenormalizationLayer(const NormalizationContext& context)
-      : BatchLikeLayer(context, "batch_renorm"),
+      : BatchVariantLayer(context, "batch_renorm"),
         r_max_(context.config.r_max),
         d_max_(context.config.d_max),
         virtual_batch_size_(context.config.virtual_batch_size) {

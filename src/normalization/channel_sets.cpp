@@ -3,6 +3,8 @@
 namespace bnlab::normalization {
 namespace {
 
+// Of a part: of two tensors about what a core's second-level cache keeps.
+constexpr std::int64_t values_of_part = 1 << 17;
 constexpr std::int64_t smallest_chunk = 1 << 14, largest_chunk = 1 << 16;  // values
 
 }  // namespace
@@ -22,6 +24,9 @@ ChannelSets::ChannelSets(const ChannelLayout& layout, const MomentSets& sets)
     sizes_.push_back(last - first);
   }
   set_chunks_.push_back(static_cast<std::int64_t>(chunks_.size()));
+  // Channels that share statistics stay together.
+  const std::int64_t parts = layout.images * layout.image_values() / values_of_part;
+  parts_ = sets.channels > 1 ? 1 : std::clamp<std::int64_t>(parts, 1, layout.blocks);
   largest_tile_ = {is_one_tile_ ? per_chunk * layout.pixels : layout.pixels, layout.lanes, row_stride_};
 }
 

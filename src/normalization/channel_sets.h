@@ -1,6 +1,8 @@
 #pragma once
 // How the images of a batch fall into sets that share statistics, and each set's memory into tiles.
 
+#include <omp.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <vector>
@@ -23,6 +25,16 @@ struct Chunk {
   std::int64_t set;
   std::int64_t first;  // image
   std::int64_t last;   // one beyond
+};
+
+/// A set's values in some neighbouring blocks of channels.
+struct Part {
+  std::int64_t set;
+  std::int64_t first_block;
+  std::int64_t last_block;  // one beyond
+  std::int64_t first_channel;
+  std::int64_t last_channel;  // one beyond
+  bool parallel;              // whether its tiles may be visited in parallel
 };
 
 /// Where a tile's values and its lanes' results begin.
@@ -63,37 +75,46 @@ class ChannelSets {
   }
   Tile largest_tile() const { return largest_tile_; }
 
-  /// Sets at the same time where they are many, else the tiles of each at the same time. visit(set, whether the tiles
-  /// may be visited in parallel).
+  /// visit(part) for each set. Sets at the same time where they are many, else the tiles of each at the same time.
   template <class Visit>
   void for_each_set(const Visit& visit) const {
-    if (sets() < 8 || is_small_) {
-      for (std::int64_t set = 0; set < sets(); ++set) visit(set, !is_small_);
+    if (!has_parallel_sets()) {
+      for (std::int64_t set = 0; set < sets(); ++set) visit(part_of(set, 0, layout_.blocks, !is_small_));
       return;
     }
 #pragma omp parallel for schedule(static)
-    for (std::int64_t set = 0; set < sets(); ++set) visit(set, false);
+    for (std::int64_t set = 0; set < sets(); ++set) visit(part_of(set, 0, layout_.blocks, false));
+  }
+
+  /// The same with sets cut into parts of a size that a cache holds while several passes go over it.
+  template <class Visit>
+  void for_each_cached_part(const Visit& visit) const {
+    if (parts_ == 1 || has_parallel_sets()) return for_each_set(visit);
+    const auto part = [&](std::int64_t set, std::int64_t i, bool parallel) {
+      return part_of(set, i * layout_.blocks / parts_, (i + 1) * layout_.blocks / parts_, parallel);
+    };
+    const bool parts_in_parallel = !is_small_ && parts_ >= omp_get_max_threads();
+    for (std::int64_t set = 0; set < sets(); ++set) {
+#pragma omp parallel for schedule(static) if (parts_in_parallel)
+      for (std::int64_t i = 0; i < parts_; ++i) visit(part(set, i, !is_small_ && !parts_in_parallel));
+    }
   }
 
   enum class Direction { forward, backward };
 
-  /// visit(tile, place) for the tiles of a set. Backward: the last chunk first, whose values a program wrote last and a
-  /// cache may still hold.
+  /// visit(tile, place) for the tiles of a part. Backward: the last chunk first, whose values a program wrote last and
+  /// a cache may still hold.
   template <class Visit>
-  void for_each_tile(std::int64_t set, bool parallel, Direction direction, const Visit& visit) const {
-    const std::int64_t first = first_chunk(set), last = first_chunk(set + 1);
+  void for_each_tile(const Part& part, Direction direction, const Visit& visit) const {
+    const std::int64_t first = first_chunk(part.set), last = first_chunk(part.set + 1);
     const auto chunk = [&](std::int64_t c) { return direction == Direction::forward ? c : first + last - 1 - c; };
-    if (!parallel) {
-      for (std::int64_t c = first; c < last; ++c) visit_chunk(chunk(c), visit);
-      return;
-    }
-#pragma omp parallel for schedule(static)
-    for (std::int64_t c = first; c < last; ++c) visit_chunk(chunk(c), visit);
+#pragma omp parallel for schedule(static) if (part.parallel)
+    for (std::int64_t c = first; c < last; ++c) visit_chunk(chunk(c), part, visit);
   }
 
  private:
   template <class Visit>
-  void visit_chunk(std::int64_t c, const Visit& visit) const {
+  void visit_chunk(std::int64_t c, const Part& part, const Visit& visit) const {
     const Chunk& chunk = chunks_[static_cast<std::size_t>(c)];
     const auto place = [&](std::int64_t image, std::int64_t block) {
       const std::int64_t channel = block * layout_.lanes;
@@ -106,13 +127,23 @@ class ChannelSets {
     };
     if (is_one_tile_) {
       const std::int64_t rows = (chunk.last - chunk.first) * layout_.pixels;
-      for (std::int64_t block = 0; block < layout_.blocks; ++block)
+      for (std::int64_t block = part.first_block; block < part.last_block; ++block)
         visit(Tile{rows, layout_.lanes, row_stride_}, place(chunk.first, block));
       return;
     }
     for (std::int64_t image = chunk.first; image < chunk.last; ++image)
-      for (std::int64_t block = 0; block < layout_.blocks; ++block)
+      for (std::int64_t block = part.first_block; block < part.last_block; ++block)
         visit(Tile{layout_.pixels, layout_.lanes, row_stride_}, place(image, block));
+  }
+
+  bool has_parallel_sets() const { return sets() >= 8 && !is_small_; }
+  Part part_of(std::int64_t set, std::int64_t first_block, std::int64_t last_block, bool parallel) const {
+    return {set,
+            first_block,
+            last_block,
+            first_block * layout_.lanes,
+            std::min(last_block * layout_.lanes, layout_.channels),
+            parallel};
   }
 
   ChannelLayout layout_;
@@ -120,8 +151,9 @@ class ChannelSets {
   std::vector<std::int64_t> set_chunks_;  // the first chunk of each set, and one beyond the last
   std::vector<Chunk> chunks_;
   std::int64_t row_stride_;
-  bool is_one_tile_;  // whether a block of channels is one tile in all images of a chunk
-  bool is_small_;     // too small for several threads
+  bool is_one_tile_;    // whether a block of channels is one tile in all images of a chunk
+  bool is_small_;       // too small for several threads
+  std::int64_t parts_;  // of a set, each of some blocks of channels
   Tile largest_tile_;
 };
 

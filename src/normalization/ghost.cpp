@@ -1,14 +1,14 @@
 #include "normalization/ghost.h"
 
-#include "normalization/batch_like.h"
+#include "normalization/batch_variant.h"
 
 namespace bnlab::normalization {
 namespace {
 
-class GhostLayer : public BatchLikeLayer {
+class GhostLayer : public BatchVariantLayer {
  public:
   explicit GhostLayer(const NormalizationContext& context)
-      : BatchLikeLayer(context, "ghost"), virtual_batch_size_(config::virtual_batch_size(context.config).value()) {
+      : BatchVariantLayer(context, "ghost"), virtual_batch_size_(config::virtual_batch_size(context.config).value()) {
     state().batch_unbiased_variance = state().evaluated_unbiased_variance = state().batch_variance;
   }
 

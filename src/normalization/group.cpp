@@ -15,7 +15,8 @@ using layers::Tensor;
 class PerImageLayer : public layers::Layer {
  public:
   PerImageLayer(const NormalizationContext& context, const char* type, std::int64_t channels)
-      : Layer(context.layer.name, type, context.layer.src_shape, context.layer.src_shape),
+      : Layer(context.layer.name, layers::LayerKind::normalization, type, context.layer.src_shape,
+              context.layer.src_shape),
         parameters_(context.layer.parameters),
         channels_(channels),
         epsilon_(context.config.epsilon) {

@@ -19,7 +19,8 @@ using onednn::Desc;
 class PositionLayer : public layers::Layer {
  public:
   explicit PositionLayer(const NormalizationContext& context)
-      : Layer(context.layer.name, "layer", context.layer.src_shape, context.layer.src_shape),
+      : Layer(context.layer.name, layers::LayerKind::normalization, "layer", context.layer.src_shape,
+              context.layer.src_shape),
         parameters_(context.layer.parameters),
         epsilon_(static_cast<float>(context.config.epsilon)),
         state_(add_state(context)),

@@ -15,7 +15,8 @@ using onednn::Desc;
 class LocalResponseLayer : public layers::Layer {
  public:
   LocalResponseLayer(const layers::LayerContext& context, const config::LocalResponse& spec)
-      : Layer(context.name, "local_response", context.src_shape, context.src_shape), spec_(spec) {}
+      : Layer(context.name, layers::LayerKind::normalization, "local_response", context.src_shape, context.src_shape),
+        spec_(spec) {}
 
   Forward build(Builder& builder, const Tensor& src) override {
     const Desc data = choose_layout(builder, src);

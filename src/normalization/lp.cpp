@@ -1,13 +1,13 @@
 #include "normalization/lp.h"
 
-#include "normalization/batch_like.h"
+#include "normalization/batch_variant.h"
 
 namespace bnlab::normalization {
 namespace {
 
-class LpLayer : public BatchLikeLayer {
+class LpLayer : public BatchVariantLayer {
  public:
-  explicit LpLayer(const NormalizationContext& context) : BatchLikeLayer(context, "lp"), norm_(context.config.norm) {
+  explicit LpLayer(const NormalizationContext& context) : BatchVariantLayer(context, "lp"), norm_(context.config.norm) {
     state().holds_variance = norm_ == config::LpNorm::l2;
   }
 

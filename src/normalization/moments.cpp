@@ -61,10 +61,10 @@ class Moments {
   const ChannelSets& sets() const { return sets_; }
 
   void forward(Values src, const float* gamma, const float* beta, Values dst) {
-    sets_.for_each_set([&](std::int64_t set, bool parallel) {
-      find_statistics(set, src, parallel);
-      prepare_forward(set, gamma, beta);
-      for_each_tile(set, parallel, Direction::forward, [&](const Tile& tile, const Place& at) {
+    sets_.for_each_set([&](const Part& part) {
+      find_statistics(part, src);
+      prepare_forward(part, gamma, beta);
+      sets_.for_each_tile(part, Direction::forward, [&](const Tile& tile, const Place& at) {
         normalize(tile, src.from(at.value).f32(), &float_mean_[at.of_set], &scale_[at.of_set], &shift_[at.of_set],
                   dst.from(at.value).f32());
       });
@@ -74,7 +74,7 @@ class Moments {
 
   /// Fills what primitive_statistics() points to.
   void forward_statistics(Values src, const float* gamma, const float* beta) {
-    sets_.for_each_set([&](std::int64_t set, bool parallel) { find_statistics(set, src, parallel); });
+    sets_.for_each_set([&](const Part& part) { find_statistics(part, src); });
     for (std::int64_t c = 0; c < layout().channels; ++c) {
       const std::size_t i = at(0, c);
       const double g = value_or(gamma, c, 1.0), variance = square_[i];
@@ -98,21 +98,21 @@ class Moments {
     const auto relu = [&](const Place& at) {
       return MergedRelu{&scale_[at.of_set], &shift_[at.of_set], dst.from(at.value), bits(at)};
     };
-    sets_.for_each_set([&](std::int64_t set, bool parallel) {
-      if (is_given()) find_statistics(set, src, parallel);
-      if (passed) prepare_forward(set, gamma, beta);
-      for_each_tile(set, parallel, Direction::backward, [&](const Tile& tile, const Place& at) {
+    sets_.for_each_cached_part([&](const Part& part) {
+      if (is_given()) find_statistics(part, src);
+      if (passed) prepare_forward(part, gamma, beta);
+      sets_.for_each_tile(part, Direction::backward, [&](const Tile& tile, const Place& at) {
         sum_diffs(tile, src.from(at.value), diff_dst.from(at.value), &float_mean_[at.of_set], relu(at), at.rows_before,
                   &first_sum_[at.of_chunk], &second_sum_[at.of_chunk]);
       });
       if (options_.norm == LpNorm::l1) {
-        for_each_tile(set, parallel, Direction::forward, [&](const Tile& tile, const Place& at) {
+        sets_.for_each_tile(part, Direction::forward, [&](const Tile& tile, const Place& at) {
           sum_signs(tile, src.from(at.value).f32(), centres(at), at.rows_before, &signs_[at.of_chunk]);
         });
       }
-      prepare_backward(set, src, gamma);
+      prepare_backward(part, src, gamma);
       if (!diff_src.data) return;
-      for_each_tile(set, parallel, Direction::forward, [&](const Tile& tile, const Place& at) {
+      sets_.for_each_tile(part, Direction::forward, [&](const Tile& tile, const Place& at) {
         const std::size_t c = at.of_set;
         const GradientCoefficients lanes{&float_mean_[c], &diff_mean_[c], &scale_[c], &slope_[c], &shift_[c]};
         if (options_.norm == LpNorm::l1)
@@ -121,7 +121,7 @@ class Moments {
         else
           differentiate(tile, src.from(at.value), diff_dst.from(at.value), bits(at), lanes, diff_src.from(at.value));
       });
-      if (options_.norm == LpNorm::linf) add_peaks(set, diff_src.f32());
+      if (options_.norm == LpNorm::linf) add_peaks(part, diff_src.f32());
     });
     write_sums(diff_gamma_, diff_gamma);
     write_sums(diff_beta_, diff_beta);
@@ -140,11 +140,6 @@ class Moments {
 
   // ---- over tiles, chunks and groups of channels
 
-  template <class Visit>
-  void for_each_tile(std::int64_t set, bool parallel, Direction direction, const Visit& visit) const {
-    sets_.for_each_tile(set, parallel, direction, visit);
-  }
-
   /// The sum over the set's chunks for one channel.
   double total(const std::vector<double>& partial, std::int64_t set, std::int64_t channel) const {
     double sum = 0;
@@ -152,11 +147,11 @@ class Moments {
     return sum;
   }
 
-  /// value(channel) summed over each group of channels, given to store(channel, sum) for each.
+  /// value(channel) summed over each group of the part's channels, given to store(channel, sum) for each.
   template <class Value, class Store>
-  void for_each_group(const Value& value, const Store& store) const {
+  void for_each_group(const Part& part, const Value& value, const Store& store) const {
     const std::int64_t size = options_.sets.channels;
-    for (std::int64_t first = 0; first < layout().channels; first += size) {
+    for (std::int64_t first = part.first_channel; first < part.last_channel; first += size) {
       auto sum = value(first);
       for (std::int64_t c = first + 1; c < first + size; ++c) add_to(sum, value(c));
       for (std::int64_t c = first; c < first + size; ++c) store(c, sum);
@@ -167,77 +162,80 @@ class Moments {
 
   // ---- statistics
 
-  void find_statistics(std::int64_t set, Values src, bool parallel) {
+  void find_statistics(const Part& part, Values src) {
     if (is_given())
-      take_given();
+      take_given(part);
     else
-      measure_set(set, src, parallel);
-    for (std::int64_t c = 0; c < layout().channels; ++c) {
-      const std::size_t i = at(set, c);
+      measure_part(part, src);
+    for (std::int64_t c = part.first_channel; c < part.last_channel; ++c) {
+      const std::size_t i = at(part.set, c);
       float_mean_[i] = static_cast<float>(mean_[i]);
       rest_[i] = static_cast<float>(-rounding_of_mean(i));
     }
-    if (options_.norm == LpNorm::l1) measure_distances(set, src, parallel);
-    if (options_.norm == LpNorm::linf) find_peaks(set, src, parallel);
-    for (std::int64_t c = 0; c < layout().channels; ++c)
-      deviation_[at(set, c)] = std::sqrt(square_[at(set, c)] + options_.epsilon);
+    if (options_.norm == LpNorm::l1) measure_distances(part, src);
+    if (options_.norm == LpNorm::linf) find_peaks(part, src);
+    for (std::int64_t c = part.first_channel; c < part.last_channel; ++c)
+      deviation_[at(part.set, c)] = std::sqrt(square_[at(part.set, c)] + options_.epsilon);
     if (options_.correction)
-      options_.correction(channels_of(mean_, set), channels_of(deviation_, set), channels_of(r_, set),
-                          channels_of(d_, set));
+      options_.correction(channels_of(mean_, part.set), channels_of(deviation_, part.set), channels_of(r_, part.set),
+                          channels_of(d_, part.set));
   }
 
-  void take_given() {
-    std::copy_n(options_.given.mean->begin(), layout().channels, mean_.begin());
-    std::copy_n(options_.given.variance->begin(), layout().channels, square_.begin());
+  void take_given(const Part& part) {
+    const std::ptrdiff_t first = part.first_channel, last = part.last_channel;
+    std::copy(options_.given.mean->begin() + first, options_.given.mean->begin() + last, mean_.begin() + first);
+    std::copy(options_.given.variance->begin() + first, options_.given.variance->begin() + last,
+              square_.begin() + first);
   }
 
   /// mean_, and the biased variance as square_. The first sums hold each chunk's mean, the second its squared
   /// distances.
-  void measure_set(std::int64_t set, Values src, bool parallel) {
-    for_each_tile(set, parallel, Direction::backward, [&](const Tile& tile, const Place& at) {
+  void measure_part(const Part& part, Values src) {
+    sets_.for_each_tile(part, Direction::backward, [&](const Tile& tile, const Place& at) {
       measure(tile, src.from(at.value), at.rows_before, &first_sum_[at.of_chunk], &second_sum_[at.of_chunk]);
     });
     const auto spread = [&](std::int64_t channel) {
       Spread all;
-      for (std::int64_t c = sets_.first_chunk(set); c < sets_.first_chunk(set + 1); ++c)
+      for (std::int64_t c = sets_.first_chunk(part.set); c < sets_.first_chunk(part.set + 1); ++c)
         all.add({static_cast<double>(sets_.chunk_values(c)), first_sum_[at(c, channel)], second_sum_[at(c, channel)]});
       return all;
     };
-    for_each_group(spread, [&](std::int64_t c, const Spread& of_group) {
-      mean_[at(set, c)] = of_group.mean;
-      square_[at(set, c)] = of_group.squares / of_group.count;
+    for_each_group(part, spread, [&](std::int64_t c, const Spread& of_group) {
+      mean_[at(part.set, c)] = of_group.mean;
+      square_[at(part.set, c)] = of_group.squares / of_group.count;
     });
   }
 
   /// square_ = (mean |x - mean|)^2.
-  void measure_distances(std::int64_t set, Values src, bool parallel) {
-    for_each_tile(set, parallel, Direction::forward, [&](const Tile& tile, const Place& at) {
+  void measure_distances(const Part& part, Values src) {
+    sets_.for_each_tile(part, Direction::forward, [&](const Tile& tile, const Place& at) {
       sum_distances(tile, src.from(at.value).f32(), centres(at), at.rows_before, &first_sum_[at.of_chunk]);
     });
-    for_each_group([&](std::int64_t c) { return total(first_sum_, set, c); },
-                   [&](std::int64_t c, double sum) {
-                     const double mean = sum / values_of(set);
-                     square_[at(set, c)] = mean * mean;
-                   });
+    for_each_group(
+        part, [&](std::int64_t c) { return total(first_sum_, part.set, c); },
+        [&](std::int64_t c, double sum) {
+          const double mean = sum / values_of(part.set);
+          square_[at(part.set, c)] = mean * mean;
+        });
   }
 
   /// square_ = (max |x - mean|)^2. The first sums hold each chunk's largest distance here.
-  void find_peaks(std::int64_t set, Values src, bool parallel) {
-    const auto first = static_cast<std::ptrdiff_t>(at(sets_.first_chunk(set), 0));
-    const auto last = static_cast<std::ptrdiff_t>(at(sets_.first_chunk(set + 1), 0));
+  void find_peaks(const Part& part, Values src) {
+    const auto first = static_cast<std::ptrdiff_t>(at(sets_.first_chunk(part.set), 0));
+    const auto last = static_cast<std::ptrdiff_t>(at(sets_.first_chunk(part.set + 1), 0));
     std::fill(first_sum_.begin() + first, first_sum_.begin() + last, -1.0);
-    for_each_tile(set, parallel, Direction::forward, [&](const Tile& tile, const Place& at) {
+    sets_.for_each_tile(part, Direction::forward, [&](const Tile& tile, const Place& at) {
       find_largest(tile, src.from(at.value).f32(), &mean_[at.of_set], at.first_row, &first_sum_[at.of_chunk],
                    &place_[at.of_chunk]);
     });
-    for (std::int64_t channel = 0; channel < layout().channels; ++channel) {
+    for (std::int64_t channel = part.first_channel; channel < part.last_channel; ++channel) {
       double largest = -1;
-      for (std::int64_t c = sets_.first_chunk(set); c < sets_.first_chunk(set + 1); ++c) {
+      for (std::int64_t c = sets_.first_chunk(part.set); c < sets_.first_chunk(part.set + 1); ++c) {
         if (first_sum_[at(c, channel)] <= largest) continue;
         largest = first_sum_[at(c, channel)];
-        peak_[at(set, channel)] = place_[at(c, channel)];
+        peak_[at(part.set, channel)] = place_[at(c, channel)];
       }
-      square_[at(set, channel)] = largest * largest;
+      square_[at(part.set, channel)] = largest * largest;
     }
   }
 
@@ -249,9 +247,9 @@ class Moments {
   // ---- coefficients
 
   /// (x - mean) gamma r / deviation + (gamma d + beta), with the mean in f32.
-  void prepare_forward(std::int64_t set, const float* gamma, const float* beta) {
-    for (std::int64_t c = 0; c < layout().channels; ++c) {
-      const std::size_t i = at(set, c);
+  void prepare_forward(const Part& part, const float* gamma, const float* beta) {
+    for (std::int64_t c = part.first_channel; c < part.last_channel; ++c) {
+      const std::size_t i = at(part.set, c);
       const double g = value_or(gamma, c, 1.0), scale = g * r_[i] * inverse_deviation(i);
       scale_[i] = static_cast<float>(scale);
       shift_[i] = static_cast<float>(value_or(beta, c, 0.0) + g * d_[i] + scale * rounding_of_mean(i));
@@ -262,39 +260,42 @@ class Moments {
   //   d loss / d u = g / D - (sum g u) / D^3 * s ds/du,   d loss / d x = d loss / d u - its mean,
   // where s ds/du is u / m for l2, s sign(u) / m for l1, and s sign(u) at the peak for linf. With given statistics
   // d loss / d x = g / D.
-  void prepare_backward(std::int64_t set, Values src, const float* gamma) {
-    const double m = values_of(set);
-    const auto factor = [&](std::int64_t c) { return value_or(gamma, c, 1.0) * r_[at(set, c)]; };
+  void prepare_backward(const Part& part, Values src, const float* gamma) {
+    const double m = values_of(part.set);
+    const auto factor = [&](std::int64_t c) { return value_or(gamma, c, 1.0) * r_[at(part.set, c)]; };
     // sum diff_dst u, from u with the mean in f32.
     const auto product = [&](std::int64_t c) {
-      return total(second_sum_, set, c) + rounding_of_mean(at(set, c)) * total(first_sum_, set, c);
+      return total(second_sum_, part.set, c) + rounding_of_mean(at(part.set, c)) * total(first_sum_, part.set, c);
     };
-    for (std::int64_t c = 0; c < layout().channels; ++c) {
-      const std::size_t i = at(set, c);
-      diff_beta_[i] = total(first_sum_, set, c);
+    for (std::int64_t c = part.first_channel; c < part.last_channel; ++c) {
+      const std::size_t i = at(part.set, c);
+      diff_beta_[i] = total(first_sum_, part.set, c);
       diff_gamma_[i] = r_[i] * product(c) * inverse_deviation(i) + d_[i] * diff_beta_[i];
       scale_[i] = static_cast<float>(factor(c) * inverse_deviation(i));
     }
     if (is_given()) {
-      for (auto* of_set : {&diff_mean_, &slope_, &shift_}) std::fill(of_set->begin(), of_set->end(), 0.0f);
+      for (std::int64_t c = part.first_channel; c < part.last_channel; ++c)
+        diff_mean_[at(part.set, c)] = slope_[at(part.set, c)] = shift_[at(part.set, c)] = 0;
       return;
     }
-    for_each_group([&](std::int64_t c) { return factor(c) * product(c); },
-                   [&](std::int64_t c, double sum) { prepare_slope(set, c, m, sum, src); });
-    for_each_group([&](std::int64_t c) { return factor(c) * diff_beta_[at(set, c)]; },
-                   [&](std::int64_t c, double sum) {
-                     const std::size_t i = at(set, c);
-                     const double inverted = inverse_deviation(i);
-                     if (options_.sets.channels > 1) {
-                       shift_[i] = static_cast<float>(offset_[i] - sum * inverted / m);
-                       return;
-                     }
-                     // In a channel by itself diff_dst loses its mean first: the rest may be as good as nothing.
-                     const double mean = diff_beta_[i] / m;
-                     diff_mean_[i] = static_cast<float>(mean);
-                     const double rounding = static_cast<double>(diff_mean_[i]) - mean;
-                     shift_[i] = static_cast<float>(offset_[i] + factor(c) * inverted * rounding);
-                   });
+    for_each_group(
+        part, [&](std::int64_t c) { return factor(c) * product(c); },
+        [&](std::int64_t c, double sum) { prepare_slope(part.set, c, m, sum, src); });
+    for_each_group(
+        part, [&](std::int64_t c) { return factor(c) * diff_beta_[at(part.set, c)]; },
+        [&](std::int64_t c, double sum) {
+          const std::size_t i = at(part.set, c);
+          const double inverted = inverse_deviation(i);
+          if (options_.sets.channels > 1) {
+            shift_[i] = static_cast<float>(offset_[i] - sum * inverted / m);
+            return;
+          }
+          // In a channel by itself diff_dst loses its mean first: the rest may be as good as nothing.
+          const double mean = diff_beta_[i] / m;
+          diff_mean_[i] = static_cast<float>(mean);
+          const double rounding = static_cast<double>(diff_mean_[i]) - mean;
+          shift_[i] = static_cast<float>(offset_[i] + factor(c) * inverted * rounding);
+        });
   }
 
   /// The part of the gradient that comes through s, `product` = sum g u.
@@ -319,10 +320,10 @@ class Moments {
     }
   }
 
-  void add_peaks(std::int64_t set, float* diff_src) const {
-    for (std::int64_t c = 0; c < layout().channels; ++c) {
-      float& diff = diff_src[peak_value(at(set, c), c)];
-      diff = static_cast<float>(static_cast<double>(diff) + peak_diff_[at(set, c)]);
+  void add_peaks(const Part& part, float* diff_src) const {
+    for (std::int64_t c = part.first_channel; c < part.last_channel; ++c) {
+      float& diff = diff_src[peak_value(at(part.set, c), c)];
+      diff = static_cast<float>(static_cast<double>(diff) + peak_diff_[at(part.set, c)]);
     }
   }
 

@@ -147,7 +147,8 @@ class NoiseLayer : public layers::Layer {
  public:
   /// `normalization` comes first, where there is one.
   NoiseLayer(const NormalizationContext& context, const char* type, std::unique_ptr<Layer> normalization)
-      : Layer(context.layer.name, type, context.layer.src_shape, context.layer.src_shape),
+      : Layer(context.layer.name, layers::LayerKind::normalization, type, context.layer.src_shape,
+              context.layer.src_shape),
         config_(context.config.noise),
         normalization_(std::move(normalization)) {}
 

@@ -503,7 +503,13 @@ void differentiate_signs(const Tile& tile, const float* src, const float* diff, 
 
 BNLAB_TARGET_CLONES
 void normalize(const Tile& tile, const float* src, const float* means, const float* scales, const float* shifts,
-               float* dst) {
+               float* __restrict dst) {
+  if (tile.lanes > strip) {  // in the order of memory
+    for (std::int64_t first = 0; first < tile.rows * tile.stride; first += tile.stride)
+      for (std::int64_t l = 0; l < tile.lanes; ++l)
+        dst[first + l] = (src[first + l] - means[l]) * scales[l] + shifts[l];
+    return;
+  }
   for_each_place(tile, [&](std::int64_t first) BNLAB_INLINE_LAMBDA {
     const Floats mean = coefficients(tile, means + first), scale = coefficients(tile, scales + first);
     const Floats shift = coefficients(tile, shifts + first);

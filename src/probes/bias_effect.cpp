@@ -36,7 +36,7 @@ class BiasEffect : public Probe {
     bias.set_plain_value(moved);
     observer_.forward();
     guard.restore();
-    csv_.add(step).add(bias.name).add(bias.is_normalized ? "yes" : "no").add(ratio);
+    csv_.add(step).add(bias.name).add(network_.is_normalized(bias) ? "yes" : "no").add(ratio);
     csv_.add(std::abs(observer_.loss() - loss) / std::abs(loss)).end_row();
   }
 

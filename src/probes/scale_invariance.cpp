@@ -46,7 +46,7 @@ class ScaleInvariance : public Probe {
       parameter.set_plain_value(scaled);
       const Outcome after = run(parameter);
       guard.restore();
-      csv_.add(step).add(parameter.name).add(parameter.is_normalized ? "yes" : "no").add(factor);
+      csv_.add(step).add(parameter.name).add(network_.is_normalized(parameter) ? "yes" : "no").add(factor);
       csv_.add(relative_error(after.output, before.output));
       csv_.add(relative_error(after.gradient, before.gradient, factor));
       csv_.add(std::abs(after.loss - before.loss) / std::abs(before.loss)).end_row();

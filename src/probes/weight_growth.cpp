@@ -13,7 +13,8 @@ constexpr double kNoRatio = std::numeric_limits<double>::quiet_NaN();
 class WeightGrowth : public Probe {
  public:
   explicit WeightGrowth(const ProbeContext& context)
-      : parameters_(context.network.parameters()),
+      : network_(context.network),
+        parameters_(context.network.parameters()),
         csv_(context.open_csv("weight_growth", {"step", "parameter", "normalized", "squared_norm", "cosine", "growth",
                                                 "squared_step", "ratio", "stored_growth", "stored_ratio"})) {
     for (const layers::Segment& segment : parameters_.segments())
@@ -45,7 +46,7 @@ class WeightGrowth : public Probe {
       const float* w = parameters_.values().data() + before.segment.offset;
       const double stored = squared_norm({w, before.segment.length}) - before.squared_norm;
       const layers::Parameter& parameter = *before.segment.parameter;
-      csv_.add(step).add(parameter.name).add(parameter.is_normalized ? "yes" : "no").add(before.squared_norm);
+      csv_.add(step).add(parameter.name).add(network_.is_normalized(parameter) ? "yes" : "no").add(before.squared_norm);
       csv_.add(before.cosine).add(before.growth).add(before.squared_step).add(before.in_squared_steps(before.growth));
       csv_.add(stored).add(before.in_squared_steps(stored)).end_row();
     }
@@ -62,6 +63,7 @@ class WeightGrowth : public Probe {
     double in_squared_steps(double grown) const { return squared_step > 0 ? grown / squared_step : kNoRatio; }
   };
 
+  const network::Network& network_;
   layers::Parameters& parameters_;
   std::vector<Before> before_;
   CsvWriter& csv_;

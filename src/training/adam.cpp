@@ -20,19 +20,15 @@ struct Correction {
 
 BNLAB_TARGET_CLONES
 void descend(float* __restrict w, const float* __restrict g, float* __restrict mean, float* __restrict square,
-             std::size_t length, float decay, Averages a, Correction c, float* __restrict gradient_squares,
-             float* __restrict weight_squares) {
-  for (std::size_t i = 0; i < length; i += lanes)
-    for (std::size_t j = 0; j < lanes; ++j) {
-      gradient_squares[j] += g[i + j] * g[i + j];
-      weight_squares[j] += w[i + j] * w[i + j];
-      const float gradient = g[i + j] + decay * w[i + j];
-      const float m = a.beta1 * mean[i + j] + a.rest1 * gradient;
-      const float v = a.beta2 * square[i + j] + a.rest2 * (gradient * gradient);
-      mean[i + j] = m;
-      square[i + j] = v;
-      w[i + j] -= c.rate * (m / (std::sqrt(v) / c.root + a.epsilon));
-    }
+             std::size_t length, float decay, Averages a, Correction c) {
+  for (std::size_t i = 0; i < length; ++i) {
+    const float gradient = g[i] + decay * w[i];
+    const float m = a.beta1 * mean[i] + a.rest1 * gradient;
+    const float v = a.beta2 * square[i] + a.rest2 * (gradient * gradient);
+    mean[i] = m;
+    square[i] = v;
+    w[i] -= c.rate * (m / (std::sqrt(v) / c.root + a.epsilon));
+  }
 }
 
 class Adam : public UpdateRule {
@@ -51,9 +47,9 @@ class Adam : public UpdateRule {
                    to_float(std::sqrt(1.0 - std::pow(beta2_, t)))};
   }
 
-  void update(float* w, const float* g, std::span<float* const> arrays, std::size_t length, float decay,
-              Squares& squares) const override {
-    descend(w, g, arrays[0], arrays[1], length, decay, averages_, correction_, squares.gradient, squares.weights);
+  void update(float* w, const float* g, std::span<float* const> arrays, std::size_t length,
+              float decay) const override {
+    descend(w, g, arrays[0], arrays[1], length, decay, averages_, correction_);
   }
 
  private:

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "training/sum_of_squares.h"
 #include "training/trainable.h"
 #include "util/errors.h"
+#include "util/npz_values.h"
 #include "util/target_clones.h"
 
 namespace bnlab::training {
@@ -37,13 +39,6 @@ struct Chunk {
   std::size_t mask = 0;  // Changes::some: where its mask begins
 };
 
-// In the order of the rules' sums, for equal bits.
-BNLAB_TARGET_CLONES
-void add_squares(const float* __restrict values, std::size_t length, float* __restrict squares) {
-  for (std::size_t i = 0; i < length; i += lanes)
-    for (std::size_t j = 0; j < lanes; ++j) squares[j] += values[i + j] * values[i + j];
-}
-
 BNLAB_TARGET_CLONES
 void scale(const float* __restrict values, std::size_t length, float factor, float* __restrict scaled) {
   for (std::size_t i = 0; i < length; ++i) scaled[i] = factor * values[i];
@@ -61,26 +56,6 @@ void keep_where(const float* __restrict mask, const float* __restrict others, st
   for (std::size_t i = 0; i < length; ++i) values[i] = mask[i] != 0.0f ? values[i] : others[i];
 }
 
-double total(const Lanes& squares) {
-  double sum = 0;
-  for (const float square : squares) sum += static_cast<double>(square);
-  return sum;
-}
-
-double total_in_double(const float* values, std::size_t length) {
-  double sum = 0;
-  for (std::size_t i = 0; i < length; ++i) sum += static_cast<double>(values[i]) * static_cast<double>(values[i]);
-  return sum;
-}
-
-// Finite values beyond 1e19 have squares that f32 can't hold.
-double sum_of_squares(const float* values, std::size_t length) {
-  Lanes squares = {};
-  add_squares(values, length, squares);
-  const double sum = total(squares);
-  return std::isfinite(sum) ? sum : total_in_double(values, length);
-}
-
 class BlockOptimizer : public Optimizer {
  public:
   BlockOptimizer(std::unique_ptr<UpdateRule> rule, const config::OptimizerConfig& config,
@@ -90,7 +65,7 @@ class BlockOptimizer : public Optimizer {
       coupled_decay_ = to_float(config.weight_decay);
     else
       decoupled_decay_ = config.weight_decay;
-    cut(config);
+    make_chunks(config);
     // Padding stays zero by itself, but for zeros that an epsilon of zero lets be divided by zero.
     if (config.trainable.select != config::Trainable::all || config.epsilon == 0.0)
       choose(trainable_mask(config.trainable, parameters, seed));
@@ -103,15 +78,17 @@ class BlockOptimizer : public Optimizer {
     ++step_;
     rule_->begin_step(learning_rate, step_);
     shrinkage_ = to_float(learning_rate * decoupled_decay_);
-    const bool measures = clip_norm_ > 0.0 || careful_;
-    Sums sums;
-    if (measures) sums = for_each_chunk([this](const Chunk& chunk) { return measure(chunk); });
-    if (clip_norm_ > 0.0)
-      clipping_ = static_cast<float>(std::min(1.0, clip_norm_ / (std::sqrt(sums.trainable) + 1e-6)));
-    const Sums seen = for_each_chunk([this](const Chunk& chunk) { return update(chunk); });
-    if (!measures) sums = seen;
-    wild_ = wild_ || !(learning_rate < 1e6 && sums.gradient < 1e12 && sums.weights < 1e20);
-    careful_ = wild_;
+    const bool clips = clip_norm_ > 0.0;
+    if (clips) {
+      for_each_chunk([this](std::size_t i) { sums_[i] = measure(chunks_[i]); });
+      clipping_ = static_cast<float>(std::min(1.0, clip_norm_ / (std::sqrt(total().trainable) + 1e-6)));
+    }
+    // A chunk is measured right before its update, which then finds it in the cache.
+    for_each_chunk([this, clips](std::size_t i) {
+      if (!clips) sums_[i] = measure(chunks_[i]);
+      update(chunks_[i]);
+    });
+    const Sums sums = total();
     return {std::sqrt(sums.gradient), std::sqrt(sums.weights)};
   }
 
@@ -141,7 +118,7 @@ class BlockOptimizer : public Optimizer {
     std::vector<float> values;  // as the parameters' block
   };
 
-  void cut(const config::OptimizerConfig& config) {
+  void make_chunks(const config::OptimizerConfig& config) {
     for (const Segment& segment : parameters_.segments()) {
       const bool is_weights = segment.parameter->kind == ParameterKind::weights;
       for (std::size_t begin = 0; begin < segment.length; begin += chunk_floats)
@@ -163,13 +140,15 @@ class BlockOptimizer : public Optimizer {
     }
   }
 
-  /// Adds up what `work` gives, always in the same order, so that the sums do not depend on the threads.
   template <class Work>
-  Sums for_each_chunk(const Work& work) {
+  void for_each_chunk(const Work& work) {
     const auto count = static_cast<std::ptrdiff_t>(chunks_.size());
 #pragma omp parallel for schedule(static) num_threads(threads_) if (threads_ > 1 && count > 16)
-    for (std::ptrdiff_t i = 0; i < count; ++i)
-      sums_[static_cast<std::size_t>(i)] = work(chunks_[static_cast<std::size_t>(i)]);
+    for (std::ptrdiff_t i = 0; i < count; ++i) work(static_cast<std::size_t>(i));
+  }
+
+  /// The chunks' sums, added always in the same order, so that they do not depend on the threads.
+  Sums total() const {
     Sums all;
     for (const Sums& sums : sums_) {
       all.gradient += sums.gradient;
@@ -184,62 +163,47 @@ class BlockOptimizer : public Optimizer {
 
   Sums measure(const Chunk& chunk) const {
     const float* g = diffs_of(chunk);
-    Sums sums{.gradient = sum_of_squares(g, chunk.length)};
-    if (chunk.is_weights) sums.weights = sum_of_squares(values_of(chunk), chunk.length);
+    const auto [of_gradient, of_values] = sums_of_squares(g, values_of(chunk), chunk.length);
+    Sums sums{.gradient = of_gradient, .weights = chunk.is_weights ? of_values : 0.0};
     if (chunk.changes == Changes::all) sums.trainable = sums.gradient;
     if (chunk.changes == Changes::some) {
       const float zeros[chunk_floats] = {};
       float trainable[chunk_floats];
       std::copy_n(g, chunk.length, trainable);
       keep_where(masks_.data() + chunk.mask, zeros, chunk.length, trainable);
-      sums.trainable = sum_of_squares(trainable, chunk.length);
+      sums.trainable = sums_of_squares(trainable, trainable, chunk.length).first;
     }
     return sums;
   }
 
-  Sums update(const Chunk& chunk) {
-    if (chunk.changes == Changes::none) return measure(chunk);
+  void update(const Chunk& chunk) {
+    if (chunk.changes == Changes::none) return;
     if (chunk.changes == Changes::all) return update_all(chunk);
     float before[chunk_floats];
     std::copy_n(values_of(chunk), chunk.length, before);
-    const Sums sums = update_all(chunk);
+    update_all(chunk);
     keep_where(masks_.data() + chunk.mask, before, chunk.length, values_of(chunk));
-    return sums;
   }
 
-  /// Gives the sums of before the update, unless the gradient is clipped.
-  Sums update_all(const Chunk& chunk) {
+  void update_all(const Chunk& chunk) {
     float* w = values_of(chunk);
     const float* g = diffs_of(chunk);
-    Sums sums;
     float clipped[chunk_floats];
     if (clipping_ != 1.0f) {
       scale(g, chunk.length, clipping_, clipped);
       g = clipped;
     }
-    const bool shrinks = chunk.decays && shrinkage_ != 0.0f;
-    if (shrinks) {
-      sums.weights = sum_of_squares(w, chunk.length);
-      shrink(w, chunk.length, shrinkage_);
-    }
+    if (chunk.decays && shrinkage_ != 0.0f) shrink(w, chunk.length, shrinkage_);
     float* arrays[most_arrays] = {};
     for (std::size_t k = 0; k < arrays_.size(); ++k) arrays[k] = arrays_[k].values.data() + chunk.offset;
-    Squares squares;
-    rule_->update(w, g, {arrays, arrays_.size()}, chunk.length, chunk.decays ? coupled_decay_ : 0.0f, squares);
-    sums.gradient = total(squares.gradient);
-    if (!std::isfinite(sums.gradient)) sums.gradient = total_in_double(g, chunk.length);
-    if (!shrinks) sums.weights = total(squares.weights);
-    if (!chunk.is_weights) sums.weights = 0.0;
-    return sums;
+    rule_->update(w, g, {arrays, arrays_.size()}, chunk.length, chunk.decays ? coupled_decay_ : 0.0f);
   }
 
   template <class T>
   static const std::vector<T>& array_of(const NpzArrays& state, const std::string& name,
                                         const std::vector<std::int64_t>& shape) {
-    const auto found = state.find(name);
-    const auto* values = found == state.end() ? nullptr : std::get_if<std::vector<T>>(&found->second.values);
-    if (!values || found->second.shape != shape)
-      throw DataError("checkpoint: the array \"" + name + "\" is missing or of another shape");
+    const std::vector<T>* values = find_values<T>(state, name, shape);
+    if (!values) throw DataError("checkpoint: the array \"" + name + "\" is missing or of another shape");
     return *values;
   }
 
@@ -256,10 +220,6 @@ class BlockOptimizer : public Optimizer {
   std::vector<float> masks_;  // of the chunks that change in part, one after another
   std::vector<Array> arrays_;
   std::int64_t step_ = 0;  // done so far
-  // An update sums the squares of weights in f32, where they may overflow, and leaves none of them to sum again. So
-  // large weights are measured before it: in the first step, and for good once weights could leap beyond 1e15.
-  bool wild_ = false;
-  bool careful_ = true;
 };
 
 }  // namespace

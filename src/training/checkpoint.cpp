@@ -7,6 +7,7 @@
 
 #include "network/finite.h"
 #include "util/errors.h"
+#include "util/npz_values.h"
 
 namespace bnlab::training {
 namespace {
@@ -45,8 +46,7 @@ NpzArrays take(NpzArrays& arrays, const std::string& prefix) {
 
 template <class T>
 std::span<const T> values_of(const NpzArrays& arrays, const std::string& name) {
-  const auto found = arrays.find(name);
-  const auto* values = found == arrays.end() ? nullptr : std::get_if<std::vector<T>>(&found->second.values);
+  const std::vector<T>* values = find_values<T>(arrays, name);
   if (!values) throw DataError(fmt::format("the array \"{}\" is missing or of another type", name));
   return *values;
 }

@@ -14,33 +14,26 @@ struct Constants {
 
 BNLAB_TARGET_CLONES
 void descend(float* __restrict w, const float* __restrict g, float* __restrict square, std::size_t length, float decay,
-             Constants c, float rate, float* __restrict gradient_squares, float* __restrict weight_squares) {
-  for (std::size_t i = 0; i < length; i += lanes)
-    for (std::size_t j = 0; j < lanes; ++j) {
-      gradient_squares[j] += g[i + j] * g[i + j];
-      weight_squares[j] += w[i + j] * w[i + j];
-      const float gradient = g[i + j] + decay * w[i + j];
-      const float s = c.smoothing * square[i + j] + c.rest * (gradient * gradient);
-      square[i + j] = s;
-      w[i + j] -= rate * (gradient / (std::sqrt(s) + c.epsilon));
-    }
+             Constants c, float rate) {
+  for (std::size_t i = 0; i < length; ++i) {
+    const float gradient = g[i] + decay * w[i];
+    const float s = c.smoothing * square[i] + c.rest * (gradient * gradient);
+    square[i] = s;
+    w[i] -= rate * (gradient / (std::sqrt(s) + c.epsilon));
+  }
 }
 
 BNLAB_TARGET_CLONES
 void descend_with_momentum(float* __restrict w, const float* __restrict g, float* __restrict square,
-                           float* __restrict v, std::size_t length, float decay, Constants c, float rate,
-                           float* __restrict gradient_squares, float* __restrict weight_squares) {
-  for (std::size_t i = 0; i < length; i += lanes)
-    for (std::size_t j = 0; j < lanes; ++j) {
-      gradient_squares[j] += g[i + j] * g[i + j];
-      weight_squares[j] += w[i + j] * w[i + j];
-      const float gradient = g[i + j] + decay * w[i + j];
-      const float s = c.smoothing * square[i + j] + c.rest * (gradient * gradient);
-      const float velocity = c.momentum * v[i + j] + gradient / (std::sqrt(s) + c.epsilon);
-      square[i + j] = s;
-      v[i + j] = velocity;
-      w[i + j] -= rate * velocity;
-    }
+                           float* __restrict v, std::size_t length, float decay, Constants c, float rate) {
+  for (std::size_t i = 0; i < length; ++i) {
+    const float gradient = g[i] + decay * w[i];
+    const float s = c.smoothing * square[i] + c.rest * (gradient * gradient);
+    const float velocity = c.momentum * v[i] + gradient / (std::sqrt(s) + c.epsilon);
+    square[i] = s;
+    v[i] = velocity;
+    w[i] -= rate * velocity;
+  }
 }
 
 class RmsProp : public UpdateRule {
@@ -57,13 +50,12 @@ class RmsProp : public UpdateRule {
 
   void begin_step(double learning_rate, std::int64_t) override { rate_ = to_float(learning_rate); }
 
-  void update(float* w, const float* g, std::span<float* const> arrays, std::size_t length, float decay,
-              Squares& squares) const override {
+  void update(float* w, const float* g, std::span<float* const> arrays, std::size_t length,
+              float decay) const override {
     if (arrays.size() == 1)
-      descend(w, g, arrays[0], length, decay, constants_, rate_, squares.gradient, squares.weights);
+      descend(w, g, arrays[0], length, decay, constants_, rate_);
     else
-      descend_with_momentum(w, g, arrays[0], arrays[1], length, decay, constants_, rate_, squares.gradient,
-                            squares.weights);
+      descend_with_momentum(w, g, arrays[0], arrays[1], length, decay, constants_, rate_);
   }
 
  private:

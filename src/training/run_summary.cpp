@@ -145,7 +145,7 @@ std::optional<RunEnd> read_end(const std::filesystem::path& file) {
   if (provenance == json.end() || !provenance->is_object()) return end;
   end.threads = static_cast<int>(number_at(*provenance, "threads"));
   end.dataset_sha256 = text_at(*provenance, "dataset_sha256");
-  end.isa = text_at(*provenance, "isa");
+  end.instruction_set = text_at(*provenance, "isa");
   end.git_revision = text_at(*provenance, "git_revision");
   end.onednn = text_at(*provenance, "onednn");
   end.machine = text_at(*provenance, "cpu");  // not the host: one processor computes the same anywhere

@@ -40,7 +40,7 @@ struct RunEnd {
   double steps_per_second = 0;
   int threads = 0;
   std::string dataset_sha256;
-  std::string isa;
+  std::string instruction_set;
   std::string git_revision;
   std::string onednn;
   std::string machine;  // its processor

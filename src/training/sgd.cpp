@@ -6,14 +6,8 @@ namespace bnlab::training {
 namespace {
 
 BNLAB_TARGET_CLONES
-void descend(float* __restrict w, const float* __restrict g, std::size_t length, float decay, float rate,
-             float* __restrict gradient_squares, float* __restrict weight_squares) {
-  for (std::size_t i = 0; i < length; i += lanes)
-    for (std::size_t j = 0; j < lanes; ++j) {
-      gradient_squares[j] += g[i + j] * g[i + j];
-      weight_squares[j] += w[i + j] * w[i + j];
-      w[i + j] -= rate * (g[i + j] + decay * w[i + j]);
-    }
+void descend(float* __restrict w, const float* __restrict g, std::size_t length, float decay, float rate) {
+  for (std::size_t i = 0; i < length; ++i) w[i] -= rate * (g[i] + decay * w[i]);
 }
 
 /// The direction of the step is gradient_share * g + velocity_share * v.
@@ -23,17 +17,13 @@ struct Momentum {
 
 BNLAB_TARGET_CLONES
 void descend_with_momentum(float* __restrict w, const float* __restrict g, float* __restrict v, std::size_t length,
-                           float decay, float rate, Momentum m, float* __restrict gradient_squares,
-                           float* __restrict weight_squares) {
-  for (std::size_t i = 0; i < length; i += lanes)
-    for (std::size_t j = 0; j < lanes; ++j) {
-      gradient_squares[j] += g[i + j] * g[i + j];
-      weight_squares[j] += w[i + j] * w[i + j];
-      const float gradient = g[i + j] + decay * w[i + j];
-      const float velocity = m.momentum * v[i + j] + gradient;
-      v[i + j] = velocity;
-      w[i + j] -= rate * (m.gradient_share * gradient + m.velocity_share * velocity);
-    }
+                           float decay, float rate, Momentum m) {
+  for (std::size_t i = 0; i < length; ++i) {
+    const float gradient = g[i] + decay * w[i];
+    const float velocity = m.momentum * v[i] + gradient;
+    v[i] = velocity;
+    w[i] -= rate * (m.gradient_share * gradient + m.velocity_share * velocity);
+  }
 }
 
 class Sgd : public UpdateRule {
@@ -49,12 +39,12 @@ class Sgd : public UpdateRule {
 
   void begin_step(double learning_rate, std::int64_t) override { rate_ = to_float(learning_rate); }
 
-  void update(float* w, const float* g, std::span<float* const> arrays, std::size_t length, float decay,
-              Squares& squares) const override {
+  void update(float* w, const float* g, std::span<float* const> arrays, std::size_t length,
+              float decay) const override {
     if (arrays.empty())
-      descend(w, g, length, decay, rate_, squares.gradient, squares.weights);
+      descend(w, g, length, decay, rate_);
     else
-      descend_with_momentum(w, g, arrays[0], length, decay, rate_, momentum_, squares.gradient, squares.weights);
+      descend_with_momentum(w, g, arrays[0], length, decay, rate_, momentum_);
   }
 
  private:

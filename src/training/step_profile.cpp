@@ -6,8 +6,8 @@
 #include "data/training_batches.h"
 #include "network/network.h"
 #include "network/threads.h"
+#include "training/learner.h"
 #include "training/schedule.h"
-#include "training/training_step.h"
 #include "util/median.h"
 #include "util/peak_flops.h"
 
@@ -31,7 +31,7 @@ double StepProfile::in_calls() const {
 StepProfile profile_steps(config::RunConfig config, int threads, std::int64_t steps) {
   network::set_threads(threads);
   network::check_precision(config.training);
-  network::check(config, data::dataset_info(config.dataset));
+  auto assembly = network::assemble_checked(config, data::dataset_info(config.dataset));
   const data::Dataset dataset = data::load(config.dataset);
   data::resolve_batches(config.training, dataset);
   config.training.steps = warm_up_steps + steps;
@@ -40,8 +40,8 @@ StepProfile profile_steps(config::RunConfig config, int threads, std::int64_t st
   const bool is_f32 = config.training.precision == config::Precision::f32;
   profile.peak_flops = is_f32 ? peak_f32_flops(threads) : peak_bf16_flops(threads);
 
-  TrainingStep one(config, dataset, threads);
-  const std::size_t calls = one.program().program().calls().size();
+  Learner learner(config, dataset, std::move(assembly), threads);
+  const std::size_t calls = learner.program().program().calls().size();
   std::vector<std::vector<double>> of_calls(calls);
   for (auto& times : of_calls) times.reserve(static_cast<std::size_t>(steps));
   std::vector<double> of_step, of_batch, of_update;
@@ -49,11 +49,11 @@ StepProfile profile_steps(config::RunConfig config, int threads, std::int64_t st
   for (std::int64_t step = 1; step <= config.training.steps; ++step) {
     const double rate = learning_rate(config.optimizer, step, config.training.steps);
     const Clock::time_point start = Clock::now();
-    one.load(step);
+    learner.load(step);
     const double batch = seconds_since(start);
-    one.program().run_timed(times);
+    learner.program().run_timed(times);
     const Clock::time_point updating = Clock::now();
-    one.update(rate);
+    learner.update(rate);
     if (step <= warm_up_steps) continue;
     of_update.push_back(seconds_since(updating));
     of_step.push_back(seconds_since(start));
@@ -61,7 +61,7 @@ StepProfile profile_steps(config::RunConfig config, int threads, std::int64_t st
     for (std::size_t i = 0; i < calls; ++i) of_calls[i].push_back(times[i]);
   }
   for (std::size_t i = 0; i < calls; ++i)
-    profile.calls.push_back({one.program().program().calls()[i], median(of_calls[i])});
+    profile.calls.push_back({learner.program().program().calls()[i], median(of_calls[i])});
   profile.batch = median(of_batch);
   profile.update = median(of_update);
   profile.step = median(of_step);

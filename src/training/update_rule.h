@@ -11,14 +11,6 @@
 
 namespace bnlab::training {
 
-/// Sums that a vector unit adds up side by side.
-inline constexpr std::size_t lanes = 16;
-using Lanes = float[lanes];
-struct Squares {
-  Lanes gradient = {};
-  Lanes weights = {};
-};
-
 inline constexpr std::size_t most_arrays = 2;
 
 /// The formula of an optimizer. Arrays that it keeps lie as the parameters do and begin with zeros.
@@ -29,10 +21,10 @@ class UpdateRule {
   virtual std::vector<std::string> arrays() const = 0;
   /// Once before the updates of a `step` (from 1).
   virtual void begin_step(double learning_rate, std::int64_t step) = 0;
-  /// Updates w by the gradient g + decay * w, `length` values each (a multiple of `lanes`), and the same values of its
-  /// arrays. Adds the squares of g, and of w before the update, to `squares`. Threads share a step.
-  virtual void update(float* w, const float* g, std::span<float* const> arrays, std::size_t length, float decay,
-                      Squares& squares) const = 0;
+  /// Updates w by the gradient g + decay * w, `length` values each, and the same values of its arrays. Threads share a
+  /// step.
+  virtual void update(float* w, const float* g, std::span<float* const> arrays, std::size_t length,
+                      float decay) const = 0;
 };
 
 /// The nearest finite float: with a rate beyond f32 the parameters leave it, but zeros in padding stay zeros.

@@ -30,17 +30,37 @@ void append_text(std::string& row, std::string_view text) {
   row += '"';
 }
 
+void append_number(std::string& row, double value) {
+  if (std::isnan(value)) {
+    row += "nan";  // without the sign that a nan may carry
+    return;
+  }
+  char text[32];
+  const auto result = std::to_chars(text, text + sizeof text, value, std::chars_format::general, 9);
+  row.append(text, result.ptr);
+}
+
 std::string header_of(const std::vector<std::string>& columns) {
   if (columns.empty()) throw std::logic_error("CsvWriter: a file needs at least one column");
-  std::string header;
-  for (const std::string& column : columns) {
-    if (!header.empty()) header += ',';
-    append_text(header, column);
-  }
-  return header + '\n';
+  return csv_line(columns);
 }
 
 }  // namespace
+
+std::string csv_text(double value) {
+  std::string text;
+  append_number(text, value);
+  return text;
+}
+
+std::string csv_line(const std::vector<std::string>& texts) {
+  std::string line;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (i > 0) line += ',';
+    append_text(line, texts[i]);
+  }
+  return line + '\n';
+}
 
 CsvWriter::CsvWriter(std::filesystem::path path, const std::vector<std::string>& columns)
     : path_(std::move(path)), columns_(columns.size()) {
@@ -84,13 +104,7 @@ CsvWriter& CsvWriter::add(std::string_view text) {
 
 CsvWriter& CsvWriter::add(double value) {
   separate();
-  if (std::isnan(value)) {
-    row_ += "nan";  // without the sign that a nan may carry
-    return *this;
-  }
-  char text[32];
-  const auto result = std::to_chars(text, text + sizeof text, value, std::chars_format::general, 9);
-  row_.append(text, result.ptr);
+  append_number(row_, value);
   return *this;
 }
 

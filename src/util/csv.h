@@ -11,6 +11,11 @@
 
 namespace bnlab {
 
+/// A number as CSV files have it: %.9g, nan (without a sign), inf, -inf.
+std::string csv_text(double value);
+/// A line of RFC 4180 with its newline: commas between the texts, quotes where a text needs them.
+std::string csv_line(const std::vector<std::string>& texts);
+
 /// Appends rows to one CSV file (RFC 4180, "\n" line ends). Numbers are written with %.9g, non-finite ones as nan, inf,
 /// -inf. Each finished row is handed to the system at once, so a killed run keeps it. Owns the file handle.
 class CsvWriter {

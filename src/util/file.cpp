@@ -19,8 +19,7 @@
 
 namespace bnlab {
 
-// ---- reading
-// ---------------------------------------------------------------------------------------------------------
+// ---- reading -------------------------------------------------------------------------------------------------------
 
 struct FileReader::State {
   explicit State(std::filesystem::path file_path) : path(std::move(file_path)), buffer(std::size_t{1} << 18) {}
@@ -177,8 +176,7 @@ std::vector<std::uint8_t> read_maybe_gzip(const std::filesystem::path& path, std
   return read_all(path, FileReader::Gzip::unpack, max_bytes);
 }
 
-// ---- writing
-// ---------------------------------------------------------------------------------------------------------
+// ---- writing -------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -242,8 +240,7 @@ void write_output(const std::filesystem::path& path, std::string_view bytes) {
     throw RunError(posix::failure(path, "write", errno));
 }
 
-// ---- SHA-256
-// ---------------------------------------------------------------------------------------------------------
+// ---- SHA-256 -------------------------------------------------------------------------------------------------------
 
 namespace {
 

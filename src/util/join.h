@@ -6,10 +6,10 @@
 
 namespace bnlab {
 
-/// Numbers or strings with `separator` between them: join(shape, " x ") is "60000 x 28 x 28". Here instead of
-/// fmt::join, in which GCC 12 at -O3 warns of an overflow that is none.
+/// Numbers or strings with `separator` between them: join(names) is "a, b, c", join(shape, " x ") "60000 x 28 x 28".
+/// Here instead of fmt::join, in which GCC 12 at -O3 warns of an overflow that is none.
 template <class Range>
-std::string join(const Range& values, std::string_view separator) {
+std::string join(const Range& values, std::string_view separator = ", ") {
   std::string text;
   bool first = true;
   for (const auto& value : values) {

@@ -15,7 +15,4 @@ std::string nearest(std::string_view word, const std::vector<std::string>& valid
 /// "; did you mean \"NEAREST\"?", or empty when nothing is near.
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& valid);
 
-/// "a, b, c".
-std::string join(const std::vector<std::string>& words);
-
 }  // namespace bnlab

@@ -68,8 +68,7 @@ bool count_elements(const std::vector<std::int64_t>& shape, std::uint64_t& count
   return true;
 }
 
-// ---- reading one .npy
-// ------------------------------------------------------------------------------------------------
+// ---- reading one .npy ----------------------------------------------------------------------------------------------
 
 struct NpyHeader {
   std::string descr;
@@ -225,8 +224,7 @@ NpyArray parse_npy(std::string_view bytes, const std::string& where) {
   return array;
 }
 
-// ---- the archive
-// -----------------------------------------------------------------------------------------------------
+// ---- the archive ---------------------------------------------------------------------------------------------------
 
 /// A libzip error value that is cleaned up.
 struct ZipError {

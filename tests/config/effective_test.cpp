@@ -1,5 +1,5 @@
 // Experiments as they are run, and the differences between their arms.
-#include "config/experiment.h"
+#include "config/effective.h"
 
 #include <gtest/gtest.h>
 
@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "config/differences.h"
+#include "config/experiment.h"
 #include "config/experiment_config_testing.h"
 #include "util/test_files.h"
 

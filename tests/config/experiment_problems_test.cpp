@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "config/csv_columns.h"
 #include "config/experiment_config_testing.h"
 #include "config/writer.h"
 
@@ -222,7 +223,7 @@ TEST(ExperimentProblems, QuantitiesAreNoOtherColumnOfTheRuns) {
     const std::string problem = R"(e.json:7: quantities.0.name: must not be another column of runs.csv, got ")";
     EXPECT_EQ(experiment_problems(text), refused ? ErrorLines{problem + name + "\""} : ErrorLines{});
   };
-  for (const char* name : run_columns) expect(name, true);
+  for (const RunColumnName& column : run_columns) expect(std::string(column.name), true);
   expect("dataset.limit", true);
   expect("s_bound", true);
   expect("s_from", true);

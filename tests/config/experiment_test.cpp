@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "config/config_testing.h"
+#include "config/effective.h"
 #include "config/experiment_codecs.h"
 #include "config/experiment_config_testing.h"
 #include "config/writer.h"

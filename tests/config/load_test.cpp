@@ -8,7 +8,7 @@
 
 #include "config/config_testing.h"
 #include "config/names.h"
-#include "util/nearest.h"
+#include "util/join.h"
 
 namespace bnlab::config {
 namespace {

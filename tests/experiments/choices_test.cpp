@@ -1,5 +1,5 @@
 // The best of an arm's points.
-#include "experiments/run_table.h"
+#include "experiments/choices.h"
 
 #include <gtest/gtest.h>
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "config/effective.h"
 #include "config/experiment.h"
 #include "config/load.h"
 #include "experiments/executor.h"

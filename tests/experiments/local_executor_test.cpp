@@ -10,7 +10,7 @@
 #include <random>
 #include <thread>
 
-#include "config/experiment.h"
+#include "config/csv_columns.h"
 #include "config/load.h"
 #include "experiments/executor_testing.h"
 #include "experiments/sweep_lock.h"

@@ -368,32 +368,32 @@ TEST(WhatNoRunGives, AxesOfCriteria) {
 TEST(Sweep, EachRunStandsOnceWithWhatItsDirectorySays) {
   const test::TemporaryFolder folder;
   const Plan plan = plan_of(with_arms(R"({"name": "same"}, {"name": "g", "grid": {"dataset.limit": [50, 60]}})"));
-  std::vector<Standing> all = standings(plan, folder.path(), {});
+  std::vector<SweepRun> all = sweep_runs(plan, folder.path(), {});
   EXPECT_EQ(all.size(), 8u);  // "same" shares the runs of "batch"
-  for (const Standing& one : all) EXPECT_EQ(one.report.state, RunState::missing);
+  for (const SweepRun& one : all) EXPECT_EQ(one.report.state, RunState::missing);
   EXPECT_EQ(remaining(all, false).size(), 8u);
-  EXPECT_EQ(standings(plan, folder.path(), {"g"}).size(), 4u);
-  EXPECT_EQ(standings(plan, folder.path(), {"g[limit=50]", "none"}).size(), 4u);
-  EXPECT_EQ(standings(plan, folder.path(), {"same"}).size(), 2u);
-  EXPECT_EQ(error_lines([&] { standings(plan, folder.path(), {"gg"}); }), (Texts{"--only gg: no arm of e fits"}));
+  EXPECT_EQ(sweep_runs(plan, folder.path(), {"g"}).size(), 4u);
+  EXPECT_EQ(sweep_runs(plan, folder.path(), {"g[limit=50]", "none"}).size(), 4u);
+  EXPECT_EQ(sweep_runs(plan, folder.path(), {"same"}).size(), 2u);
+  EXPECT_EQ(error_lines([&] { sweep_runs(plan, folder.path(), {"gg"}); }), (Texts{"--only gg: no arm of e fits"}));
 
   prepare(plan, all, folder.path());
-  for (const Standing& one : all) EXPECT_EQ(config::load(one.task.config, {}), one.run->config) << one.task.config;
+  for (const SweepRun& one : all) EXPECT_EQ(config::load(one.task.config, {}), one.run->config) << one.task.config;
   const config::ExperimentConfig written = config::load_experiment(folder / "experiment.json");
   EXPECT_EQ(written, plan.experiment);
   // A config is what the plan says, whatever became of its file.
   test::write_text(all[0].task.config, "");
   test::write_text(all[1].task.config, config::to_json(all[2].run->config));
   prepare(plan, all, folder.path());
-  for (const Standing& one : all) EXPECT_EQ(config::load(one.task.config, {}), one.run->config) << one.task.config;
+  for (const SweepRun& one : all) EXPECT_EQ(config::load(one.task.config, {}), one.run->config) << one.task.config;
 
   test::write_run(all[0].task.directory, {}, all[0].run->config);
   test::write_run(all[1].task.directory, {.status = "diverged"}, all[1].run->config);
   test::write_run(all[2].task.directory, {.status = "failed"}, all[2].run->config);
   test::write_run(all[3].task.directory, {.status = "interrupted"}, all[3].run->config);
-  all = standings(plan, folder.path(), {});
+  all = sweep_runs(plan, folder.path(), {});
   std::map<RunState, int> states;
-  for (const Standing& one : all) ++states[one.report.state];
+  for (const SweepRun& one : all) ++states[one.report.state];
   EXPECT_EQ(states, (std::map<RunState, int>{{RunState::completed, 1},
                                              {RunState::diverged, 1},
                                              {RunState::failed, 1},
@@ -404,11 +404,11 @@ TEST(Sweep, EachRunStandsOnceWithWhatItsDirectorySays) {
 
   // A run that has lost its checkpoint is begun anew only when it is asked for.
   std::filesystem::remove(all[3].task.directory / "checkpoint.npz");
-  const Standing lost = standings(plan, folder.path(), {})[3];
+  const SweepRun lost = sweep_runs(plan, folder.path(), {})[3];
   EXPECT_EQ(lost.report.state, RunState::failed);
   test::expect_contains(lost.report.error, "checkpoint.npz: is gone");
   clear_failures({lost});
-  EXPECT_EQ(standings(plan, folder.path(), {})[3].report.state, RunState::missing);
+  EXPECT_EQ(sweep_runs(plan, folder.path(), {})[3].report.state, RunState::missing);
 }
 
 TEST(Sweep, ADirectoryIsOfOneExperiment) {
@@ -423,9 +423,9 @@ TEST(Sweep, ADirectoryIsOfOneExperiment) {
 TEST(Sweep, TheBestOfAnArmHasNoRunsOfItsOwn) {
   const Plan plan = plan_of(with_arms(R"({"name": "g", "grid": {"dataset.limit": [50, 60]}},
       {"name": "best", "best_of": {"arm": "g", "quantity": "loss"}})"));
-  EXPECT_EQ(error_lines([&] { standings(plan, "/nowhere", {"best"}); }),
+  EXPECT_EQ(error_lines([&] { sweep_runs(plan, "/nowhere", {"best"}); }),
             (Texts{"--only best: arm best of e has no runs of its own, but those of the best point of g"}));
-  EXPECT_EQ(standings(plan, "/nowhere", {"b*"}).size(), 2u);  // of batch
+  EXPECT_EQ(sweep_runs(plan, "/nowhere", {"b*"}).size(), 2u);  // of batch
 }
 
 }  // namespace

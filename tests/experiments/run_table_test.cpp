@@ -7,8 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "experiments/evidence.h"
 #include "experiments/run_table_testing.h"
 #include "experiments/sweep.h"
+#include "experiments/warnings.h"
 #include "training/run_summary.h"
 #include "util/csv_table.h"
 
@@ -28,7 +30,7 @@ TEST(Collect, ARowForEachPointAndSeed) {
   EXPECT_EQ(order, "none1 none2 batch1 batch2 g1 g2 g1 g2 g1 g2 best1 best2 ");
   const RunRow& row = row_of(table, "g", 2, 1);
   EXPECT_EQ(row.axes, (std::map<std::string, std::string>{{"optimizer.learning_rate", "0.1"}}));
-  EXPECT_EQ(row.status, "completed");
+  EXPECT_EQ(row.status, RunState::completed);
   EXPECT_EQ(row.last_step, 100);
   EXPECT_EQ(row.seconds, 1.5);
   EXPECT_EQ(row.steps_per_second, 70);
@@ -61,20 +63,20 @@ TEST(Collect, RunsThatAreMissingFailedOrDiverged) {
       test::write_text(folder.path() / "runs" / run.name / "failure.json", training::failure_json("killed"));
     }
   const RunTable table = collect(plan, folder.path());
-  EXPECT_EQ(row_of(table, "none", 1).status, "missing");
+  EXPECT_EQ(row_of(table, "none", 1).status, RunState::missing);
   EXPECT_TRUE(row_of(table, "none", 1).quantities.empty());
   const RunRow& diverged = row_of(table, "none", 2);
-  EXPECT_EQ(diverged.status, "diverged");
+  EXPECT_EQ(diverged.status, RunState::diverged);
   EXPECT_EQ(diverged.last_step, 60);
   EXPECT_TRUE(std::isnan(diverged.quantities.at("accuracy").value));
   EXPECT_EQ(diverged.quantities.at("steps").value, 100);  // those it was to make
   EXPECT_EQ(diverged.quantities.at("steps").bound, Bound::at_least);
   const RunRow& failed = row_of(table, "batch", 1);
-  EXPECT_EQ(failed.status, "failed");
+  EXPECT_EQ(failed.status, RunState::failed);
   EXPECT_EQ(failed.error, "killed");
   EXPECT_TRUE(failed.quantities.empty());
   const RunRow& damaged = row_of(table, "batch", 2);
-  EXPECT_EQ(damaged.status, "failed");
+  EXPECT_EQ(damaged.status, RunState::failed);
   test::expect_contains(damaged.error, "train.csv: missing or empty");
   EXPECT_TRUE(damaged.quantities.empty());
   expect_equal(written_and_read(table, plan), table);
@@ -102,7 +104,7 @@ TEST(Collect, WhatCanBeMeasuredIs) {
   test::expect_contains(row_of(table, "none", 1).error, R"(has no column "nrm"; did you mean "norm"?)");
   test::expect_contains(row_of(table, "none", 2).error, "gradient_norm.csv: cut off: its last line is not whole");
   for (const RunRow& row : table.rows) {
-    EXPECT_EQ(row.status, "completed");
+    EXPECT_EQ(row.status, RunState::completed);
     EXPECT_EQ(row.quantities.at("accuracy").value, 0.6);
     EXPECT_FALSE(row.quantities.contains("norm"));
   }
@@ -144,16 +146,16 @@ TEST(Collect, ARunWhoseFilesChangedSinceItsEndHasFailed) {
     const fs::path run = folder / "runs" / plan.runs[0].name;
     one.damage(run);
     const RunRow row = row_of(collect(plan, folder.path()), "none", 1);
-    EXPECT_EQ(row.status, "failed") << one.name;
+    EXPECT_EQ(row.status, RunState::failed) << one.name;
     test::expect_contains(row.error, one.said);
     EXPECT_TRUE(row.quantities.empty()) << one.name;
     // It is run anew when failed ones are, and not before.
-    const std::vector<Standing> runs = standings(plan, folder.path(), {});
+    const std::vector<SweepRun> runs = sweep_runs(plan, folder.path(), {});
     EXPECT_EQ(remaining(runs, false).size(), 0u) << one.name;
     EXPECT_EQ(remaining(runs, true).size(), 1u) << one.name;
     clear_failures(runs);
     EXPECT_FALSE(fs::exists(run)) << one.name;
-    EXPECT_EQ(remaining(standings(plan, folder.path(), {}), false).size(), 1u) << one.name;
+    EXPECT_EQ(remaining(sweep_runs(plan, folder.path(), {}), false).size(), 1u) << one.name;
   }
 }
 
@@ -169,7 +171,7 @@ TEST(Collect, EpochsAndBatchesOfAllImagesAreResolvedInTheRun) {
       config.training.batch_size = config.training.epochs ? 20 : 1000;
       test::write_run(folder / "runs" / run.name, {}, config);
     }
-    for (const RunRow& row : collect(plan, folder.path()).rows) EXPECT_EQ(row.status, "completed") << row.error;
+    for (const RunRow& row : collect(plan, folder.path()).rows) EXPECT_EQ(row.status, RunState::completed) << row.error;
   }
 }
 
@@ -185,7 +187,7 @@ TEST(Collect, ARunIsFoundUnderAnotherNameOfItsArm) {
   EXPECT_EQ(row_of(table, "plain", 2).quantities.at("loss").value, 0.02);
   EXPECT_EQ(row_of(table, "other", 2).quantities.at("loss").value, 1.02);
   EXPECT_TRUE(row_of(table, "plain", 2).run.ends_with("_none_seed2"));
-  const std::vector<Standing> runs = standings(after, folder.path(), {});
+  const std::vector<SweepRun> runs = sweep_runs(after, folder.path(), {});
   EXPECT_TRUE(remaining(runs, true).empty());
   EXPECT_EQ(runs[0].task.directory.filename(), runs[0].task.name);
 }
@@ -195,7 +197,7 @@ TEST(Collect, AResultWhoseFolderIsGoneStays) {
   const Plan plan = test::plan_of(with_grid());
   write_runs(plan, folder.path(), by_point(plan));
   const RunTable table = collect(plan, folder.path());
-  test::write_text(folder / "runs.csv", to_csv(table, plan.experiment));
+  test::write_text(folder / "runs.csv", to_csv(table));
   fs::remove_all(folder / "runs" / plan.runs[0].name);
   expect_equal(collect(plan, folder.path()), table);
   // A quantity that the file lacks.
@@ -296,13 +298,13 @@ TEST(Warnings, RunsOfSeveralBuildsAndMachines) {
       return FakeRun{.more_provenance = seed == 1 ? first : second};
     });
     const RunTable table = collect(plan, folder.path());
-    EXPECT_EQ(warnings_of(written_and_read(table, plan), plan), warnings_of(table, plan));
-    return warnings_of(table, plan);
+    EXPECT_EQ(differences_between_runs(written_and_read(table, plan), plan), differences_between_runs(table, plan));
+    return differences_between_runs(table, plan);
   };
   const std::string gnu = R"(, "compiler": "GNU 12", "build_type": "Release", "host": "a", "cpu": "x")";
-  EXPECT_EQ(with(gnu, R"(, "compiler": "Clang 14", "build_type": "Release", "host": "b", "cpu": "x")"),
+  EXPECT_EQ(with(gnu, R"(, "compiler": "Clang 14", "build_type": "Release", "host": "b", "cpu": "y")"),
             (std::vector<std::string>{"the runs differ in their build: Clang 14, Release; GNU 12, Release",
-                                      "the runs differ in their machine: a: x; b: x"}));
+                                      "the runs differ in their machine: x; y"}));
   EXPECT_TRUE(with(gnu, gnu).empty());
   EXPECT_TRUE(with(gnu, "").empty());  // of an earlier version, which did not say
 }
@@ -311,13 +313,13 @@ TEST(Warnings, RunsThatWereNotMadeAlike) {
   const test::TemporaryFolder folder;
   const Plan plan = test::plan_of(ExperimentText{});
   write_runs(plan, folder.path(), [](const ArmPoint&, std::uint64_t) { return FakeRun{}; });
-  EXPECT_TRUE(warnings_of(collect(plan, folder.path()), plan).empty());
+  EXPECT_TRUE(differences_between_runs(collect(plan, folder.path()), plan).empty());
   write_runs(plan, folder.path(), [](const ArmPoint&, std::uint64_t seed) {
     FakeRun run;
     if (seed == 2) run = {.isa = "avx512", .threads = 2, .dataset_sha256 = "6be2"};
     return run;
   });
-  EXPECT_EQ(warnings_of(collect(plan, folder.path()), plan),
+  EXPECT_EQ(differences_between_runs(collect(plan, folder.path()), plan),
             (std::vector<std::string>{"the runs differ in their instruction set: avx2, avx512",
                                       "the runs differ in their number of threads: 1, 2",
                                       "the runs differ in their data of drawn_digits (SHA-256): 5ad1, 6be2"}));
@@ -327,7 +329,7 @@ TEST(Warnings, RunsThatWereNotMadeAlike) {
     if (seed == 2) run = {.status = "failed", .isa = ""};
     return run;
   });
-  EXPECT_TRUE(warnings_of(collect(plan, folder.path()), plan).empty());
+  EXPECT_TRUE(differences_between_runs(collect(plan, folder.path()), plan).empty());
 }
 
 TEST(Warnings, ArmsMayDifferInTheirData) {
@@ -338,7 +340,7 @@ TEST(Warnings, ArmsMayDifferInTheirData) {
     const Plan plan = test::plan_of(text);
     write_runs(plan, folder.path(),
                [](const ArmPoint& point, std::uint64_t) { return FakeRun{.dataset_sha256 = point.arm}; });
-    EXPECT_TRUE(warnings_of(collect(plan, folder.path()), plan).empty()) << set;
+    EXPECT_TRUE(differences_between_runs(collect(plan, folder.path()), plan).empty()) << set;
   }
 }
 

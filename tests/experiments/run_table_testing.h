@@ -12,8 +12,10 @@
 #include <string>
 #include <string_view>
 
+#include "experiments/collect.h"
 #include "experiments/experiment_testing.h"
 #include "experiments/run_table.h"
+#include "experiments/runs_csv.h"
 
 namespace bnlab::experiments {
 
@@ -96,7 +98,7 @@ inline void expect_equal(const RunTable& a, const RunTable& b) {
 
 inline RunTable written_and_read(const RunTable& table, const Plan& plan) {
   const test::TemporaryFolder folder;
-  test::write_text(folder / "runs.csv", to_csv(table, plan.experiment));
+  test::write_text(folder / "runs.csv", to_csv(table));
   return read_run_table(folder / "runs.csv", plan);
 }
 

@@ -1,4 +1,4 @@
-#include "experiments/run_table.h"
+#include "experiments/runs_csv.h"
 
 #include <gtest/gtest.h>
 
@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/evidence.h"
 #include "experiments/run_table_testing.h"
 #include "util/csv_table.h"
 #include "util/errors.h"
@@ -18,7 +19,7 @@ namespace fs = std::filesystem;
 
 TEST(RunsCsv, Columns) {
   const Plan plan = test::plan_of(with_grid());
-  EXPECT_EQ(parse_csv(to_csv(collect(plan, "/nowhere"), plan.experiment), "runs.csv").columns,
+  EXPECT_EQ(parse_csv(to_csv(collect(plan, "/nowhere")), "runs.csv").columns,
             (std::vector<std::string>{"arm",
                                       "optimizer.learning_rate",
                                       "seed",
@@ -57,7 +58,7 @@ TEST(RunsCsv, ValuesAndBoundsComeBackEqual) {
   table.rows[0].error = "a, \"quoted\"\r\nerror | of two lines";
   table.rows[1].seconds = 123456789;
   expect_equal(written_and_read(table, plan), table);
-  EXPECT_EQ(to_csv(written_and_read(table, plan), plan.experiment), to_csv(table, plan.experiment));
+  EXPECT_EQ(to_csv(written_and_read(table, plan)), to_csv(table));
 }
 
 /// The text of runs.csv without some of its columns.
@@ -89,8 +90,7 @@ TEST(RunsCsv, LowEndsThatAFileLacksComeFromTheConfig) {
   });
   const RunTable table = collect(plan, folder.path());
   EXPECT_EQ(known(row_of(table, "often", 1).quantities.at("steps")).low, 50);
-  test::write_text(folder / "runs.csv",
-                   without_columns(to_csv(table, plan.experiment), {"steps_from", "machine", "build"}));
+  test::write_text(folder / "runs.csv", without_columns(to_csv(table), {"steps_from", "machine", "build"}));
   const auto expect_from_config = [](const RunTable& earlier) {
     EXPECT_EQ(known(row_of(earlier, "often", 1).quantities.at("steps")).low, 80);
     EXPECT_EQ(known(row_of(earlier, "at_end", 1).quantities.at("steps")).low, 0);
@@ -164,7 +164,7 @@ class Damaged {
   Damaged() : plan_(test::plan_of(with_grid())) {
     const test::TemporaryFolder folder;
     write_runs(plan_, folder.path(), by_point(plan_));
-    text_ = to_csv(collect(plan_, folder.path()), plan_.experiment);
+    text_ = to_csv(collect(plan_, folder.path()));
   }
 
   std::string error(const std::function<void(std::string&)>& change) const {
@@ -245,7 +245,7 @@ TEST(RunsCsv, RowsOfTheBestAreMadeFromTheOthers) {
   const Plan plan = test::plan_of(with_grid());
   write_runs(plan, folder.path(), by_point(plan));
   const RunTable table = collect(plan, folder.path());
-  const std::string text = to_csv(table, plan.experiment);
+  const std::string text = to_csv(table);
   for (const std::string& changed : {text.substr(0, text.find("\nbest") + 1), text.substr(0, text.size() - 5),
                                      text + "best,2,1,x,completed,9,9,9,,8,9,,9,9,,,,,,,\n"}) {
     test::write_text(folder / "runs.csv", changed);

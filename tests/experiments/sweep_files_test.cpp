@@ -27,7 +27,7 @@ TEST(Collect, ATableThatAloneHasResultsMustBeUnderstood) {
     const Plan plan = test::plan_of(ExperimentText{});
     write_runs(plan, folder.path(), by_point(plan));
     const fs::path file = folder / "runs.csv";
-    std::string text = to_csv(collect(plan, folder.path()), plan.experiment);
+    std::string text = to_csv(collect(plan, folder.path()));
     const std::size_t at = other.empty() ? text.rfind(part) : text.find(part);
     text.replace(at, part.size(), other);
     test::write_text(file, text);
@@ -50,7 +50,7 @@ TEST(ClearFailures, WhatIsNotTheRunsStays) {
   const fs::path run = folder / "runs" / plan.runs[0].name;
   test::write_text(run / "run.json", "no JSON");
   test::write_text(run / "notes", "mine");
-  clear_failures(standings(plan, folder.path(), {}));
+  clear_failures(sweep_runs(plan, folder.path(), {}));
   EXPECT_EQ(test::read_text(run / "notes"), "mine");
   EXPECT_FALSE(fs::exists(run / "run.json"));
   EXPECT_FALSE(fs::exists(run / "train.csv"));

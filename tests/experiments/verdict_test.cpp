@@ -402,7 +402,8 @@ TEST(VerdictTables, TheFindingStandsWithTheVerdict) {
   ASSERT_NE(first, std::string::npos) << lines;
   EXPECT_LT(lines.find("= e"), first) << lines;
   EXPECT_TRUE(lines.ends_with("\nfinding: 2 | 3\tof *them*\n")) << lines;
-  test::expect_contains(markdown_table({verdict}), "| **e**: c **reproduced**: 2 \\| 3\tof \\*them\\* | s |");
+  test::expect_contains(markdown_table({verdict}), "| **e**: c **reproduced**: 2 \\| 3\tof \\*them\\* | s | abc |");
+  EXPECT_EQ(sweep.json()["git_revisions"], nlohmann::json({"abc"}));
 }
 
 /// The cells of a line, as GitHub finds them: a backslash takes the meaning of the character behind it.
@@ -423,6 +424,7 @@ TEST(VerdictTables, MarkdownKeepsItsCells) {
   Sweep sweep(text);
   ExperimentVerdict verdict = sweep.judge();
   verdict.experiment.name = "a|b";
+  verdict.revisions = {"0123456789", "abcdef0123"};
   verdict.experiment.claim = "one | two \\| three \\\nnew *line* <b>";
   verdict.experiment.source = "`s` [1](x)";
   verdict.experiment.criteria[0].meaning = "m|n\r\n";
@@ -439,18 +441,19 @@ TEST(VerdictTables, MarkdownKeepsItsCells) {
   EXPECT_EQ(lines[6], "- **a\\|b**: " + std::string(edge_of_best));
   lines.resize(5);
   for (const std::string& line : lines) {
-    ASSERT_EQ(cells_of(line).size(), 8u) << line;  // an empty one before the first and behind the last
+    ASSERT_EQ(cells_of(line).size(), 9u) << line;  // an empty one before the first and behind the last
     EXPECT_EQ(line.find('\r'), std::string::npos);
   }
   EXPECT_EQ(cells_of(lines[2])[1], " **a|b**: one | two \\| three \\ new *line* <b> **reproduced** ");
   EXPECT_EQ(cells_of(lines[2])[2], " `s` [1](x) ");
   test::expect_contains(lines[2], "new \\*line\\* \\<b>");
   test::expect_contains(lines[2], "\\`s\\` \\[1](x)");
-  test::expect_contains(cells_of(lines[2])[3], "m|n   (>= 0.05, <= 1)");
-  EXPECT_EQ(cells_of(lines[2])[6], " reproduced: why | not ");
+  EXPECT_EQ(cells_of(lines[2])[3], " 0123456, abcdef0 ");
+  test::expect_contains(cells_of(lines[2])[4], "m|n   (>= 0.05, <= 1)");
+  EXPECT_EQ(cells_of(lines[2])[7], " reproduced: why | not ");
   EXPECT_EQ(cells_of(lines[3])[1], "  ");
-  test::expect_contains(cells_of(lines[3])[3], "alike (within 0.5)");
-  test::expect_contains(cells_of(lines[4])[4], ">= 2");
+  test::expect_contains(cells_of(lines[3])[4], "alike (within 0.5)");
+  test::expect_contains(cells_of(lines[4])[5], ">= 2");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "config/effective.h"
 #include "config/experiment.h"
 #include "config/load.h"
 #include "experiments/plan.h"

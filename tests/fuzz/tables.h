@@ -3,9 +3,12 @@
 
 #include <vector>
 
+#include "config/effective.h"
 #include "config/experiment.h"
+#include "experiments/collect.h"
 #include "experiments/plan.h"
 #include "experiments/quantities.h"
+#include "experiments/runs_csv.h"
 #include "experiments/verdict.h"
 #include "fuzz/support.h"
 
@@ -57,7 +60,7 @@ inline bool judge_table(const fs::path& file, const Folder& written) {
     experiments::text_table(verdict);
     experiments::markdown_table(verdict);
     require_accepted("the table that was written is refused", [&] {
-      const fs::path again = written.write("again.csv", experiments::to_csv(table, plan.experiment));
+      const fs::path again = written.write("again.csv", experiments::to_csv(table));
       const auto second = experiments::judge_runs(plan, experiments::read_run_table(again, plan));
       if (experiments::to_json(second) != experiments::to_json(verdict.front()))
         throw std::logic_error("the table that was written gives another verdict");

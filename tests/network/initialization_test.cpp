@@ -270,10 +270,8 @@ TEST(Identity, OfConvolutionsPassesTheImageOn) {
     }
 }
 
-layers::Parameter in_branch(int branches, int layers_in_branch, bool last = false) {
-  layers::Parameter parameter = weights();
-  parameter.role = {.branches = branches, .layers_in_branch = layers_in_branch, .last_in_branch = last};
-  return parameter;
+network::BranchRole in_branch(int branches, int layers_in_branch, bool last = false) {
+  return {.branches = branches, .layers_in_branch = layers_in_branch, .last_in_branch = last};
 }
 
 // Zhang et al. 2019, 3.2: L^(-1 / (2m - 2)).
@@ -281,12 +279,12 @@ TEST(Fixup, ScalesWhatIsInABranch) {
   const InitializationConfig fixup = config_of({.scheme = InitializationScheme::fixup});
   const std::vector<float> plain =
       network::initial_value(weights(), config_of({.scheme = InitializationScheme::he}), 1);
-  const auto expect_factor = [&](const layers::Parameter& parameter, double factor) {
-    const std::vector<float> values = network::initial_value(parameter, fixup, 1);
+  const auto expect_factor = [&](const network::BranchRole& role, double factor) {
+    const std::vector<float> values = network::initial_value(weights(), fixup, 1, role);
     for (std::size_t i = 0; i < values.size(); ++i)
       ASSERT_NEAR(static_cast<double>(values[i]), factor * static_cast<double>(plain[i]), 1e-7) << i;
   };
-  expect_factor(weights(), 1.0);
+  expect_factor({}, 1.0);
   expect_factor(in_branch(16, 2), 0.25);                   // 16^(-1/2)
   expect_factor(in_branch(16, 3), 0.5);                    // 16^(-1/4)
   expect_factor(in_branch(54, 2), 1.0 / std::sqrt(54.0));  // ResNet-110
@@ -295,13 +293,11 @@ TEST(Fixup, ScalesWhatIsInABranch) {
 
 TEST(Fixup, StartsBranchesAndOutputAtZero) {
   const InitializationConfig fixup = config_of({.scheme = InitializationScheme::fixup});
-  layers::Parameter output = weights();
-  output.role.is_output = true;
-  for (const layers::Parameter& parameter :
-       {in_branch(16, 2, true), in_branch(16, 3, true), in_branch(16, 1), output}) {
-    const std::vector<float> values = network::initial_value(parameter, fixup, 1);
+  const network::BranchRole output{.is_output = true};
+  for (const network::BranchRole& role : {in_branch(16, 2, true), in_branch(16, 3, true), in_branch(16, 1), output}) {
+    const std::vector<float> values = network::initial_value(weights(), fixup, 1, role);
     EXPECT_EQ(std::count(values.begin(), values.end(), 0.0f), 120000);
-    EXPECT_NE(network::initial_value(parameter, config_of({}), 1)[0], 0.0f);  // another scheme takes no notice
+    EXPECT_NE(network::initial_value(weights(), config_of({}), 1, role)[0], 0.0f);  // another scheme takes no notice
   }
 }
 

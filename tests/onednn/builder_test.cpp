@@ -188,13 +188,10 @@ struct Outcome {
 };
 
 Outcome run_program(const config::RunConfig& config, const data::DatasetInfo& dataset, bool keep_all) {
-  const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  const auto assembly = network::assemble(config, dataset);
+  const dnnl::engine& engine = assembly->engine;
   const dnnl::stream stream(engine);
-  layers::Parameters parameters(engine);
-  normalization::NormalizationStates states;
-  const auto list =
-      network::assemble(config.network, config.normalization, {1, dataset.channels, dataset.height, dataset.width},
-                        dataset.classes, parameters, states);
+  layers::Parameters& parameters = assembly->parameters;
   Builder builder(engine, Pass::train);
   const auto tensor = [&](const Tensor& value) {
     if (keep_all && value.memory) builder.keep(value.memory);
@@ -205,7 +202,7 @@ Outcome run_program(const config::RunConfig& config, const data::DatasetInfo& da
   Tensor value{input, shape, false};
   std::vector<layers::Backward> tape;
   layers::LossBuffers loss;
-  for (const auto& layer : list.layers()) {
+  for (const auto& layer : assembly->layers.layers()) {
     layers::Forward forward = layer->build(builder, value);
     value = tensor(forward.dst);
     tape.push_back(std::move(forward.backward));

@@ -126,7 +126,7 @@ TEST(ReadEnd, EverythingThatASweepShows) {
   EXPECT_EQ(end->seconds, 7.5);
   EXPECT_EQ(end->steps_per_second, 2.5);
   EXPECT_EQ(end->dataset_sha256, "abc");
-  EXPECT_EQ(end->isa, "sse41, then avx2");
+  EXPECT_EQ(end->instruction_set, "sse41, then avx2");
   EXPECT_EQ(end->onednn, "2.6.3");
   EXPECT_NE(end->git_revision, "");
   EXPECT_NE(end->machine, "");
@@ -159,7 +159,7 @@ TEST(ReadEnd, ValuesOfAnotherTypeAreNotThere) {
   EXPECT_EQ(end->error, "");
   EXPECT_EQ(end->steps, 0);
   EXPECT_EQ(end->seconds, 0);
-  EXPECT_EQ(end->isa, "");
+  EXPECT_EQ(end->instruction_set, "");
 }
 
 TEST(Failure, ComesBack) {

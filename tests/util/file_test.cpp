@@ -39,8 +39,7 @@ std::string noisy_bytes(std::size_t size) {
   return bytes;
 }
 
-// ---- reading
-// ---------------------------------------------------------------------------------------------------------
+// ---- reading -------------------------------------------------------------------------------------------------------
 
 TEST(ReadFile, GivesTheBytes) {
   const TemporaryFolder folder;
@@ -173,8 +172,7 @@ TEST(FileReader, GivesTheFilePieceByPiece) {
   }
 }
 
-// ---- writing
-// ---------------------------------------------------------------------------------------------------------
+// ---- writing -------------------------------------------------------------------------------------------------------
 
 TEST(WriteFileAtomically, WritesAndReplaces) {
   const TemporaryFolder folder;
@@ -263,8 +261,7 @@ TEST(WriteFileAtomically, KeepsTheOldFileWhenTheDiskIsFull) {
   EXPECT_FALSE(fs::exists(folder / "f.tmp"));
 }
 
-// ---- SHA-256
-// ---------------------------------------------------------------------------------------------------------
+// ---- SHA-256 -------------------------------------------------------------------------------------------------------
 
 std::string sha256_of(const std::string& text, std::size_t piece) {
   Sha256 sum;

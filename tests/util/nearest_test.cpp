@@ -5,10 +5,14 @@
 #include <string>
 #include <vector>
 
+#include "util/join.h"
+
 namespace bnlab {
 namespace {
 
-const std::vector<std::string> keys{"learning_rate", "momentum", "weight_decay", "type"};
+using Words = std::vector<std::string>;
+
+const Words keys{"learning_rate", "momentum", "weight_decay", "type"};
 
 TEST(Nearest, FindsSlips) {
   EXPECT_EQ(nearest("learning_rat", keys), "learning_rate");
@@ -35,9 +39,9 @@ TEST(DidYouMean, IsAQuestionOrNothing) {
 }
 
 TEST(Join, PutsCommasBetween) {
-  EXPECT_EQ(join({}), "");
-  EXPECT_EQ(join({"a"}), "a");
-  EXPECT_EQ(join({"a", "b", "c"}), "a, b, c");
+  EXPECT_EQ(join(Words{}), "");
+  EXPECT_EQ(join(Words{"a"}), "a");
+  EXPECT_EQ(join(Words{"a", "b", "c"}), "a, b, c");
 }
 
 }  // namespace

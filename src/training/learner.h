@@ -1,5 +1,5 @@
 #pragma once
-// What every training step works on: the network with its programs, the batches that it is given, the optimizer.
+// What learns: the network with its programs, the batches that it is given, and the optimizer.
 
 #include <cstdint>
 #include <memory>
@@ -13,10 +13,11 @@
 
 namespace bnlab::training {
 
-class TrainingStep {
+class Learner {
  public:
   /// `config`: with its batches resolved. `dataset` and `config` must outlive this.
-  TrainingStep(const config::RunConfig& config, const data::Dataset& dataset, int threads);
+  Learner(const config::RunConfig& config, const data::Dataset& dataset, std::unique_ptr<network::Assembly> assembly,
+          int threads);
 
   network::Network& network() { return network_; }
   const network::Network& network() const { return network_; }

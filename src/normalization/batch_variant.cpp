@@ -1,4 +1,4 @@
-#include "normalization/batch_like.h"
+#include "normalization/batch_variant.h"
 
 #include "normalization/batch.h"
 
@@ -8,15 +8,16 @@ using layers::Builder;
 using layers::Forward;
 using layers::Tensor;
 
-BatchLikeLayer::BatchLikeLayer(const NormalizationContext& context, const char* type)
-    : Layer(context.layer.name, type, context.layer.src_shape, context.layer.src_shape),
+BatchVariantLayer::BatchVariantLayer(const NormalizationContext& context, const char* type)
+    : Layer(context.layer.name, layers::LayerKind::normalization, type, context.layer.src_shape,
+            context.layer.src_shape),
       parameters_(context.layer.parameters),
       epsilon_(context.config.epsilon),
       with_population_(make_batch(context, BatchStatistics::of_batch)),
       state_(*context.states.back()),
       affine_{state_.gamma, state_.beta} {}
 
-Forward BatchLikeLayer::build(Builder& builder, const Tensor& src) {
+Forward BatchVariantLayer::build(Builder& builder, const Tensor& src) {
   if (builder.pass() == onednn::Pass::evaluate_population) return with_population_->build(builder, src);
   lay_out(parameters_, affine_);
   MomentOptions options = moments(builder, src.shape[0]);

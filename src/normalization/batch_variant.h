@@ -7,12 +7,12 @@ namespace bnlab::normalization {
 
 /// Base of the layers that are batch normalization with other moments. They share its parameters, its state, and
 /// evaluation with population statistics, which is its own.
-class BatchLikeLayer : public layers::Layer {
+class BatchVariantLayer : public layers::Layer {
  public:
   layers::Forward build(layers::Builder& builder, const layers::Tensor& src) override;
 
  protected:
-  BatchLikeLayer(const NormalizationContext& context, const char* type);
+  BatchVariantLayer(const NormalizationContext& context, const char* type);
 
   /// For programs with batch statistics, of `images` images. Epsilon and outputs are filled in.
   virtual MomentOptions moments(const layers::Builder& builder, std::int64_t images) const = 0;

@@ -1,0 +1,41 @@
+#pragma once
+// The options of `bnlab sweep`, some of which `bnlab reproduce` has too.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cli/command.h"
+#include "experiments/local_executor.h"
+#include "experiments/slurm_executor.h"
+
+namespace bnlab::cli {
+
+struct SweepOptions {
+  std::string profile = "quick";
+  int jobs = 0;  // 0: one for each core
+  int threads = 1;
+  std::int64_t seeds = 0;  // 0: the experiment's
+  double timeout = 0;
+  std::vector<std::string> overrides;
+  std::vector<std::string> only;
+  std::string out;
+  bool is_parent = false;  // `out` holds a directory for each experiment
+  bool dry_run = false;
+  bool print_commands = false;
+  bool retry_failed = false;
+  bool strict = false;
+  std::string executor = "local";
+  experiments::SlurmOptions slurm;
+};
+
+void add_sweep_options(CLI::App& command, SweepOptions& options);
+void add_slurm_options(CLI::App& command, experiments::SlurmOptions& slurm);
+
+/// Throws ConfigError for an option of the executor that is not chosen: it would have no effect.
+void refuse_options_of_another_executor(const CLI::App& command, const std::string& executor);
+
+/// How runs are started on this machine. Without --jobs: as many at a time as there are cores for their threads.
+experiments::LocalOptions local_options(const SweepOptions& options);
+
+}  // namespace bnlab::cli

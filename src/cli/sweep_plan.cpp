@@ -1,0 +1,118 @@
+#include "cli/sweep_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "cli/status_line.h"
+#include "config/effective.h"
+#include "config/experiment.h"
+#include "util/errors.h"
+
+namespace bnlab::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace experiments;  // every name here is of a sweep
+
+fs::path directory_of(const SweepOptions& options, const config::ExperimentConfig& experiment) {
+  if (!options.out.empty()) return options.is_parent ? fs::path(options.out) / experiment.name : fs::path(options.out);
+  if (options.profile == "full") return fs::path("results") / experiment.name;
+  return fs::path("results") / options.profile / experiment.name;
+}
+
+Sweep load_sweep(const std::string& file, const SweepOptions& options) {
+  const config::ExperimentConfig written = config::load_experiment(file);
+  const auto profile = options.profile == "full" ? config::Profile::full : config::Profile::quick;
+  const std::optional<std::int64_t> seeds = options.seeds > 0 ? std::optional(options.seeds) : std::nullopt;
+  const fs::path folder = fs::path(file).has_parent_path() ? fs::path(file).parent_path() : fs::path(".");
+  Sweep sweep{make_plan(config::effective(written, profile, options.overrides, seeds, folder)), {}, 0, 0};
+  sweep.directory = directory_of(options, sweep.plan.experiment);
+  const config::ProfileConfig& chosen = profile == config::Profile::full ? written.full : written.quick;
+  sweep.minutes = chosen.minutes;
+  sweep.runs_of_minutes = sweep.plan.points.size() * chosen.seeds.value_or(written.seeds).list.size();
+  return sweep;
+}
+
+std::string estimate(const Sweep& sweep, const std::vector<SweepRun>& runs, std::size_t left, int jobs) {
+  double seconds = 0;
+  std::size_t finished = 0;
+  for (const SweepRun& one : runs)
+    if (is_finished(one.report.state)) seconds += one.report.seconds, ++finished;
+  const double rounds = static_cast<double>(left) / std::min(jobs, static_cast<int>(left));
+  if (finished > 0)
+    return fmt::format("about {} with {} at a time, from the {} that are finished",
+                       duration_text(seconds / static_cast<double>(finished) * rounds), jobs, finished);
+  if (sweep.minutes <= 0) return "how long they take the experiment does not say";
+  return fmt::format(
+      "about {:.3g} minutes with {} at a time, from the {:.3g} on two cores of which the experiment says",
+      2 * sweep.minutes * rounds / static_cast<double>(sweep.runs_of_minutes), jobs, sweep.minutes);
+}
+
+/// The arms and points that have runs, and what each changes.
+void print_arms(const Plan& plan, const std::vector<SweepRun>& runs) {
+  for (const ArmPoint& point : plan.points) {
+    const auto is_of = [&](const SweepRun& one) { return plan.points[one.run->point].label == point.label; };
+    if (std::none_of(runs.begin(), runs.end(), is_of)) continue;
+    fmt::print("arm {}\n", point.label);
+    const std::vector<std::string> changes = changes_of(plan, point);
+    for (const std::string& change : changes) fmt::print("  {}\n", change);
+    if (changes.empty()) fmt::print("  the base as it is\n");
+  }
+}
+
+}  // namespace
+
+std::vector<Sweep> load_sweeps(const std::vector<std::string>& files, const SweepOptions& options) {
+  std::vector<Sweep> all;
+  std::map<fs::path, std::string> files_by_directory;
+  for (const std::string& file : files) {
+    all.push_back(load_sweep(file, options));
+    const auto [other, is_new] = files_by_directory.emplace(all.back().directory.lexically_normal(), file);
+    if (!is_new)
+      throw ConfigError(
+          fmt::format("{} and {} are both named {}, and would share {}; call bnlab for each, with an "
+                      "--out of its own",
+                      other->second, file, all.back().plan.experiment.name, all.back().directory.string()));
+  }
+  return all;
+}
+
+void warn_of_overridden(const Sweep& sweep, const SweepOptions& options, Context& context) {
+  const auto overlap = [](const std::string& a, const std::string& b) {
+    return (a + ".").starts_with(b + ".") || (b + ".").starts_with(a + ".");
+  };
+  for (const std::string& setting : options.overrides)
+    for (const config::ArmConfig& arm : sweep.plan.experiment.arms) {
+      const std::string path = setting.substr(0, setting.find('='));
+      const auto sets = [&](const auto& own) {
+        return std::any_of(own.begin(), own.end(), [&](const auto& entry) { return overlap(entry.first, path); });
+      };
+      if (sets(arm.set.paths) || sets(arm.grid.paths) || sets(arm.zip.paths))
+        context.logger->warn("--set {}: arm {} of {} sets {} itself, which counts there", setting, arm.name,
+                             sweep.plan.experiment.name, path);
+    }
+}
+
+void print_plan(const Sweep& sweep, const std::vector<SweepRun>& runs, const SweepOptions& options) {
+  const Plan& plan = sweep.plan;
+  fmt::print("{}: {} runs, profile {}\n{}\n\n", plan.experiment.name, runs.size(), plan.experiment.profile,
+             plan.experiment.claim);
+  print_arms(plan, runs);
+  fmt::print("\n");
+  std::vector<std::vector<std::string>> rows{{"run", "state"}};
+  for (const SweepRun& one : runs) rows.push_back({one.task.name, experiments::name_of(one.report.state)});
+  fmt::print("{}\n", table(rows, 2));
+  const std::size_t left = remaining(runs, options.retry_failed).size();
+  const auto failed = std::ranges::count(runs, RunState::failed, [](const SweepRun& one) { return one.report.state; });
+  if (left > 0)
+    fmt::print("{} runs are left, {}.\n", left, estimate(sweep, runs, left, local_options(options).jobs));
+  else if (failed > 0)
+    fmt::print("No runs are left but {} that failed; --retry-failed runs them again.\n", failed);
+  else
+    fmt::print("All runs are finished.\n");
+}
+
+}  // namespace bnlab::cli

@@ -1,0 +1,65 @@
+#pragma once
+// The columns of the CSV files that each run and each sweep writes.
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+namespace bnlab::config {
+
+/// Columns of a sweep's runs.csv beside its axes and quantities. No quantity may have such a name.
+enum class RunColumn {
+  arm,
+  seed,
+  run,
+  status,
+  last_step,
+  error,
+  seconds,
+  steps_per_second,
+  instruction_set,
+  onednn,
+  git_revision,
+  threads,
+  dataset_sha256,
+  machine,
+  build
+};
+
+struct RunColumnName {
+  std::string_view name;
+  RunColumn value;
+  bool is_newer = false;  // a file of an earlier version may lack it
+};
+
+/// In the order of the file. The axes follow the first column, the quantities follow the fourth.
+inline constexpr std::array run_columns{RunColumnName{"arm", RunColumn::arm},
+                                        RunColumnName{"seed", RunColumn::seed},
+                                        RunColumnName{"run", RunColumn::run},
+                                        RunColumnName{"status", RunColumn::status},
+                                        RunColumnName{"last_step", RunColumn::last_step},
+                                        RunColumnName{"error", RunColumn::error},
+                                        RunColumnName{"seconds", RunColumn::seconds},
+                                        RunColumnName{"steps_per_second", RunColumn::steps_per_second},
+                                        RunColumnName{"instruction_set", RunColumn::instruction_set},
+                                        RunColumnName{"onednn", RunColumn::onednn},
+                                        RunColumnName{"git_revision", RunColumn::git_revision},
+                                        RunColumnName{"threads", RunColumn::threads},
+                                        RunColumnName{"dataset_sha256", RunColumn::dataset_sha256},
+                                        RunColumnName{"machine", RunColumn::machine, true},
+                                        RunColumnName{"build", RunColumn::build, true}};
+inline constexpr std::size_t columns_before_axes = 1;
+inline constexpr std::size_t columns_before_quantities = 4;
+
+/// Ends the name of the column that says whether a number of steps is a bound.
+inline constexpr const char* bound_suffix = "_bound";
+/// Ends the name of the column that has the low end of a number of steps, where rows leave it open. Files of an earlier
+/// version may lack it.
+inline constexpr const char* from_suffix = "_from";
+
+/// Columns of the two files that each run writes.
+inline constexpr std::array train_columns{"step",     "epoch",         "examples",    "learning_rate", "loss",
+                                          "accuracy", "gradient_norm", "weight_norm", "seconds"};
+inline constexpr std::array eval_columns{"step", "epoch", "split", "statistics", "loss", "accuracy"};
+
+}  // namespace bnlab::config

@@ -1,0 +1,101 @@
+#include "config/effective.h"
+
+#include <numeric>
+#include <sstream>
+#include <system_error>
+
+#include "config/experiment_checks.h"
+#include "config/load.h"
+#include "config/text_file.h"
+#include "util/errors.h"
+#include "util/join.h"
+
+namespace bnlab::config {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Texts that report the full profile's numbers say so beside the numbers of another run of the experiment.
+void mark_as_of_full_profile(ExperimentConfig& experiment) {
+  const std::string mark = "(full profile) ";
+  const auto add = [&](std::string& text) {
+    if (!text.empty() && !text.starts_with(mark)) text = mark + text;
+  };
+  add(experiment.finding);
+  for (CriterionConfig& criterion : experiment.criteria) add(criterion.explanation);
+}
+
+}  // namespace
+
+BaseConfig read_base(const BaseConfig& base, const fs::path& folder) {
+  if (base.file.empty()) return base;
+  std::vector<fs::path> folders{folder, folder / "../configs"};
+  for (const fs::path& one : config_folders(".")) folders.push_back(one);
+  std::error_code error;
+  for (const fs::path& one : folders)
+    if (fs::is_regular_file(one / base.file, error)) return {.file = "", .text = read_text(one / base.file)};
+  std::vector<std::string> names;
+  for (const fs::path& one : folders) names.push_back(one.lexically_normal().string());
+  throw ConfigError("base: no " + base.file + " in " + join(names));
+}
+
+ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
+                           const std::vector<std::string>& settings, std::optional<std::int64_t> seeds,
+                           const fs::path& folder) {
+  const ProfileConfig& chosen = profile == Profile::quick ? experiment.quick : experiment.full;
+  ExperimentConfig result = experiment;
+  result.profile = profile == Profile::quick ? "quick" : "full";
+  if (chosen.seeds) result.seeds = *chosen.seeds;
+  if (seeds) {
+    result.seeds.list.resize(static_cast<std::size_t>(*seeds));
+    std::iota(result.seeds.list.begin(), result.seeds.list.end(), std::uint64_t{1});
+  }
+  for (const std::string& setting : settings)
+    if (setting.starts_with(std::string(seed_path) + "=")) throw ConfigError("--set " + setting + ": " + leave_seed);
+  std::vector<std::string> all = texts_of(chosen.set);
+  all.insert(all.end(), settings.begin(), settings.end());
+  const auto written_out = [&](const BaseConfig& base, const std::string& label) {
+    const std::string file = base.file.empty() ? "" : " (" + base.file + ")";
+    RunConfig config = resolve(read_base(base, folder), all, folder, experiment.name + ": " + label + file);
+    config.description.clear();
+    return BaseConfig{.file = "", .text = to_json(config)};
+  };
+  result.base = written_out(experiment.base, "base");
+  for (ArmConfig& arm : result.arms) {
+    if (arm.config) arm.config = written_out(*arm.config, "arm " + arm.name);
+    for (Axes* axes : {&arm.grid, &arm.zip})
+      for (auto& [path, values] : axes->paths)
+        for (const auto& [changed, others] : chosen.axes.paths)
+          if (changed == path) values = others;
+  }
+  for (QuantityConfig& quantity : result.quantities)
+    for (const auto& [name, level] : chosen.levels.by_quantity)
+      if (quantity.name == name) quantity.series.level = level;
+  if (profile != Profile::full || !settings.empty() || result.seeds != experiment.full.seeds.value_or(experiment.seeds))
+    mark_as_of_full_profile(result);
+  result.quick = {};
+  result.full = {};
+  return result;
+}
+
+RunConfig resolve(const BaseConfig& base, const std::vector<std::string>& settings, const fs::path& folder,
+                  const std::string& label) {
+  try {
+    return parse(base.text, settings, folder, label);
+  } catch (const ConfigError& error) {
+    // Problems of settings and of network files have labels of their own.
+    std::istringstream lines(error.what());
+    std::string text;
+    for (std::string line; std::getline(lines, line);)
+      text += (text.empty() ? "" : "\n") + (line.starts_with(label) ? "" : label + ": ") + line;
+    throw ConfigError(text);
+  }
+}
+
+std::vector<std::string> texts_of(const Settings& settings) {
+  std::vector<std::string> texts;
+  for (const auto& [path, value] : settings.paths) texts.push_back(path + "=" + value.text);
+  return texts;
+}
+
+}  // namespace bnlab::config

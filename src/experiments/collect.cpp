@@ -1,0 +1,93 @@
+#include "experiments/collect.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "experiments/choices.h"
+#include "experiments/quantities.h"
+#include "experiments/run_folders.h"
+#include "experiments/runs_csv.h"
+#include "util/errors.h"
+
+namespace bnlab::experiments {
+namespace {
+
+using config::QuantityConfig;
+
+/// The row of a run, from its directory.
+RunRow row_of(const Plan& plan, const PlannedRun& run, const std::filesystem::path& directory) {
+  const RunReport report = read_report(directory, run.config);
+  const ArmPoint& point = plan.points[run.point];
+  RunRow row{.arm = point.arm,
+             .axes = {point.settings.begin(), point.settings.end()},
+             .point = run.point,
+             .seed = run.seed,
+             .run = directory.filename().string(),
+             .status = report.state,
+             .quantities = {},
+             .last_step = report.last_step,
+             .seconds = report.seconds,
+             .steps_per_second = report.steps_per_second,
+             .error = report.error,
+             .instruction_set = report.isa,
+             .onednn = report.onednn,
+             .git_revision = report.git_revision,
+             .threads = report.threads,
+             .dataset_sha256 = report.dataset_sha256,
+             .machine = report.machine,
+             .build = report.build};
+  if (!is_finished(report.state)) return row;
+  for (const QuantityConfig& quantity : plan.experiment.quantities) {
+    try {
+      row.quantities[quantity.name] = as_in_file(measure(quantity, directory, report));
+    } catch (const DataError& error) {
+      row.error = error.what();
+    } catch (const ConfigError& error) {
+      row.error = error.what();
+    }
+  }
+  return row;
+}
+
+/// Replaces the rows of runs that have no folder by what runs.csv has of them. Arm, axes and seed are the plan's: the
+/// arm may have had another name.
+void keep_earlier_results(RunTable& table, const std::filesystem::path& file, const Plan& plan) {
+  const auto is_missing = [](const RunRow& row) { return row.status == RunState::missing; };
+  if (std::none_of(table.rows.begin(), table.rows.end(), is_missing)) return;
+  const std::map<std::string, RunRow> earlier = earlier_results(file, plan);
+  for (RunRow& row : table.rows) {
+    const auto found = earlier.find(RunFolders::hash_in(row.run));
+    if (!is_missing(row) || found == earlier.end()) continue;
+    RunRow kept = found->second;
+    kept.arm = row.arm;
+    kept.axes = row.axes;
+    kept.point = row.point;
+    kept.seed = row.seed;
+    for (const QuantityColumn& quantity : table.quantities)
+      if (kept.error.empty() && !kept.quantities.contains(quantity.name))
+        kept.error = fmt::format("its folder is gone, and {} has no {}", file.filename().string(), quantity.name);
+    row = std::move(kept);
+  }
+}
+
+}  // namespace
+
+RunTable collect(const Plan& plan, const std::filesystem::path& directory) {
+  RunTable table = empty_table(plan);
+  // Rows in the order of the file: arm by arm, seeds together.
+  std::vector<const PlannedRun*> runs;
+  for (const PlannedRun& run : plan.runs) runs.push_back(&run);
+  std::ranges::stable_sort(runs, {}, &PlannedRun::point);
+  const RunFolders folders(directory);
+  for (const PlannedRun* run : runs) table.rows.push_back(row_of(plan, *run, folders.path_of(*run)));
+  keep_earlier_results(table, directory / "runs.csv", plan);
+  add_best_arms(table, plan);
+  return table;
+}
+
+}  // namespace bnlab::experiments

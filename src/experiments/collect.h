@@ -1,0 +1,14 @@
+#pragma once
+#include <filesystem>
+
+#include "experiments/plan.h"
+#include "experiments/run_table.h"
+
+namespace bnlab::experiments {
+
+/// Measures all runs of a plan in DIRECTORY/runs. A run whose folder is gone keeps the result that DIRECTORY/runs.csv
+/// has of it; throws DataError where that file is damaged then. An arm that is the best of another's points gets its
+/// rows once every run of those points is finished. What can't be measured is in the row's error.
+RunTable collect(const Plan& plan, const std::filesystem::path& directory);
+
+}  // namespace bnlab::experiments
