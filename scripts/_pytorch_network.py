@@ -7,260 +7,10 @@ from collections import OrderedDict
 
 import torch
 from torch import nn
-from torch.nn import functional
 
-# With these a layer before has no bias of its own: beta, or the mean, makes it superfluous.
-ABSORBS_BIAS = {"batch", "batch_renorm", "ghost", "frozen", "noisy_batch", "instance", "lp"}
+from _pytorch_blocks import Concat, PaddingShortcut, RecordedDropout, Recurrent, Residual, activation
+from _pytorch_normalizations import BatchRenorm, make_local_response, make_normalization
 
-
-# ---- normalizations --------------------------------------------------------------------------------------------------
-
-class BiasedVariance:
-    """Mixed into BatchNorm: the running variance averages the biased batch variance, not PyTorch's unbiased one."""
-
-    def forward(self, x):
-        kept = (1 - self.momentum) * self.running_var
-        y = super().forward(x)
-        if self.training:
-            m = x.numel() // x.shape[1]
-            self.running_var = kept + (self.running_var - kept) * (m - 1) / m
-        return y
-
-
-class BiasedBatchNorm1d(BiasedVariance, nn.BatchNorm1d):
-    pass
-
-
-class BiasedBatchNorm2d(BiasedVariance, nn.BatchNorm2d):
-    pass
-
-
-class FrozenBatchNorm(nn.Module):
-    """Normalizes with running statistics that stay as they are, in training too."""
-
-    def __init__(self, channels, eps, affine):
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels)) if affine else None
-        self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
-        self.register_buffer("running_mean", torch.zeros(channels))
-        self.register_buffer("running_var", torch.ones(channels))
-        self.eps = eps
-
-    def forward(self, x):
-        return functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0, self.eps)
-
-
-def per_channel(values, x):
-    return values.reshape(1, -1, *[1] * (x.dim() - 2))
-
-
-def batch_moments(x):
-    """Mean and biased variance of each channel, with gradient."""
-    dims = [0, *range(2, x.dim())]
-    mean = x.mean(dims)
-    return mean, (x - per_channel(mean, x)).square().mean(dims)
-
-
-class BatchRenorm(FrozenBatchNorm):
-    """Batch renormalization (Ioffe 2017, algorithm 1), from the paper alone."""
-
-    def __init__(self, channels, normalization):
-        super().__init__(channels, normalization["epsilon"], normalization["affine"])
-        self.options = normalization
-        self.step, self.steps = 1, 1
-
-    def limit(self, name):
-        ramp = self.options[name]
-        moment = self.step / self.steps if ramp["unit"] == "fraction" else self.step
-        if moment <= ramp["begin"]:
-            return ramp["initial"]
-        if moment >= ramp["end"]:
-            return ramp["final"]
-        part = (moment - ramp["begin"]) / (ramp["end"] - ramp["begin"])
-        return ramp["initial"] + part * (ramp["final"] - ramp["initial"])
-
-    def forward(self, x):
-        if not self.training:
-            return super().forward(x)
-        mean, variance = batch_moments(x)
-        sigma = (variance + self.eps).sqrt()
-        running_sigma = (self.running_var + self.eps).sqrt()
-        r_max, d_max = self.limit("r_max"), self.limit("d_max")
-        r = (sigma / running_sigma).detach().clamp(1 / r_max, r_max)
-        d = ((mean - self.running_mean) / running_sigma).detach().clamp(-d_max, d_max)
-        y = (x - per_channel(mean, x)) / per_channel(sigma, x) * per_channel(r, x) + per_channel(d, x)
-        m = x.numel() // x.shape[1]
-        factor = m / max(m - 1, 1) if self.options["running_variance"] == "unbiased" else 1
-        decay = self.options["running_average_decay"]
-        self.running_mean = decay * self.running_mean + (1 - decay) * mean.detach()
-        self.running_var = decay * self.running_var + (1 - decay) * factor * variance.detach()
-        if self.weight is None:
-            return y
-        return y * per_channel(self.weight, x) + per_channel(self.bias, x)
-
-
-class PositionLayerNorm(nn.LayerNorm):
-    """Layer normalization over the channels of each position of an image (ConvNeXt)."""
-
-    def forward(self, x):
-        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
-
-
-def make_normalization(normalization, x, affine=None):
-    """The module for inputs like x: (N, C) or (N, C, H, W)."""
-    kind, channels, eps = normalization["type"], x.shape[1], normalization["epsilon"]
-    affine = normalization["affine"] if affine is None else affine
-    if kind == "batch":
-        make = {("biased", 2): BiasedBatchNorm1d, ("biased", 4): BiasedBatchNorm2d, ("unbiased", 2): nn.BatchNorm1d,
-                ("unbiased", 4): nn.BatchNorm2d}[normalization["running_variance"], x.dim()]
-        return make(channels, eps=eps, affine=affine, momentum=1 - normalization["running_average_decay"])
-    if kind == "frozen":
-        return FrozenBatchNorm(channels, eps, affine)
-    if kind == "batch_renorm":
-        return BatchRenorm(channels, {**normalization, "affine": affine})
-    if kind == "layer" and normalization["over"] == "position" and x.dim() == 4:
-        return PositionLayerNorm(channels, eps=eps, elementwise_affine=affine)
-    if kind in ("layer", "instance", "group"):
-        groups = {"layer": 1, "instance": channels}.get(kind)
-        if groups is None:
-            groups = channels // normalization["channels_per_group"] if normalization.get("channels_per_group") \
-                else normalization["groups"]
-        return nn.GroupNorm(groups, channels, eps=eps, affine=affine)
-    if kind == "local_response":
-        return make_local_response(normalization["local_response"])
-    raise ValueError(f"normalization.type: {kind} is not known to this script")
-
-
-def make_local_response(options):
-    options = {"size": 5, "alpha": 1e-4, "beta": 0.75, "k": 1.0, **options}
-    return nn.LocalResponseNorm(options["size"], options["alpha"], options["beta"], options["k"])
-
-
-# ---- blocks ----------------------------------------------------------------------------------------------------------
-
-def activation(function, negative_slope):
-    return {"identity": nn.Identity, "relu": nn.ReLU, "leaky_relu": lambda: nn.LeakyReLU(negative_slope),
-            "elu": nn.ELU, "softplus": nn.Softplus, "gelu": nn.GELU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}[function]()
-
-
-class RecordedDropout(nn.Module):
-    """Dropout with masks from outside, (steps, N, ...); in evaluation it passes its input on."""
-
-    def __init__(self, rate):
-        super().__init__()
-        self.rate, self.masks, self.step = rate, None, 1
-
-    def forward(self, x):
-        if not self.training:
-            return x
-        if self.masks is None:
-            return functional.dropout(x, self.rate)
-        return x * torch.from_numpy(self.masks[self.step - 1]).to(x.dtype) / (1 - self.rate)
-
-
-class PaddingShortcut(nn.Module):
-    """Every stride-th pixel, and zeros in the new channels (He et al. 2016, option A)."""
-
-    def __init__(self, stride, channels):
-        super().__init__()
-        self.stride, self.channels = stride, channels
-
-    def forward(self, x):
-        return functional.pad(x[:, :, ::self.stride, ::self.stride], (0, 0, 0, 0, 0, self.channels - x.shape[1]))
-
-
-class Residual(nn.Module):
-    def __init__(self, body, shortcut, scalar):
-        super().__init__()
-        self.body, self.shortcut = body, shortcut
-        self.scalar = None if scalar is None else nn.Parameter(torch.tensor([float(scalar)]))
-
-    def forward(self, x):
-        y = self.body(x)
-        return self.shortcut(x) + (y if self.scalar is None else self.scalar * y)
-
-
-class Concat(nn.Module):
-    def __init__(self, branches):
-        super().__init__()
-        self.branches = nn.ModuleList(branches)
-
-    def forward(self, x):
-        return torch.cat([branch(x) for branch in self.branches], 1)
-
-
-class SharedBatchNorm(nn.Module):
-    """Batch statistics of each step in training; one running mean and variance for all steps, which take the mean over
-    the steps, once a run over them."""
-
-    def __init__(self, channels, normalization):
-        super().__init__()
-        self.options = normalization
-        self.register_buffer("running_mean", torch.zeros(channels))
-        self.register_buffer("running_var", torch.ones(channels))
-        self.moments = []
-
-    def forward(self, x):
-        if not self.training:
-            return functional.batch_norm(x, self.running_mean, self.running_var, eps=self.options["epsilon"])
-        self.moments.append(tuple(moment.detach() for moment in batch_moments(x)))
-        return functional.batch_norm(x, None, None, training=True, eps=self.options["epsilon"])
-
-    def end(self, m):
-        if not self.moments:
-            return
-        mean, variance = (torch.stack(moments).mean(0) for moments in zip(*self.moments))
-        self.moments = []
-        factor = m / max(m - 1, 1) if self.options["running_variance"] == "unbiased" else 1
-        decay = self.options["running_average_decay"]
-        self.running_mean = decay * self.running_mean + (1 - decay) * mean
-        self.running_var = decay * self.running_var + (1 - decay) * factor * variance
-
-
-class Recurrent(nn.Module):
-    """h_t = f(gamma * normalization(W_h h + W_x x_t) + beta) over the rows of an image; gives the last h."""
-
-    def __init__(self, x, options, normalization, negative_slope):
-        super().__init__()
-        steps, features, units = x.shape[2], x.shape[1] * x.shape[3], options["units"]
-        self.units = units
-        self.input_weights = nn.Parameter(torch.zeros(units, features))
-        self.hidden_weights = nn.Parameter(torch.zeros(units, units))
-        self.function = activation(options.get("activation", "tanh"), negative_slope)
-        self.gamma = self.beta = self.bias = None
-        self.shared = None
-        self.steps = nn.ModuleList()
-        if normalization is not None:
-            if normalization["affine"]:
-                self.gamma, self.beta = nn.Parameter(torch.ones(units)), nn.Parameter(torch.zeros(units))
-            like = torch.zeros(2, units)
-            if normalization["type"] == "batch" and normalization["recurrent_statistics"] == "shared":
-                self.shared = SharedBatchNorm(units, normalization)
-            else:
-                self.steps.extend(make_normalization(normalization, like, affine=False) for _ in range(steps))
-        if self.gamma is None:
-            self.bias = nn.Parameter(torch.zeros(units))
-
-    def forward(self, x):
-        rows = x.movedim(2, 0).flatten(2)  # (H, N, C * W)
-        h = x.new_zeros(len(x), self.units)
-        inputs = functional.linear(rows, self.input_weights)
-        for t in range(len(rows)):
-            z = torch.addmm(inputs[t], h, self.hidden_weights.t())
-            one = self.steps[t] if len(self.steps) else None
-            if type(one) is nn.BatchNorm1d and self.gamma is not None:  # in one call, which is faster
-                z = functional.batch_norm(z, one.running_mean, one.running_var, self.gamma, self.beta, one.training,
-                                          one.momentum, one.eps)
-            else:
-                z = self.shared(z) if self.shared is not None else z if one is None else one(z)
-                z = z + self.bias if self.gamma is None else z * self.gamma + self.beta
-            h = self.function(z)
-        if self.shared is not None:
-            self.shared.end(len(x))
-        return h
-
-
-# ---- assembly --------------------------------------------------------------------------------------------------------
 
 def pair(extent):
     """(height, width) of an extent, which JSON writes as one number or as two."""
@@ -305,9 +55,11 @@ def is_masked_in(mask, site, sites):
 
 
 class Assembler:
-    """Builds modules in network order; `sites` is None in a first pass that counts them."""
+    """Builds modules in network order; `sites` is None in a first pass that counts them. `absorbs_bias`: a layer before
+    a normalization has no bias of its own: beta, or the mean, makes it superfluous."""
 
-    def __init__(self, config, sites):
+    def __init__(self, config, sites, absorbs_bias):
+        self.absorbs_bias = absorbs_bias
         self.config, self.network, self.normalization = config, config["network"], config["normalization"]
         self.sites, self.site = sites, 0
         self.counts = {}
@@ -340,8 +92,7 @@ class Assembler:
     def has_bias(self, options, normalization_follows):
         if options.get("bias") is not None:
             return options["bias"]
-        return not (normalization_follows and self.is_active(self.site + 1)
-                    and self.normalization["type"] in ABSORBS_BIAS)
+        return not (normalization_follows and self.is_active(self.site + 1) and self.absorbs_bias)
 
     def make(self, kind, options, x, normalization_follows):
         """The modules of one block."""
@@ -417,12 +168,12 @@ class Assembler:
 class Network(nn.Module):
     """The whole network; `leaves` maps bnlab's names to the modules with tensors of their own."""
 
-    def __init__(self, config, image_shape):
+    def __init__(self, config, image_shape, absorbs_bias):
         super().__init__()
         x = torch.zeros(2, *image_shape)
-        counting = Assembler(config, None)
+        counting = Assembler(config, None, absorbs_bias)
         counting.sequence(config["network"]["layers"], x)
-        assembler = Assembler(config, counting.site)
+        assembler = Assembler(config, counting.site, absorbs_bias)
         modules = OrderedDict()
         if config["normalization"].get("normalize_input"):
             name, modules[name] = assembler.leaf("input_normalization",
@@ -448,9 +199,9 @@ class Network(nn.Module):
                 module.masks = masks[name]
 
 
-def build_network(config, image_shape):
-    """The network of a resolved config for images (C, H, W)."""
-    return Network(config, image_shape)
+def build_network(config, image_shape, absorbs_bias):
+    """The network of a resolved config for images (C, H, W); `absorbs_bias` is the trait of its normalization."""
+    return Network(config, image_shape, absorbs_bias)
 
 
 def recurrent_tensors(name, module):

@@ -36,6 +36,7 @@ _python.require("numpy", "torch", status=77)
 import torch  # noqa: E402
 
 import _bench  # noqa: E402
+import _bnlab  # noqa: E402
 import compare_pytorch  # noqa: E402
 
 
@@ -142,10 +143,11 @@ def set_threads(threads):
 class PyTorch:
     """The same training in eager PyTorch."""
 
-    def __init__(self, config, data, channels_last):
+    def __init__(self, config, data, bnlab, channels_last=False):
         self.images, self.labels = data
         self.batch_size = config["training"]["batch_size"]
-        self.network = compare_pytorch.build_network(config, self.images.shape[1:]).train()
+        self.network = compare_pytorch.build_network(config, self.images.shape[1:],
+                                                     _bnlab.absorbs_bias(bnlab, config)).train()
         if channels_last:
             self.images = self.images.contiguous(memory_format=torch.channels_last)
             self.network = self.network.to(memory_format=torch.channels_last)
@@ -182,12 +184,12 @@ class OtherBnlab:
         self.measure = measure
 
     def train(self):
-        return rate_of(compare_pytorch.train(*self.command), self.measure)
+        return rate_of(_bnlab.train(*self.command), self.measure)
 
 
 class PyTorchSteps:
     def __init__(self, config, data, steps, arguments):
-        self.pytorch, self.steps = PyTorch(config, data, arguments.channels_last), steps
+        self.pytorch, self.steps = PyTorch(config, data, arguments.bnlab, arguments.channels_last), steps
         self.pytorch.train(max(2, steps // 10))
 
     def train(self):
@@ -197,18 +199,18 @@ class PyTorchSteps:
 class PyTorchMemory:
     """PyTorch in a process of its own; 1 / bytes at the peak."""
 
-    def __init__(self, config_file, steps, threads):
-        self.command = [sys.executable, __file__, "--peak-memory-of", config_file, str(steps), str(threads)]
+    def __init__(self, config_file, steps, threads, bnlab):
+        self.command = [sys.executable, __file__, "--peak-memory-of", config_file, str(steps), str(threads), bnlab]
 
     def train(self):
         return 1 / int(_bench.run(self.command))
 
 
-def print_peak_memory(config_file, steps, threads):
+def print_peak_memory(config_file, steps, threads, bnlab):
     config = json.loads(Path(config_file).read_text())
     set_threads(int(threads))
     images, labels = (array[:FEW_IMAGES].clone() for array in load_images())
-    PyTorch(config, (images, labels), False).train(int(steps))
+    PyTorch(config, (images, labels), bnlab).train(int(steps))
     # Not ru_maxrss, which is never less than that of the process that started this one.
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     print(int(status["VmHWM"].split()[0]) * 1024)
@@ -228,14 +230,14 @@ def measure(name, arguments, data, folder):
     set_threads(threads)
     other, runs, rates = None, [], []
     for _ in range(pairs):
-        runs.append(compare_pytorch.train(arguments.bnlab, path, [], threads, folder / name))
+        runs.append(_bnlab.train(arguments.bnlab, path, [], threads, folder / name))
         if other is None:
             resolved = folder / name / "config.json"
             if case.against != "pytorch":
                 config = write_config(folder, f"{name}_other", merged(CASES[case.against].config, further), steps)
                 other = OtherBnlab(arguments, f"{name}_other", config, threads, case.measure, folder)
             elif case.measure == "1 / bytes":
-                other = PyTorchMemory(resolved, steps, threads)
+                other = PyTorchMemory(resolved, steps, threads, arguments.bnlab)
             else:
                 config = json.loads(resolved.read_text())
                 config["training"]["precision"] = "f32"
@@ -292,7 +294,7 @@ def bench(arguments, folder):
     for name in arguments.only or CASES:
         try:
             rows.append(measure(name, arguments, data, folder))
-        except compare_pytorch.BnlabError as error:
+        except _bnlab.BnlabError as error:
             if error.status != 2 or "bf16" not in str(error):
                 raise
             print(f"{name:{WIDTH}} skipped: {str(error).splitlines()[-1]}")
@@ -321,7 +323,7 @@ def main():
     try:
         with tempfile.TemporaryDirectory(prefix="bnlab_bench_") as folder:
             return bench(arguments, Path(folder))
-    except compare_pytorch.BnlabError as error:
+    except _bnlab.BnlabError as error:
         print(f"bench.py: {error}", file=sys.stderr)
         return {2: 2, 3: 77}.get(error.status, 1)
     except OSError as error:

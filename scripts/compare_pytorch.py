@@ -25,7 +25,6 @@ import csv
 import gzip
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -38,6 +37,7 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from torch import nn  # noqa: E402
 
+from _bnlab import BnlabError, read_npz, read_run, statistics_in, train  # noqa: E402
 from _pytorch_network import build_network, load_weights, named_tensors  # noqa: E402
 from _pytorch_training import learning_rates, loss_of, make_optimizer  # noqa: E402
 
@@ -142,7 +142,7 @@ def replay(config, data, recorded, dtype, rate_factor=1.0):
     first step, statistics after step FIRST (if there is one) and at the end, test accuracy."""
     images, labels, test_images, test_labels = data
     batches = recorded["batches"]
-    network = build_network(config, images.shape[1:]).to(dtype)
+    network = build_network(config, images.shape[1:], recorded["absorbs_bias"]).to(dtype)
     load_weights(network, recorded["initial"])
     network.set_dropout_masks(recorded["dropout_masks"])
     rates = learning_rates(config["optimizer"], len(batches))
@@ -267,64 +267,7 @@ def compare_accuracy(table, run, single, double):
     table.add("test accuracy, points", ACCURACY_TOLERANCE, points, run, single, double)
 
 
-# ---- bnlab -----------------------------------------------------------------------------------------------------------
-
-class BnlabError(Exception):
-    """bnlab failed, or did not write what this script needs."""
-
-    def __init__(self, text, status=1):
-        super().__init__(text)
-        self.status = status
-
-
-def train(bnlab, config, overrides, threads, out):
-    """Runs `bnlab train`; its results go to `out`."""
-    command = [str(bnlab), "train", str(config), "--threads", str(threads), "--force", "--out", str(out)]
-    for override in overrides:
-        command += ["--set", override]
-    try:
-        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    except OSError as error:
-        raise BnlabError(f"{bnlab}: {error.strerror}; build it first (cmake --preset release && cmake --build "
-                         "--preset release), or name it with --bnlab") from None
-    if done.returncode != 0:
-        raise BnlabError(f"{' '.join(command)}: exit status {done.returncode}\n{done.stderr.strip()}", done.returncode)
-    result = json.loads((out / "run.json").read_text())
-    if result["status"] != "completed":
-        raise BnlabError(f"{out}: the run {result['status']} at step {result['last_step']}; nothing to compare")
-    return result
-
-
-def read_npz(path):
-    if not path.exists():
-        raise BnlabError(f"{path}: missing; bnlab did not write it")
-    with np.load(path) as arrays:
-        return dict(arrays)
-
-
-def statistics_in(weights):
-    return {name: array.astype(np.float64) for name, array in weights.items()
-            if name.endswith((".running_mean", ".running_variance"))}
-
-
-def column(path, name, **wanted):
-    with path.open(newline="") as file:
-        return np.array([float(row[name]) for row in csv.DictReader(file)
-                         if all(row[key] == value for key, value in wanted.items())])
-
-
-def read_run(out):
-    """What bnlab recorded in a run directory."""
-    weights, masks = read_npz(out / "weights.npz"), out / "dropout_masks.npz"
-    evaluations = column(out / "eval.csv", "accuracy", split="test", statistics="running")
-    if not len(evaluations):
-        raise BnlabError(f"{out / 'eval.csv'}: no row with split test and statistics running")
-    return {"config": json.loads((out / "config.json").read_text()), "initial": read_npz(out / "weights_initial.npz"),
-            "gradients": read_npz(out / "gradients_first.npz"), "batches": np.load(out / "batches.npy"),
-            "losses": column(out / "train.csv", "loss"), "weights": weights, "statistics": statistics_in(weights),
-            "first_statistics": {}, "accuracy": evaluations[-1],
-            "dropout_masks": read_npz(masks) if masks.exists() else {}}
-
+# ---- a whole comparison ----------------------------------------------------------------------------------------------
 
 def write_losses(path, losses, single, double):
     with path.open("w", newline="") as file:
@@ -345,7 +288,7 @@ def gradients_on_few_images(arguments, overrides, seed, data, out):
     for seed in range(seed, seed + SEEDS):
         train(arguments.bnlab, arguments.config, [*overrides, "training.steps=1", f"training.batch_size={FEW}",
                                                   f"training.seed={seed}"], 1, out)
-        run = read_run(out)
+        run = read_run(arguments.bnlab, out)
         results = (run, *replays(run["config"], data, run))
         if gradients_agree(run, results[-1]):
             break
@@ -360,7 +303,7 @@ def compare_run(arguments, out):
     if raw.get("training", {}).get("epochs") is not None:
         overrides.append("training.epochs=null")
     train(arguments.bnlab, arguments.config, [*overrides, f"training.steps={arguments.steps}"], 1, out / "run")
-    run = read_run(out / "run")
+    run = read_run(arguments.bnlab, out / "run")
     config = run["config"]
     check_supported(config)
     data = load_data(config["dataset"])
@@ -378,7 +321,7 @@ def compare_run(arguments, out):
     if with_conv and arguments.steps > FIRST:
         train(arguments.bnlab, arguments.config, [*overrides, f"training.steps={FIRST}"], 1, out / "run_short")
         run["first_statistics"] = statistics_in(read_npz(out / "run_short" / "weights.npz"))
-    network = build_network(config, data[0].shape[1:])
+    network = build_network(config, data[0].shape[1:], run["absorbs_bias"])
     load_weights(network, run["weights"])
     run["accuracy_in_pytorch"] = accuracy(network, data[2], data[3])
     write_losses(out / "losses.csv", run["losses"], single["losses"], double["losses"])

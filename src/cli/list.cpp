@@ -1,32 +1,42 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <functional>
 #include <set>
 
 #include "cli/command.h"
 #include "config/experiment.h"
+#include "config/families.h"
 #include "config/load.h"
-#include "config/names.h"
 
 namespace bnlab::cli {
 namespace {
 
-struct Kind {
-  const char* name;
-  std::function<std::vector<std::string>()> items;
-};
+using config::Family;
+using config::KindEntry;
 
-std::vector<std::string> datasets() {
-  std::vector<std::vector<std::string>> rows;
-  for (const std::string& name : data::dataset_names()) {
-    const auto folder = data::locate({.name = name, .path = ""});
-    if (!folder)
-      rows.push_back({name, "not found; get it with scripts/fetch_data.sh " + name});
-    else
-      rows.push_back({name, folder->empty() ? "made as dataset.synthetic says; needs no file" : folder->string()});
+Family datasets() {
+  Family family{"datasets", {}};
+  for (const data::DatasetInfo& info : data::datasets()) {
+    const auto folder = data::locate({.name = info.name, .path = ""});
+    const std::string where = !folder           ? "not found; get it with scripts/fetch_data.sh " + info.name
+                              : folder->empty() ? "made as dataset.synthetic says; needs no file"
+                                                : folder->string();
+    family.kinds.push_back({.name = info.name,
+                            .meaning = info.meaning,
+                            .where = where,
+                            .traits = {{"channels", info.channels},
+                                       {"height", info.height},
+                                       {"width", info.width},
+                                       {"classes", info.classes},
+                                       {"has_targets", info.has_targets}}});
   }
-  return {table(rows, 2)};
+  return family;
+}
+
+Family files(const char* name, const std::vector<std::string>& names) {
+  Family family{name, {}};
+  for (const std::string& one : names) family.kinds.push_back({.name = one});
+  return family;
 }
 
 /// The experiment files of the checkout or the installation, which lie beside the folder of configs.
@@ -34,59 +44,63 @@ std::vector<std::string> experiments() {
   std::set<std::string> found;
   for (const std::filesystem::path& configs : config::config_folders("configs")) {
     // A folder that isn't there holds none.
-    for (const std::string& name : config::experiment_names(configs / "../experiments")) found.insert(name + "\n");
+    for (const std::string& name : config::experiment_names(configs / "../experiments")) found.insert(name);
   }
   return {found.begin(), found.end()};
 }
 
-template <class E>
-std::vector<std::string> names() {
-  std::vector<std::string> names = config::names_of<E>();
-  for (std::string& name : names) name += "\n";
-  return names;
+/// Each makes one or more families when it is asked for.
+std::vector<Family> families() {
+  std::vector<Family> all{datasets(), files("networks", config::network_names())};
+  for (Family& family : config::families()) all.push_back(std::move(family));
+  all.push_back(files("experiments", experiments()));
+  return all;
 }
 
-const std::vector<Kind>& kinds() {
-  static const std::vector<Kind> table{
-      {"datasets", datasets},
-      {"networks",
-       [] {
-         std::vector<std::string> found = config::network_names();
-         for (std::string& name : found) name += "\n";
-         return found;
-       }},
-      {"normalizations", names<config::NormalizationType>},
-      {"initializations", names<config::InitializationScheme>},
-      {"optimizers", names<config::OptimizerType>},
-      {"probes", names<config::ProbeType>},
-      {"experiments", experiments},
-  };
-  return table;
-}
-
-void list(const std::string& wanted) {
-  for (const Kind& kind : kinds()) {
-    if (!wanted.empty() && wanted != kind.name) continue;
-    if (wanted.empty()) fmt::print("{}:\n", kind.name);
-    for (const std::string& item : kind.items()) fmt::print("{}", item);
-    if (wanted.empty() && &kind != &kinds().back()) fmt::print("\n");
+std::string text_of(const Family& family) {
+  std::vector<std::vector<std::string>> rows;
+  for (const KindEntry& kind : family.kinds) {
+    const std::string source = kind.paper.empty() ? "" : " (" + kind.paper + ")";
+    rows.push_back({kind.name, kind.meaning + source, kind.where});
   }
+  return table(rows, 3);
+}
+
+void list(const std::string& wanted, bool as_json) {
+  std::vector<Family> all = families();
+  if (!wanted.empty()) std::erase_if(all, [&](const Family& family) { return family.name != wanted; });
+  if (as_json) return fmt::print("{}", config::families_json(all));
+  for (const Family& family : all) {
+    if (wanted.empty()) fmt::print("{}{}:\n", &family == &all.front() ? "" : "\n", family.name);
+    fmt::print("{}", text_of(family));
+  }
+}
+
+/// Of all families, without a look at the files that some of them are about.
+std::vector<std::string> family_names() {
+  std::vector<std::string> names{"datasets", "networks"};
+  for (const Family& family : config::families()) names.push_back(family.name);
+  names.emplace_back("experiments");
+  return names;
 }
 
 }  // namespace
 
 void add_list(CLI::App& app, Context&) {
   const auto wanted = std::make_shared<std::string>();
-  std::vector<std::string> names;
-  for (const Kind& kind : kinds()) names.emplace_back(kind.name);
-  CLI::App* command = app.add_subcommand("list", "list what a config can name");
-  command->add_option("KIND", *wanted, fmt::format("one of: {}", fmt::join(names, ", ")))->check(CLI::IsMember(names));
+  const auto as_json = std::make_shared<bool>(false);
+  const std::vector<std::string> names = family_names();
+  CLI::App* command = app.add_subcommand("list", "list what a config or an experiment can name, with its meaning");
+  command->add_option("FAMILY", *wanted, fmt::format("one of: {}", fmt::join(names, ", ")))
+      ->check(CLI::IsMember(names));
+  command->add_flag("--json", *as_json, "print JSON for programs: a list of kinds for each family, with their traits");
   command->footer(
       "Examples:\n"
       "  bnlab list\n"
       "  bnlab list datasets      each with its folder, or how to get it\n"
-      "  bnlab list networks");
-  command->callback([wanted] { list(*wanted); });
+      "  bnlab list normalizations\n"
+      "  bnlab list normalizations --json | jq '.normalizations[] | select(.absorbs_bias) | .name'");
+  command->callback([wanted, as_json] { list(*wanted, *as_json); });
 }
 
 }  // namespace bnlab::cli

@@ -15,8 +15,7 @@ struct ActivationRow {
   bool keeps_zero = true;  // f(0) = 0
 
   template <class Visit>
-  void traits(const Visit& visit) const {
-    visit("paper", paper);
+  void traits(Visit&& visit) const {
     visit("keeps_zero", keeps_zero);
   }
 };

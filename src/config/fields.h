@@ -8,8 +8,9 @@
 //   v.branches(name, member, meaning, rule)   a list of such lists
 //   v.require(holds, name, rule)              a rule between fields that were read before; `name` is the field to blame
 //
-// Each section has its rows in a file of fields/. A new field is one member in run_config.h and one row there; a new
-// block one struct, one row in blocks.h and the rows of its fields.
+// Each section has its rows in a file of fields/. A new field is one member in run_config.h and one row there. A new
+// kind of normalization, block, optimizer, ... is one row in its table (config/normalizations.h, ...), which names the
+// fields that only it has.
 
 #include "config/fields/dataset.h"
 #include "config/fields/initialization.h"

@@ -23,8 +23,7 @@ struct InitializationRow {
   OwnFields fields = {};
 
   template <class Visit>
-  void traits(const Visit& visit) const {
-    visit("paper", paper);
+  void traits(Visit&& visit) const {
     visit("draws_biases", draws_biases);
     visit("fields", fields);
   }

@@ -15,7 +15,7 @@ struct LossRow {
   OwnFields fields = {};
 
   template <class Visit>
-  void traits(const Visit& visit) const {
+  void traits(Visit&& visit) const {
     visit("needs_classes", needs_classes);
     visit("fields", fields);
   }

@@ -42,8 +42,7 @@ struct NormalizationRow {
   OwnFields fields = {};
 
   template <class Visit>
-  void traits(const Visit& visit) const {
-    visit("paper", paper);
+  void traits(Visit&& visit) const {
     visit("over", over);
     visit("absorbs_bias", absorbs_bias);
     visit("has_affine", has_affine);

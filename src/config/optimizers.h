@@ -22,8 +22,7 @@ struct OptimizerRow {
   OwnFields fields = {};
 
   template <class Visit>
-  void traits(const Visit& visit) const {
-    visit("paper", paper);
+  void traits(Visit&& visit) const {
     visit("decay", std::string_view(row_of(decay).name));
     visit("fields", fields);
   }

@@ -34,8 +34,7 @@ struct ProbeRow {
   OwnFields fields = {};
 
   template <class Visit>
-  void traits(const Visit& visit) const {
-    visit("paper", paper);
+  void traits(Visit&& visit) const {
     visit("observes", observes);
     if (knows) visit("normalizations", names_where<NormalizationType>(knows));
     visit("needs_affine", needs_affine);

@@ -239,6 +239,7 @@ struct NoiseConfig {
   bool operator==(const NoiseConfig&) const = default;
 };
 
+/// Fields that only some types have are named by the rows of those types (config/normalizations.h).
 struct NormalizationConfig {
   NormalizationType type = NormalizationType::none;
   Placement placement = Placement::before_activation;
@@ -254,15 +255,15 @@ struct NormalizationConfig {
   Population population = Population::running_average;
   std::int64_t precise_batches = 100;  // training batches over which precise population statistics are averaged
   RecurrentStatistics recurrent_statistics = RecurrentStatistics::per_step;
-  std::optional<std::int64_t> virtual_batch_size = std::nullopt;         // ghost, batch_renorm
-  std::int64_t groups = 32;                                              // group
-  std::optional<std::int64_t> channels_per_group = std::nullopt;         // group: instead of groups
-  LayerNormOver over = LayerNormOver::image;                             // layer
-  LpNorm norm = LpNorm::l2;                                              // lp
-  RampConfig r_max{.initial = 1, .final = 3, .begin = 0.1, .end = 0.8};  // batch_renorm
-  RampConfig d_max{.initial = 0, .final = 5, .begin = 0.1, .end = 0.5};  // batch_renorm
-  NoiseConfig noise = {};                                                // noisy_batch, noise
-  LocalResponse local_response = {};                                     // local_response
+  std::optional<std::int64_t> virtual_batch_size = std::nullopt;
+  std::int64_t groups = 32;
+  std::optional<std::int64_t> channels_per_group = std::nullopt;  // instead of groups
+  LayerNormOver over = LayerNormOver::image;
+  LpNorm norm = LpNorm::l2;
+  RampConfig r_max{.initial = 1, .final = 3, .begin = 0.1, .end = 0.8};
+  RampConfig d_max{.initial = 0, .final = 5, .begin = 0.1, .end = 0.5};
+  NoiseConfig noise = {};
+  LocalResponse local_response = {};
   bool operator==(const NormalizationConfig&) const = default;
 };
 
@@ -276,7 +277,7 @@ inline std::optional<std::int64_t> virtual_batch_size(const NormalizationConfig&
 struct WeightInitialization {
   InitializationScheme scheme = InitializationScheme::he;
   Distribution distribution = Distribution::normal;  // xavier, he
-  std::optional<Fan> fan = std::nullopt;             // xavier, he; unset: average for xavier, in for he
+  std::optional<Fan> fan = std::nullopt;             // unset: as the scheme's row says
   double std = 0.01;                                 // gaussian
   double bound = 0.05;                               // uniform: U(-bound, bound)
   double gain = 1.0;                                 // every weight is multiplied by it
@@ -314,17 +315,18 @@ struct TrainableConfig {
   bool operator==(const TrainableConfig&) const = default;
 };
 
+/// Fields that only some types have are named by the rows of those types (config/optimizers.h).
 struct OptimizerConfig {
   OptimizerType type = OptimizerType::sgd;
   double learning_rate = 0.1;
-  double momentum = 0.0;  // sgd, rmsprop: v = momentum * v + g; w -= learning_rate * v
+  double momentum = 0.0;  // v = momentum * v + g; w -= learning_rate * v
   bool nesterov = false;
-  double beta1 = 0.9;       // adam, adamw
-  double beta2 = 0.999;     // adam, adamw
-  double smoothing = 0.99;  // rmsprop: of the average of squared gradients
-  double epsilon = 1e-8;    // adam, adamw, rmsprop: added to the root
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double smoothing = 0.99;  // of the average of squared gradients
+  double epsilon = 1e-8;    // added to the root
   double weight_decay = 0.0;
-  std::optional<Decay> decay = std::nullopt;  // unset: decoupled for adamw, else coupled
+  std::optional<Decay> decay = std::nullopt;  // unset: as the type's row says
   bool decay_normalization_and_biases = false;
   double clip_norm = 0.0;  // largest norm of the gradient over all parameters; 0: no limit
   TrainableConfig trainable = {};

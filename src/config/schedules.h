@@ -15,8 +15,7 @@ struct ScheduleRow {
   OwnFields fields = {};
 
   template <class Visit>
-  void traits(const Visit& visit) const {
-    visit("paper", paper);
+  void traits(Visit&& visit) const {
     visit("fields", fields);
   }
 };

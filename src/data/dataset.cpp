@@ -102,38 +102,49 @@ Dataset read_idx_dataset(const DatasetInfo& info, const fs::path& folder) {
 /// Where a dataset comes from: files that are searched for, or a function that makes it.
 struct Kind {
   DatasetInfo info;
-  std::vector<std::string> folders;  // the names that its folder can have
-  bool (*found_in)(const fs::path& folder);
-  Dataset (*read)(const DatasetInfo& info, const fs::path& folder);
-  Dataset (*make)(const DatasetInfo& info, const config::SyntheticConfig& config);  // null where there are files
+  std::vector<std::string> folders = {};  // the names that its folder can have
+  bool (*found_in)(const fs::path& folder) = nullptr;
+  Dataset (*read)(const DatasetInfo& info, const fs::path& folder) = nullptr;
+  // Null where there are files.
+  Dataset (*make)(const DatasetInfo& info, const config::SyntheticConfig& config) = nullptr;
 };
 
 const std::vector<Kind>& kinds() {
-  static const DatasetInfo grey_images{.name = "", .channels = 1, .height = 28, .width = 28, .classes = 10};
-  static const DatasetInfo colour_images{.name = "", .channels = 3, .height = 32, .width = 32, .classes = 10};
-  // The config says how many numbers an example has, and how many classes or targets there are.
-  static const DatasetInfo vectors{.name = "", .channels = 0, .height = 1, .width = 1, .classes = 0};
-  static const DatasetInfo regression{
-      .name = "", .channels = 0, .height = 1, .width = 1, .classes = 0, .has_targets = true};
-  const auto named = [](std::string name, DatasetInfo info) {
-    info.name = std::move(name);
-    return info;
-  };
   static const std::vector<Kind> table = {
-      {named("mnist", grey_images), {"mnist"}, holds_idx_files, read_idx_dataset, nullptr},
-      {named("fashion_mnist", grey_images),
-       {"fashion_mnist", "fashion-mnist"},
-       holds_idx_files,
-       read_idx_dataset,
-       nullptr},
-      {named("cifar10", colour_images),
-       {"cifar10", "cifar-10", "cifar-10-batches-bin"},
-       holds_cifar10,
-       read_cifar10,
-       nullptr},
-      {named("gaussian_regression", regression), {}, nullptr, nullptr, make_gaussian_regression},
-      {named("gaussian_clusters", vectors), {}, nullptr, nullptr, make_gaussian_clusters},
-      {named("drawn_digits", grey_images), {}, nullptr, nullptr, make_drawn_digits},
+      {.info = {.name = "mnist", .meaning = "handwritten digits, images of 28 x 28"},
+       .folders = {"mnist"},
+       .found_in = holds_idx_files,
+       .read = read_idx_dataset},
+      {.info = {.name = "fashion_mnist", .meaning = "articles of clothing, images of 28 x 28"},
+       .folders = {"fashion_mnist", "fashion-mnist"},
+       .found_in = holds_idx_files,
+       .read = read_idx_dataset},
+      {.info = {.name = "cifar10",
+                .meaning = "objects in photographs, colour images of 32 x 32",
+                .channels = 3,
+                .height = 32,
+                .width = 32},
+       .folders = {"cifar10", "cifar-10", "cifar-10-batches-bin"},
+       .found_in = holds_cifar10,
+       .read = read_cifar10},
+      // Of these two the config says how many numbers an example has, and how many classes or targets there are.
+      {.info = {.name = "gaussian_regression",
+                .meaning = "Gaussian vectors, and targets that are linear in them",
+                .channels = 0,
+                .height = 1,
+                .width = 1,
+                .classes = 0,
+                .has_targets = true},
+       .make = make_gaussian_regression},
+      {.info = {.name = "gaussian_clusters",
+                .meaning = "vectors, a Gaussian cluster for each class",
+                .channels = 0,
+                .height = 1,
+                .width = 1,
+                .classes = 0},
+       .make = make_gaussian_clusters},
+      {.info = {.name = "drawn_digits", .meaning = "digits drawn with lines, images of 28 x 28"},
+       .make = make_drawn_digits},
   };
   return table;
 }
@@ -141,7 +152,9 @@ const std::vector<Kind>& kinds() {
 const Kind& kind_of(const std::string& name) {
   for (const Kind& kind : kinds())
     if (kind.info.name == name) return kind;
-  throw ConfigError(fmt::format("dataset.name: must be one of {}, got \"{}\"", join(dataset_names(), ", "), name));
+  std::vector<std::string> names;
+  for (const Kind& kind : kinds()) names.push_back(kind.info.name);
+  throw ConfigError(fmt::format("dataset.name: must be one of {}, got \"{}\"", join(names, ", "), name));
 }
 
 // ---- what fits a dataset -------------------------------------------------------------------------------------------
@@ -270,10 +283,10 @@ void move_to_huge_pages(std::vector<std::uint8_t>& images) {
 
 }  // namespace
 
-std::vector<std::string> dataset_names() {
-  std::vector<std::string> names;
-  for (const Kind& kind : kinds()) names.push_back(kind.info.name);
-  return names;
+std::vector<DatasetInfo> datasets() {
+  std::vector<DatasetInfo> all;
+  for (const Kind& kind : kinds()) all.push_back(kind.info);
+  return all;
 }
 
 DatasetInfo dataset_info(const config::DatasetConfig& config) {

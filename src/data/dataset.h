@@ -15,6 +15,7 @@ namespace bnlab::data {
 /// What is known of a dataset without its files.
 struct DatasetInfo {
   std::string name;
+  std::string meaning = {};
   std::int64_t channels = 1;  // of images; or the numbers of an input, whose height and width are then 1
   std::int64_t height = 28;
   std::int64_t width = 28;
@@ -47,8 +48,9 @@ struct Dataset {
   std::int64_t image_size() const { return info.channels * info.height * info.width; }
 };
 
-/// The names that `load` knows, in the order in which `bnlab list datasets` shows them.
-std::vector<std::string> dataset_names();
+/// What is known of each dataset that `load` knows, in the order in which `bnlab list datasets` shows them. What the
+/// config's section `synthetic` decides is 0.
+std::vector<DatasetInfo> datasets();
 
 /// Needs no files. Throws ConfigError with the valid names for a name that is not known, and for scaling, augmentation,
 /// shift or synthetic sizes that don't fit the dataset.

@@ -38,9 +38,14 @@ void check_needs(const config::ProbeRow& probe, const std::string& path, const c
                                   config::name_of(type)));
   if (probe.needs_affine && !run.normalization.affine)
     throw ConfigError(fmt::format("{}.type: {} needs normalization.affine true", path, probe.name));
+<<<<<<< HEAD
   if (probe.needs_residual && std::ranges::none_of(layers, [](const network::LayerShape& layer) {
         return layer.kind == layers::LayerKind::residual;
       }))
+=======
+  const auto is_residual = [](const network::LayerShape& layer) { return layer.kind == layers::LayerKind::residual; };
+  if (probe.needs_residual && std::ranges::none_of(layers, is_residual))
+>>>>>>> rc
     throw ConfigError(fmt::format("{}.type: {} needs a network with residual blocks", path, probe.name));
 }
 
@@ -54,13 +59,6 @@ void check(const config::RunConfig& run, const std::vector<network::LayerShape>&
     if (probe.type == ProbeType::activation_distribution) check_activation_distribution(probe, path, layers);
     if (probe.type == ProbeType::equivalence) check_equivalence(probe, path, run);
   }
-}
-
-}  // namespace
-
-void check(const config::RunConfig& run, const std::vector<network::LayerShape>& layers) {
-  for (std::size_t i = 0; i < run.probes.size(); ++i)
-    check_one(run.probes[i], fmt::format("probes.{}", i), run, layers);
 }
 
 std::unique_ptr<Probe> make_probe(const config::ProbeConfig& config, const ProbeContext& context) {

@@ -8,17 +8,49 @@ from program import CONV, DONE, FAILED, SOURCE, USAGE, ProgramTest, config, main
 
 CONFIGS = SOURCE / "configs"
 EXPERIMENTS = SOURCE / "experiments"
+# What the tables of kinds must hold, by hand: the one check that does not come from them.
 KINDS = {
     "datasets": ["mnist", "fashion_mnist", "cifar10", "gaussian_regression", "gaussian_clusters", "drawn_digits"],
     "networks": sorted(path.stem for path in (CONFIGS / "networks").glob("*.json")),
+    "blocks": ["dense", "conv", "max_pool", "avg_pool", "global_avg_pool", "flatten", "normalization", "local_response",
+               "activation", "dropout", "dense_block", "conv_block", "residual", "concat", "recurrent", "repeat"],
+    "activations": ["identity", "relu", "leaky_relu", "elu", "softplus", "gelu", "sigmoid", "tanh"],
     "normalizations": ["none", "batch", "batch_renorm", "ghost", "frozen", "noisy_batch", "noise", "layer", "instance",
                        "group", "lp", "local_response"],
     "initializations": ["gaussian", "uniform", "xavier", "he", "orthogonal", "identity", "pytorch", "fixup"],
     "optimizers": ["sgd", "adam", "adamw", "rmsprop"],
+    "schedules": ["constant", "step", "exponential", "cosine", "one_cycle", "doubling"],
+    "losses": ["cross_entropy", "squared_error"],
+    "precisions": ["f32", "bf16"],
     "probes": ["activation_distribution", "gradient_norm", "normalization_state", "channel_moments", "layer_gradients",
                "representations", "scale_invariance", "bias_effect", "identity_recovery", "normalization_gradients",
                "weight_growth", "statistics_gap", "residual_branches", "equivalence"],
+    "reductions_over_time": ["final", "best", "minimum", "maximum", "mean", "median", "range", "area", "at", "steps_to",
+                             "first_non_finite"],
+    "reductions_over_rows": ["mean", "median", "minimum", "maximum", "sum", "difference", "log_slope"],
+    "criteria": ["value", "difference", "ratio", "log_slope", "range", "widest_interval", "equality", "order"],
+    "figures": ["none", "curves", "axis", "bands", "heat_map", "rows"],
+    "experiments": sorted(path.stem for path in EXPERIMENTS.glob("*.json") if path.stem != "schema"),
 }
+# The kinds that have a trait.
+TRAITS = {
+    ("normalizations", "absorbs_bias"): ["batch", "batch_renorm", "ghost", "frozen", "noisy_batch", "instance", "lp"],
+    ("normalizations", "has_population"): ["batch", "batch_renorm", "ghost", "frozen", "noisy_batch", "lp"],
+    ("normalizations", "has_batch_moments"): ["batch", "batch_renorm", "ghost", "noisy_batch", "lp"],
+    ("normalizations", "fuses_relu"): ["batch", "frozen"],
+    ("normalizations", "has_affine"): ["batch", "batch_renorm", "ghost", "frozen", "noisy_batch", "layer", "instance",
+                                       "group", "lp"],
+    ("normalizations", "virtual_batch_size"): ["ghost"],
+    ("activations", "keeps_zero"): ["identity", "relu", "leaky_relu", "elu", "gelu", "tanh"],
+    ("initializations", "draws_biases"): ["pytorch"],
+    ("losses", "needs_classes"): ["cross_entropy"],
+    ("probes", "normalizations"): ["identity_recovery", "normalization_gradients", "statistics_gap"],
+    ("probes", "needs_affine"): ["identity_recovery"],
+    ("probes", "needs_residual"): ["residual_branches"],
+    ("datasets", "has_targets"): ["gaussian_regression"],
+}
+# Families of files, which are not described here.
+UNDESCRIBED = ("networks", "experiments")
 
 
 class Schema(ProgramTest):
@@ -88,13 +120,38 @@ class List(ProgramTest):
             self.assertEqual([line.split()[0] for line in out.splitlines()], names)
             self.assertEqual(error, "")
             self.assertIn(f"{kind}:\n{out}", whole)
+            if kind not in UNDESCRIBED:
+                for line in out.splitlines():
+                    self.assertRegex(line, r"^\w+ +\S", kind)
+
+    def test_json(self):
+        out, error = self.run_program("list", "--json")
+        self.assertEqual(error, "")
+        families = json.loads(out)
+        self.assertEqual({family: [kind["name"] for kind in kinds] for family, kinds in families.items()}, KINDS)
+        for (family, trait), names in TRAITS.items():
+            with self.subTest(family=family, trait=trait):
+                self.assertEqual([kind["name"] for kind in families[family] if kind.get(trait)], names)
+        for family in KINDS:
+            out, _ = self.run_program("list", family, "--json")
+            self.assertEqual(json.loads(out), {family: families[family]})
+
+    def test_fields_that_kinds_own_are_those_of_the_schema(self):
+        sections = json.loads((CONFIGS / "schema.json").read_text())["properties"]
+        of = {"normalizations": sections["normalization"], "optimizers": sections["optimizer"],
+              "schedules": sections["optimizer"]["properties"]["schedule"], "losses": sections["loss"],
+              "initializations": sections["initialization"], "probes": sections["probes"]["items"]}
+        for family, section in of.items():
+            named = {field for kind in self.kinds(family) for field in kind["fields"]}
+            self.assertTrue(named)
+            self.assertLessEqual(named, set(section["properties"]), family)
 
     def test_where_data_is(self):
         out, _ = self.run_program("list", "datasets")
-        self.assertRegex(out, rf"(?m)^mnist +{re.escape(str(self.shared / 'data' / 'mnist'))}$")
+        self.assertRegex(out, rf"(?m)^mnist .* {re.escape(str(self.shared / 'data' / 'mnist'))}$")
         self.environment["BNLAB_DATA"] = str(self.folder)
         out, _ = self.run_program("list", "datasets")
-        self.assertRegex(out, r"(?m)^mnist +not found; get it with scripts/fetch_data.sh mnist$")
+        self.assertRegex(out, r"(?m)^mnist .* not found; get it with scripts/fetch_data.sh mnist$")
 
 
 class Describe(ProgramTest):

@@ -90,8 +90,7 @@ class Signatures(faults_test.FaultTest):
             self.assertNotEqual(signature(out), self.signatures["batch"], change)
 
     def test_every_normalization_is_here(self):
-        names, _ = self.run_program("list", "normalizations")
-        self.assertEqual(set(names.split()), set(NORMALIZATIONS))
+        self.assertEqual(set(NORMALIZATIONS), set(self.names("normalizations")))
 
     def test_two_jobs(self):
         runs = self.sweep(self.folder / "two", "--jobs", 2)

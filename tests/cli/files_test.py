@@ -105,7 +105,7 @@ class Files(ProgramTest):
                 elif "default" in field and name not in given:
                     self.assertEqual(resolved[name], field["default"], f"{path}.{name}")
 
-        for kind in ("batch_renorm", "noisy_batch", "local_response", "ghost", "group", "layer", "lp"):
+        for kind in (kind["name"] for kind in self.kinds("normalizations") if kind["fields"]):
             written = config(network={"name": "net", "layers": CONV}, normalization={"type": kind},
                              training={"steps": 1})
             if kind == "group":

@@ -14,13 +14,13 @@ class OneValue(ProgramTest):
         self.assertFalse(out.exists() and any(out.iterdir()))
 
     def test_batches_of_one_image(self):
-        for kind in ("batch", "batch_renorm", "ghost", "noisy_batch", "lp"):
+        for kind in self.names("normalizations", has_batch_moments=True):
             with self.subTest(kind):
                 self.expect_refused("training.batch_size: must be at least 2, got 1", "normalization1", kind,
                                     normalization={"type": kind}, training={"batch_size": 1})
 
     def test_virtual_batches(self):
-        for kind in ("batch_renorm", "ghost"):
+        for kind in (kind["name"] for kind in self.kinds("normalizations") if "virtual_batch_size" in kind["fields"]):
             self.expect_refused("normalization.virtual_batch_size", "got 31", "32", "normalization1",
                                 normalization={"type": kind, "virtual_batch_size": 31})
             self.expect_refused("normalization.virtual_batch_size", "must be at least 2, got 1",

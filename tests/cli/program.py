@@ -127,6 +127,14 @@ class ProgramTest(unittest.TestCase):
     def run_program(self, *arguments, status=DONE, **options):
         return self.finish(self.start(*arguments, **options), status)
 
+    def kinds(self, family):
+        """The rows of a family as `bnlab list --json` shows them: [{"name": ..., "meaning": ..., and traits}]."""
+        return json.loads(self.run_program("list", family, "--json")[0])[family]
+
+    def names(self, family, **traits):
+        """The names of a family's kinds that have these traits."""
+        return [kind["name"] for kind in self.kinds(family) if all(kind[key] == traits[key] for key in traits)]
+
     def train(self, out, *arguments, status=DONE, content=None, options=None, **sections):
         """Trains with a config of `sections` into folder/out; gives the run's folder."""
         path = self.write_config(content, **sections)

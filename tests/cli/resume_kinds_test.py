@@ -51,6 +51,12 @@ class ResumeKinds(ProgramTest):
                 "training": {"steps": STEPS, "eval_every": 50, "checkpoint_every": 25, "log_every": 1,
                              "batch_size": 24, **kind.get("training", {})}}
 
+    def test_whatever_keeps_a_state_is_here(self):
+        used = [{"normalization": {"type": "none"}, "optimizer": {"type": "sgd"}, **kind} for kind in KINDS.values()]
+        self.assertLessEqual(set(self.names("normalizations", has_batch_moments=True)),
+                             {kind["normalization"]["type"] for kind in used})
+        self.assertEqual(set(self.names("optimizers")), {kind["optimizer"].get("type", "sgd") for kind in used})
+
     def stop(self, out, sections, number, rows, *arguments):
         """A run that is stopped after `rows` steps; whether it was stopped before its end."""
         process = self.start("train", self.write_config(**sections), "--out", out, *arguments)

@@ -57,8 +57,7 @@ class Shipped(ProgramTest):
                     self.assertEqual("normalization1.gamma" in out, normalization == "batch")
 
     def test_every_normalization_in_a_deep_network(self):
-        kinds, _ = self.run_program("list", "normalizations")
-        for kind in kinds.split():
+        for kind in self.names("normalizations"):
             for name in ("vgg6", "resnet20"):
                 with self.subTest(network=name, normalization=kind):
                     options = ["--set", "normalization.groups=8"] if kind == "group" else []

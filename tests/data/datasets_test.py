@@ -74,10 +74,10 @@ class Datasets(ProgramTest):
 
     def test_list_names_every_dataset(self):
         self.environment["BNLAB_DATA"] = str(self.folder)
-        lines = dict(line.split(maxsplit=1) for line in self.run_program("list", "datasets")[0].splitlines())
-        self.assertEqual(lines["cifar10"], "not found; get it with scripts/fetch_data.sh cifar10")
+        where = {kind["name"]: kind["where"] for kind in self.kinds("datasets")}
+        self.assertEqual(where["cifar10"], "not found; get it with scripts/fetch_data.sh cifar10")
         for name in ("gaussian_regression", "gaussian_clusters", "drawn_digits"):
-            self.assertEqual(lines[name], "made as dataset.synthetic says; needs no file")
+            self.assertEqual(where[name], "made as dataset.synthetic says; needs no file")
 
     def test_full_batches(self):
         out = self.train("run", **self.sections({**DIGITS, "limit": 70, "validation": 3}, record={"batches": True},

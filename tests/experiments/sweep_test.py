@@ -381,9 +381,9 @@ class Sweep(SweepTest):
 
 class Reproduce(SweepTest):
     def test_every_shipped_experiment(self):
-        names, _ = self.run_program("list", "experiments")
-        self.assertGreaterEqual(len(names.split()), 3)
-        for name in names.split():
+        names = self.names("experiments")
+        self.assertGreaterEqual(len(names), 3)
+        for name in names:
             file = SOURCE / "experiments" / f"{name}.json"
             self.run_program("validate", file)
             for profile in ("quick", "full"):
@@ -405,7 +405,7 @@ class Reproduce(SweepTest):
 
     def test_a_trial_of_each(self):
         """A few steps of each on drawn digits: all files, a verdict whatever it is, and the figure's data."""
-        for name in self.run_program("list", "experiments")[0].split():
+        for name in self.names("experiments"):
             out = self.folder / name
             self.run_program("sweep", SOURCE / "experiments" / f"{name}.json", "--out", out, "--seeds", "1",
                              "--set", "dataset.name=drawn_digits", "--set", "training.steps=5",

@@ -1,15 +1,22 @@
 """scripts/plot.py on directories of sweeps made here, by type of figure: curves, bands, axis, rows, heat map; runs that
 diverged, failed or are missing, bounds, one seed and ten, twelve arms."""
 
+import json
 import math
 import shutil
+import subprocess
 
 import support
 from sweep_figures import (AXIS, BANDS, CURVES, GAIN_ARMS, HEAT_MAP, NAN, ROWS, STEPS_TO, TWO_ARMS, SweepFigureTest,
-                           completed, over_gains, write_csv)
+                           completed, over_gains, plot, write_csv)
 
 
 class PlotFigureTypesTest(SweepFigureTest):
+    def test_each_type_of_figure_can_be_drawn(self):
+        listed = subprocess.run([support.BINARY, "list", "figures", "--json"], check=True, capture_output=True)
+        names = {kind["name"] for kind in json.loads(listed.stdout)["figures"]}
+        self.assertEqual(names - {"none"}, set(plot.OF_EXPERIMENTS))
+
     # ---- curves ----
 
     def test_curves_have_seeds_their_mean_and_its_interval(self):

@@ -38,9 +38,7 @@ void fields(V& v, SyntheticConfig& c) {
 
 template <class V>
 void fields(V& v, DatasetConfig& c) {
-  v.field("name", c.name,
-          "fashion_mnist, mnist, cifar10, or one that needs no file; `bnlab list datasets` names them all",
-          not_empty().required());
+  v.field("name", c.name, "one that `bnlab list datasets` shows; some need no file", not_empty().required());
   v.field("path", c.path, "the folder with the files; empty: BNLAB_DATA, the Debian package's folder, data/");
   v.field("scaling", c.scaling,
           "unit: pixels / 255; binary: pixels >= 128 are 1 (Ioffe & Szegedy 2015, 4.1); standardized: mean 0 and "

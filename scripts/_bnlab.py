@@ -1,0 +1,83 @@
+"""Runs bnlab, and reads what it knows and what it wrote."""
+
+import csv
+import functools
+import json
+import subprocess
+
+import numpy as np
+
+
+class BnlabError(Exception):
+    """bnlab failed, or did not write what this script needs."""
+
+    def __init__(self, text, status=1):
+        super().__init__(text)
+        self.status = status
+
+
+def train(bnlab, config, overrides, threads, out):
+    """Runs `bnlab train`; its results go to `out`."""
+    command = [str(bnlab), "train", str(config), "--threads", str(threads), "--force", "--out", str(out)]
+    for override in overrides:
+        command += ["--set", override]
+    try:
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    except OSError as error:
+        raise BnlabError(f"{bnlab}: {error.strerror}; build it first (cmake --preset release && cmake --build "
+                         "--preset release), or name it with --bnlab") from None
+    if done.returncode != 0:
+        raise BnlabError(f"{' '.join(command)}: exit status {done.returncode}\n{done.stderr.strip()}", done.returncode)
+    result = json.loads((out / "run.json").read_text())
+    if result["status"] != "completed":
+        raise BnlabError(f"{out}: the run {result['status']} at step {result['last_step']}; nothing to compare")
+    return result
+
+
+@functools.cache
+def kinds(bnlab):
+    """What `bnlab list --json` says: {family: [{"name": ..., "meaning": ..., and traits}]}."""
+    return json.loads(subprocess.run([str(bnlab), "list", "--json"], check=True, capture_output=True, text=True).stdout)
+
+
+def kind_of(bnlab, family, name):
+    """The row of one kind."""
+    return next(row for row in kinds(bnlab)[family] if row["name"] == name)
+
+
+def absorbs_bias(bnlab, config):
+    """Whether a layer before a normalization of this config has no bias of its own."""
+    return kind_of(bnlab, "normalizations", config["normalization"]["type"])["absorbs_bias"]
+
+
+def read_npz(path):
+    if not path.exists():
+        raise BnlabError(f"{path}: missing; bnlab did not write it")
+    with np.load(path) as arrays:
+        return dict(arrays)
+
+
+def statistics_in(weights):
+    return {name: array.astype(np.float64) for name, array in weights.items()
+            if name.endswith((".running_mean", ".running_variance"))}
+
+
+def column(path, name, **wanted):
+    with path.open(newline="") as file:
+        return np.array([float(row[name]) for row in csv.DictReader(file)
+                         if all(row[key] == value for key, value in wanted.items())])
+
+
+def read_run(bnlab, out):
+    """What bnlab recorded in a run directory, and what it knows of the run's normalization."""
+    weights, masks = read_npz(out / "weights.npz"), out / "dropout_masks.npz"
+    evaluations = column(out / "eval.csv", "accuracy", split="test", statistics="running")
+    if not len(evaluations):
+        raise BnlabError(f"{out / 'eval.csv'}: no row with split test and statistics running")
+    config = json.loads((out / "config.json").read_text())
+    return {"config": config, "absorbs_bias": absorbs_bias(bnlab, config),
+            "initial": read_npz(out / "weights_initial.npz"),
+            "gradients": read_npz(out / "gradients_first.npz"), "batches": np.load(out / "batches.npy"),
+            "losses": column(out / "train.csv", "loss"), "weights": weights, "statistics": statistics_in(weights),
+            "first_statistics": {}, "accuracy": evaluations[-1],
+            "dropout_masks": read_npz(masks) if masks.exists() else {}}
