@@ -12,10 +12,6 @@ std::optional<layers::StepNormalization> step_normalization(const std::string& s
   const config::NormalizationRow& row = config::row_of(config.type);
   layers::StepNormalization result;
   result.site = site;
-<<<<<<< HEAD
-=======
-  const config::NormalizationRow& row = config::row_of(config.type);
->>>>>>> rc
   result.is_affine = config.affine && row.has_affine;
   result.replaces_bias = result.is_affine || row.absorbs_bias;
   result.initial_gamma = config.initial_gamma;

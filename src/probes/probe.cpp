@@ -38,14 +38,8 @@ void check_needs(const config::ProbeRow& probe, const std::string& path, const c
                                   config::name_of(type)));
   if (probe.needs_affine && !run.normalization.affine)
     throw ConfigError(fmt::format("{}.type: {} needs normalization.affine true", path, probe.name));
-<<<<<<< HEAD
-  if (probe.needs_residual && std::ranges::none_of(layers, [](const network::LayerShape& layer) {
-        return layer.kind == layers::LayerKind::residual;
-      }))
-=======
   const auto is_residual = [](const network::LayerShape& layer) { return layer.kind == layers::LayerKind::residual; };
   if (probe.needs_residual && std::ranges::none_of(layers, is_residual))
->>>>>>> rc
     throw ConfigError(fmt::format("{}.type: {} needs a network with residual blocks", path, probe.name));
 }
 
