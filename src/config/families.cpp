@@ -4,7 +4,7 @@
 #include <string_view>
 #include <utility>
 
-#include "config/experiment_fields.h"
+#include "config/experiment_kinds.h"
 #include "config/json.h"
 #include "config/names.h"
 
