@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -34,6 +33,12 @@ struct Bf16 {
   std::uint16_t bits;
 };
 
+/// std::bit_cast that is inlined without optimization too: another function may have another register for a vector.
+template <class To, class From>
+BNLAB_INLINE To as(const From& from) {
+  return __builtin_bit_cast(To, from);
+}
+
 template <class Vector>
 BNLAB_INLINE Vector read(const void* from) {
   Vector vector;
@@ -43,13 +48,13 @@ BNLAB_INLINE Vector read(const void* from) {
 
 BNLAB_INLINE Floats load_strip(const float* from) { return read<Floats>(from); }
 BNLAB_INLINE Floats load_strip(const Bf16* from) {
-  return std::bit_cast<Floats>(__builtin_convertvector(read<Halves>(from), Words) << 16);
+  return as<Floats>(__builtin_convertvector(read<Halves>(from), Words) << 16);
 }
 
 BNLAB_INLINE void store_strip(const Floats& values, float* to) { std::memcpy(to, &values, sizeof(values)); }
 /// Rounds to nearest, ties to even. A NaN stays a NaN.
 BNLAB_INLINE void store_strip(const Floats& values, Bf16* to) {
-  const Words bits = std::bit_cast<Words>(values);
+  const Words bits = as<Words>(values);
   const Words rounded = (bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16;
   const Words quiet = (bits >> 16) | 0x40U;
   const auto halves = __builtin_convertvector(values == values ? rounded : quiet, Halves);
@@ -150,13 +155,13 @@ struct StripDoubles {
   EightDoubles low = {}, high = {};
 
   BNLAB_INLINE void add(const Floats& values) {
-    const auto halves = std::bit_cast<std::array<EightFloats, 2>>(values);
+    const auto halves = as<std::array<EightFloats, 2>>(values);
     low += __builtin_convertvector(halves[0], EightDoubles);
     high += __builtin_convertvector(halves[1], EightDoubles);
   }
   BNLAB_INLINE Floats in_f32() const {
-    return std::bit_cast<Floats>(std::array<EightFloats, 2>{__builtin_convertvector(low, EightFloats),
-                                                            __builtin_convertvector(high, EightFloats)});
+    return as<Floats>(std::array<EightFloats, 2>{__builtin_convertvector(low, EightFloats),
+                                                 __builtin_convertvector(high, EightFloats)});
   }
   BNLAB_INLINE StripDoubles operator*(double factor) const { return {low * factor, high * factor}; }
   BNLAB_INLINE StripDoubles operator/(double divisor) const { return {low / divisor, high / divisor}; }
@@ -171,17 +176,17 @@ struct StripDoubles {
 /// Adds up the places of each lane, and gives all of them the sum, where the tile is folded.
 BNLAB_INLINE void add_places(const Tile& tile, StripDoubles& sums) {
   if (!is_folded(tile)) return;
-  auto values = std::bit_cast<std::array<double, strip>>(sums);
+  auto values = as<std::array<double, strip>>(sums);
   for (std::int64_t lane = 0; lane < tile.lanes; ++lane) {
     double sum = 0;
     for (std::int64_t j = lane; j < strip; j += tile.lanes) sum += values[static_cast<std::size_t>(j)];
     for (std::int64_t j = lane; j < strip; j += tile.lanes) values[static_cast<std::size_t>(j)] = sum;
   }
-  sums = std::bit_cast<StripDoubles>(values);
+  sums = as<StripDoubles>(values);
 }
 
 BNLAB_INLINE StripDoubles load_doubles(const Tile& tile, const double* from) {
-  return tile.lanes >= strip ? read<StripDoubles>(from) : std::bit_cast<StripDoubles>(repeated(tile, from));
+  return tile.lanes >= strip ? read<StripDoubles>(from) : as<StripDoubles>(repeated(tile, from));
 }
 BNLAB_INLINE void store_doubles(const Tile& tile, const StripDoubles& values, double* to) {
   if (tile.lanes >= strip)
@@ -236,7 +241,7 @@ BNLAB_INLINE Floats mean_in_f32(const Tile& tile, const T* src, std::int64_t fir
 }
 
 BNLAB_INLINE std::array<double, strip> numbers(const StripDoubles& values) {
-  return std::bit_cast<std::array<double, strip>>(values);
+  return as<std::array<double, strip>>(values);
 }
 
 /// Whether squares in f32 may be too large or too small for it. Of few rows the distances may cancel.
@@ -268,8 +273,8 @@ template <class T>
           means[j] += (value - means[j]) / static_cast<double>(row + 1);
       }
     }
-  mean = std::bit_cast<StripDoubles>(repeated(tile, means.data()));
-  squares = std::bit_cast<StripDoubles>(repeated(tile, sums.data()));
+  mean = as<StripDoubles>(repeated(tile, means.data()));
+  squares = as<StripDoubles>(repeated(tile, sums.data()));
 }
 
 template <class T>
@@ -319,7 +324,7 @@ void measure_bf16(const Tile& tile, const Bf16* src, std::int64_t rows_before, d
 // ---- the gradients' sums -------------------------------------------------------------------------------------------
 
 BNLAB_INLINE bool any(const Words& mask) {
-  const auto parts = std::bit_cast<std::array<std::uint64_t, 8>>(mask);
+  const auto parts = as<std::array<std::uint64_t, 8>>(mask);
   std::uint64_t all = 0;
   for (const std::uint64_t part : parts) all |= part;
   return all != 0;
@@ -339,13 +344,13 @@ struct Relu {
     for (std::int64_t row = 0; row < rows; ++row) {
       const Floats scaled = (load(src + span.offset + (first + row) * span.stride, count) - mean) * scale;
       const Floats value = scaled + shift;
-      bits |= std::bit_cast<Words>(value > 0.0f) & (1U << row);
-      doubtful |= std::bit_cast<Words>(absolute(value) < doubt * (absolute(scaled) + absolute(shift)));
+      bits |= as<Words>(value > 0.0f) & (1U << row);
+      doubtful |= as<Words>(absolute(value) < doubt * (absolute(scaled) + absolute(shift)));
     }
     if (!any(doubtful)) return bits;
     bits = Words{};
     for (std::int64_t row = 0; row < rows; ++row)
-      bits |= std::bit_cast<Words>(load(dst + span.offset + (first + row) * span.stride, count) > 0.0f) & (1U << row);
+      bits |= as<Words>(load(dst + span.offset + (first + row) * span.stride, count) > 0.0f) & (1U << row);
     return bits;
   }
 };

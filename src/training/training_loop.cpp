@@ -184,7 +184,7 @@ TrainingLoop::StepOutcome TrainingLoop::train_step(std::int64_t step, bool timed
   return outcome;
 }
 
-std::string TrainingLoop::problem_of(std::int64_t step, const StepOutcome& outcome) {
+std::string TrainingLoop::problem_of(std::int64_t step, const StepOutcome& outcome) const {
   std::string problem;
   if (!std::isfinite(outcome.loss))
     problem = fmt::format("loss: {} at step {}", shown(outcome.loss), step);

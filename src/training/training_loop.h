@@ -56,7 +56,7 @@ class TrainingLoop {
   StepOutcome train_step(std::int64_t step, bool timed);
   /// Logs, probes, evaluates and saves, each where it is due. False: the run has diverged.
   bool after_step(std::int64_t step, const StepOutcome& outcome, RunDisplay& display);
-  static std::string problem_of(std::int64_t step, const StepOutcome& outcome);
+  std::string problem_of(std::int64_t step, const StepOutcome& outcome) const;
   /// Of what a run that ends this way leaves in its files.
   std::string problem_of_end(RunStatus status);
   double epoch(std::int64_t step) const;
