@@ -21,8 +21,8 @@ struct ExperimentVerdict {
   std::vector<std::string> unfinished;  // runs that are missing, unfinished or failed, with the reason
   std::vector<std::string> warnings;
   std::vector<std::string> revisions;  // of the builds that made the runs, in alphabetical order
-  std::size_t seeds_before = 0;  // of the verdict that this one replaces, where it had more seeds; otherwise 0
-  std::int64_t completed = 0;    // each run once, though arms may share it
+  std::size_t seeds_before = 0;        // of the verdict that this one replaces, where it had more seeds; otherwise 0
+  std::int64_t completed = 0;          // each run once, though arms may share it
   std::int64_t diverged = 0;
 };
 
