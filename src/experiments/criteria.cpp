@@ -311,9 +311,9 @@ std::string unusable_arms(const CriterionConfig& criterion, const Evidence& evid
   std::vector<std::string> arms;
   for (const Points& points : evidence.arms)
     if (!points.empty() && is_usable_nowhere(points, *criterion.usable, evidence.better))
-      arms.push_back(quoted(points.front()));
+      arms.push_back(points.front().label.substr(0, points.front().label.find('[')));
   if (arms.empty()) return "";
-  return fmt::format("no point is usable of the axis of {}: its width counts as at least 1 within the axis",
+  return fmt::format("no usable point on the axis of {}; ranges beyond the axis are not counted",
                      fmt::join(arms, ", "));
 }
 

@@ -117,7 +117,7 @@ TEST(VerdictJson, HasItsFields) {
   const Json json = sweep.json();
   EXPECT_EQ(keys_of(json), (std::vector<std::string>{"experiment", "profile", "claim", "source", "verdict", "seeds",
                                                      "criteria", "choices", "runs_completed", "runs_diverged",
-                                                     "runs_without_result", "warnings", "finding"}));
+                                                     "runs_without_result", "warnings", "git_revisions", "finding"}));
   EXPECT_EQ(json["experiment"], "e");
   EXPECT_EQ(json["profile"], "full");
   EXPECT_EQ(json["claim"], "c");

@@ -216,7 +216,9 @@ TEST(BatchNormalizationPrecision, OfAConstantChannelIsExactlyBetaAndPassesNoGrad
               ASSERT_TRUE(std::isfinite(dst.values[i]) && std::isfinite(diff_src.values[i]));
               if (channel != 3) return;
               ASSERT_EQ(dst.values[i], relu ? std::max(beta, 0.0) : beta);
-              if (epsilon == 0) ASSERT_EQ(diff_src.values[i], 0.0);
+              if (epsilon == 0) {
+                ASSERT_EQ(diff_src.values[i], 0.0);
+              }
             });
             EXPECT_EQ(run.diff("gamma").values[3], 0.0);
           }
