@@ -82,7 +82,8 @@ class FiniteState(ProgramTest):
     def test_a_loss_that_is_not_finite(self):
         out = self.train("out", optimizer={"learning_rate": 1e6, "momentum": 0.0}, normalization={"type": "none"},
                          training={"steps": 500, "eval_every": 0})
-        self.assertRegex(run_json(out)["reason"], r"\A(loss: (nan|inf)|gradient: its norm is (nan|inf)) at step \d+\Z")
+        self.assertRegex(run_json(out)["reason"], r"\A(loss: (nan|inf)|gradient: its norm is (nan|inf)) at step \d+"
+                                                  r"(; \S+: (nan|inf) at index .*)?\Z")
 
     def test_runs_that_complete_have_no_reason(self):
         self.assertNotIn("reason", run_json(self.train("out")))
