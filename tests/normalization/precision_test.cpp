@@ -50,13 +50,21 @@ struct Case {
   double mean;  // in deviations
 };
 
+/// So many values that one mean and two layouts must do.
+bool is_large(const Shape& shape) { return reference::volume(shape) > 1000000; }
+std::vector<Layout> layouts_of(const Shape& shape) {
+  if (is_large(shape)) return {Layout::plain, Layout::blocked};
+  return {layouts.begin(), layouts.end()};
+}
+
 std::vector<Case> cases() {
   std::vector<Case> all;
   for (const Shape& shape :
        {Shape{2, 1}, Shape{2, 17}, Shape{60, 100}, Shape{1024, 16}, Shape{128, 33}, Shape{512, 3}, Shape{2, 1, 1, 2},
         Shape{3, 17, 5, 4}, Shape{1024, 16, 3, 3}, Shape{128, 32, 28, 28}, Shape{60, 100, 1, 1}, Shape{4, 8, 14, 14},
         Shape{512, 20, 2, 2}, Shape{6, 2, 7, 7}, Shape{6, 4, 7, 5}})
-    for (const double mean : {0.0, 1e2, 1e4, 1e6}) all.push_back({shape, mean});
+    for (const double mean : {0.0, 1e2, 1e4, 1e6})
+      if (!is_large(shape) || mean == 1e6) all.push_back({shape, mean});
   return all;
 }
 
@@ -70,7 +78,7 @@ TEST_P(BatchPrecision, StatisticsAreThoseOfDoublePrecision) {
   const Shape& shape = GetParam().shape;
   for (const NormalizationType type :
        {NormalizationType::batch, NormalizationType::batch_renorm, NormalizationType::lp, NormalizationType::ghost})
-    for (const Layout layout : layouts) {
+    for (const Layout layout : layouts_of(shape)) {
       SCOPED_TRACE(fmt::format("type {}, layout {}", static_cast<int>(type), static_cast<int>(layout)));
       std::mt19937_64 generator(51);
       config::NormalizationConfig config = config_of(type);
@@ -92,7 +100,7 @@ TEST_P(BatchPrecision, StatisticsAreThoseOfDoublePrecision) {
 
 TEST_P(BatchPrecision, GradientsOfGammaAndBetaAreThoseOfDoublePrecision) {
   const Shape& shape = GetParam().shape;
-  for (const Layout layout : layouts)
+  for (const Layout layout : layouts_of(shape))
     for (const bool relu : {false, true}) {
       SCOPED_TRACE(fmt::format("layout {}, ReLU {}", static_cast<int>(layout), relu));
       std::mt19937_64 generator(52);
@@ -192,7 +200,7 @@ TEST(BatchNormalizationPrecision, OfAVarianceBelowSinglePrecisionIsBeta) {
 
 // 77 is exact, and so is its mean: what is left is beta, whatever epsilon is.
 TEST(BatchNormalizationPrecision, OfAConstantChannelIsExactlyBetaAndPassesNoGradient) {
-  for (const Shape& shape : {Shape{60, 17}, Shape{512, 16}, Shape{3, 17, 5, 4}, Shape{128, 16, 28, 28}})
+  for (const Shape& shape : {Shape{60, 17}, Shape{512, 16}, Shape{3, 17, 5, 4}, Shape{16, 16, 28, 28}})
     for (const Layout layout : layouts)
       for (const double epsilon : {1e-5, 0.0})
         for (const bool relu : {false, true})
