@@ -10,6 +10,7 @@
 
 #include "config/load.h"
 #include "network/network.h"
+#include "probes/probe.h"
 #include "util/errors.h"
 #include "util/nearest.h"
 #include "util/provenance.h"
@@ -62,6 +63,10 @@ CLI::Validator number_between(double low, double high) {
     return fits ? std::string() : fmt::format("must be a {}, got {}", range, text);
   };
   return {problem, range, "number_between"};
+}
+
+void check_config(const config::RunConfig& config) {
+  probes::check(config, network::check(config, data::dataset_info(config.dataset)));
 }
 
 std::string version_text() {

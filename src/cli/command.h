@@ -59,6 +59,9 @@ std::string shipped(const std::string& name, const std::string& folder);
 /// The same; throws ConfigError with the nearest name where a name without a folder has no file.
 std::string existing(const std::string& name, const std::string& folder);
 
+/// Checks the network and the probes of a config against its dataset, without the data. Throws ConfigError.
+void check_config(const config::RunConfig& config);
+
 /// The text of `bnlab --version`.
 std::string version_text();
 

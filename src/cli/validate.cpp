@@ -9,8 +9,6 @@
 #include "config/load.h"
 #include "config/warnings.h"
 #include "experiments/plan.h"
-#include "network/network.h"
-#include "probes/probe.h"
 #include "util/errors.h"
 
 namespace bnlab::cli {
@@ -21,10 +19,6 @@ void warn(const std::string& file, const config::RunConfig& config) {
   if (config.training.epochs || config.training.composition == config::BatchComposition::full_batch) return;
   for (const std::string& warning : config::warnings(config))
     std::fputs(fmt::format("{}: warning: {}\n", file, warning).c_str(), stderr);
-}
-
-void check_config(const config::RunConfig& config) {
-  probes::check(config, network::check(config, data::dataset_info(config.dataset)));
 }
 
 /// Every arm with both profiles.

@@ -1,6 +1,5 @@
 #include "config/effective.h"
 
-#include <numeric>
 #include <sstream>
 #include <system_error>
 
@@ -40,16 +39,13 @@ BaseConfig read_base(const BaseConfig& base, const fs::path& folder) {
 }
 
 ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
-                           const std::vector<std::string>& settings, std::optional<std::int64_t> seeds,
+                           const std::vector<std::string>& settings, const std::optional<Seeds>& seeds,
                            const fs::path& folder) {
   const ProfileConfig& chosen = profile == Profile::quick ? experiment.quick : experiment.full;
   ExperimentConfig result = experiment;
   result.profile = profile == Profile::quick ? "quick" : "full";
   if (chosen.seeds) result.seeds = *chosen.seeds;
-  if (seeds) {
-    result.seeds.list.resize(static_cast<std::size_t>(*seeds));
-    std::iota(result.seeds.list.begin(), result.seeds.list.end(), std::uint64_t{1});
-  }
+  if (seeds) result.seeds = *seeds;
   for (const std::string& setting : settings)
     if (setting.starts_with(std::string(seed_path) + "=")) throw ConfigError("--set " + setting + ": " + leave_seed);
   std::vector<std::string> all = texts_of(chosen.set);
@@ -79,9 +75,9 @@ ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
 }
 
 RunConfig resolve(const BaseConfig& base, const std::vector<std::string>& settings, const fs::path& folder,
-                  const std::string& label) {
+                  const std::string& label, std::string_view option) {
   try {
-    return parse(base.text, settings, folder, label);
+    return parse(base.text, settings, folder, label, option);
   } catch (const ConfigError& error) {
     // Problems of settings and of network files have labels of their own.
     std::istringstream lines(error.what());

@@ -74,8 +74,16 @@ struct ArmConfig {
   std::vector<std::string> differs_in;  // config: the paths in which it may differ from the base
   Settings set;
   Axes grid;  // every combination
-  Axes zip;   // the first values together, then the second, ...
+  Axes zip;   // the first values together, then the second, ...; each of these with every combination of the grid
   std::optional<BestOf> best_of;
+
+  /// Those of the grid, then those of the zip.
+  Axes axes() const {
+    Axes all = grid;
+    all.paths.insert(all.paths.end(), zip.paths.begin(), zip.paths.end());
+    return all;
+  }
+  bool has_axes() const { return !grid.paths.empty() || !zip.paths.empty(); }
   bool operator==(const ArmConfig&) const = default;
 };
 
@@ -155,7 +163,7 @@ struct FigureConfig {
 
 struct ExperimentConfig {
   std::string name;     // the file's name without its ending
-  std::string profile;  // written by a sweep: "quick" or "full"
+  std::string profile;  // written by a sweep: "quick" or "full"; empty: an ablation, which has no profiles
   std::string claim;
   std::string source;
   std::string finding;  // one line: what a reader should take away from the full profile
@@ -163,7 +171,7 @@ struct ExperimentConfig {
   BaseConfig base;
   std::vector<ArmConfig> arms;
   Seeds seeds;
-  std::vector<QuantityConfig> quantities;
+  std::vector<QuantityConfig> quantities;  // empty: the final accuracy and loss of the test split
   std::vector<CriterionConfig> criteria;
   ProfileConfig quick;
   ProfileConfig full;

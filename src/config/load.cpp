@@ -123,10 +123,10 @@ RunConfig load(const fs::path& file, const std::vector<std::string>& overrides) 
 }
 
 RunConfig parse(std::string_view text, const std::vector<std::string>& overrides, const fs::path& folder,
-                const std::string& source) {
+                const std::string& source, std::string_view option) {
   Problems problems;
   Json root = parse_source(text, problems.add_source({.label = source}), source);
-  const std::vector<Override> changes = parse_overrides(overrides, problems);
+  const std::vector<Override> changes = parse_overrides(overrides, option, problems);
   if (root.is(Json::Kind::object)) apply_overrides(changes, root, config_folders(folder), problems);
   RunConfig config;
   Reader::read(root, "", config, problems, {schema_key});

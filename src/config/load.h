@@ -18,9 +18,9 @@ namespace bnlab::config {
 RunConfig load(const std::filesystem::path& file, const std::vector<std::string>& overrides);
 
 /// The same from JSON text; `folder` is where `networks/NAME.json` is looked for first; `source` names the text in
-/// errors.
+/// errors, `option` the overrides.
 RunConfig parse(std::string_view text, const std::vector<std::string>& overrides, const std::filesystem::path& folder,
-                const std::string& source);
+                const std::string& source, std::string_view option = "--set");
 
 /// A network file alone (configs/networks/*.json), checked.
 NetworkConfig load_network(const std::filesystem::path& file);

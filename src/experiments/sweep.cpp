@@ -109,7 +109,8 @@ bool is_file_of_a_sweep(const fs::path& directory, const fs::path& file) {
   if (inside.empty()) return false;
   const fs::path first = *inside.begin();
   if (first == "configs" || first == "runs") return true;
-  const std::set<fs::path> names{"experiment.json", "runs.csv", "verdict.json", ".sweep.lock", ".sweep.runs.lock"};
+  const std::set<fs::path> names{"experiment.json", "runs.csv",    "summary.csv",
+                                 "verdict.json",    ".sweep.lock", ".sweep.runs.lock"};
   return names.contains(inside);
 }
 
@@ -144,13 +145,14 @@ void prepare(const Plan& plan, const std::vector<SweepRun>& runs, const fs::path
   if (earlier && earlier->name != plan.experiment.name)
     throw ConfigError(fmt::format("--out: {} holds the sweep of {}; choose another directory for {}",
                                   directory.string(), earlier->name, plan.experiment.name));
-  const fs::path runs_csv = directory / "runs.csv", verdict = directory / "verdict.json";
+  const fs::path runs_csv = directory / "runs.csv";
   std::error_code error;
-  if (!earlier && fs::exists(verdict, error) && !fs::exists(runs_csv, error))
-    throw ConfigError(
-        fmt::format("--out: {} is no sweep's, which would have an experiment.json; it would be replaced. Move "
-                    "it away, or choose another directory",
-                    verdict.string()));
+  for (const char* name : {"summary.csv", "verdict.json"})
+    if (!earlier && fs::exists(directory / name, error) && !fs::exists(runs_csv, error))
+      throw ConfigError(
+          fmt::format("--out: {} is no sweep's, which would have an experiment.json; it would be replaced. Move "
+                      "it away, or choose another directory",
+                      (directory / name).string()));
   for (const char* name : {"configs", "runs"}) {
     fs::create_directories(directory / name, error);
     if (!fs::is_directory(directory / name))
