@@ -61,7 +61,7 @@ void describe(const ConfigOptions& options) {
     data::resolve_batches(config.training, data::load(config.dataset));
   const std::int64_t batch = config.training.batch_size;
   network::Network network(config, data::dataset_info(config.dataset), batch);
-  const auto evaluate = network.build(onednn::Pass::evaluate_population, config.evaluation.batch_size);
+  const auto evaluate = network.build(onednn::Mode::evaluate_population, config.evaluation.batch_size);
   fmt::print("network {}, batch {}, {}, {} thread(s), oneDNN {} ({})\n\n", config.network.name, batch,
              config::name_of(config.training.precision), options.threads, network::onednn_version(),
              network::onednn_isa());
@@ -76,17 +76,17 @@ void describe(const ConfigOptions& options) {
 
 }  // namespace
 
-void add_describe(CLI::App& app, Context&) {
+void add_describe(Command program, Context&) {
   const auto options = std::make_shared<ConfigOptions>();
-  CLI::App* command = app.add_subcommand(
+  Command command = program.add_command(
       "describe", "show a network: layers, shapes, parameters, FLOP, and the oneDNN implementation of each call");
-  options->add_to(*command);
-  command->footer(
+  options->add_to(command);
+  command.footer(
       "Examples:\n"
       "  bnlab describe configs/v6_batch_normalization.json\n"
       "  bnlab describe configs/figure1_batch_normalization.json --set training.batch_size=8 --threads 2\n"
       "\nNeeds no data, unless training.composition is full_batch.");
-  command->callback([options] { describe(*options); });
+  command.callback([options] { describe(*options); });
 }
 
 }  // namespace bnlab::cli

@@ -79,6 +79,7 @@ void tell_of_early_end(SweepEnd end, Context& context) {
 std::optional<ExperimentVerdict> sweep_one(const Sweep& sweep, const SweepOptions& options, Context& context) {
   const Plan& plan = sweep.plan;
   const fs::path& directory = sweep.directory;
+  refuse_another_sweep(plan, directory, options.replace);
   std::vector<SweepRun> runs = sweep_runs(plan, directory, options.only);
   if (options.dry_run) {
     print_plan(sweep, runs, options);
@@ -88,7 +89,9 @@ std::optional<ExperimentVerdict> sweep_one(const Sweep& sweep, const SweepOption
   const SweepLock lock(directory);
   runs = sweep_runs(plan, directory, options.only);  // what another sweep did until now
   refuse_other_threads(runs, options.threads);
-  prepare(plan, runs, directory);
+  if (const fs::path aside = prepare(plan, runs, directory, options.replace); !aside.empty())
+    context.logger->info("{}: the plan has changed: what was found before is in {}", plan.experiment.name,
+                         aside.string());
   const std::vector<Task> tasks = remaining(runs, options.retry_failed);
   if (options.print_commands) {
     for (const Task& task : tasks) fmt::print("{}\n", command_of(task, local_options(options)));
@@ -151,7 +154,7 @@ void print_verdicts(const std::vector<ExperimentVerdict>& verdicts, bool strict,
   if (!judged.empty()) fmt::print("{}", text_table(judged));
   for (const ExperimentVerdict& one : verdicts) {
     for (const std::string& run : one.unfinished) fmt::print("{}: {}\n", one.experiment.name, run);
-    for (const std::string& warning : one.warnings) fmt::print("{}: {}\n", one.experiment.name, warning);
+    for (const std::string& warning : all_warnings(one)) fmt::print("{}: {}\n", one.experiment.name, warning);
     for (std::size_t i = 0; i < one.judgements.size(); ++i)
       if (!one.judgements[i].explanation.empty())
         fmt::print("{}: {}: {}\n", one.experiment.name, one.experiment.criteria[i].name, one.judgements[i].explanation);
@@ -179,37 +182,36 @@ void set_status(const std::vector<ExperimentVerdict>& verdicts, bool strict, Con
   }
 }
 
-void add_sweep(CLI::App& app, Context& context) {
+void add_sweep(Command program, Context& context) {
   const auto options = std::make_shared<SweepOptions>();
   const auto files = std::make_shared<std::vector<std::string>>();
   const auto seeds = std::make_shared<std::string>();
-  CLI::App* command =
-      app.add_subcommand("sweep", "run an experiment or an ablation: all arms and seeds, then means and verdict");
+  Command command =
+      program.add_command("sweep", "run an experiment or an ablation: all arms and seeds, then means and verdict");
   command
-      ->add_option(
-          "EXPERIMENT", *files,
-          "experiment files, or bare names of experiments that bnlab comes with; or a run's config with --grid")
-      ->required();
-  add_sweep_options(*command, *options);
-  add_ablation_options(*command, *options);
-  command->add_option("--seeds", *seeds, "seeds 1 to N, or a list such as 1,5,9 (default: the experiment's, or 3)")
-      ->type_name("N|LIST");
+      .add_option("EXPERIMENT", *files,
+                  "experiment files, or bare names of experiments that bnlab comes with; or a run's config with --grid")
+      .required();
+  add_sweep_options(command, *options);
+  add_ablation_options(command, *options);
+  command.add_option("--seeds", *seeds, "seeds 1 to N, or a list such as 1,5,9 (default: the experiment's, or 3)")
+      .type_name("N|LIST");
   command
-      ->add_option("--set", options->overrides,
-                   "change a value of every run: key.path=value; where an arm sets it too, the arm's counts")
-      ->type_name("PATH=VALUE")
-      ->allow_extra_args(false);
-  command->add_option("--only", options->only, "run only arms or points that fit the pattern, such as 'batch*'")
-      ->type_name("ARM")
-      ->allow_extra_args(false);
-  command->add_flag("--dry-run", options->dry_run, "list the runs, what each changes, and an estimate of the time");
-  command->add_flag("--print-commands", options->print_commands,
-                    "print one command for each run that is left, for GNU parallel, xargs or a scheduler");
-  command->add_option("--executor", options->executor, "local or slurm (default: local)")
-      ->type_name("EXECUTOR")
-      ->check(CLI::IsMember({"local", "slurm"}));
-  add_slurm_options(*command, options->slurm);
-  command->footer(
+      .add_option("--set", options->overrides,
+                  "change a value of every run: key.path=value; where an arm sets it too, the arm's counts")
+      .type_name("PATH=VALUE")
+      .one_value_each();
+  command.add_option("--only", options->only, "run only arms or points that fit the pattern, such as 'batch*'")
+      .type_name("ARM")
+      .one_value_each();
+  command.add_flag("--dry-run", options->dry_run, "list the runs, what each changes, and an estimate of the time");
+  command.add_flag("--print-commands", options->print_commands,
+                   "print one command for each run that is left, for GNU parallel, xargs or a scheduler");
+  command.add_option("--executor", options->executor, "local or slurm (default: local)")
+      .type_name("EXECUTOR")
+      .one_of({"local", "slurm"});
+  add_slurm_options(command, options->slurm);
+  command.footer(
       "Examples:\n"
       "  bnlab sweep configs/first_experiment.json --grid optimizer.learning_rate=0.01,0.1,1 \\\n"
       "    --grid normalization.type=none,batch,layer --seeds 3\n"
@@ -223,14 +225,14 @@ void add_sweep(CLI::App& app, Context& context) {
       "nothing. Ctrl-C stops the runs; the same command goes on where they stopped.\n"
       "Exit status: 0 done, 1 a run failed (with --strict: or a claim is not reproduced), 2 usage or config error,\n"
       "130 interrupted.");
-  command->callback([files, seeds, options, command, &context] {
+  command.callback([files, seeds, options, command, &context] {
     for (std::string& file : *files) file = shipped(shipped(file, "experiments"), "configs");
     start_log(context, *files);
     const char* const folder = options->grid.empty() && options->zip.empty() ? "experiments" : "configs";
     for (std::string& file : *files) file = existing(file, folder);
-    if (command->count("--seeds") > 0) options->seeds = config::parse_seeds(*seeds);
-    options->has_profile = command->count("--profile") > 0;
-    refuse_options_of_another_executor(*command, options->executor);
+    if (command.option("--seeds").is_given()) options->seeds = config::parse_seeds(*seeds);
+    options->has_profile = command.option("--profile").is_given();
+    refuse_options_of_another_executor(command, options->executor);
     options->is_parent = files->size() > 1;
     sweep(*files, *options, context);
   });

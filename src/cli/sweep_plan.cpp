@@ -11,6 +11,7 @@
 #include "config/effective.h"
 #include "config/experiment.h"
 #include "config/load.h"
+#include "experiments/plan_identity.h"
 #include "util/errors.h"
 
 namespace bnlab::cli {
@@ -37,29 +38,26 @@ Sweep load_experiment(const std::string& file, const SweepOptions& options) {
   return sweep;
 }
 
-/// The experiment of a directory; nothing where it holds none.
-std::optional<config::ExperimentConfig> ablation_in(const fs::path& directory) {
-  std::error_code error;
-  if (!fs::is_regular_file(directory / "experiment.json", error)) return std::nullopt;
+/// Whether a directory holds a sweep of these axes and this base, which the plan can continue.
+bool continues(const Plan& plan, const fs::path& directory) {
   try {
-    return config::load_experiment(directory / "experiment.json");
+    const auto there = experiment_in(directory);
+    return there && there->base == plan.experiment.base && there->arms == plan.experiment.arms &&
+           conflicts(*there, plan).empty();
   } catch (const ConfigError&) {
-    return std::nullopt;
+    return false;
   }
 }
 
-/// results/sweeps/NAME, or the first of results/sweeps/NAME_2, ... that does not exist or holds the same ablation: the
-/// same config and axes, whatever its seeds and metrics.
-fs::path directory_of_ablation(const SweepOptions& options, const config::ExperimentConfig& experiment) {
-  if (!options.out.empty()) return directory_of(options, experiment);
+/// results/sweeps/NAME, or the first of results/sweeps/NAME_2, ... that does not exist or holds the same ablation,
+/// maybe with other metrics or fewer seeds.
+fs::path directory_of_ablation(const SweepOptions& options, const Plan& plan) {
+  if (!options.out.empty()) return directory_of(options, plan.experiment);
   for (int number = 1;; ++number) {
     const std::string end = number == 1 ? "" : fmt::format("_{}", number);
-    fs::path directory = fs::path("results/sweeps") / (experiment.name + end);
+    fs::path directory = fs::path("results/sweeps") / (plan.experiment.name + end);
     std::error_code error;
-    if (!fs::exists(fs::symlink_status(directory, error))) return directory;
-    const auto there = ablation_in(directory);
-    if (there && there->base == experiment.base && there->arms == experiment.arms && there->profile.empty())
-      return directory;
+    if (!fs::exists(fs::symlink_status(directory, error)) || continues(plan, directory)) return directory;
   }
 }
 
@@ -88,7 +86,7 @@ Sweep load_ablation(const std::string& file, const SweepOptions& options) {
       throw ConfigError(fmt::format("{}: {}", point.label, error.what()));
     }
   }
-  sweep.directory = directory_of_ablation(options, sweep.plan.experiment);
+  sweep.directory = directory_of_ablation(options, sweep.plan);
   return sweep;
 }
 

@@ -140,6 +140,7 @@ ExperimentConfig to_experiment(const Ablation& ablation) {
   if (problems.none()) check_experiment(root, experiment, problems);
   problems.raise();
   experiment.base = {.file = "", .text = to_json(config)};
+  experiment.settings.lines = ablation.settings;
   experiment.name = name_of(ablation.file, experiment.arms.front());
   if (ablation.seeds) experiment.seeds = *ablation.seeds;
   return experiment;

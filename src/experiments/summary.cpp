@@ -151,7 +151,7 @@ std::string text_of(const std::vector<Column>& columns, std::size_t left) {
 }  // namespace
 
 Summary summarize(const Plan& plan, const RunTable& table) {
-  Summary summary{plan.axes, table.quantities, {}};
+  Summary summary{plan.hash, plan.axes, table.quantities, {}};
   std::vector<std::vector<const RunRow*>> groups;
   std::map<std::pair<std::string, std::map<std::string, std::string>>, std::size_t> places;  // by arm and axes
   for (const RunRow& run : table.rows) {
@@ -172,6 +172,7 @@ std::string to_csv(const Summary& summary) {
     for (const char* end : {"_n", "_mean", "_sd", "_half_interval"}) header.push_back(quantity.name + end);
     if (quantity.counts_steps) header.push_back(quantity.name + config::bound_suffix);
   }
+  header.emplace_back("plan");
   std::string text = csv_line(header);
   for (const SummaryRow& row : summary.rows) {
     Cells cells{row.arm};
@@ -187,6 +188,7 @@ std::string to_csv(const Summary& summary) {
       for (const double value : {cell.mean, cell.deviation, cell.half_interval}) cells.push_back(number(value));
       if (summary.quantities[i].counts_steps) cells.emplace_back(cell.bound == Bound::at_least ? "at_least" : "");
     }
+    cells.push_back(summary.plan);
     text += csv_line(cells);
   }
   return text;

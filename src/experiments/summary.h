@@ -33,6 +33,7 @@ struct SummaryRow {
 };
 
 struct Summary {
+  std::string plan;  // Plan::hash
   std::vector<std::string> axes;
   std::vector<QuantityColumn> quantities;
   std::vector<SummaryRow> rows;
@@ -43,7 +44,8 @@ Summary summarize(const Plan& plan, const RunTable& table);
 
 /// summary.csv. Columns: arm, the axes (texts without quotes), runs, completed, diverged, failed; of each quantity
 /// NAME_n (the values that count), NAME_mean, NAME_sd, NAME_half_interval and, of one that counts steps, NAME_bound
-/// ("at_least" where a level was not reached by each run, so that the mean is at least this). Empty: no such number.
+/// ("at_least" where a level was not reached by each run, so that the mean is at least this); plan, Plan::hash. Empty:
+/// no such number.
 std::string to_csv(const Summary& summary);
 
 /// The same to look at, mean +- half_interval, at most `width` columns wide (and at least 60): quantities that do not

@@ -111,11 +111,16 @@ TEST(Summary, ALevelThatIsNotReachedIsABound) {
 TEST(Summary, TheFileHasARowForEachArmAndPoint) {
   Made made([](const ArmPoint&, std::uint64_t seed) { return with_accuracy(0.25 * static_cast<double>(seed)); });
   const CsvTable csv = parse_csv(to_csv(made.summary()), "summary.csv");
-  EXPECT_EQ(csv.columns,
-            (std::vector<std::string>{"arm", "optimizer.learning_rate", "runs", "completed", "diverged", "failed",
-                                      "accuracy_n", "accuracy_mean", "accuracy_sd", "accuracy_half_interval", "loss_n",
-                                      "loss_mean", "loss_sd", "loss_half_interval", "steps_n", "steps_mean", "steps_sd",
-                                      "steps_half_interval", "steps_bound"}));
+  EXPECT_EQ(csv.columns, (std::vector<std::string>{"arm",         "optimizer.learning_rate",
+                                                   "runs",        "completed",
+                                                   "diverged",    "failed",
+                                                   "accuracy_n",  "accuracy_mean",
+                                                   "accuracy_sd", "accuracy_half_interval",
+                                                   "loss_n",      "loss_mean",
+                                                   "loss_sd",     "loss_half_interval",
+                                                   "steps_n",     "steps_mean",
+                                                   "steps_sd",    "steps_half_interval",
+                                                   "steps_bound", "plan"}));
   ASSERT_EQ(csv.rows.size(), 6u);
   EXPECT_EQ((std::vector<std::string>(csv.rows[0].begin(), csv.rows[0].begin() + 10)),
             (std::vector<std::string>{"none", "", "3", "3", "0", "0", "3", "0.5", "0.25", "0.621034428"}));
