@@ -13,6 +13,7 @@
 #include "probes/probe.h"
 #include "util/errors.h"
 #include "util/nearest.h"
+#include "util/process.h"
 #include "util/provenance.h"
 
 namespace bnlab::cli {
@@ -52,6 +53,18 @@ void catch_signals(void (*handler)(int), int flags) {
 
 void check_config(const config::RunConfig& config) {
   probes::check(config, network::check(config, data::dataset_info(config.dataset)));
+}
+
+std::string plot_command(const std::filesystem::path& directory) {
+  std::filesystem::path script = "scripts/plot.py";
+  std::error_code error;
+  for (const std::filesystem::path& configs : config::config_folders("configs")) {
+    const auto beside = (configs / "../scripts/plot.py").lexically_normal();
+    if (!std::filesystem::exists(beside, error)) continue;
+    script = beside;
+    break;
+  }
+  return fmt::format("python3 {} {}", shell_quoted(script.native()), shell_quoted(directory.native()));
 }
 
 std::string version_text() {

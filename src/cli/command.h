@@ -3,6 +3,7 @@
 // the work.
 
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -56,6 +57,9 @@ std::string existing(const std::string& name, const std::string& folder);
 
 /// Checks the network and the probes of a config against its dataset, without the data. Throws ConfigError.
 void check_config(const config::RunConfig& config);
+
+/// How to draw a directory of results, as a shell takes it.
+std::string plot_command(const std::filesystem::path& directory);
 
 /// The text of `bnlab --version`.
 std::string version_text();

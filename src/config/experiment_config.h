@@ -162,7 +162,7 @@ struct FigureConfig {
 };
 
 struct ExperimentConfig {
-  std::string name;     // the file's name without its ending
+  std::string name;  // the file's name without its ending
   // These three are written by a sweep.
   std::string profile;  // "quick" or "full"; empty: an ablation, which has no profiles
   Lines settings;       // its --set, in their order
