@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "config/csv_columns.h"
-#include "config/names.h"
 #include "config/experiment.h"
+#include "config/names.h"
 #include "experiments/choices.h"
 #include "experiments/plan_identity.h"
 #include "experiments/run_folders.h"
@@ -293,25 +293,13 @@ class ExpectedRuns {
   using Axes = std::map<std::string, std::string>;
 
   const Plan& plan_;
-  std::map<std::pair<std::string, Axes>, std::size_t> points_;  // by arm and values of its axes
+  std::map<std::pair<std::string, Axes>, std::size_t> points_;            // by arm and values of its axes
   std::map<std::pair<std::string, std::uint64_t>, std::string> missing_;  // by label and seed: the hash of the run
 };
 
 bool is_best_of(const ExperimentConfig& experiment, const std::string& arm) {
   return std::ranges::any_of(experiment.arms,
                              [&](const config::ArmConfig& one) { return one.name == arm && one.best_of; });
-}
-
-/// Whether two experiments mean the same numbers by a quantity.
-bool is_defined_alike(const std::string& name, const ExperimentConfig& a, const ExperimentConfig& b) {
-  const auto definition = [&](const ExperimentConfig& experiment) {
-    QuantityConfig quantity;
-    for (const QuantityConfig& one : experiment.quantities)
-      if (one.name == name) quantity = one;
-    quantity.meaning = quantity.unit = "";
-    return quantity;
-  };
-  return definition(a) == definition(b);
 }
 
 /// The columns of quantities that the file of an experiment has, of those that the plan asks for.
