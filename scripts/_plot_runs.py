@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from _plot_base import (COLOURS, MARKERS, PERCENTILES, STEP_LABEL, STYLES, bold_of, chosen, columns_of, cross,
                         draw_mean, grid_of, lay_out, look_of, mark_every, mean_and_interval, set_limits, smooth,
-                        style_log_axis, warn, write_figure)
+                        style_log_axis, usable, warn, write_figure)
 from _plot_marks import end_of, label_ends
 from _plot_over_steps import is_at_the_start, style_steps
 from _plot_text import UNITS, shown
@@ -211,8 +211,8 @@ def limit_metric(axis, metric, tables, width):
     runs = [one for arm in tables for one in arm]
     values = values_of([one for one in runs if one[0].sets_scale()])
     values = values if np.isfinite(values).any() else values_of(runs)
-    positive = values[np.isfinite(values) & (values > 0)]
-    log = metric == "loss" and len(positive) > 0 and positive.max() > 20 * positive.min()
+    decades = usable(values, True)
+    log = metric == "loss" and len(decades) > 0 and 10**np.ptp(decades) > 20
     set_limits(axis, values, (), log, share=metric == "accuracy")
     bottom, top = axis.get_ylim()
     if metric == "loss" and not log and 0 < bottom < 0.35 * top:
@@ -239,7 +239,7 @@ def draw_curves(arms, arguments, title):
             found, end = draw_arm(axis, metric, 0 if apart else index, arm, table, width, arguments.split)
             rows += found
             ends[metric].append((index, legend_text(arm), *end))
-            axis.set(ylabel=unit, title=f"{name}\n{legend_text(arm, 300)}" if apart else name)
+            axis.set(ylabel=unit, title=f"{name}: {legend_text(arm, 300)}" if apart else name)
         for axis in axes[:, column]:
             style_steps(axis, log_x, log_y, steps)
         axes[-1, column].set_xlabel(STEP_LABEL)

@@ -6,7 +6,7 @@ import re
 from _plot_text import JOINED, spelled
 from _reading import Number, Optional, ReadError, did_you_mean, exists, read_json
 
-END = (Number(infinite=True), type(None))
+END = Optional(Number(infinite=True))
 CRITERION = {"name": str, "meaning": Optional(str), "type": str, "verdict": str, "seeds": int,
              "explanation": Optional(str), "effect": Optional(Number(infinite=True)), "effect_is": str,
              "interval": Optional([END]),
