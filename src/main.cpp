@@ -55,9 +55,13 @@ void check_command(const CLI::App& app, int argc, char** argv) {
   if (argc < 2 || argv[1][0] == '-') return;
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
-  if (std::find(names.begin(), names.end(), argv[1]) == names.end())
-    throw bnlab::ConfigError(fmt::format("{}: no such command{} Commands: {}", argv[1],
-                                         bnlab::did_you_mean(argv[1], names), bnlab::join(names)));
+  if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return;
+  std::string near = bnlab::did_you_mean(argv[1], names);
+  std::error_code ignored;
+  if (near.empty() && std::filesystem::is_regular_file(argv[1], ignored)) near = "; a file needs a command before it";
+  throw bnlab::ConfigError(
+      fmt::format("there is no command \"{}\"{}\nThe commands are {}; bnlab COMMAND --help says more.", argv[1],
+                  near.empty() ? "." : near, bnlab::join(names)));
 }
 
 int run(int argc, char** argv, bnlab::cli::Context& context) {
@@ -82,11 +86,14 @@ int run(int argc, char** argv, bnlab::cli::Context& context) {
   app.footer(
       "Example:\n  bnlab train configs/first_experiment.json --set optimizer.learning_rate=1 --out results/first");
   app.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return fmt::format("bnlab: {}\nRun with --help for more information.\n", error.what());
+    return fmt::format("bnlab: {}{}\nRun with --help for more information.\n", error.what(),
+                       bnlab::cli::hint_of(error));
   });
   check_command(app, argc, argv);
   try {
-    app.parse(argc, argv);
+    std::vector<std::string> arguments = bnlab::cli::with_repeated_options({argv + std::min(argc, 1), argv + argc});
+    std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
+    app.parse(arguments);
   } catch (const CLI::ParseError& error) {  // --help and --version, too
     context.exit_status = app.exit(error) == 0 ? ExitStatus::done : ExitStatus::usage_error;
     std::cout.flush();

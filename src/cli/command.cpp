@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <csignal>
 #include <filesystem>
 #include <system_error>
@@ -25,6 +26,9 @@ std::vector<std::filesystem::path> shipped_folders(const std::string& folder) {
   return folders;
 }
 
+// Both the shell and the system tell of a closed terminal; the system sends SIGXCPU each second.
+constexpr int repeating_signals[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
+
 }  // namespace
 
 void start_log(Context& context, const std::vector<std::string>& inputs) {
@@ -43,10 +47,62 @@ void catch_signals(void (*handler)(int), int flags) {
   action.sa_flags = flags;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
-  // Both the shell and the system tell of a closed terminal; no second one may count as more.
   action.sa_flags = 0;
-  struct sigaction before {};
-  if (sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);
+  for (const int signal : repeating_signals) {
+    struct sigaction before {};
+    if (sigaction(signal, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
+  }
+}
+
+bool may_repeat(int signal) {
+  for (const int one : repeating_signals)
+    if (one == signal) return true;
+  return false;
+}
+
+namespace {
+
+/// "optimizer.learning_rate=0.5", and no file of that name.
+bool is_setting(const std::string& text) {
+  const std::size_t equal = text.find('=');
+  if (equal == 0 || equal == std::string::npos || std::isalpha(static_cast<unsigned char>(text.front())) == 0) return false;
+  const auto is_plain = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '.'; };
+  std::error_code ignored;
+  return std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(equal), is_plain) &&
+         !std::filesystem::exists(text, ignored);
+}
+
+}  // namespace
+
+std::vector<std::string> with_repeated_options(const std::vector<std::string>& arguments) {
+  std::vector<std::string> all;
+  std::string repeated;  // the option whose value the last argument was
+  bool value_is_next = false;
+  for (const std::string& argument : arguments) {
+    if (value_is_next) {
+      value_is_next = false;
+    } else if (argument == "--") {
+      repeated = "--";  // what follows is no option
+    } else if (repeated != "--") {
+      if (!repeated.empty() && is_setting(argument)) {
+        all.push_back(repeated);
+      } else {
+        repeated.clear();
+        for (const char* option : {"--set", "--grid", "--zip"})
+          if (argument == option || argument.starts_with(std::string(option) + "=")) repeated = option;
+        value_is_next = argument == repeated;
+      }
+    }
+    all.push_back(argument);
+  }
+  return all;
+}
+
+std::string hint_of(const CLI::Error& error) {
+  if (error.get_name() != "ExtrasError") return "";
+  const std::string text = error.what();
+  const std::string word = text.substr(text.rfind(' ') + 1);
+  return is_setting(word) ? fmt::format("; did you mean --set {}?", word) : "";
 }
 
 CLI::Validator not_empty() {
@@ -115,10 +171,10 @@ std::string existing(const std::string& name, const std::string& folder) {
 
 std::string ConfigOptions::path() const { return shipped(file, "configs"); }
 
-config::RunConfig ConfigOptions::load() const {
+config::RunConfig ConfigOptions::load(std::vector<std::string>* warnings) const {
   std::vector<std::string> all = overrides;
   if (!seed.empty()) all.push_back("training.seed=" + seed);
-  return config::load(existing(file, "configs"), all);
+  return config::load(existing(file, "configs"), all, warnings);
 }
 
 }  // namespace bnlab::cli

@@ -44,9 +44,18 @@ void add_manual(CLI::App& app, Context& context);
 /// where that is one of `inputs`.
 void start_log(Context& context, const std::vector<std::string>& inputs);
 
-/// Calls `handler` at Ctrl-C and SIGTERM, both with these flags of sigaction(2), and where the terminal closes, unless
-/// nohup says that it does not matter.
+/// Calls `handler` at Ctrl-C and SIGTERM, both with these flags of sigaction(2); where the terminal closes, unless
+/// nohup says that it does not matter; and at SIGUSR1, SIGUSR2 and SIGXCPU, by which schedulers announce a limit. These
+/// may come again and again: another one may not count as more (may_repeat).
 void catch_signals(void (*handler)(int), int flags);
+/// Whether the signal is one of those that may come more than once for one reason.
+bool may_repeat(int signal);
+
+/// The arguments with "--set a=1 b=2" written as "--set a=1 --set b=2", and so for --grid and --zip.
+std::vector<std::string> with_repeated_options(const std::vector<std::string>& arguments);
+
+/// What may be said beside a parser's error: how a setting without its option is written.
+std::string hint_of(const CLI::Error& error);
 
 /// Refuses an empty value of an option.
 CLI::Validator not_empty();
@@ -72,8 +81,8 @@ struct ConfigOptions {
   void add_to(CLI::App& command);
   /// The config's file, also where it was asked for by its bare name.
   std::string path() const;
-  /// Reads and checks the config; throws ConfigError.
-  config::RunConfig load() const;
+  /// Reads and checks the config, as config::load() does; throws ConfigError.
+  config::RunConfig load(std::vector<std::string>* warnings = nullptr) const;
 };
 
 }  // namespace bnlab::cli
