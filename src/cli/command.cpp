@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <csignal>
 #include <filesystem>
 #include <system_error>
@@ -60,66 +59,6 @@ bool may_repeat(int signal) {
   return false;
 }
 
-namespace {
-
-/// "optimizer.learning_rate=0.5", and no file of that name.
-bool is_setting(const std::string& text) {
-  const std::size_t equal = text.find('=');
-  if (equal == 0 || equal == std::string::npos || std::isalpha(static_cast<unsigned char>(text.front())) == 0) return false;
-  const auto is_plain = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '.'; };
-  std::error_code ignored;
-  return std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(equal), is_plain) &&
-         !std::filesystem::exists(text, ignored);
-}
-
-}  // namespace
-
-std::vector<std::string> with_repeated_options(const std::vector<std::string>& arguments) {
-  std::vector<std::string> all;
-  std::string repeated;  // the option whose value the last argument was
-  bool value_is_next = false;
-  for (const std::string& argument : arguments) {
-    if (value_is_next) {
-      value_is_next = false;
-    } else if (argument == "--") {
-      repeated = "--";  // what follows is no option
-    } else if (repeated != "--") {
-      if (!repeated.empty() && is_setting(argument)) {
-        all.push_back(repeated);
-      } else {
-        repeated.clear();
-        for (const char* option : {"--set", "--grid", "--zip"})
-          if (argument == option || argument.starts_with(std::string(option) + "=")) repeated = option;
-        value_is_next = argument == repeated;
-      }
-    }
-    all.push_back(argument);
-  }
-  return all;
-}
-
-std::string hint_of(const CLI::Error& error) {
-  if (error.get_name() != "ExtrasError") return "";
-  const std::string text = error.what();
-  const std::string word = text.substr(text.rfind(' ') + 1);
-  return is_setting(word) ? fmt::format("; did you mean --set {}?", word) : "";
-}
-
-CLI::Validator not_empty() {
-  return {[](std::string& text) { return text.empty() ? std::string("must not be empty") : std::string(); }, "",
-          "not empty"};
-}
-
-CLI::Validator number_between(double low, double high) {
-  const std::string range = fmt::format("number from {:g} to {:g}", low, high);
-  const auto problem = [=](std::string& text) {
-    double value = 0;
-    const bool fits = CLI::detail::lexical_cast(text, value) && low <= value && value <= high;
-    return fits ? std::string() : fmt::format("must be a {}, got {}", range, text);
-  };
-  return {problem, range, "number_between"};
-}
-
 std::string version_text() {
   const BuildInfo build = build_info();
   return fmt::format("bnlab {} (revision {}{})\noneDNN {} using {}\ncompiler {}, {} build\nCPU {}", build.version,
@@ -127,25 +66,23 @@ std::string version_text() {
                      network::onednn_version(), network::onednn_isa(), build.compiler, build.build_type, cpu_model());
 }
 
-void ConfigOptions::add_to(CLI::App& command) {
+void ConfigOptions::add_to(Command command) {
   command
       .add_option("CONFIG", file,
                   "a run's config, JSON (see configs/ and README), or the bare name of one that bnlab comes with")
-      ->required();
+      .required();
   command
       .add_option("--set", overrides,
                   "set a value of the config, a dotted path and a JSON value, such as optimizer.learning_rate=0.5; "
                   "once for each value")
-      ->type_name("KEY=VALUE")
-      ->allow_extra_args(false);
-  command.add_option("--seed", seed, "seed of the run, the same as --set training.seed=N")
-      ->type_name("N")
-      ->check(not_empty());
+      .type_name("KEY=VALUE")
+      .one_value_each();
+  command.add_option("--seed", seed, "seed of the run, the same as --set training.seed=N").type_name("N").not_empty();
   const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   command.add_option("--threads", threads, "threads of the run (a run repeats bit for bit with equal threads)")
-      ->type_name("N")
-      ->check(CLI::Range(1, std::max(1024, cores)))
-      ->capture_default_str();
+      .type_name("N")
+      .between(1, std::max(1024, cores))
+      .shows_default();
 }
 
 std::string shipped(const std::string& name, const std::string& folder) {

@@ -242,14 +242,16 @@ std::string without_marks(std::string_view word) {
 
 const Alias* alias_of(std::string_view word) {
   const std::string wanted = without_marks(word);
-  const auto* found = std::find_if(std::begin(aliases), std::end(aliases),
-                                   [&](const Alias& alias) { return alias.word == wanted; });
+  const auto* found =
+      std::find_if(std::begin(aliases), std::end(aliases), [&](const Alias& alias) { return alias.word == wanted; });
   return found == std::end(aliases) ? nullptr : found;
 }
 
 /// What `word` is another name for, or another way to write.
 std::string other_name(std::string_view word, const std::vector<std::string>& valid) {
-  const auto is_valid = [&](std::string_view name) { return std::find(valid.begin(), valid.end(), name) != valid.end(); };
+  const auto is_valid = [&](std::string_view name) {
+    return std::find(valid.begin(), valid.end(), name) != valid.end();
+  };
   const std::string wanted = without_marks(word);
   for (const std::string& name : valid)
     if (!wanted.empty() && without_marks(name) == wanted) return name;
