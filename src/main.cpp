@@ -76,6 +76,8 @@ int run(int argc, char** argv, bnlab::cli::Context& context) {
   bnlab::cli::add_train(program, context);
   bnlab::cli::add_sweep(program, context);
   bnlab::cli::add_verdict(program, context);
+  bnlab::cli::add_compare(program, context);
+  bnlab::cli::add_export(program, context);
   bnlab::cli::add_reproduce(program, context);
   bnlab::cli::add_describe(program, context);
   bnlab::cli::add_validate(program, context);

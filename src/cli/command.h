@@ -31,6 +31,8 @@ struct Context {
 void add_train(Command program, Context& context);
 void add_sweep(Command program, Context& context);
 void add_verdict(Command program, Context& context);
+void add_compare(Command program, Context& context);
+void add_export(Command program, Context& context);
 void add_reproduce(Command program, Context& context);
 void add_describe(Command program, Context& context);
 void add_validate(Command program, Context& context);

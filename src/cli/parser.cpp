@@ -49,7 +49,7 @@ std::vector<std::string> with_repeated_options(const std::vector<std::string>& a
 
 /// What may be said beside an error: how a setting without its option is written.
 std::string hint_of(const CLI::Error& error) {
-  if (error.get_name() != "ExtrasError") return "";
+  if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError)) return "";
   const std::string text = error.what();
   const std::string word = text.substr(text.rfind(' ') + 1);
   return is_setting(word) ? fmt::format("; did you mean --set {}?", word) : "";
