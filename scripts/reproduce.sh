@@ -30,7 +30,7 @@ END
 say() { printf 'reproduce.sh: %s\n' "$*"; }
 misused() { usage >&2; printf 'reproduce.sh: %s\n' "$*" >&2; exit 2; }
 
-profile=quick all=false out='' only=() options=()
+profile=quick all=false out='' only=() options=() without_tests=()
 while (($#)); do
   case $1 in
     --all) all=true ;;
@@ -85,14 +85,6 @@ quietly() {
 }
 trap '[[ -z $ticker ]] || kill "$ticker" 2>/dev/null || true' EXIT
 
-build() {
-  local options=()
-  # GoogleTest is not installed for this; a folder that has tests in it keeps them.
-  [[ -e build/release/tests/bnlab_tests ]] || options=(-DBNLAB_TESTS=OFF)
-  cmake --preset release "${options[@]}"
-  cmake --build --preset release --target bnlab --parallel "$(nproc)"
-}
-
 need() { # DATASET
   ! "$bnlab" list datasets | grep -q "^$1 .*not found" || quietly "fetching $1" scripts/fetch_data.sh "$1" || {
     say "no $1" >&2
@@ -112,7 +104,10 @@ is_wanted() { # NAME
 }
 
 quietly "installing what is missing" scripts/setup.sh
-quietly "building" bash -c "set -e; $(declare -f build); build"
+# GoogleTest is not installed for this; a folder that has tests in it keeps them.
+[[ -e build/release/tests/bnlab_tests ]] || without_tests=(-DBNLAB_TESTS=OFF)
+quietly "configuring" cmake --preset release "${without_tests[@]}"
+quietly "building" cmake --build --preset release --target bnlab --parallel "$(nproc)"
 need fashion_mnist
 [[ $profile == quick ]] || need mnist
 

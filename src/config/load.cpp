@@ -132,7 +132,7 @@ std::string warning_of_type(const Json& root, const NetworkConfig& network) {
   std::vector<std::string> keys;
   if (section)
     for (const JsonMember& member : section->members) keys.push_back("normalization." + member.key);
-  const std::string what = !keys.empty()                             ? join(keys) + " has no effect"
+  const std::string what = !keys.empty() ? join(keys) + (keys.size() > 1 ? " have" : " has") + " no effect"
                            : has_normalization_block(network.layers) ? "the network's normalization blocks do nothing"
                                                                      : "";
   return what.empty() ? "" : "normalization.type: left out, which means none: " + what;

@@ -47,11 +47,13 @@ config::QuantityConfig quantity_of(const Metric& metric, const config::RunConfig
   return quantity;
 }
 
-void add_metric(Comparison& comparison, ComparedRun& run, const std::string& name, const Value& value) {
-  if (std::isnan(value.value)) return;
-  run.metrics[name].push_back(value);
+void add_column(Comparison& comparison, const std::string& name) {
   if (std::find(comparison.metrics.begin(), comparison.metrics.end(), name) == comparison.metrics.end())
     comparison.metrics.push_back(name);
+}
+
+void add_metric(ComparedRun& run, const std::string& name, const Value& value) {
+  if (!std::isnan(value.value)) run.metrics[name].push_back(value);
 }
 
 void add_end(ComparedRun& run, std::uint64_t seed, const std::string& name, RunState state, std::int64_t steps,
@@ -69,10 +71,11 @@ void add_run(Comparison& comparison, ComparedRun& run, const config::RunConfig& 
              const std::string& name) {
   const RunReport report = read_report(directory, config);
   std::string error = report.error;
+  for (const Metric& metric : metrics) add_column(comparison, metric.name);
   if (is_finished(report.state))
     for (const Metric& metric : metrics) {
       try {
-        add_metric(comparison, run, metric.name, as_in_file(measure(quantity_of(metric, config), directory, report)));
+        add_metric(run, metric.name, as_in_file(measure(quantity_of(metric, config), directory, report)));
       } catch (const DataError& problem) {
         error = problem.what();
       } catch (const ConfigError& problem) {
@@ -85,7 +88,10 @@ void add_run(Comparison& comparison, ComparedRun& run, const config::RunConfig& 
 
 /// A run whose folder is gone, from the row that runs.csv has of it.
 void add_row(Comparison& comparison, ComparedRun& run, const RunRow& row, std::uint64_t seed) {
-  for (const auto& [name, value] : row.quantities) add_metric(comparison, run, name, value);
+  for (const auto& [name, value] : row.quantities) {
+    add_column(comparison, name);
+    add_metric(run, name, value);
+  }
   add_end(run, seed, row.run, row.status, row.last_step, row.seconds, row.error, row.dataset_sha256);
 }
 

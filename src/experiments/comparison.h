@@ -31,7 +31,7 @@ struct ComparedRun {
 
 struct Comparison {
   std::vector<ComparedRun> runs;
-  std::vector<std::string> metrics;  // those that a run has, in the order of the columns
+  std::vector<std::string> metrics;  // in the order of the columns
 };
 
 /// Whether a directory holds a run, or a sweep.

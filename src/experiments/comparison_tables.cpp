@@ -176,6 +176,8 @@ std::vector<Column> columns_of(const Comparison& comparison) {
   add({"", "status"}, true, status_text);
   add({"", "steps", true}, true, steps_text);
   for (const std::string& metric : comparison.metrics) {
+    if (std::ranges::none_of(comparison.runs, [&](const ComparedRun& run) { return run.metrics.contains(metric); }))
+      continue;
     add(metric_column(metric), true, [&](const ComparedRun& run) { return mean_text(run, metric); });
     // Without evaluations before the end the best is the final one.
     if (metric.starts_with("best_") && columns[columns.size() - 2].cells == columns.back().cells) columns.pop_back();

@@ -86,13 +86,13 @@ class Reproduce(unittest.TestCase):
     def test_one_line_for_apt_and_build(self):
         out, error = self.reproduce()
         self.assertNotIn("a line of", out + error)
-        self.assertEqual([line.split(":")[1].strip() for line in out.splitlines()[:2]],
-                         ["installing what is missing", "building"])
-        self.assertIn("a line of apt\na line of ninja\n", (self.home / "build" / "reproduce.log").read_text())
+        self.assertEqual([line.split(":")[1].strip() for line in out.splitlines()[:3]],
+                         ["installing what is missing", "configuring", "building"])
+        self.assertIn("a line of apt\na line of ninja\na line of ninja\n", (self.home / "build" / "reproduce.log").read_text())
 
     def test_what_fails_is_shown(self):
         _, error = self.reproduce(BUILD_STATUS="1", status=1)
-        self.assertIn("building failed", error)
+        self.assertIn("configuring failed", error)
         self.assertIn("a line of ninja", error)
         self.assertEqual(self.calls("bnlab"), [])
         _, error = self.reproduce(SETUP_STATUS="1", status=1)
