@@ -69,7 +69,7 @@ std::string version_text() {
 void ConfigOptions::add_to(Command command) {
   command
       .add_option("CONFIG", file,
-                  "a run's config, JSON (see configs/ and README), or the bare name of one that bnlab comes with")
+                  "a run's config, JSON (see configs/README.md), or the bare name of one that bnlab comes with")
       .required();
   command
       .add_option("--set", overrides,

@@ -88,7 +88,8 @@ class Reproduce(unittest.TestCase):
         self.assertNotIn("a line of", out + error)
         self.assertEqual([line.split(":")[1].strip() for line in out.splitlines()[:3]],
                          ["installing what is missing", "configuring", "building"])
-        self.assertIn("a line of apt\na line of ninja\na line of ninja\n", (self.home / "build" / "reproduce.log").read_text())
+        self.assertIn("a line of apt\na line of ninja\na line of ninja\n",
+                      (self.home / "build" / "reproduce.log").read_text())
 
     def test_what_fails_is_shown(self):
         _, error = self.reproduce(BUILD_STATUS="1", status=1)
