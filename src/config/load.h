@@ -15,12 +15,16 @@ namespace bnlab::config {
 /// Throws ConfigError whose text has one line for each problem: "training.batch_size: must be at least 1, got -3",
 /// "optimizer.learning_rat: unknown key; did you mean \"learning_rate\"?". DataError where the file can't be read is a
 /// ConfigError here: a config that is missing is a usage error.
-RunConfig load(const std::filesystem::path& file, const std::vector<std::string>& overrides);
+///
+/// What is valid but most likely an oversight, which only the text shows, is added to `warnings` where they are asked
+/// for (config::warnings() has what the values show).
+RunConfig load(const std::filesystem::path& file, const std::vector<std::string>& overrides,
+               std::vector<std::string>* warnings = nullptr);
 
 /// The same from JSON text; `folder` is where `networks/NAME.json` is looked for first; `source` names the text in
 /// errors.
 RunConfig parse(std::string_view text, const std::vector<std::string>& overrides, const std::filesystem::path& folder,
-                const std::string& source);
+                const std::string& source, std::vector<std::string>* warnings = nullptr);
 
 /// A network file alone (configs/networks/*.json), checked.
 NetworkConfig load_network(const std::filesystem::path& file);
