@@ -67,7 +67,9 @@ int run(int argc, char** argv, bnlab::cli::Context& context) {
   app.fallthrough();
   app.add_flag("-q,--quiet", context.log.quiet, "print warnings and errors only");
   app.add_flag("-v,--verbose", context.log.verbose, "print more about what happens");
-  app.add_option("--log-file", context.log.file, "write the log to a file too")->type_name("FILE");
+  app.add_option("--log-file", context.log.file, "write the log to a file too")
+      ->type_name("FILE")
+      ->transform(bnlab::cli::home_path());
   bnlab::cli::add_train(app, context);
   bnlab::cli::add_sweep(app, context);
   bnlab::cli::add_verdict(app, context);

@@ -11,6 +11,7 @@
 #include "config/load.h"
 #include "network/network.h"
 #include "util/errors.h"
+#include "util/home.h"
 #include "util/nearest.h"
 #include "util/provenance.h"
 
@@ -49,6 +50,14 @@ void catch_signals(void (*handler)(int), int flags) {
   if (sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);
 }
 
+CLI::Validator home_path() {
+  return {[](std::string& text) {
+            text = with_home(text);
+            return std::string();
+          },
+          "", "home_path"};
+}
+
 CLI::Validator not_empty() {
   return {[](std::string& text) { return text.empty() ? std::string("must not be empty") : std::string(); }, "",
           "not empty"};
@@ -75,6 +84,7 @@ void ConfigOptions::add_to(CLI::App& command) {
   command
       .add_option("CONFIG", file,
                   "a run's config, JSON (see configs/ and README), or the bare name of one that bnlab comes with")
+      ->transform(home_path())
       ->required();
   command
       .add_option("--set", overrides,

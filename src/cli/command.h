@@ -48,6 +48,8 @@ void start_log(Context& context, const std::vector<std::string>& inputs);
 /// nohup says that it does not matter.
 void catch_signals(void (*handler)(int), int flags);
 
+/// For options that name a file or a folder: "~" as a shell has it, also where the shell left it, as in --out=~/x.
+CLI::Validator home_path();
 /// Refuses an empty value of an option.
 CLI::Validator not_empty();
 /// Refuses all but numbers from `low` to `high`; nan is none.

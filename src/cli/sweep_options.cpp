@@ -29,6 +29,7 @@ void add_sweep_options(CLI::App& command, SweepOptions& options) {
       ->check(number_between(1e-3, 1e9));
   command.add_option("--out", options.out, "directory of the sweep (default: results/NAME, or results/quick/NAME)")
       ->type_name("DIR")
+      ->transform(home_path())
       ->check(not_empty());
   command.add_flag("--retry-failed", options.retry_failed, "run again what failed");
   command.add_flag("--strict", options.strict, "exit status 1 where a claim is not reproduced");

@@ -95,9 +95,12 @@ void verdict(const VerdictOptions& options, Context& context) {
 void add_verdict(CLI::App& app, Context& context) {
   const auto options = std::make_shared<VerdictOptions>();
   CLI::App* command = app.add_subcommand("verdict", "compute the verdict of sweeps again, from their CSV files");
-  command->add_option("RESULTS", options->directories, "directories of sweeps")->required();
+  command->add_option("RESULTS", options->directories, "directories of sweeps")
+      ->transform(home_path())
+      ->required();
   command->add_option("--markdown", options->markdown, "write the table as Markdown to a file too; -: print it instead")
       ->type_name("FILE")
+      ->transform(home_path())
       ->check(not_empty());
   command->add_flag("--strict", options->strict, "exit status 1 where a claim is not reproduced");
   command->footer(

@@ -22,7 +22,7 @@ struct Command {
   std::vector<std::pair<std::string, std::string>> environment;  // set beside what this process has
   int output = -1;     // descriptor that becomes its standard output; -1: /dev/null
   int error = -1;      // the same for its standard error
-  int kept_open = -1;  // another descriptor that it inherits; -1: none
+  std::vector<int> kept_open = {};  // further descriptors that it inherits; -1 is none
 };
 
 /// How a process ended.
