@@ -7,6 +7,7 @@ usage: scripts/check_structure.py [SOURCE_FOLDER]
   onednn     oneDNN's headers, src/onednn and oneDNN's names only in src/onednn, src/layers and src/normalization
   version    the version of oneDNN only in src/onednn/compat.h
   json       nlohmann/json and config/json.h only in src/config
+  cli11      CLI11, whose headers take seconds to compile, only in src/cli/parser.cpp
   catch-all  no `catch (...)`
   length     a warning for a file of more than 400 lines
 
@@ -61,6 +62,8 @@ def line_problems(folder, name, line, floors):
             yield "onednn", f"includes {include[2]}"
         if folder != "config" and ("nlohmann" in include[2] or include[2] == "config/json.h"):
             yield "json", f"includes {include[2]}"
+        if include[2].startswith("CLI/") and name != "cli/parser.cpp":
+            yield "cli11", f"includes {include[2]}"
     elif folder not in USES_ONEDNN and re.search(r"\bdnnl(::|_)", line):
         yield "onednn", "uses a name of oneDNN"
     if "DNNL_VERSION" in line and name != "onednn/compat.h":

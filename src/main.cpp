@@ -1,7 +1,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
-#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -24,7 +23,10 @@ using bnlab::cli::ExitStatus;
 
 std::string joined(int argc, char** argv) {
   std::string line;
-  for (int i = 0; i < argc; ++i) line += (i > 0 ? " " : "") + std::string(argv[i]);
+  for (int i = 0; i < argc; ++i) {
+    if (i > 0) line += ' ';
+    line += argv[i];
+  }
   return line;
 }
 
@@ -50,49 +52,41 @@ void occupy_standard_files() {
     if (fcntl(number, F_GETFD) == -1 && ::open("/dev/null", O_RDONLY) != number) std::abort();
 }
 
-/// A first word that is no command; CLI11 itself would only say that one is missing.
-void check_command(const CLI::App& app, int argc, char** argv) {
+/// Throws for a first word that is no command; the parser would only say that one is missing.
+void check_command(const bnlab::cli::Command& program, int argc, char** argv) {
   if (argc < 2 || argv[1][0] == '-') return;
   std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  for (const auto& command : program.commands()) names.push_back(command.name());
   if (std::find(names.begin(), names.end(), argv[1]) == names.end())
     throw bnlab::ConfigError(fmt::format("{}: no such command{} Commands: {}", argv[1],
                                          bnlab::did_you_mean(argv[1], names), bnlab::join(names)));
 }
 
 int run(int argc, char** argv, bnlab::cli::Context& context) {
-  CLI::App app{"bnlab: experiments on batch normalization, from a JSON config to CSV and figures", "bnlab"};
-  app.set_version_flag("--version", bnlab::cli::version_text);
-  app.require_subcommand(1);
-  app.fallthrough();
-  app.add_flag("-q,--quiet", context.log.quiet, "print warnings and errors only");
-  app.add_flag("-v,--verbose", context.log.verbose, "print more about what happens");
-  app.add_option("--log-file", context.log.file, "write the log to a file too")
-      ->type_name("FILE")
-      ->transform(bnlab::cli::home_path());
-  bnlab::cli::add_train(app, context);
-  bnlab::cli::add_sweep(app, context);
-  bnlab::cli::add_verdict(app, context);
-  bnlab::cli::add_reproduce(app, context);
-  bnlab::cli::add_describe(app, context);
-  bnlab::cli::add_validate(app, context);
-  bnlab::cli::add_list(app, context);
-  bnlab::cli::add_schema(app, context);
-  bnlab::cli::add_gradcheck(app, context);
-  bnlab::cli::add_completion(app, context);
-  bnlab::cli::add_manual(app, context);
-  app.footer(
+  bnlab::cli::Parser parser("bnlab: experiments on batch normalization, from a JSON config to CSV and figures", "bnlab",
+                            bnlab::cli::version_text);
+  bnlab::cli::Command program = parser.program();
+  program.add_flag("-q,--quiet", context.log.quiet, "print warnings and errors only");
+  program.add_flag("-v,--verbose", context.log.verbose, "print more about what happens");
+  program.add_option("--log-file", context.log.file, "write the log to a file too")
+      .type_name("FILE")
+      .home_path();
+  bnlab::cli::add_train(program, context);
+  bnlab::cli::add_sweep(program, context);
+  bnlab::cli::add_verdict(program, context);
+  bnlab::cli::add_reproduce(program, context);
+  bnlab::cli::add_describe(program, context);
+  bnlab::cli::add_validate(program, context);
+  bnlab::cli::add_list(program, context);
+  bnlab::cli::add_schema(program, context);
+  bnlab::cli::add_gradcheck(program, context);
+  bnlab::cli::add_completion(program, context);
+  bnlab::cli::add_manual(program, context);
+  program.footer(
       "Example:\n  bnlab train configs/first_experiment.json --set optimizer.learning_rate=1 --out results/first");
-  app.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return fmt::format("bnlab: {}\nRun with --help for more information.\n", error.what());
-  });
-  check_command(app, argc, argv);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {  // --help and --version, too
-    context.exit_status = app.exit(error) == 0 ? ExitStatus::done : ExitStatus::usage_error;
-    std::cout.flush();
-  }
+  check_command(program, argc, argv);
+  if (!parser.parse(argc, argv)) context.exit_status = ExitStatus::usage_error;
+  std::cout.flush();  // of --help and --version
   if (!std::cout || std::fflush(stdout) != 0)
     throw bnlab::RunError("can't write to standard output: " + std::generic_category().message(errno));
   if (context.logger) bnlab::write_log_file(*context.logger);

@@ -11,7 +11,6 @@
 #include "config/load.h"
 #include "network/network.h"
 #include "util/errors.h"
-#include "util/home.h"
 #include "util/nearest.h"
 #include "util/provenance.h"
 
@@ -50,29 +49,6 @@ void catch_signals(void (*handler)(int), int flags) {
   if (sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);
 }
 
-CLI::Validator home_path() {
-  return {[](std::string& text) {
-            text = with_home(text);
-            return std::string();
-          },
-          "", "home_path"};
-}
-
-CLI::Validator not_empty() {
-  return {[](std::string& text) { return text.empty() ? std::string("must not be empty") : std::string(); }, "",
-          "not empty"};
-}
-
-CLI::Validator number_between(double low, double high) {
-  const std::string range = fmt::format("number from {:g} to {:g}", low, high);
-  const auto problem = [=](std::string& text) {
-    double value = 0;
-    const bool fits = CLI::detail::lexical_cast(text, value) && low <= value && value <= high;
-    return fits ? std::string() : fmt::format("must be a {}, got {}", range, text);
-  };
-  return {problem, range, "number_between"};
-}
-
 std::string version_text() {
   const BuildInfo build = build_info();
   return fmt::format("bnlab {} (revision {}{})\noneDNN {} using {}\ncompiler {}, {} build\nCPU {}", build.version,
@@ -80,26 +56,24 @@ std::string version_text() {
                      network::onednn_version(), network::onednn_isa(), build.compiler, build.build_type, cpu_model());
 }
 
-void ConfigOptions::add_to(CLI::App& command) {
+void ConfigOptions::add_to(Command command) {
   command
       .add_option("CONFIG", file,
-                  "a run's config, JSON (see configs/ and README), or the bare name of one that bnlab comes with")
-      ->transform(home_path())
-      ->required();
+                  "a run's config, JSON (see configs/README.md), or the bare name of one that bnlab comes with")
+      .home_path()
+      .required();
   command
       .add_option("--set", overrides,
                   "set a value of the config, a dotted path and a JSON value, such as optimizer.learning_rate=0.5; "
                   "once for each value")
-      ->type_name("KEY=VALUE")
-      ->allow_extra_args(false);
-  command.add_option("--seed", seed, "seed of the run, the same as --set training.seed=N")
-      ->type_name("N")
-      ->check(not_empty());
+      .type_name("KEY=VALUE")
+      .one_value_each();
+  command.add_option("--seed", seed, "seed of the run, the same as --set training.seed=N").type_name("N").not_empty();
   const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   command.add_option("--threads", threads, "threads of the run (a run repeats bit for bit with equal threads)")
-      ->type_name("N")
-      ->check(CLI::Range(1, std::max(1024, cores)))
-      ->capture_default_str();
+      .type_name("N")
+      .between(1, std::max(1024, cores))
+      .shows_default();
 }
 
 std::string shipped(const std::string& name, const std::string& folder) {

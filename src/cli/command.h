@@ -2,12 +2,12 @@
 // What the subcommands share. Each subcommand is one file: it adds its options to the parser, and a callback that does
 // the work.
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "cli/parser.h"
 #include "config/run_config.h"
 #include "data/dataset.h"
 #include "util/logging.h"
@@ -28,17 +28,17 @@ struct Context {
 };
 
 /// Adds one subcommand.
-void add_train(CLI::App& app, Context& context);
-void add_sweep(CLI::App& app, Context& context);
-void add_verdict(CLI::App& app, Context& context);
-void add_reproduce(CLI::App& app, Context& context);
-void add_describe(CLI::App& app, Context& context);
-void add_validate(CLI::App& app, Context& context);
-void add_list(CLI::App& app, Context& context);
-void add_schema(CLI::App& app, Context& context);
-void add_gradcheck(CLI::App& app, Context& context);
-void add_completion(CLI::App& app, Context& context);
-void add_manual(CLI::App& app, Context& context);
+void add_train(Command program, Context& context);
+void add_sweep(Command program, Context& context);
+void add_verdict(Command program, Context& context);
+void add_reproduce(Command program, Context& context);
+void add_describe(Command program, Context& context);
+void add_validate(Command program, Context& context);
+void add_list(Command program, Context& context);
+void add_schema(Command program, Context& context);
+void add_gradcheck(Command program, Context& context);
+void add_completion(Command program, Context& context);
+void add_manual(Command program, Context& context);
 
 /// Sets context.logger and logs the command line; its file stays as it is until write_log_file. Throws ConfigError
 /// where that is one of `inputs`.
@@ -47,13 +47,6 @@ void start_log(Context& context, const std::vector<std::string>& inputs);
 /// Calls `handler` at Ctrl-C and SIGTERM, both with these flags of sigaction(2), and where the terminal closes, unless
 /// nohup says that it does not matter.
 void catch_signals(void (*handler)(int), int flags);
-
-/// For options that name a file or a folder: "~" as a shell has it, also where the shell left it, as in --out=~/x.
-CLI::Validator home_path();
-/// Refuses an empty value of an option.
-CLI::Validator not_empty();
-/// Refuses all but numbers from `low` to `high`; nan is none.
-CLI::Validator number_between(double low, double high);
 
 /// The file of that name. Where there is none, and the name has no folder: the one in `folder` ("configs",
 /// "experiments") of those that bnlab comes with, with ".json" or without; else the name as it is.
@@ -71,7 +64,7 @@ struct ConfigOptions {
   std::string seed;
   int threads = 1;
 
-  void add_to(CLI::App& command);
+  void add_to(Command command);
   /// The config's file, also where it was asked for by its bare name.
   std::string path() const;
   /// Reads and checks the config; throws ConfigError.

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -27,31 +28,34 @@ struct CommandWords {
 };
 
 /// What stands between the braces of "PROFILE:{quick,full}", as CLI11 writes the type of an option with choices.
-std::vector<std::string> choices_of(const CLI::Option& option) {
-  const std::string type = option.get_type_name();
+std::vector<std::string> choices_of(const Option& option) {
+  const std::string type = option.type_name();
   const std::size_t begin = type.find('{');
   const std::size_t end = type.find('}');
   if (begin == std::string::npos || end == std::string::npos) return {};
-  return CLI::detail::split(type.substr(begin + 1, end - begin - 1), ',');
+  std::istringstream list(type.substr(begin + 1, end - begin - 1));
+  std::vector<std::string> choices;
+  for (std::string choice; std::getline(list, choice, ',');) choices.push_back(choice);
+  return choices;
 }
 
-/// But for --help of a command, which bnlab itself has too.
-std::vector<OptionWords> options_of(const CLI::App& app) {
+/// Without the --help of a command, which bnlab itself has too.
+std::vector<OptionWords> options_of(const Command& command) {
   std::vector<OptionWords> all;
-  for (const CLI::Option* option : app.get_options()) {
-    if (option == app.get_help_ptr() && app.get_parent() != nullptr) continue;
-    OptionWords words{{}, option->get_description(), option->get_items_expected_max() > 0, choices_of(*option)};
-    for (const std::string& name : option->get_lnames()) words.names.push_back("--" + name);
-    for (const std::string& name : option->get_snames()) words.names.push_back("-" + name);
+  for (const Option& option : command.options()) {
+    if (option.is_help() && !command.is_program()) continue;
+    OptionWords words{{}, option.description(), option.takes_value(), choices_of(option)};
+    for (const std::string& name : option.long_names()) words.names.push_back("--" + name);
+    for (const std::string& name : option.short_names()) words.names.push_back("-" + name);
     all.push_back(std::move(words));
   }
   return all;
 }
 
-std::vector<CommandWords> commands_of(const CLI::App& app) {
+std::vector<CommandWords> commands_of(const Command& program) {
   std::vector<CommandWords> all;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
-    all.push_back({{command->get_name(), command->get_description()}, options_of(*command)});
+  for (const Command& command : program.commands())
+    all.push_back({{command.name(), command.description()}, options_of(command)});
   return all;
 }
 
@@ -204,18 +208,18 @@ std::string fish(const std::vector<OptionWords>& of_all, const std::vector<Comma
 
 }  // namespace
 
-void add_completion(CLI::App& app, Context&) {
+void add_completion(Command program, Context&) {
   const auto shell = std::make_shared<std::string>();
-  CLI::App* command =
-      app.add_subcommand("completion", "print what a shell needs to complete bnlab's commands and options");
-  command->add_option("SHELL", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
-  command->footer(
+  Command command =
+      program.add_command("completion", "print what a shell needs to complete bnlab's commands and options");
+  command.add_option("SHELL", *shell, "bash, zsh or fish").required().one_of({"bash", "zsh", "fish"});
+  command.footer(
       "Examples:\n"
       "  source <(bnlab completion bash)\n"
       "  bnlab completion fish > ~/.config/fish/completions/bnlab.fish");
-  command->callback([shell, &app] {
+  command.callback([shell, program] {
     const auto write = *shell == "bash" ? bash : *shell == "zsh" ? zsh : fish;
-    fmt::print("{}", write(options_of(app), commands_of(app)));
+    fmt::print("{}", write(options_of(program), commands_of(program)));
   });
 }
 

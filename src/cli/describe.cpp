@@ -76,17 +76,17 @@ void describe(const ConfigOptions& options) {
 
 }  // namespace
 
-void add_describe(CLI::App& app, Context&) {
+void add_describe(Command program, Context&) {
   const auto options = std::make_shared<ConfigOptions>();
-  CLI::App* command = app.add_subcommand(
+  Command command = program.add_command(
       "describe", "show a network: layers, shapes, parameters, FLOP, and the oneDNN implementation of each call");
-  options->add_to(*command);
-  command->footer(
+  options->add_to(command);
+  command.footer(
       "Examples:\n"
       "  bnlab describe configs/v6_batch_normalization.json\n"
       "  bnlab describe configs/figure1_batch_normalization.json --set training.batch_size=8 --threads 2\n"
       "\nNeeds no data, unless training.composition is full_batch.");
-  command->callback([options] { describe(*options); });
+  command.callback([options] { describe(*options); });
 }
 
 }  // namespace bnlab::cli

@@ -61,25 +61,25 @@ void gradcheck(const Options& options, Context& context) {
 
 }  // namespace
 
-void add_gradcheck(CLI::App& app, Context& context) {
+void add_gradcheck(Command program, Context& context) {
   const auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("gradcheck", "compare every gradient of a network with central differences");
-  options->config.add_to(*command);
-  command->add_option("--examples", options->examples, "training images in the batch")
-      ->check(CLI::Range(std::int64_t{2}, std::int64_t{1000000}))
-      ->capture_default_str();
-  command->add_option("--directions", options->check.directions, "random directions for each parameter")
-      ->check(CLI::Range(0, 10000))
-      ->capture_default_str();
+  Command command = program.add_command("gradcheck", "compare every gradient of a network with central differences");
+  options->config.add_to(command);
+  command.add_option("--examples", options->examples, "training images in the batch")
+      .between(2, 1000000)
+      .shows_default();
+  command.add_option("--directions", options->check.directions, "random directions for each parameter")
+      .between(0, 10000)
+      .shows_default();
   command
-      ->add_option("--elements", options->check.elements,
-                   "single values for each parameter, those with the largest gradients")
-      ->check(CLI::Range(0, 1000000))
-      ->capture_default_str();
-  command->add_option("--tolerance", options->check.tolerance, "largest relative error that passes")
-      ->check(number_between(1e-15, 1))
-      ->capture_default_str();
-  command->footer(
+      .add_option("--elements", options->check.elements,
+                  "single values for each parameter, those with the largest gradients")
+      .between(0, 1000000)
+      .shows_default();
+  command.add_option("--tolerance", options->check.tolerance, "largest relative error that passes")
+      .number_between(1e-15, 1)
+      .shows_default();
+  command.footer(
       "Examples:\n"
       "  bnlab gradcheck configs/figure1_batch_normalization.json\n"
       "  bnlab gradcheck configs/v6_batch_normalization.json --examples 8 --elements 20\n"
@@ -87,7 +87,7 @@ void add_gradcheck(CLI::App& app, Context& context) {
       "floats, so\n"
       "errors of 1e-3 are rounding; kinks of ReLU and max pooling leave 1e-2 in deep networks. Exit status 1 where a "
       "gradient differs.");
-  command->callback([options, &context] { gradcheck(*options, context); });
+  command.callback([options, &context] { gradcheck(*options, context); });
 }
 
 }  // namespace bnlab::cli

@@ -88,21 +88,20 @@ std::vector<std::string> family_names() {
 
 }  // namespace
 
-void add_list(CLI::App& app, Context&) {
+void add_list(Command program, Context&) {
   const auto wanted = std::make_shared<std::string>();
   const auto as_json = std::make_shared<bool>(false);
   const std::vector<std::string> names = family_names();
-  CLI::App* command = app.add_subcommand("list", "list what a config or an experiment can name, with its meaning");
-  command->add_option("FAMILY", *wanted, fmt::format("one of: {}", fmt::join(names, ", ")))
-      ->check(CLI::IsMember(names));
-  command->add_flag("--json", *as_json, "print JSON for programs: a list of kinds for each family, with their traits");
-  command->footer(
+  Command command = program.add_command("list", "list what a config or an experiment can name, with its meaning");
+  command.add_option("FAMILY", *wanted, fmt::format("one of: {}", fmt::join(names, ", "))).one_of(names);
+  command.add_flag("--json", *as_json, "print JSON for programs: a list of kinds for each family, with their traits");
+  command.footer(
       "Examples:\n"
       "  bnlab list\n"
       "  bnlab list datasets      each with its folder, or how to get it\n"
       "  bnlab list normalizations\n"
       "  bnlab list normalizations --json | jq '.normalizations[] | select(.absorbs_bias) | .name'");
-  command->callback([wanted, as_json] { list(*wanted, *as_json); });
+  command.callback([wanted, as_json] { list(*wanted, *as_json); });
 }
 
 }  // namespace bnlab::cli

@@ -28,26 +28,25 @@ std::string plain(const std::string& text) {
 }
 
 /// "--out DIR", "-q, --quiet", or the name of an argument.
-std::string heading_of(const CLI::Option& option) {
-  const std::string described = option.get_type_name();
+std::string heading_of(const Option& option) {
+  const std::string described = option.type_name();
   const std::string type = described.substr(0, described.find(':'));
-  const std::string name = option.get_positional() ? option.get_name(true) : option.get_name(false, true);
   std::string text;
-  for (const char c : name) text += c == ',' ? std::string(", ") : std::string(1, c);
-  if (option.get_items_expected_max() > 0 && !type.empty() && !option.get_positional()) text += " " + type;
+  for (const char c : option.help_name()) text += c == ',' ? std::string(", ") : std::string(1, c);
+  if (option.takes_value() && !type.empty() && !option.is_argument()) text += " " + type;
   return text;
 }
 
-std::string options_text(const CLI::App& app) {
+std::string options_text(const Command& command) {
   std::string text;
-  for (const CLI::Option* option : app.get_options())
-    text += fmt::format(".TP\n.B {}\n{}\n", plain(heading_of(*option)), plain(option->get_description()));
+  for (const Option& option : command.options())
+    text += fmt::format(".TP\n.B {}\n{}\n", plain(heading_of(option)), plain(option.description()));
   return text;
 }
 
 /// A footer: lines that begin with blanks stay as they are.
-std::string footer_text(const CLI::App& app) {
-  std::istringstream lines(app.get_footer());
+std::string footer_text(const Command& command) {
+  std::istringstream lines(command.footer());
   std::string text;
   bool literal = false;
   for (std::string line; std::getline(lines, line);) {
@@ -59,7 +58,7 @@ std::string footer_text(const CLI::App& app) {
   return ".PP\n" + text + (literal ? ".EE\n" : "");
 }
 
-std::string manual(const CLI::App& app) {
+std::string manual(const Command& program) {
   std::string text = fmt::format(
       ".TH BNLAB 1 \"\" \"bnlab {}\" \"User Commands\"\n"
       ".SH NAME\nbnlab \\- experiments on batch normalization, from a JSON config to CSV and figures\n"
@@ -67,13 +66,13 @@ std::string manual(const CLI::App& app) {
       ".SH DESCRIPTION\n"
       "Trains networks that JSON configs describe, with oneDNN, and writes metrics to CSV files; runs experiments "
       "that\n"
-      "state a claim, and says whether it is reproduced. The README documents configs, CSV columns and experiments.\n"
+      "state a claim, and says whether it is reproduced. README.md and those in configs and experiments document the rest.\n"
       ".SH OPTIONS\n{}.SH COMMANDS\n",
-      plain(build_info().version), options_text(app));
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
-    if (command->get_group().empty()) continue;
-    text += fmt::format(".SS bnlab {}\n{}\n{}{}", plain(command->get_name()), plain(command->get_description()),
-                        options_text(*command), footer_text(*command));
+      plain(build_info().version), options_text(program));
+  for (const Command& command : program.commands()) {
+    if (command.group().empty()) continue;
+    text += fmt::format(".SS bnlab {}\n{}\n{}{}", plain(command.name()), plain(command.description()),
+                        options_text(command), footer_text(command));
   }
   text += fmt::format(
       ".SH ENVIRONMENT\n"
@@ -91,10 +90,10 @@ std::string manual(const CLI::App& app) {
 
 }  // namespace
 
-void add_manual(CLI::App& app, Context&) {
-  CLI::App* command = app.add_subcommand("manual", "print the manual page");
-  command->footer("Example:\n  bnlab manual | man -l -");
-  command->callback([&app] { fmt::print("{}", manual(app)); });
+void add_manual(Command program, Context&) {
+  Command command = program.add_command("manual", "print the manual page");
+  command.footer("Example:\n  bnlab manual | man -l -");
+  command.callback([program] { fmt::print("{}", manual(program)); });
 }
 
 }  // namespace bnlab::cli

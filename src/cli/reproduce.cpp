@@ -51,21 +51,21 @@ void reproduce(SweepOptions options, const std::vector<std::string>& only, Conte
 
 }  // namespace
 
-void add_reproduce(CLI::App& app, Context& context) {
+void add_reproduce(Command program, Context& context) {
   const auto options = std::make_shared<SweepOptions>();
   const auto only = std::make_shared<std::vector<std::string>>();
-  CLI::App* command = app.add_subcommand("reproduce", "run every experiment that bnlab comes with, then the verdicts");
-  add_sweep_options(*command, *options);
-  command->add_option("--only", *only, "only experiments whose names fit the pattern, such as 'batch*'")
-      ->type_name("NAME")
-      ->allow_extra_args(false);
-  command->add_flag("--dry-run", options->dry_run, "list the runs, what each changes, and an estimate of the time");
-  command->footer(
+  Command command = program.add_command("reproduce", "run every experiment that bnlab comes with, then the verdicts");
+  add_sweep_options(command, *options);
+  command.add_option("--only", *only, "only experiments whose names fit the pattern, such as 'batch*'")
+      .type_name("NAME")
+      .one_value_each();
+  command.add_flag("--dry-run", options->dry_run, "list the runs, what each changes, and an estimate of the time");
+  command.footer(
       "Examples:\n"
       "  bnlab reproduce\n"
       "  bnlab reproduce --profile full --only 'faster*'\n"
       "\nEach experiment gets a directory of its own in --out. Ctrl-C stops; the same command goes on.");
-  command->callback([options, only, &context] { reproduce(*options, *only, context); });
+  command.callback([options, only, &context] { reproduce(*options, *only, context); });
 }
 
 }  // namespace bnlab::cli

@@ -6,17 +6,17 @@
 
 namespace bnlab::cli {
 
-void add_schema(CLI::App& app, Context&) {
+void add_schema(Command program, Context&) {
   const auto markdown = std::make_shared<bool>(false), experiment = std::make_shared<bool>(false);
-  CLI::App* command = app.add_subcommand("schema", "print the JSON Schema of a config or an experiment, for editors");
-  command->add_flag("--markdown", *markdown, "print the table of README's reference instead");
-  command->add_flag("--experiment", *experiment, "of experiments instead of configs");
-  command->footer(
+  Command command = program.add_command("schema", "print the JSON Schema of a config or an experiment, for editors");
+  command.add_flag("--markdown", *markdown, "print the tables of the reference in configs/README.md or experiments/README.md");
+  command.add_flag("--experiment", *experiment, "of experiments instead of configs");
+  command.footer(
       "Examples:\n"
       "  bnlab schema > configs/schema.json\n"
       "  bnlab schema --experiment > experiments/schema.json\n"
       "  bnlab schema --markdown");
-  command->callback([markdown, experiment] {
+  command.callback([markdown, experiment] {
     if (*experiment)
       fmt::print("{}", *markdown ? config::experiment_reference() : config::experiment_schema());
     else

@@ -166,33 +166,33 @@ void set_status(const std::vector<ExperimentVerdict>& verdicts, bool strict, Con
   }
 }
 
-void add_sweep(CLI::App& app, Context& context) {
+void add_sweep(Command program, Context& context) {
   const auto options = std::make_shared<SweepOptions>();
   const auto files = std::make_shared<std::vector<std::string>>();
-  CLI::App* command = app.add_subcommand("sweep", "run an experiment: all arms and seeds, then its verdict");
-  command->add_option("EXPERIMENT", *files, "experiment files, or bare names of experiments that bnlab comes with")
-      ->transform(home_path())
-      ->required();
-  add_sweep_options(*command, *options);
-  command->add_option("--seeds", options->seeds, "seeds 1 to N, in place of the experiment's")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1000));
+  Command command = program.add_command("sweep", "run an experiment: all arms and seeds, then its verdict");
+  command.add_option("EXPERIMENT", *files, "experiment files, or bare names of experiments that bnlab comes with")
+      .home_path()
+      .required();
+  add_sweep_options(command, *options);
+  command.add_option("--seeds", options->seeds, "seeds 1 to N, in place of the experiment's")
+      .type_name("N")
+      .between(1, 1000);
   command
-      ->add_option("--set", options->overrides,
-                   "change a value of every run: key.path=value; where an arm sets it too, the arm's counts")
-      ->type_name("PATH=VALUE")
-      ->allow_extra_args(false);
-  command->add_option("--only", options->only, "run only arms or points that fit the pattern, such as 'batch*'")
-      ->type_name("ARM")
-      ->allow_extra_args(false);
-  command->add_flag("--dry-run", options->dry_run, "list the runs, what each changes, and an estimate of the time");
-  command->add_flag("--print-commands", options->print_commands,
-                    "print one command for each run that is left, for GNU parallel, xargs or a scheduler");
-  command->add_option("--executor", options->executor, "local or slurm (default: local)")
-      ->type_name("EXECUTOR")
-      ->check(CLI::IsMember({"local", "slurm"}));
-  add_slurm_options(*command, options->slurm);
-  command->footer(
+      .add_option("--set", options->overrides,
+                  "change a value of every run: key.path=value; where an arm sets it too, the arm's counts")
+      .type_name("PATH=VALUE")
+      .one_value_each();
+  command.add_option("--only", options->only, "run only arms or points that fit the pattern, such as 'batch*'")
+      .type_name("ARM")
+      .one_value_each();
+  command.add_flag("--dry-run", options->dry_run, "list the runs, what each changes, and an estimate of the time");
+  command.add_flag("--print-commands", options->print_commands,
+                   "print one command for each run that is left, for GNU parallel, xargs or a scheduler");
+  command.add_option("--executor", options->executor, "local or slurm (default: local)")
+      .type_name("EXECUTOR")
+      .one_of({"local", "slurm"});
+  add_slurm_options(command, options->slurm);
+  command.footer(
       "Examples:\n"
       "  bnlab sweep experiments/faster_training.json\n"
       "  bnlab sweep experiments/faster_training.json --profile full --jobs 2 --out results/mine\n"
@@ -204,11 +204,11 @@ void add_sweep(CLI::App& app, Context& context) {
       "nothing. Ctrl-C stops the runs; the same command goes on where they stopped.\n"
       "Exit status: 0 done, 1 a run failed (with --strict: or a claim is not reproduced), 2 usage or config error,\n"
       "130 interrupted.");
-  command->callback([files, options, command, &context] {
+  command.callback([files, options, command, &context] {
     for (std::string& file : *files) file = shipped(file, "experiments");
     start_log(context, *files);
     for (std::string& file : *files) file = existing(file, "experiments");
-    refuse_options_of_another_executor(*command, options->executor);
+    refuse_options_of_another_executor(command, options->executor);
     options->is_parent = files->size() > 1;
     sweep(*files, *options, context);
   });

@@ -14,65 +14,62 @@ const char* const slurm_group = "Slurm (--executor slurm)";
 
 }  // namespace
 
-void add_sweep_options(CLI::App& command, SweepOptions& options) {
+void add_sweep_options(Command command, SweepOptions& options) {
   command.add_option("--profile", options.profile, "how much is run: quick or full (default: quick)")
-      ->type_name("PROFILE")
-      ->check(CLI::IsMember({"quick", "full"}));
+      .type_name("PROFILE")
+      .one_of({"quick", "full"});
   command.add_option("--jobs", options.jobs, "runs at the same time (default: one for each core)")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1024));
-  command.add_option("--threads", options.threads, "threads of each run (default: 1)")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1024));
+      .type_name("N")
+      .between(1, 1024);
+  command.add_option("--threads", options.threads, "threads of each run (default: 1)").type_name("N").between(1, 1024);
   command.add_option("--timeout", options.timeout, "stop a run after so many seconds; it counts as failed")
-      ->type_name("SECONDS")
-      ->check(number_between(1e-3, 1e9));
+      .type_name("SECONDS")
+      .number_between(1e-3, 1e9);
   command.add_option("--out", options.out, "directory of the sweep (default: results/NAME, or results/quick/NAME)")
-      ->type_name("DIR")
-      ->transform(home_path())
-      ->check(not_empty());
+      .type_name("DIR")
+      .home_path()
+      .not_empty();
   command.add_flag("--retry-failed", options.retry_failed, "run again what failed");
   command.add_flag("--strict", options.strict, "exit status 1 where a claim is not reproduced");
 }
 
-void add_slurm_options(CLI::App& command, experiments::SlurmOptions& slurm) {
+void add_slurm_options(Command command, experiments::SlurmOptions& slurm) {
   command.add_option("--slurm-partition", slurm.partition, "partition (default: the cluster's)")
-      ->type_name("NAME")
-      ->group(slurm_group);
+      .type_name("NAME")
+      .group(slurm_group);
   command
       .add_option("--slurm-time", slurm.time_limit,
                   "time limit of each run, as sbatch takes it: 30, 1:00:00; at least 3 minutes, since a run is stopped "
                   "with a checkpoint 60 seconds before")
-      ->type_name("TIME")
-      ->group(slurm_group);
-  command
-      .add_option("--slurm-tasks", slurm.tasks_at_a_time, "runs at the same time, of each array (default: no limit)")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1000000))
-      ->group(slurm_group);
+      .type_name("TIME")
+      .group(slurm_group);
+  command.add_option("--slurm-tasks", slurm.tasks_at_a_time, "runs at the same time, of each array (default: no limit)")
+      .type_name("N")
+      .between(1, 1000000)
+      .group(slurm_group);
   command.add_option("--slurm-option", slurm.extra, "another option of sbatch, one word: --slurm-option=--account=lab")
-      ->type_name("OPTION")
-      ->allow_extra_args(false)
-      ->group(slurm_group);
+      .type_name("OPTION")
+      .one_value_each()
+      .group(slurm_group);
   command.add_flag("!--no-wait", slurm.wait, "submit and leave; the same command later takes up the results")
-      ->group(slurm_group);
+      .group(slurm_group);
   command.add_option("--slurm-poll", slurm.poll_seconds, "seconds between two looks at the queue (default: 10)")
-      ->type_name("SECONDS")
-      ->check(number_between(0.1, 3600))
-      ->group(slurm_group);
+      .type_name("SECONDS")
+      .number_between(0.1, 3600)
+      .group(slurm_group);
 }
 
-void refuse_options_of_another_executor(const CLI::App& command, const std::string& executor) {
-  const auto refuse = [&](const CLI::Option& option, const std::string& rule) {
-    if (option.count() > 0) throw ConfigError(fmt::format("{}: {}", option.get_name(), rule));
+void refuse_options_of_another_executor(Command command, const std::string& executor) {
+  const auto refuse = [&](const Option& option, const std::string& rule) {
+    if (option.is_given()) throw ConfigError(fmt::format("{}: {}", option.name(), rule));
   };
   if (executor == "slurm") {
-    refuse(*command.get_option("--jobs"), "not with --executor slurm, where --slurm-tasks says how many run at a time");
-    refuse(*command.get_option("--timeout"), "not with --executor slurm, where --slurm-time limits a run");
+    refuse(command.option("--jobs"), "not with --executor slurm, where --slurm-tasks says how many run at a time");
+    refuse(command.option("--timeout"), "not with --executor slurm, where --slurm-time limits a run");
     return;
   }
-  for (const CLI::Option* option : command.get_options())
-    if (option->get_group() == slurm_group) refuse(*option, "only with --executor slurm");
+  for (const Option& option : command.options())
+    if (option.group() == slurm_group) refuse(option, "only with --executor slurm");
 }
 
 experiments::LocalOptions local_options(const SweepOptions& options) {

@@ -29,11 +29,11 @@ struct SweepOptions {
   experiments::SlurmOptions slurm;
 };
 
-void add_sweep_options(CLI::App& command, SweepOptions& options);
-void add_slurm_options(CLI::App& command, experiments::SlurmOptions& slurm);
+void add_sweep_options(Command command, SweepOptions& options);
+void add_slurm_options(Command command, experiments::SlurmOptions& slurm);
 
 /// Throws ConfigError for an option of the executor that is not chosen: it would have no effect.
-void refuse_options_of_another_executor(const CLI::App& command, const std::string& executor);
+void refuse_options_of_another_executor(Command command, const std::string& executor);
 
 /// How runs are started on this machine. Without --jobs: as many at a time as there are cores for their threads.
 experiments::LocalOptions local_options(const SweepOptions& options);

@@ -151,25 +151,25 @@ void profile(const TrainOptions& options, Context& context) {
 
 }  // namespace
 
-void add_train(CLI::App& app, Context& context) {
+void add_train(Command program, Context& context) {
   const auto options = std::make_shared<TrainOptions>();
-  CLI::App* command = app.add_subcommand("train", "train one network and write its metrics to a directory");
-  options->config.add_to(*command);
-  command->add_option("--out", options->out, "directory of the run (default: results/CONFIG-seedN)")
-      ->type_name("DIR")
-      ->transform(home_path())
-      ->check(not_empty());
-  CLI::Option* resume = command->add_flag("--resume", options->resume, "continue an interrupted run in --out");
-  command->add_flag("--force", options->force, "replace the run that --out holds")->excludes(resume);
+  Command command = program.add_command("train", "train one network and write its metrics to a directory");
+  options->config.add_to(command);
+  command.add_option("--out", options->out, "directory of the run (default: results/CONFIG-seedN)")
+      .type_name("DIR")
+      .home_path()
+      .not_empty();
+  command.add_flag("--resume", options->resume, "continue an interrupted run in --out");
+  command.add_flag("--force", options->force, "replace the run that --out holds").excludes("--resume");
   command
-      ->add_option("--profile-steps", options->profile_steps,
-                   "time N steps, print what each call of oneDNN and of bnlab takes, and write nothing")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1000000))
-      ->excludes("--out")
-      ->excludes("--resume")
-      ->excludes("--force");
-  command->footer(
+      .add_option("--profile-steps", options->profile_steps,
+                  "time N steps, print what each call of oneDNN and of bnlab takes, and write nothing")
+      .type_name("N")
+      .between(1, 1000000)
+      .excludes("--out")
+      .excludes("--resume")
+      .excludes("--force");
+  command.footer(
       "Examples:\n"
       "  bnlab train configs/first_experiment.json --out results/first\n"
       "  bnlab train configs/first_experiment.json --set normalization.type=none --out results/first_none\n"
@@ -178,7 +178,7 @@ void add_train(CLI::App& app, Context& context) {
       "  bnlab train configs/v6_batch_normalization.json --profile-steps 30\n"
       "\nA run that diverges is a result: status 0, and run.json says \"diverged\".\n"
       "Exit status: 0 done, 1 failed, 2 usage or config error, 3 data missing or damaged, 130 interrupted.");
-  command->callback(
+  command.callback(
       [options, &context] { options->profile_steps > 0 ? profile(*options, context) : train(*options, context); });
 }
 

@@ -79,19 +79,16 @@ void validate(const std::vector<std::string>& files, Context& context) {
 
 }  // namespace
 
-void add_validate(CLI::App& app, Context& context) {
+void add_validate(Command program, Context& context) {
   const auto files = std::make_shared<std::vector<std::string>>();
-  CLI::App* command =
-      app.add_subcommand("validate", "check configs, networks and experiments without running anything");
-  command->add_option("FILE", *files, "configs, network files or experiments")
-      ->transform(home_path())
-      ->required();
-  command->footer(
+  Command command = program.add_command("validate", "check configs, networks and experiments without running anything");
+  command.add_option("FILE", *files, "configs, network files or experiments").home_path().required();
+  command.footer(
       "Examples:\n"
       "  bnlab validate configs/first_experiment.json\n"
       "  bnlab validate configs/*.json configs/networks/*.json experiments/*.json\n"
       "\nExit status 2 where a file is wrong; every problem of a file is named, with its path and value.");
-  command->callback([files, &context] { validate(*files, context); });
+  command.callback([files, &context] { validate(*files, context); });
 }
 
 }  // namespace bnlab::cli

@@ -92,18 +92,16 @@ void verdict(const VerdictOptions& options, Context& context) {
 
 }  // namespace
 
-void add_verdict(CLI::App& app, Context& context) {
+void add_verdict(Command program, Context& context) {
   const auto options = std::make_shared<VerdictOptions>();
-  CLI::App* command = app.add_subcommand("verdict", "compute the verdict of sweeps again, from their CSV files");
-  command->add_option("RESULTS", options->directories, "directories of sweeps")
-      ->transform(home_path())
-      ->required();
-  command->add_option("--markdown", options->markdown, "write the table as Markdown to a file too; -: print it instead")
-      ->type_name("FILE")
-      ->transform(home_path())
-      ->check(not_empty());
-  command->add_flag("--strict", options->strict, "exit status 1 where a claim is not reproduced");
-  command->footer(
+  Command command = program.add_command("verdict", "compute the verdict of sweeps again, from their CSV files");
+  command.add_option("RESULTS", options->directories, "directories of sweeps").home_path().required();
+  command.add_option("--markdown", options->markdown, "write the table as Markdown to a file too; -: print it instead")
+      .type_name("FILE")
+      .home_path()
+      .not_empty();
+  command.add_flag("--strict", options->strict, "exit status 1 where a claim is not reproduced");
+  command.footer(
       "Examples:\n"
       "  bnlab verdict results/faster_training\n"
       "  bnlab verdict results/* --markdown results/README.md\n"
@@ -113,7 +111,7 @@ void add_verdict(CLI::App& app, Context& context) {
       "Exit status: 0 done, 1 a run has no result (with --strict: or a claim is not reproduced), 2 no sweep or a "
       "wrong\n"
       "experiment, 3 damaged files.");
-  command->callback([options, &context] { verdict(*options, context); });
+  command.callback([options, &context] { verdict(*options, context); });
 }
 
 }  // namespace bnlab::cli

@@ -127,15 +127,22 @@ BNLAB_INLINE void for_each_strip(const Tile& tile, const Visit& visit) {
 /// visit(span, count): the rows of the strip that begins with lane `first`.
 template <class Visit>
 BNLAB_INLINE void for_each_span(const Tile& tile, std::int64_t first, const Visit& visit) {
-  if (tile.lanes >= strip) {
-    visit(Span{first, tile.rows, tile.stride, 0}, whole);
-  } else if (is_folded(tile)) {
-    const std::int64_t values = tile.rows * tile.lanes, rows = values / strip;
-    visit(Span{0, rows, strip, 0}, whole);
-    if (values % strip != 0) visit(Span{rows * strip, 1, strip, groups_of(rows)}, values % strip);
-  } else {
-    visit(Span{0, tile.rows, tile.stride, 0}, tile.lanes);
+  Span rows{first, tile.rows, tile.stride, 0};  // of 16 values
+  Span rest{0, 0, strip, 0};                    // of `count` values
+  std::int64_t count = 0;
+  if (is_folded(tile)) {
+    const std::int64_t values = tile.rows * tile.lanes;
+    rows = {0, values / strip, strip, 0};
+    rest = {rows.rows * strip, 1, strip, groups_of(rows.rows)};
+    count = values % strip;
+  } else if (tile.lanes < strip) {
+    rest = rows;
+    rows.rows = 0;
+    count = tile.lanes;
   }
+  // One call for each kind of count: `visit` is inlined at each, in every function and for every instruction set.
+  if (rows.rows > 0) visit(rows, whole);
+  if (count > 0) visit(rest, count);
 }
 
 /// A strip's lanes, one after another and repeated where the tile is folded.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""README's config reference is what `bnlab schema --markdown` prints, and the configs it names exist."""
+"""The references are what `bnlab schema --markdown` prints, and the files that the pages name exist."""
 
 import pathlib
 import re
@@ -8,28 +8,52 @@ import sys
 import unittest
 
 PROGRAM, SOURCE = sys.argv[1], pathlib.Path(sys.argv[2])
-README = (SOURCE / "README.md").read_text(encoding="utf-8")
+PAGES = ["README.md", "configs/README.md", "experiments/README.md", "results/bench/README.md", "src/README.md",
+         "tests/README.md", "CONTRIBUTING.md"]
+
+
+def text_of(page):
+    return (SOURCE / page).read_text(encoding="utf-8")
 
 
 class ReadmeTest(unittest.TestCase):
-    def check(self, name, *options):
+    def check(self, name, page, *options):
+        text = text_of(page)
         begin, end = f"<!-- {name} reference: begin -->\n", f"<!-- {name} reference: end -->\n"
-        held = README[README.index(begin) + len(begin):README.index(end)]
+        held = text[text.index(begin) + len(begin):text.index(end)]
         command = ["schema", *options, "--markdown"]
         printed = subprocess.run([PROGRAM, *command], check=True, capture_output=True, text=True).stdout
-        self.assertEqual(held, printed, f"paste the output of `bnlab {' '.join(command)}` between the two marks")
+        self.assertEqual(held, printed, f"paste the output of `bnlab {' '.join(command)}` between the marks of {page}")
 
     def test_the_config_reference_is_current(self):
-        self.check("config")
+        self.check("config", "configs/README.md")
 
     def test_the_experiment_reference_is_current(self):
-        self.check("experiment", "--experiment")
+        self.check("experiment", "experiments/README.md", "--experiment")
 
-    def test_the_files_it_names_exist(self):
-        named = set(re.findall(r"(?<![\w/])((?:configs|experiments|scripts)/[\w./-]+\.(?:json|py|sh))", README))
-        self.assertTrue(named)
-        missing = sorted(name for name in named if not (SOURCE / name).exists() and "NAME" not in name)
-        self.assertEqual(missing, [])
+    def test_the_files_that_they_name_exist(self):
+        for page in PAGES:
+            pattern = r"(?<![\w/])((?:configs|experiments|scripts|tests)/[\w./-]+\.(?:json|py|sh))"
+            named = set(re.findall(pattern, text_of(page)))
+            missing = sorted(name for name in named if not (SOURCE / name).exists() and "NAME" not in name)
+            self.assertEqual(missing, [], page)
+
+    def test_links_lead_somewhere(self):
+        for page in PAGES:
+            links = re.findall(r"\]\(([^)\s]+)\)", text_of(page))
+            for link in links:
+                if link.startswith("https://"):
+                    continue
+                name, _, anchor = link.partition("#")
+                target = (SOURCE / page).parent / name if name else SOURCE / page
+                self.assertTrue(target.exists(), f"{page}: {link}")
+                if anchor:
+                    headings = re.findall(r"(?m)^#+ (.*)$", target.read_text(encoding="utf-8"))
+                    anchors = [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+                    self.assertIn(anchor, anchors, f"{page}: {link}")
+
+    def test_the_first_page_is_short(self):
+        self.assertLessEqual(len(text_of("README.md").encode()), 12 * 1024)
 
 
 if __name__ == "__main__":

@@ -56,6 +56,7 @@ class CheckStructure(unittest.TestCase):
                 ("layers/dense.cpp", "#if DNNL_VERSION_MAJOR >= 3", "version: looks at the version of oneDNN"),
                 ("cli/list.cpp", "#include <nlohmann/json.hpp>", "json: includes nlohmann/json.hpp"),
                 ("cli/list.cpp", '#include "config/json.h"', "json: includes config/json.h"),
+                ("cli/command.h", "#include <CLI/CLI.hpp>", "cli11: includes CLI/CLI.hpp"),
                 ("main.cpp", "void f() { try { g(); } catch (...) {} }", "catch-all: catch (...)")):
             with self.subTest(line=line):
                 number = (self.root / "src" / name).read_text().count("\n") + 1
