@@ -215,7 +215,7 @@ std::vector<fs::path> candidate_folders(const config::DatasetConfig& config, con
     const fs::path path = with_home(config.path);
     add_below(path);
     folders.push_back(path);
-    if (!fs::is_regular_file(path)) folders.push_back(path / "raw");
+    if (std::error_code error; fs::is_directory(path, error)) folders.push_back(path / "raw");
     return folders;
   }
   for (const fs::path& root : search_roots()) {
