@@ -16,11 +16,10 @@ namespace bnlab::config {
 enum class Profile { quick, full };
 
 /// The experiment as it is run with a profile: settings of the profile, then `settings`, in the base and in the configs
-/// that arms have of their own, which are read (with what they extend), resolved and written out, so that nothing outside
-/// changes them; seeds, levels and axes of the profile in place; no
-/// profiles left. `folder`: of the experiment, where the files of configs are looked for first. `seeds`: how many, in
-/// place of those. Where this is not the full profile as the file has it, "(full
-/// profile)" is put before the finding and the explanations. Throws ConfigError.
+/// that arms have of their own, which are read (with what they extend), resolved and written out, so that nothing
+/// outside changes them; seeds, levels and axes of the profile in place; no profiles left. `folder`: of the experiment,
+/// where the files of configs are looked for first. `seeds`: how many, in place of those. Where this is not the full
+/// profile as the file has it, "(full profile)" is put before the finding and the explanations. Throws ConfigError.
 ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
                            const std::vector<std::string>& settings, std::optional<std::int64_t> seeds,
                            const std::filesystem::path& folder);

@@ -52,7 +52,10 @@ Json part_of(const Json& whole, const std::string& place) {
     properties.set(member.key, member.value.find("properties") ? part_of(member.value, at)
                                                                : Json::object().set("$ref", std::string_view(at)));
   }
-  return Json::object().set("type", "object").set("properties", std::move(properties)).set("additionalProperties", Json(false));
+  return Json::object()
+      .set("type", "object")
+      .set("properties", std::move(properties))
+      .set("additionalProperties", Json(false));
 }
 
 }  // namespace

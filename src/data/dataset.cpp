@@ -174,8 +174,8 @@ void check_fields(const Kind& kind, const config::DatasetConfig& config) {
 
 void check_for_images(const DatasetInfo& info, const config::DatasetConfig& config) {
   const auto refuse = [&](const char* field) {
-    const std::string found =
-        info.has_images() ? "images of bytes; those of {} are floats" : "images; the examples of {} are vectors of numbers";
+    const std::string found = info.has_images() ? "images of bytes; those of {} are floats"
+                                                : "images; the examples of {} are vectors of numbers";
     throw ConfigError(fmt::format("dataset.{} is for {}", field, fmt::format(fmt::runtime(found), info.name)));
   };
   const bool has_bytes = !info.has_floats, is_shifted = config.shift != config::ShiftConfig{};

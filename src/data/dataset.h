@@ -47,8 +47,8 @@ struct Dataset {
   Split validation;  // may be empty
   Split test;
   /// Of the unpacked files one after another (IDX: train images, train labels, test images, test labels; CIFAR-10:
-  /// data_batch_1 to 5, test_batch; CIFAR-100: train, test; npz: the arrays x_train, y_train, x_test, y_test, each as an
-  /// .npy file), before limit and shift, which the config tells. Of a dataset that is made: of inputs and labels (as
+  /// data_batch_1 to 5, test_batch; CIFAR-100: train, test; npz: the arrays x_train, y_train, x_test, y_test, each as
+  /// an .npy file), before limit and shift, which the config tells. Of a dataset that is made: of inputs and labels (as
   /// bytes) or targets, of train and test, floats as little-endian IEEE numbers.
   std::string sha256;
 

@@ -44,8 +44,7 @@ Header read_header(FileReader& reader, const fs::path& path, const Fits& fits, s
   const std::uint32_t magic = big_endian(std::span<const std::uint8_t>(header.bytes).first<4>());
   const bool is_idx = magic >> 16 == 0;
   if (!is_idx || !fits(header.bytes[2], header.bytes[3]))
-    throw DataError(
-        fmt::format("{}: wrong magic number: expected {}, found 0x{:08x}", path.string(), expected, magic));
+    throw DataError(fmt::format("{}: wrong magic number: expected {}, found 0x{:08x}", path.string(), expected, magic));
   header.type = header.bytes[2];
   const std::size_t size = 4 + std::size_t{4} * header.bytes[3];
   header.bytes.resize(size);
@@ -58,7 +57,9 @@ Header read_header(FileReader& reader, const fs::path& path, const Fits& fits, s
 
 /// Of unsigned bytes.
 Header read_bytes_header(FileReader& reader, const fs::path& path, int dimensions) {
-  const auto fits = [&](std::uint8_t type, std::uint8_t count) { return type == unsigned_bytes && count == dimensions; };
+  const auto fits = [&](std::uint8_t type, std::uint8_t count) {
+    return type == unsigned_bytes && count == dimensions;
+  };
   return read_header(reader, path, fits, static_cast<std::size_t>(dimensions),
                      fmt::format("0x{:08x} (unsigned bytes, {} dimensions)",
                                  0x0800u + static_cast<std::uint32_t>(dimensions), dimensions));
@@ -138,8 +139,7 @@ std::vector<std::int64_t> read_idx_labels(const fs::path& path, BackgroundSha256
   const Header header = read_header(reader, path, fits, 1, "whole numbers in 1 or 2 dimensions, such as 0x00000801");
   const std::int64_t size = *size_of(header.type);
   const std::int64_t columns = header.shape.size() == 2 ? header.shape[1] : 1;
-  const Values<std::uint8_t> bytes =
-      read_values(reader, path, header, count_bytes(path, header.shape, size), sum);
+  const Values<std::uint8_t> bytes = read_values(reader, path, header, count_bytes(path, header.shape, size), sum);
   if (columns == 0) throw DataError(fmt::format("{}: expected labels, found rows of none", path.string()));
   std::vector<std::int64_t> labels;
   for (std::size_t at = 0; at < bytes.size(); at += static_cast<std::size_t>(size * columns))

@@ -52,8 +52,8 @@ Type type_of(const Array& x) {
   if (descr == "|u1") return Type::bytes;
   if (descr == "<f4") return Type::f4;
   if (descr == "<f8") return Type::f8;
-  throw DataError(fmt::format("{}type \"{}\" is not supported, only uint8 (|u1), float32 (<f4), float64 (<f8)",
-                              x.where(), descr));
+  throw DataError(
+      fmt::format("{}type \"{}\" is not supported, only uint8 (|u1), float32 (<f4), float64 (<f8)", x.where(), descr));
 }
 
 /// What an array of inputs holds, and which of its dimensions is which; -1: it has none.
@@ -88,8 +88,7 @@ Layout layout_of(const Array& x, const config::DatasetConfig& config) {
     throw DataError(fmt::format("{}expected (N, H, W), (N, H, W, C), (N, C, H, W) or (N, D), found shape ({})",
                                 x.where(), join(shape, ", ")));
   }
-  if (x.count() == 0)
-    throw DataError(fmt::format("{}expected inputs, found shape ({})", x.where(), join(shape, ", ")));
+  if (x.count() == 0) throw DataError(fmt::format("{}expected inputs, found shape ({})", x.where(), join(shape, ", ")));
   if (static_cast<std::int64_t>(x.count()) / shape[0] > most_inputs)
     throw DataError(fmt::format("{}too large: expected at most {} values of an example, found shape ({})", x.where(),
                                 most_inputs, join(shape, ", ")));
@@ -101,11 +100,11 @@ Values<std::uint8_t> read_bytes(Array& array, BackgroundSha256& sum) {
   constexpr std::size_t piece = std::size_t{1} << 20;
   const std::uint64_t needed = array.count() * (array.item_size() + sizeof(float));  // as they are, and converted
   if (needed > memory_left())
-    throw DataError(fmt::format("{}too large for the memory: {:.1f} GiB", array.where(),
-                                static_cast<double>(needed) / 0x1p30));
+    throw DataError(
+        fmt::format("{}too large for the memory: {:.1f} GiB", array.where(), static_cast<double>(needed) / 0x1p30));
   Filling<std::uint8_t> filling(array.count() * array.item_size());
-  const auto header = std::make_shared<const std::vector<std::uint8_t>>(array.header_bytes().begin(),
-                                                                        array.header_bytes().end());
+  const auto header =
+      std::make_shared<const std::vector<std::uint8_t>>(array.header_bytes().begin(), array.header_bytes().end());
   sum.update(*header, header);
   for (std::size_t filled = 0; filled < filling.span().size();) {
     const auto next = filling.span().subspan(filled, std::min(piece, filling.span().size() - filled));
@@ -155,9 +154,10 @@ Values<To> arranged(const Array& x, const Layout& layout, const std::uint8_t* sr
 void check_finite(const Array& x, const Values<float>& values) {
   const auto wrong = std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
   if (wrong != values.end())
-    throw DataError(fmt::format("{}expected numbers that are finite in float32, found {} at value {} of the array in C "
-                                "order",
-                                x.where(), *wrong, wrong - values.begin()));
+    throw DataError(
+        fmt::format("{}expected numbers that are finite in float32, found {} at value {} of the array in C "
+                    "order",
+                    x.where(), *wrong, wrong - values.begin()));
 }
 
 /// Fills in `images` or `values`.
@@ -169,8 +169,9 @@ void read_inputs(Array& x, const Layout& layout, BackgroundSha256& sum, Split& s
       split.images = is_in_order ? bytes : arranged<std::uint8_t, std::uint8_t>(x, layout, bytes.data());
       return;
     case Type::f4:
-      split.values = is_in_order ? Values<float>({reinterpret_cast<const float*>(bytes.data()), x.count()}, bytes.owner())
-                                 : arranged<float, float>(x, layout, bytes.data());
+      split.values = is_in_order
+                         ? Values<float>({reinterpret_cast<const float*>(bytes.data()), x.count()}, bytes.owner())
+                         : arranged<float, float>(x, layout, bytes.data());
       break;
     case Type::f8:
       split.values = arranged<double, float>(x, layout, bytes.data());
@@ -188,9 +189,10 @@ std::vector<std::int64_t> read_labels(Array& y, BackgroundSha256& sum) {
                                 join(shape, ", ")));
   const std::string& descr = y.header().descr;
   if (descr.front() == '>' || (descr[1] != 'i' && descr[1] != 'u'))
-    throw DataError(fmt::format("{}type \"{}\" is not supported, only integers (|u1, |i1, <u2, <i2, <u4, <i4, <u8, "
-                                "<i8)",
-                                y.where(), descr));
+    throw DataError(
+        fmt::format("{}type \"{}\" is not supported, only integers (|u1, |i1, <u2, <i2, <u4, <i4, <u8, "
+                    "<i8)",
+                    y.where(), descr));
   const bool has_sign = descr[1] == 'i';
   const Values<std::uint8_t> bytes = read_bytes(y, sum);
   std::vector<std::int64_t> labels(y.count());
@@ -246,8 +248,8 @@ std::optional<fs::path> find_npz(const fs::path& path) {
   std::sort(files.begin(), files.end());
   std::vector<std::string> names;
   for (const fs::path& file : files) names.push_back(file.filename().string());
-  throw ConfigError(fmt::format("dataset.path: must be one of the .npz files in {}: {}", path.string(),
-                                join(names, ", ")));
+  throw ConfigError(
+      fmt::format("dataset.path: must be one of the .npz files in {}: {}", path.string(), join(names, ", ")));
 }
 
 std::string npz_names() { return "an .npz, or a folder with one, whose arrays are x_train, y_train, x_test, y_test"; }

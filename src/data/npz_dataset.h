@@ -15,9 +15,9 @@ std::optional<std::filesystem::path> find_npz(const std::filesystem::path& path)
 std::string npz_names();
 
 /// Size of the inputs, from the header of x_train, and number of classes, from the labels. x: unsigned bytes or floats
-/// (f4, f8) of (N, H, W), (N, H, W, C) or (N, C, H, W), told apart by `config.channels` where their sizes don't tell, or
-/// (N, D). y: integers of (N) or (N, 1). Throws DataError where the file is damaged or holds other arrays, ConfigError
-/// where `config.channels` has to choose.
+/// (f4, f8) of (N, H, W), (N, H, W, C) or (N, C, H, W), told apart by `config.channels` where their sizes don't tell,
+/// or (N, D). y: integers of (N) or (N, 1). Throws DataError where the file is damaged or holds other arrays,
+/// ConfigError where `config.channels` has to choose.
 DatasetInfo inspect_npz(const DatasetInfo& info, const std::filesystem::path& file,
                         const config::DatasetConfig& config);
 /// Floats become f4. Throws DataError for values that are no finite f4, too.

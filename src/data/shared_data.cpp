@@ -114,8 +114,9 @@ Mapping map(int descriptor) {
   if (size < sizeof(Header)) return {};
   void* const begin = mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor, 0);
   if (begin == MAP_FAILED) return {};
-  return {{static_cast<const std::uint8_t*>(begin), size},
-          std::shared_ptr<const void>(begin, [size](const void* address) { munmap(const_cast<void*>(address), size); })};
+  return {
+      {static_cast<const std::uint8_t*>(begin), size},
+      std::shared_ptr<const void>(begin, [size](const void* address) { munmap(const_cast<void*>(address), size); })};
 }
 
 int inherited_descriptor() {
@@ -140,9 +141,8 @@ bool is_consistent(const Dataset& dataset) {
   const auto classes = static_cast<std::uint64_t>(dataset.info.classes);
   const auto fits = [&](const Split& split) {
     const std::uint64_t examples = split.labels.size();
-    const bool has_inputs = dataset.info.has_floats
-                                ? split.images.empty() && split.values.size() == examples * image
-                                : split.values.empty() && split.images.size() == examples * image;
+    const bool has_inputs = dataset.info.has_floats ? split.images.empty() && split.values.size() == examples * image
+                                                    : split.values.empty() && split.images.size() == examples * image;
     return examples > 0 && has_inputs && split.targets.size() == (dataset.info.has_targets ? examples * classes : 0) &&
            std::all_of(split.labels.begin(), split.labels.end(), [&](Label label) { return label < classes; });
   };
@@ -205,9 +205,8 @@ std::optional<Dataset> inherited(const config::DatasetConfig& config) {
   if (!is_sane(dataset.info)) return std::nullopt;
   std::size_t at = aligned(sizeof header);
   bool is_whole = at <= memory.bytes.size();
-  for_each_array(dataset, [&](auto& values, std::size_t i) {
-    is_whole = is_whole && take(memory, at, header.counts[i], values);
-  });
+  for_each_array(
+      dataset, [&](auto& values, std::size_t i) { is_whole = is_whole && take(memory, at, header.counts[i], values); });
   if (!is_whole || at != memory.bytes.size() || !is_consistent(dataset)) return std::nullopt;
   return dataset;
 }

@@ -17,8 +17,9 @@ inline const char* const shared_data_variable = "BNLAB_SHARED_DATA";
 /// What of the config decides which data load_whole() gives: two configs of one text can share them.
 std::string source_of(const config::DatasetConfig& config);
 
-/// The data that load_whole() gives, in memory that is sealed against writing; the descriptor is not inherited by itself.
-/// Not valid() where the data can't be read, or the memory can't be had: each run then reads for itself, and says why.
+/// The data that load_whole() gives, in memory that is sealed against writing; the descriptor is not inherited by
+/// itself. Not valid() where the data can't be read, or the memory can't be had: each run then reads for itself, and
+/// says why.
 posix::Descriptor share(const config::DatasetConfig& config);
 
 /// The data out of the descriptor that this process has inherited, without a copy, where there is one that is sealed,

@@ -42,8 +42,8 @@ class TrainingBatches {
   std::int64_t steps_per_epoch_;
   std::variant<BatchOrder, FileOrder, ClassOrder> order_;
   Augmentation augmentation_;
-  std::vector<std::uint8_t> changed_;     // (C, H, W), one augmented image
-  std::vector<float> changed_floats_;     // the same where images are floats
+  std::vector<std::uint8_t> changed_;  // (C, H, W), one augmented image
+  std::vector<float> changed_floats_;  // the same where images are floats
 };
 
 }  // namespace bnlab::data

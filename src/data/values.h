@@ -43,7 +43,9 @@ class Values {
   const T& front() const { return values_.front(); }
   const T& back() const { return values_.back(); }
   const T& operator[](std::size_t i) const { return values_[i]; }
-  friend bool operator==(const Values& a, const Values& b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
+  friend bool operator==(const Values& a, const Values& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end());
+  }
 
  private:
   std::span<const T> values_;

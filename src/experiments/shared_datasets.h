@@ -9,8 +9,8 @@
 
 namespace bnlab::experiments {
 
-/// The datasets of a sweep's runs, each in memory once (data/shared_data.h): from the start of the first run that learns
-/// it until that of the last.
+/// The datasets of a sweep's runs, each in memory once (data/shared_data.h): from the start of the first run that
+/// learns it until that of the last.
 class SharedDatasets {
  public:
   explicit SharedDatasets(const std::vector<Task>& tasks);

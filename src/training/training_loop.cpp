@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "config/csv_columns.h"
 #include "layers/dropout.h"
 #include "training/schedule.h"
 #include "util/errors.h"
@@ -90,9 +91,8 @@ void TrainingLoop::start_from_another_run() {
 }
 
 void TrainingLoop::open_files() {
-  train_csv_ = &directory_.open_csv("train", {"step", "epoch", "examples", "learning_rate", "loss", "accuracy",
-                                              "gradient_norm", "weight_norm", "seconds"});
-  eval_csv_ = &directory_.open_csv("eval", {"step", "epoch", "split", "statistics", "loss", "accuracy"});
+  train_csv_ = &directory_.open_csv("train", {config::train_columns.begin(), config::train_columns.end()});
+  eval_csv_ = &directory_.open_csv("eval", {config::eval_columns.begin(), config::eval_columns.end()});
   const probes::ProbeContext context{
       network_, dataset_, learner_.scaler(), config_,
       [this](const std::string& name, const std::vector<std::string>& columns) -> CsvWriter& {

@@ -161,7 +161,8 @@ std::uint64_t FileReader::size_hint() const {
 std::uint64_t FileReader::most_bytes() const {
   constexpr std::uint64_t expansion = 1032;  // of deflate at most
   struct stat status {};
-  if (fstat(state_->file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return std::numeric_limits<std::uint64_t>::max();
+  if (fstat(state_->file.get(), &status) != 0 || !S_ISREG(status.st_mode))
+    return std::numeric_limits<std::uint64_t>::max();
   const auto size = static_cast<std::uint64_t>(status.st_size);
   return state_->stream ? size * expansion : size;
 }

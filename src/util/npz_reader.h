@@ -10,8 +10,8 @@
 
 namespace bnlab {
 
-/// Reads arrays of any type out of an .npz that numpy.savez or numpy.savez_compressed has written, piece by piece. Every
-/// error is a DataError that names the file and the array.
+/// Reads arrays of any type out of an .npz that numpy.savez or numpy.savez_compressed has written, piece by piece.
+/// Every error is a DataError that names the file and the array.
 class NpzReader {
  public:
   explicit NpzReader(const std::filesystem::path& path);
@@ -39,7 +39,8 @@ class NpzReader {
     std::uint64_t count() const;
     /// Begins a text about this array: "FILE: array "x_train": ".
     const std::string& where() const;
-    /// Fills `dst` with the next bytes. Throws where there are less, and with the last byte where the checksum is wrong.
+    /// Fills `dst` with the next bytes. Throws where there are less, and with the last byte where the checksum is
+    /// wrong.
     void read(std::span<std::uint8_t> dst);
 
    private:

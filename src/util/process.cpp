@@ -130,9 +130,15 @@ Process::Process(const Command& command) {
     throw RunError(fmt::format("can't start {}: {}", command.program.string(), reason(errno)));
   const posix::Descriptor report_read(ends[0]);
   posix::Descriptor report_write(ends[1]);
-  const Start start{command.program.c_str(),  argument_list.data(),   environment_list.data(),
-                    command.output,           command.error,          command.kept_open.data(),
-                    command.kept_open.size(), null.get(),             report_write.get(),
+  const Start start{command.program.c_str(),
+                    argument_list.data(),
+                    environment_list.data(),
+                    command.output,
+                    command.error,
+                    command.kept_open.data(),
+                    command.kept_open.size(),
+                    null.get(),
+                    report_write.get(),
                     getpid()};
   {
     const SignalsBlocked blocked;

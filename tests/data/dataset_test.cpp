@@ -329,11 +329,12 @@ TEST(DatasetSearch, NamesTheFoldersSearched) {
   EmptySurroundings empty;
   const test::EnvironmentGuard guard("BNLAB_DATA", "/no/such/folder");
   const std::string text = error_text<DataError>([] { load_named("mnist"); });
-  EXPECT_EQ(text,
-            "mnist: no files of this dataset in /no/such/folder/mnist, /usr/share/datasets/mnist, data/mnist; looked for "
-            "train-images-idx3-ubyte or train-images.idx3-ubyte (the same for labels and t10k), with or without .gz, in "
-            "lower or upper case; get them with: scripts/fetch_data.sh mnist, or name their folder in dataset.path or "
-            "BNLAB_DATA");
+  EXPECT_EQ(
+      text,
+      "mnist: no files of this dataset in /no/such/folder/mnist, /usr/share/datasets/mnist, data/mnist; looked for "
+      "train-images-idx3-ubyte or train-images.idx3-ubyte (the same for labels and t10k), with or without .gz, in "
+      "lower or upper case; get them with: scripts/fetch_data.sh mnist, or name their folder in dataset.path or "
+      "BNLAB_DATA");
 }
 
 TEST(DatasetSearch, FindsTheFoldersOfEachDataset) {

@@ -163,11 +163,13 @@ TEST(Scaler, StandardizesFloatImagesByChannelAsBytes) {
   floats.train.values = std::vector<float>(bytes.train.images.begin(), bytes.train.images.end());
   floats.train.images = {};
   for (const config::Scaling scaling : {config::Scaling::standardized, config::Scaling::raw}) {
-    const std::vector<float> expected = gathered(bytes, scaling, {5, 0, 2}), found = gathered(floats, scaling, {5, 0, 2});
+    const std::vector<float> expected = gathered(bytes, scaling, {5, 0, 2}),
+                             found = gathered(floats, scaling, {5, 0, 2});
     ASSERT_EQ(found.size(), 3u * 60);
     // Offset and product are rounded once each, at the scale of mean / std, which is below 4 here.
     for (std::size_t i = 0; i < found.size(); ++i)
-      ASSERT_NEAR(found[i], expected[i], scaling == config::Scaling::raw ? 0 : 8 * std::numeric_limits<float>::epsilon());
+      ASSERT_NEAR(found[i], expected[i],
+                  scaling == config::Scaling::raw ? 0 : 8 * std::numeric_limits<float>::epsilon());
   }
 }
 

@@ -23,9 +23,7 @@ config::DatasetConfig config_of(const std::string& name) {
 }
 
 /// The environment of a run that inherits `descriptor`.
-test::EnvironmentGuard inheriting(int descriptor) {
-  return {shared_data_variable, std::to_string(descriptor).c_str()};
-}
+test::EnvironmentGuard inheriting(int descriptor) { return {shared_data_variable, std::to_string(descriptor).c_str()}; }
 
 void expect_same(const Split& one, const Split& other) {
   EXPECT_EQ(one.images, other.images);
