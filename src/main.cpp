@@ -72,7 +72,7 @@ int run(int argc, char** argv, bnlab::cli::Context& context) {
   bnlab::cli::Command program = parser.program();
   program.add_flag("-q,--quiet", context.log.quiet, "print warnings and errors only");
   program.add_flag("-v,--verbose", context.log.verbose, "print more about what happens");
-  program.add_option("--log-file", context.log.file, "write the log to a file too").type_name("FILE");
+  program.add_option("--log-file", context.log.file, "write the log to a file too").type_name("FILE").home_path();
   bnlab::cli::add_train(program, context);
   bnlab::cli::add_sweep(program, context);
   bnlab::cli::add_verdict(program, context);

@@ -70,6 +70,7 @@ void ConfigOptions::add_to(Command command) {
   command
       .add_option("CONFIG", file,
                   "a run's config, JSON (see configs/README.md), or the bare name of one that bnlab comes with")
+      .home_path()
       .required();
   command
       .add_option("--set", overrides,

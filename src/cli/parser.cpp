@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <filesystem>
 
+#include "util/home.h"
+
 namespace bnlab::cli {
 namespace {
 
@@ -114,6 +116,15 @@ Option& Option::number_between(double low, double high) {
 Option& Option::not_empty() {
   const auto problem = [](std::string& text) { return std::string(text.empty() ? "must not be empty" : ""); };
   option_->check(CLI::Validator(problem, "", "not empty"));
+  return *this;
+}
+
+Option& Option::home_path() {
+  const auto expand = [](std::string& text) {
+    text = with_home(text);
+    return std::string();
+  };
+  option_->transform(CLI::Validator(expand, "", "home_path"));
   return *this;
 }
 

@@ -174,6 +174,7 @@ void add_sweep(Command program, Context& context) {
   const auto files = std::make_shared<std::vector<std::string>>();
   Command command = program.add_command("sweep", "run an experiment: all arms and seeds, then its verdict");
   command.add_option("EXPERIMENT", *files, "experiment files, or bare names of experiments that bnlab comes with")
+      .home_path()
       .required();
   add_sweep_options(command, *options);
   command.add_option("--seeds", options->seeds, "seeds 1 to N, in place of the experiment's")

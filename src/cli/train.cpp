@@ -168,6 +168,7 @@ void add_train(Command program, Context& context) {
   options->config.add_to(command);
   command.add_option("--out", options->out, "directory of the run (default: results/CONFIG-seedN)")
       .type_name("DIR")
+      .home_path()
       .not_empty();
   command.add_flag("--resume", options->resume, "continue an interrupted run in --out");
   command.add_flag("--force", options->force, "replace the run that --out holds").excludes("--resume");

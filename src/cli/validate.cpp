@@ -73,6 +73,10 @@ void validate(const std::vector<std::string>& files, Context& context) {
       std::fputs((std::string(error.what()) + "\n").c_str(), stderr);
       fmt::print("{}: wrong\n", file);
       context.exit_status = ExitStatus::usage_error;
+    } catch (const DataError& error) {  // of a dataset whose sizes only its files know
+      std::fputs((std::string(error.what()) + "\n").c_str(), stderr);
+      fmt::print("{}: not checked without its data\n", file);
+      if (context.exit_status == ExitStatus::done) context.exit_status = ExitStatus::data_error;
     }
   }
 }
@@ -82,7 +86,7 @@ void validate(const std::vector<std::string>& files, Context& context) {
 void add_validate(Command program, Context& context) {
   const auto files = std::make_shared<std::vector<std::string>>();
   Command command = program.add_command("validate", "check configs, networks and experiments without running anything");
-  command.add_option("FILE", *files, "configs, network files or experiments").required();
+  command.add_option("FILE", *files, "configs, network files or experiments").home_path().required();
   command.footer(
       "Examples:\n"
       "  bnlab validate configs/first_experiment.json\n"

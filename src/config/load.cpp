@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "config/codecs.h"
+#include "config/extends.h"
 #include "config/hints.h"
 #include "config/json.h"
 #include "config/overrides.h"
@@ -14,6 +15,7 @@
 #include "config/text_file.h"
 #include "config/writer.h"
 #include "util/errors.h"
+#include "util/home.h"
 #include "util/join.h"
 
 namespace bnlab::config {
@@ -96,6 +98,8 @@ std::int64_t count_blocks(const std::vector<Block>& layers) {
   return count;
 }
 
+fs::path folder_of(const fs::path& file) { return file.has_parent_path() ? file.parent_path() : fs::path("."); }
+
 void check_size(const NetworkConfig& network, const Origin& origin, const std::string& path, Problems& problems) {
   if (count_blocks(network.layers) > max_blocks)
     problems.add(origin, path, "more than " + std::to_string(max_blocks) + " blocks once every repeat is written out");
@@ -141,16 +145,19 @@ std::string warning_of_type(const Json& root, const NetworkConfig& network) {
 }  // namespace
 
 RunConfig load(const fs::path& file, const std::vector<std::string>& overrides, std::vector<std::string>* warnings) {
-  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
-  return parse(read_text(file), overrides, folder, file.string(), warnings);
+  return parse(read_text(file), overrides, folder_of(file), file.string(), warnings, file);
 }
 
 RunConfig parse(std::string_view text, const std::vector<std::string>& overrides, const fs::path& folder,
-                const std::string& source, std::vector<std::string>* warnings) {
+                const std::string& source, std::vector<std::string>* warnings, const fs::path& file) {
   Problems problems;
   problems.look_for_keys_with(places_of_key);
   Json root = parse_source(text, problems.add_source({.label = source}), source);
+  if (root.is(Json::Kind::object)) extend(root, {file.empty() ? folder : folder_of(file), file}, problems);
   const std::vector<Override> changes = parse_overrides(overrides, problems);
+  for (const Override& change : changes)
+    if (change.path.front() == extends_key)
+      problems.add(change.value.origin, extends_key, "must be said in the config's file");
   if (root.is(Json::Kind::object)) apply_overrides(changes, root, config_folders(folder), problems);
   RunConfig config;
   Reader::read(root, "", config, problems, {schema_key});
@@ -196,7 +203,8 @@ std::string to_json(const RunConfig& config) {
 
 std::vector<fs::path> config_folders(const fs::path& folder) {
   std::vector<fs::path> folders{folder};
-  if (const char* variable = std::getenv("BNLAB_CONFIGS"); variable && *variable) folders.emplace_back(variable);
+  if (const char* variable = std::getenv("BNLAB_CONFIGS"); variable && *variable)
+    folders.emplace_back(with_home(variable));
   std::error_code error;
   if (const fs::path program = fs::read_symlink("/proc/self/exe", error); !error) {
     folders.push_back(program.parent_path() / "../../configs");

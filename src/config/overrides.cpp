@@ -52,7 +52,7 @@ std::vector<Override> parse_overrides(const std::vector<std::string>& texts, Pro
   std::vector<Override> overrides;
   for (const std::string& text : texts) {
     const std::string label = text.size() <= 100 ? text : text.substr(0, 100) + "...";
-    const int source = problems.add_source({.label = "--set " + label, .has_lines = false});
+    const int source = problems.add_source({.label = "--set " + label, .has_lines = false, .layer = 1});
     const Origin origin{.source = source};
     const std::size_t equal = text.find('=');
     const auto path = split(std::string_view(text).substr(0, equal));

@@ -15,6 +15,7 @@ struct Source {
   std::string label;         // opens each line of an error
   bool has_lines = true;     // a file rather than an override
   std::string section = {};  // the section of the config that the text fills; left out of paths
+  int layer = 0;             // of a file that the config extends: below 0; of an override: above
 };
 
 class Problems {
@@ -28,7 +29,9 @@ class Problems {
   std::vector<std::string> places_of(std::string_view key) const {
     return find_key_ ? find_key_(key) : std::vector<std::string>{};
   }
-  bool is_override(const Origin& origin) const { return !source(origin).has_lines; }
+  bool is_override(const Origin& origin) const { return source(origin).layer > 0; }
+  /// Whether `a` is of a text that changes the one of `b`: an override, or a config that extends another.
+  bool changes(const Origin& a, const Origin& b) const { return source(a).layer > source(b).layer; }
   /// Throws ConfigError when there are problems: a line for each, in the order of the sources and their values.
   void raise() const;
 

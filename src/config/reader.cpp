@@ -32,11 +32,10 @@ const Json* Reader::take(std::string_view name, const Rule& rule) {
     if (rule.is_required) problems_.add(object_.origin, joined(path_, name), "is required");
     return nullptr;
   }
-  const bool in_override = problems_.is_override(json->origin);
   if (!rule.applies) {
-    // An override that chooses anew leaves fields of the file behind that fitted the old choice.
+    // A text that chooses anew leaves fields of what it changes behind that fitted the old choice.
     const Json* choice = object_.find(rule.decided_by);
-    if (!in_override && choice && problems_.is_override(choice->origin)) return nullptr;
+    if (choice && problems_.changes(choice->origin, json->origin)) return nullptr;
     std::string text = "not together with " + joined(path_, rule.decided_by);
     if (!rule.applies_to.empty())
       text = "only for " + rule.decided_by + " " + join(rule.applies_to) + ", got " + rule.decided_by + " " +
@@ -44,9 +43,9 @@ const Json* Reader::take(std::string_view name, const Rule& rule) {
     problems_.add(json->origin, joined(path_, name), text);
     return nullptr;
   }
-  if (!rule.replaces.empty() && !in_override) {
+  if (!rule.replaces.empty()) {
     const Json* other = object_.find(rule.replaces);
-    if (other && problems_.is_override(other->origin)) return nullptr;
+    if (other && problems_.changes(other->origin, json->origin)) return nullptr;
   }
   return json;
 }

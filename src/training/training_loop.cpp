@@ -11,6 +11,7 @@
 #include "training/schedule.h"
 #include "util/errors.h"
 #include "util/file.h"
+#include "util/home.h"
 
 namespace bnlab::training {
 namespace {
@@ -71,7 +72,7 @@ void TrainingLoop::resume() {
 
 void TrainingLoop::start_from_another_run() {
   if (config_.initialization.from.empty()) return;
-  std::filesystem::path file = config_.initialization.from;
+  std::filesystem::path file = with_home(config_.initialization.from);
   std::error_code problem;
   if (std::filesystem::is_directory(file, problem)) file /= "weights.npz";
   if (!std::filesystem::is_regular_file(file, problem))
