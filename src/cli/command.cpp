@@ -1,6 +1,7 @@
 #include "cli/command.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -12,6 +13,7 @@
 #include "network/network.h"
 #include "util/errors.h"
 #include "util/nearest.h"
+#include "util/process.h"
 #include "util/provenance.h"
 
 namespace bnlab::cli {
@@ -57,6 +59,18 @@ bool may_repeat(int signal) {
   for (const int one : repeating_signals)
     if (one == signal) return true;
   return false;
+}
+
+void suggest_plot(const std::filesystem::path& directory, const Context& context) {
+  if (context.log.quiet || isatty(STDERR_FILENO) != 1) return;
+  std::filesystem::path script = "scripts/plot.py";
+  std::error_code error;
+  for (const std::filesystem::path& folder : shipped_folders("scripts"))
+    if (std::filesystem::is_regular_file(folder / "plot.py", error)) {
+      script = folder / "plot.py";
+      break;
+    }
+  context.logger->info("to draw it: python3 {} {}", shell_quoted(script.string()), shell_quoted(directory.string()));
 }
 
 std::string version_text() {

@@ -139,6 +139,7 @@ void sweep(const std::vector<std::string>& files, const SweepOptions& options, C
   }
   const int status = context.exit_status;
   print();
+  if (all.size() == 1 && !verdicts.empty()) suggest_plot(all.front().directory, context);
   if (status == ExitStatus::interrupted) context.exit_status = status;
 }
 
