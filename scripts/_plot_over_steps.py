@@ -82,7 +82,9 @@ def read_figure_csv(sweep, wanted, text, numbers):
         raise ReadError(f"{path}: missing, and so are the run directories in {sweep.folder / 'runs'}; a figure of type "
                         f"{sweep.type} is drawn from one of them: run the sweep again")
     text = ("arm", "point", "seed", "series", *text)
-    all_rows = chosen(read_csv(path, text, (*text, *numbers), empty_ok=True, warn=warn), series="run")
+    table = read_csv(path, text, (*text, *numbers), optional=["plan"], empty_ok=True, warn=warn)
+    sweep.check_plan(path, table.get("plan", ()))
+    all_rows = chosen(table, series="run")
     tables = {}
     for line, run in wanted:
         arm, point, seed = map(printable, key_of(line, run))  # as the file has them

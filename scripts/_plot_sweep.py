@@ -33,7 +33,8 @@ QUANTITY = {"name": str, "meaning": Optional(str), "unit": Optional(str), "file"
             "when_diverged": Optional(Number())}
 CRITERION = {"type": str, "quantity": str,
              **{key: Optional(Number()) for key in ("usable", "at_least", "more_than", "at_most", "less_than")}}
-EXPERIMENT = {"name": Optional(str), "profile": Optional(str), "claim": Optional(str), "figure": Optional(FIGURE),
+EXPERIMENT = {"name": Optional(str), "profile": Optional(str), "plan": Optional(str), "claim": Optional(str),
+              "seeds": Optional((int, [int])), "figure": Optional(FIGURE),
               "arms": [ARM], "quantities": Optional([QUANTITY]), "criteria": Optional([CRITERION])}
 
 
@@ -128,6 +129,7 @@ class Sweep:
         if not is_file_name(self.name):
             raise ReadError(f"{self.file}: name: must be a file's name, got {self.name!r}")
         self.profile = experiment.get("profile") or ""
+        self.plan = experiment.get("plan") or ""
         self.claim = experiment.get("claim") or ""
         # experiment.json has each field that applies to the type of the figure, and no other.
         self.figure = {key: value for key, value in (figure or experiment.get("figure") or {"type": "none"}).items()
@@ -144,10 +146,27 @@ class Sweep:
         self.axes = list(dict.fromkeys(path for arm in self.arms.values() for kind in ("grid", "zip")
                                        for path in arm.get(kind) or {}))
         self.where = texts_of(self.figure.get("where"))
+        self.check_verdict(experiment)
         self.drawn_arms = self.figure.get("arms") or self.default_arms()
         for name in self.drawn_arms:
             if name not in self.arms:
                 raise ReadError(f"{self.file}: figure.arms: no arm {name!r}{did_you_mean(name, list(self.arms))}")
+
+    def check_verdict(self, experiment):
+        """ReadError where verdict.json is not of experiment.json: of another plan or, where an earlier version wrote no
+        plan, of another profile or other seeds; or with another claim."""
+        verdict = read_verdict(self)
+        for key in ("plan", "profile", "seeds", "claim"):
+            there, here = verdict.get(key), experiment.get(key)
+            if there and here and there != here:
+                raise ReadError(f"{self.folder / 'verdict.json'}: is of another {key} than {self.file.name} ({there}, "
+                                f"not {here}); nothing is drawn; call `bnlab verdict {self.folder}`, or sweep again")
+
+    def check_plan(self, path, plans):
+        """ReadError where a table is of another plan; an earlier version wrote none."""
+        if self.plan and len(plans) and plans[0] and plans[0] != self.plan:
+            raise ReadError(f"{path}: is of another plan ({plans[0]}) than {self.file.name} ({self.plan}); nothing is "
+                            "drawn; call `bnlab sweep` again")
 
     def default_arms(self):
         """All; over axes not those that repeat a point of another arm."""
@@ -190,7 +209,8 @@ class Sweep:
         value = [quantity["name"]] if quantity else []
         bound = [f"{quantity['name']}_bound"] if quantity else []
         columns = ("arm", *self.axes, "seed", "run", "status", *value, "last_step")
-        table = read_csv(path, columns, columns, optional=bound, warn=warn)
+        table = read_csv(path, columns, columns, optional=[*bound, "plan"], warn=warn)
+        self.check_plan(path, table.get("plan", ()))
         blank = [""] * len(table["arm"])
         runs = []
         for row, (arm, seed, name, status, last, number, is_bound) in enumerate(
@@ -238,11 +258,12 @@ class Sweep:
         return lines
 
     def with_finding(self, header, rows):
-        """Header and rows of the figure's CSV, with the finding of verdict.json in the first row of a last column."""
-        finding = read_verdict(self).get("finding")
-        if not finding:
-            return header, rows
-        return [*header, "finding"], [[*row, "" if i else finding] for i, row in enumerate(rows)]
+        """Header and rows of the figure's CSV, with the plan and the finding of verdict.json in the first row of last
+        columns."""
+        for name, text in (("plan", self.plan), ("finding", read_verdict(self).get("finding"))):
+            if text:
+                header, rows = [*header, name], [[*row, "" if i else text] for i, row in enumerate(rows)]
+        return header, rows
 
     def finish(self, figure, handles):
         """Lays the figure out with its title, the verdict and a legend of `handles`."""

@@ -24,11 +24,13 @@ struct RunOptions {
   std::function<void()> before_steps;  // called when all is built: from then on `stop` is looked at
 };
 
-/// What a user sees while a run goes on.
+/// What a user sees during a run.
 class RunDisplay {
  public:
   virtual ~RunDisplay() = default;
   virtual void message(const std::string& text) = 0;
+  /// What begins now and may take seconds: "evaluating before the first step".
+  virtual void working(const std::string& what) = 0;
   /// Called after each step; has to be cheap.
   virtual void step_done(std::int64_t step, std::int64_t steps, double loss) = 0;
 };
@@ -44,8 +46,8 @@ struct RunResult {
   std::string summary;  // one line for people
 };
 
-/// Trains and writes the files of a run (configs/README.md: "What a run writes"). `stop` may be set from a signal handler: the run
-/// then writes a checkpoint after the step at hand and ends as interrupted. A process that ends before
+/// Trains and writes the files of a run (configs/README.md: "What a run writes"). `stop` may be set from a signal
+/// handler: the run then writes a checkpoint after the step at hand and ends as interrupted. A process that ends before
 /// RunOptions::before_steps is called leaves a directory that can be resumed or begun again. Sets the number of OpenMP
 /// threads of the process. Throws ConfigError, DataError, RunError; a failure after the start leaves run.json with the
 /// status "failed" where it can be written.
