@@ -16,6 +16,7 @@ from _plot_marks import end_of, label_ends
 from _plot_over_steps import is_at_the_start, style_steps
 from _plot_text import UNITS, shown
 from _reading import Number, Optional, ReadError, exists, read_csv, read_json
+from _run_files import changed_files
 
 CONFIG = {"training": Optional({"seed": Optional(Number())}), "normalization": Optional({"type": Optional(str)}),
           "probes": Optional([{"type": str}])}
@@ -34,6 +35,8 @@ class Run:
         result = self.folder / "run.json"
         # A run that was killed, or that has not ended, has no run.json.
         self.result = read_json(result, RESULT) if exists(result) else {"status": "unfinished"}
+        for problem in changed_files(self.folder):
+            warn(problem)
         self.label = ""
 
     def key(self):

@@ -18,7 +18,6 @@ struct VerdictOptions {
   std::string markdown;
   bool strict = false;
   bool verify = false;
-  bool verify = false;
 };
 
 bool is_sweep(const fs::path& path) {
