@@ -174,12 +174,15 @@ void print_summary(const ExperimentVerdict& verdict) {
 void set_status(const std::vector<ExperimentVerdict>& verdicts, bool strict, Context& context) {
   for (const ExperimentVerdict& one : verdicts) {
     const bool claimed = one.verdict == Verdict::reproduced || one.verdict == Verdict::reported;
-    if (one.unfinished.empty() && (claimed || !strict)) continue;
+    if (one.unfinished.empty() && ((claimed && one.doubts.empty()) || !strict)) continue;
     context.exit_status = ExitStatus::failed;
-    if (one.unfinished.empty())
+    if (!one.unfinished.empty())
+      context.logger->warn("{}: {} runs have no result", one.experiment.name, one.unfinished.size());
+    else if (!claimed)
       context.logger->warn("{}: {}", one.experiment.name, experiments::name_of(one.verdict));
     else
-      context.logger->warn("{}: {} runs have no result", one.experiment.name, one.unfinished.size());
+      context.logger->warn("{}: {} doubts about its runs, such as: {}", one.experiment.name, one.doubts.size(),
+                           one.doubts.front());
   }
 }
 

@@ -17,6 +17,8 @@ struct VerdictOptions {
   std::vector<std::string> directories;
   std::string markdown;
   bool strict = false;
+  bool verify = false;
+  bool verify = false;
 };
 
 bool is_sweep(const fs::path& path) {
@@ -36,9 +38,10 @@ std::string known_neighbour(const fs::path& path) {
 }
 
 /// The verdicts of the sweeps among the directories; what is none, or can't be judged, is named and sets the status.
-std::vector<experiments::ExperimentVerdict> judge_all(const std::vector<std::string>& directories, Context& context) {
+std::vector<experiments::ExperimentVerdict> judge_all(const VerdictOptions& options, Context& context) {
+  const training::Check check = options.verify ? training::Check::all : training::Check::changed;
   std::vector<experiments::ExperimentVerdict> verdicts;
-  for (const std::string& directory : directories) {
+  for (const std::string& directory : options.directories) {
     if (!is_sweep(directory)) {
       if (const std::string what = known_neighbour(directory); !what.empty()) {
         context.logger->info("{}: left out: {}, no sweep", directory, what);
@@ -46,7 +49,7 @@ std::vector<experiments::ExperimentVerdict> judge_all(const std::vector<std::str
       }
     }
     try {
-      verdicts.push_back(experiments::judge_directory(directory));
+      verdicts.push_back(experiments::judge_directory(directory, check));
     } catch (const ConfigError& error) {
       context.logger->error("{}", error.what());
       context.exit_status = ExitStatus::usage_error;
@@ -73,7 +76,7 @@ void check_markdown(const fs::path& file) {
 void verdict(const VerdictOptions& options, Context& context) {
   context.logger = make_logger(context.log);
   check_markdown(options.markdown);
-  const std::vector<experiments::ExperimentVerdict> verdicts = judge_all(options.directories, context);
+  const std::vector<experiments::ExperimentVerdict> verdicts = judge_all(options, context);
   if (verdicts.empty()) {
     if (context.exit_status == ExitStatus::done)
       throw ConfigError(fmt::format("{}: holds no sweep", fmt::join(options.directories, ", ")));
@@ -100,7 +103,10 @@ void add_verdict(Command program, Context& context) {
       .type_name("FILE")
       .home_path()
       .not_empty();
-  command.add_flag("--strict", options->strict, "exit status 1 where a claim is not reproduced");
+  command.add_flag("--strict", options->strict,
+                   "exit status 1 where a claim is not reproduced, or the files of its runs are in doubt");
+  command.add_flag("--verify", options->verify,
+                   "hash all files of the runs again; without it, those whose time or size has changed");
   command.footer(
       "Examples:\n"
       "  bnlab verdict results/faster_training\n"

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "config/run_config.h"
+#include "training/run_summary.h"
 #include "util/process.h"
 
 namespace bnlab::experiments {
@@ -47,6 +48,9 @@ struct RunReport {
   std::string onednn;
   std::string machine;  // as training::RunEnd has them
   std::string build;
+  std::string initial_weights_sha256;
+  std::vector<training::FileRecord> files;
+  std::vector<training::FinalMetric> finals;
   bool is_damaged = false;  // failed because of what became of its files since it ended
 };
 RunReport read_report(const std::filesystem::path& directory);

@@ -152,6 +152,9 @@ RunReport report_of(const fs::path& directory) {
     report.onednn = end->onednn;
     report.machine = end->machine;
     report.build = end->build;
+    report.initial_weights_sha256 = end->initial_weights_sha256;
+    report.files = end->files;
+    report.finals = end->finals;
     report.state = RunState::unfinished;
     const auto state = run_state_of(end->status);
     if (state && (is_finished(*state) || *state == RunState::failed)) report.state = *state;

@@ -77,6 +77,12 @@ Column column_of(RunColumn column) {
       return {&RunRow::machine};
     case RunColumn::build:
       return {&RunRow::build};
+    case RunColumn::initial_weights_sha256:
+      return {&RunRow::initial_weights_sha256};
+    case RunColumn::train_sha256:
+      return {&RunRow::train_sha256};
+    case RunColumn::doubt:
+      return {&RunRow::doubt};
     case RunColumn::plan:
       return {&RunRow::plan};
   }

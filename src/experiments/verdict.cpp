@@ -13,6 +13,7 @@
 #include "config/experiment.h"
 #include "config/experiment_fields.h"
 #include "experiments/collect.h"
+#include "experiments/doubts.h"
 #include "experiments/evidence.h"
 #include "experiments/plan_identity.h"
 #include "experiments/run_folders.h"
@@ -196,7 +197,8 @@ ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
                             {},
                             choices(table, plan),
                             {},
-                            differences_between_runs(table, plan),
+                            {},
+                            doubts_about(table, plan),
                             {},
                             plan.hash,
                             {},
@@ -207,6 +209,8 @@ ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
   const auto warn = [&](std::string warning) {
     if (!warning.empty()) verdict.warnings.push_back(std::move(warning));
   };
+  verdict.warnings = verdict.doubts;
+  for (std::string& difference : differences_between_runs(table)) warn(std::move(difference));
   for (const Choice& choice : verdict.choices) warn(edge_of_choice(choice, plan));
   for (const CriterionConfig& criterion : plan.experiment.criteria) {
     const Evidence evidence = evidence_for(criterion, table, plan);
@@ -227,7 +231,7 @@ ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
   return verdict;
 }
 
-ExperimentVerdict judge_directory(const fs::path& directory) {
+ExperimentVerdict judge_directory(const fs::path& directory, training::Check check) {
   const fs::path file = directory / "experiment.json";
   std::error_code error;
   if (!fs::exists(file, error))
@@ -241,7 +245,8 @@ ExperimentVerdict judge_directory(const fs::path& directory) {
   const bool has_runs =
       std::any_of(plan.runs.begin(), plan.runs.end(), [&](const PlannedRun& run) { return folders.has(run); });
   refuse_other_plan(parsed_table(runs_csv), plan, runs_csv);
-  if (has_runs || !fs::exists(runs_csv, error)) write_file_atomically(runs_csv, to_csv(collect(plan, directory)));
+  if (has_runs || !fs::exists(runs_csv, error))
+    write_file_atomically(runs_csv, to_csv(collect(plan, directory, check)));
   // Always from the file, so that a verdict is the same with and without the run directories.
   ExperimentVerdict verdict = judge_runs(plan, read_run_table(runs_csv, plan));
   const std::size_t seeds = plan.experiment.seeds.list.size();
@@ -287,6 +292,7 @@ std::string to_json(const ExperimentVerdict& verdict) {
                {"runs_diverged", verdict.diverged},
                {"runs_without_result", verdict.unfinished},
                {"warnings", verdict.warnings},
+               {"doubts", verdict.doubts},
                {"git_revisions", verdict.revisions},
                {"finding", experiment.finding}};
   if (verdict.seeds_before > 0) json["seeds_before"] = verdict.seeds_before;

@@ -108,6 +108,21 @@ CsvWriter& RunDirectory::open_csv(const std::string& name, const std::vector<std
   return *place;
 }
 
+void RunDirectory::write(const std::string& name, std::string_view bytes) {
+  sums_[name] = write_and_hash(file(name), bytes);
+}
+
+std::vector<FileRecord> RunDirectory::records() {
+  for (const auto& [name, writer] : csv_) sums_[name + ".csv"] = writer->sha256();
+  std::vector<FileRecord> all;
+  for (const std::string& name : files_of_a_run()) {
+    if (name == "run.json" || name == "checkpoint.npz" || name == failure_file) continue;
+    std::error_code error;
+    if (fs::is_regular_file(fs::symlink_status(file(name), error))) all.push_back(record_of(path_, name, sums_[name]));
+  }
+  return all;
+}
+
 void RunDirectory::sync_csv() {
   for (const auto& [name, writer] : csv_) writer->sync();
 }

@@ -83,7 +83,7 @@ void open_or_resume(TrainingLoop& loop, RunDirectory& directory, const EarlierRu
     loop.start_from_another_run();
   if (options.before_files) options.before_files();
   if (!earlier.has_checkpoint) directory.clear();
-  write_file_atomically(directory.file("config.json"), config_text);
+  directory.write("config.json", config_text);
 }
 
 void show_beginning(const config::RunConfig& config, const TrainingLoop& loop, bool continues, RunDisplay& display) {
@@ -98,14 +98,15 @@ void show_beginning(const config::RunConfig& config, const TrainingLoop& loop, b
 /// run.json of a run that begins now.
 class Report {
  public:
-  Report(const PreparedRun& run, const RunOptions& options, const TrainingLoop& loop, std::filesystem::path file)
-      : options_(options), loop_(loop), file_(std::move(file)) {
+  Report(const PreparedRun& run, const RunOptions& options, const TrainingLoop& loop, RunDirectory& directory)
+      : options_(options), loop_(loop), directory_(directory) {
     summary_.status = "failed";  // until it has ended
     summary_.steps = run.config.training.steps;
     summary_.start_time = utc_time();
     summary_.dataset = run.dataset.info.name;
     summary_.dataset_sha256 = run.dataset.sha256;
     summary_.train_examples = run.dataset.train.size();
+    summary_.initialization_from = run.config.initialization.from;
     summary_.precision = config::name_of(run.config.training.precision);
     summary_.parameters = loop.parameter_count();
   }
@@ -114,6 +115,7 @@ class Report {
     summary_.status = name_of(status);
     summary_.reason = loop_.reason();
     summary_.seconds_to_first_step = loop_.seconds_to_first_step();
+    if (status != RunStatus::interrupted) summary_.files = directory_.records();
     write();
     return {status, summary_.progress.step, summary_line(summary_)};
   }
@@ -129,12 +131,12 @@ class Report {
  private:
   void write() {
     summary_.progress = loop_.progress();
-    write_file_atomically(file_, run_json(summary_, options_));
+    write_file_atomically(directory_.file("run.json"), run_json(summary_, options_));
   }
 
   const RunOptions& options_;
   const TrainingLoop& loop_;
-  std::filesystem::path file_;
+  RunDirectory& directory_;
   RunSummary summary_;
 };
 
@@ -164,7 +166,7 @@ RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& d
   TrainingLoop loop(run, options, directory);
   open_or_resume(loop, directory, earlier, config_text, options);
 
-  Report report(run, options, loop, directory.file("run.json"));
+  Report report(run, options, loop, directory);
   try {
     loop.open_files();
     show_beginning(run.config, loop, earlier.has_checkpoint, display);

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cmath>
+#include <span>
 #include <stdexcept>
 #include <utility>
 
@@ -92,8 +93,19 @@ CsvWriter::CsvWriter(std::filesystem::path path, const std::vector<std::string>&
   if (last != '\n')
     throw RunError(fmt::format("{}: cannot continue: expected the end of a row at byte {}; it was changed",
                                path_.string(), bytes));
-  if (ftruncate(file_.get(), static_cast<off_t>(bytes)) != 0 || lseek(file_.get(), 0, SEEK_END) < 0)
+  if (ftruncate(file_.get(), static_cast<off_t>(bytes)) != 0 || lseek(file_.get(), 0, SEEK_SET) < 0)
     throw RunError(posix::failure(path_, "continue", errno));
+  sum_what_is_there();
+}
+
+void CsvWriter::sum_what_is_there() {
+  std::vector<std::uint8_t> buffer(std::size_t{1} << 16);
+  for (;;) {  // to the end of the file, where the next row goes
+    const ssize_t got = posix::read(file_, buffer.data(), buffer.size());
+    if (got < 0) throw RunError(posix::failure(path_, "read", errno));
+    if (got == 0) return;
+    sum_.update(std::span(buffer).first(static_cast<std::size_t>(got)));
+  }
 }
 
 CsvWriter& CsvWriter::add(std::string_view text) {
@@ -146,6 +158,7 @@ void CsvWriter::write_out(std::string_view text) {
     throw RunError(posix::failure(path_, "write", error));
   }
   bytes_ += text.size();
+  sum_.update(std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
 }
 
 }  // namespace bnlab

@@ -157,25 +157,6 @@ std::string bytes_of(zip_source_t* source) {
   return bytes;
 }
 
-std::string npz_bytes(const NpzArrays& arrays) {
-  // libzip deletes an archive without entries instead of writing one: an end record alone.
-  if (arrays.empty()) return std::string("PK\x05\x06") + std::string(18, '\0');
-  std::vector<std::string> entries;  // libzip reads them when it closes the archive
-  entries.reserve(arrays.size());
-  const Source buffer = source_over({});
-  ZipError error;
-  Archive archive = open_archive(buffer.get(), ZIP_TRUNCATE, error);
-  if (!archive) throw RunError("cannot make an .npz: " + error.text());
-  for (const auto& [name, array] : arrays) {
-    entries.push_back(npy_bytes(array));
-    add_entry(archive.get(), name + ".npy", entries.back());
-  }
-  if (zip_close(archive.get()) != 0)
-    throw RunError(fmt::format("cannot make an .npz: {}", zip_strerror(archive.get())));
-  static_cast<void>(archive.release());  // zip_close freed it
-  return bytes_of(buffer.get());
-}
-
 /// The unpacked bytes of one entry. `limit` is what the entries before have left of the file's size: stored entries
 /// that don't overlap can't have more, and memory grows with the file alone.
 std::string read_entry(zip_t* archive, const zip_stat_t& status, std::uint64_t limit, const std::string& where) {
@@ -238,6 +219,25 @@ std::string npy_bytes(const NpyArray& array) {
         return bytes;
       },
       array.values);
+}
+
+std::string npz_bytes(const NpzArrays& arrays) {
+  // libzip deletes an archive without entries instead of writing one: an end record alone.
+  if (arrays.empty()) return std::string("PK\x05\x06") + std::string(18, '\0');
+  std::vector<std::string> entries;  // libzip reads them when it closes the archive
+  entries.reserve(arrays.size());
+  const Source buffer = source_over({});
+  ZipError error;
+  Archive archive = open_archive(buffer.get(), ZIP_TRUNCATE, error);
+  if (!archive) throw RunError("cannot make an .npz: " + error.text());
+  for (const auto& [name, array] : arrays) {
+    entries.push_back(npy_bytes(array));
+    add_entry(archive.get(), name + ".npy", entries.back());
+  }
+  if (zip_close(archive.get()) != 0)
+    throw RunError(fmt::format("cannot make an .npz: {}", zip_strerror(archive.get())));
+  static_cast<void>(archive.release());  // zip_close freed it
+  return bytes_of(buffer.get());
 }
 
 void write_npz(const std::filesystem::path& path, const NpzArrays& arrays) {

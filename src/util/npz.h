@@ -24,8 +24,9 @@ using NpzArrays = std::map<std::string, NpyArray>;
 /// The bytes of an .npy file (version 1.0).
 std::string npy_bytes(const NpyArray& array);
 
-/// Writes an .npz; deterministic (fixed time stamps, sorted names), atomic (see write_file_atomically). Throws
-/// RunError.
+/// The bytes of an .npz; deterministic (fixed time stamps, sorted names). Throws RunError.
+std::string npz_bytes(const NpzArrays& arrays);
+/// Writes them, atomically (see write_file_atomically). Throws RunError.
 void write_npz(const std::filesystem::path& path, const NpzArrays& arrays);
 
 /// Reads an .npz written by write_npz or numpy.savez. Throws DataError with the path and what is wrong for anything
