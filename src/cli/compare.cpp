@@ -9,7 +9,7 @@
 #include "cli/terminal.h"
 #include "experiments/comparison.h"
 #include "util/errors.h"
-#include "util/file.h"
+#include "util/output_file.h"
 
 namespace bnlab::cli {
 namespace {
@@ -71,10 +71,11 @@ void compare(const CompareOptions& options, Context& context) {
     return;
   }
   const auto write = [](const std::string& file, const std::string& text) {
-    if (file == "-")
-      fmt::print("{}", text);
-    else if (!file.empty())
-      write_output(file, text);
+    if (file == "-") fmt::print("{}", text);
+    if (file == "-" || file.empty()) return;
+    OutputFile out(file);
+    out.write(text);
+    out.finish();
   };
   if (options.csv != "-" && options.markdown != "-")
     fmt::print("{}", experiments::text_table(comparison, columns_of_output()));

@@ -101,7 +101,7 @@ void add_sweep(Comparison& comparison, const fs::path& directory) {
   const bool some_are_gone =
       !std::all_of(plan.runs.begin(), plan.runs.end(), [&](const PlannedRun& run) { return folders.has(run); });
   std::map<std::string, RunRow> earlier;
-  if (some_are_gone) earlier = earlier_results(directory / "runs.csv", plan);
+  if (some_are_gone) earlier = earlier_results(directory, plan);
   std::vector<ComparedRun> points;
   for (const ArmPoint& point : plan.points)
     points.push_back({.directory = directory.string(), .label = point.label, .config = point.config});

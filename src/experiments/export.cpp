@@ -37,12 +37,6 @@ bool is_written(const config::RunConfig& config, const std::string& file) {
                      [&](const config::ProbeConfig& probe) { return config::name_of(probe.type) + ".csv" == file; });
 }
 
-/// The value of an axis: a text without its quotes, else JSON.
-std::string shown_axis(const std::string& json) {
-  const bool is_plain = json.size() >= 2 && json.front() == '"' && json.find('\\') == std::string::npos;
-  return is_plain ? json.substr(1, json.size() - 2) : json;
-}
-
 void add_files(const fs::path& folder, Cells& files) {
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
@@ -109,7 +103,7 @@ void Export::add_sweep(const fs::path& directory, const std::string& name, const
     Cells keys{name, point.arm};
     for (const std::string& axis : axes_) {
       const auto setting = std::ranges::find(point.settings, axis, [](const auto& one) { return one.first; });
-      keys.push_back(setting == point.settings.end() ? "" : shown_axis(setting->second));
+      keys.push_back(setting == point.settings.end() ? "" : shown_value(setting->second));
     }
     keys.push_back(std::to_string(run->seed));
     add_columns(file);
