@@ -15,11 +15,10 @@ overhead   time of the sweep with one job, over that of the bare runs, minus 1
 needs Fashion-MNIST, alone and in a sweep of N runs with one job (its time, over N). With --before another program does
 the same in turn. "seconds" pass on the clock, "CPU" is what the processor works; the best is the least disturbed.
 
-Exit status: 0 done; 1 a run failed; 2 usage.
+Exit status: 0 done; 1 a run failed; 2 usage; 3 a file is damaged; 77 numpy is missing.
 """
 
 import argparse
-import csv
 import json
 import os
 import shlex
@@ -29,7 +28,12 @@ import sys
 import time
 from pathlib import Path
 
-import _bench
+import _python
+
+_python.require("numpy", status=77)
+
+import _bench  # noqa: E402
+from _reading import read_csv  # noqa: E402
 
 STEPS = 2500  # of a run
 SMOKE_STEPS, SMOKE_RUNS = 20, 4
@@ -53,8 +57,7 @@ def sweep_seconds(arguments, experiment, out, jobs):
     start = time.perf_counter()
     _bench.run([arguments.bnlab, "sweep", experiment, "--out", out, "--jobs", str(jobs), "--threads", "1"])
     seconds = time.perf_counter() - start
-    with (out / "runs.csv").open(newline="") as file:
-        states = [row["status"] for row in csv.DictReader(file)]
+    states = read_csv(out / "runs.csv", ["status"], ["status"])["status"].tolist()
     if states != ["completed"] * arguments.runs:
         raise _bench.BenchError(f"{out / 'runs.csv'}: expected {arguments.runs} completed runs, "
                                 f"got {', '.join(states)}")

@@ -16,13 +16,12 @@ the yardstick, and within 1e-6. A row that misses its tolerance where the yardst
 times the yardstick, is "undecided": with this config rounding alone carries runs that far apart; choose a smaller
 learning rate.
 
-Exit status: 0 every judged row passed; 1 one failed or is undecided, or bnlab failed; 2 usage; 77 PyTorch or the data
-is missing.
+Exit status: 0 every judged row passed; 1 one failed or is undecided, or bnlab failed; 2 usage; 3 a file is damaged; 77
+PyTorch or the data is missing.
 """
 
 import argparse
 import csv
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -35,10 +34,11 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from torch import nn  # noqa: E402
 
-from _bnlab import BnlabError, read_npz, read_run, statistics_in, train  # noqa: E402
+from _bnlab import BnlabError, read_run, statistics_in, train  # noqa: E402
 from _pytorch_data import read_dataset  # noqa: E402
 from _pytorch_network import build_network, load_weights, named_tensors  # noqa: E402
 from _pytorch_training import learning_rates, loss_of, make_optimizer  # noqa: E402
+from _reading import Optional, ReadError, read_json, read_npz, say  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST = 20  # steps over which rounding has not grown far yet
@@ -252,8 +252,8 @@ def compare_run(arguments, out):
     overrides = [*arguments.overrides, "training.log_every=1", "training.eval_every=0", "probes=[]",
                  'evaluation.statistics=["running"]', "record.initial_weights=true", "record.batches=true",
                  "record.final_weights=true", "record.dropout_masks=true"]
-    raw = json.loads(arguments.config.read_text())
-    if raw.get("training", {}).get("epochs") is not None:
+    raw = read_json(arguments.config, {"training": Optional({"epochs": Optional(object)})}, None)
+    if (raw.get("training") or {}).get("epochs") is not None:
         overrides.append("training.epochs=null")
     train(arguments.bnlab, arguments.config, [*overrides, f"training.steps={arguments.steps}"], 1, out / "run")
     run = read_run(arguments.bnlab, out / "run")
@@ -318,6 +318,9 @@ def main():
     except BnlabError as error:
         print(f"compare_pytorch.py: {error}", file=sys.stderr)
         return {2: 2, 3: 77}.get(error.status, 1)
+    except ReadError as error:
+        say("compare_pytorch.py", error)
+        return error.status
     except (OSError, ValueError) as error:
         print(f"compare_pytorch.py: {error}", file=sys.stderr)
         return 1

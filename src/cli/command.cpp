@@ -1,6 +1,7 @@
 #include "cli/command.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -12,6 +13,7 @@
 #include "network/network.h"
 #include "util/errors.h"
 #include "util/nearest.h"
+#include "util/process.h"
 #include "util/provenance.h"
 
 namespace bnlab::cli {
@@ -24,6 +26,9 @@ std::vector<std::filesystem::path> shipped_folders(const std::string& folder) {
     folders.push_back((configs / ".." / folder).lexically_normal());
   return folders;
 }
+
+// Both the shell and the system tell of a closed terminal; the system sends SIGXCPU each second.
+constexpr int repeating_signals[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
 
 }  // namespace
 
@@ -43,10 +48,29 @@ void catch_signals(void (*handler)(int), int flags) {
   action.sa_flags = flags;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
-  // Both the shell and the system tell of a closed terminal; no second one may count as more.
   action.sa_flags = 0;
-  struct sigaction before {};
-  if (sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);
+  for (const int signal : repeating_signals) {
+    struct sigaction before {};
+    if (sigaction(signal, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
+  }
+}
+
+bool may_repeat(int signal) {
+  for (const int one : repeating_signals)
+    if (one == signal) return true;
+  return false;
+}
+
+void suggest_plot(const std::filesystem::path& directory, const Context& context) {
+  if (context.log.quiet || isatty(STDERR_FILENO) != 1) return;
+  std::filesystem::path script = "scripts/plot.py";
+  std::error_code error;
+  for (const std::filesystem::path& folder : shipped_folders("scripts"))
+    if (std::filesystem::is_regular_file(folder / "plot.py", error)) {
+      script = folder / "plot.py";
+      break;
+    }
+  context.logger->info("to draw it: python3 {} {}", shell_quoted(script.string()), shell_quoted(directory.string()));
 }
 
 std::string version_text() {
@@ -99,10 +123,10 @@ std::string existing(const std::string& name, const std::string& folder) {
 
 std::string ConfigOptions::path() const { return shipped(file, "configs"); }
 
-config::RunConfig ConfigOptions::load() const {
+config::RunConfig ConfigOptions::load(std::vector<std::string>* warnings) const {
   std::vector<std::string> all = overrides;
   if (!seed.empty()) all.push_back("training.seed=" + seed);
-  return config::load(existing(file, "configs"), all);
+  return config::load(existing(file, "configs"), all, warnings);
 }
 
 }  // namespace bnlab::cli

@@ -27,10 +27,10 @@ using namespace experiments;  // every name here is of a sweep
 std::atomic<int> stops_asked{0};
 extern "C" void ask_sweep_to_stop(int number) {
   int none = 0;
-  if (number != SIGHUP)
-    ++stops_asked;
-  else  // SIGHUP comes more than once
+  if (may_repeat(number))
     stops_asked.compare_exchange_strong(none, 1);
+  else
+    ++stops_asked;
 }
 
 /// Throws where a run would continue from its checkpoint with a different number of threads.
@@ -139,6 +139,7 @@ void sweep(const std::vector<std::string>& files, const SweepOptions& options, C
   }
   const int status = context.exit_status;
   print();
+  if (all.size() == 1 && !verdicts.empty()) suggest_plot(all.front().directory, context);
   if (status == ExitStatus::interrupted) context.exit_status = status;
 }
 

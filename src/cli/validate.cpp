@@ -2,6 +2,8 @@
 
 #include <cstdio>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "cli/command.h"
 #include "config/effective.h"
@@ -16,10 +18,11 @@
 namespace bnlab::cli {
 namespace {
 
-/// Names settings that cancel each other, where the steps do not depend on the data.
-void warn(const std::string& file, const config::RunConfig& config) {
-  if (config.training.epochs || config.training.composition == config::BatchComposition::full_batch) return;
-  for (const std::string& warning : config::warnings(config))
+/// Adds settings that cancel each other, where the steps do not depend on the data, and prints all.
+void warn(const std::string& file, const config::RunConfig& config, std::vector<std::string> warnings) {
+  if (!config.training.epochs && config.training.composition != config::BatchComposition::full_batch)
+    for (std::string& warning : config::warnings(config)) warnings.push_back(std::move(warning));
+  for (const std::string& warning : warnings)
     std::fputs(fmt::format("{}: warning: {}\n", file, warning).c_str(), stderr);
 }
 
@@ -55,9 +58,10 @@ std::string check_file(const std::string& file) {
     check_experiment(file);
     return "ok";
   }
-  const config::RunConfig config = config::load(file, {});
+  std::vector<std::string> warnings;
+  const config::RunConfig config = config::load(file, {}, &warnings);
   check_config(config);
-  warn(file, config);
+  warn(file, config, std::move(warnings));
   return "ok";
 }
 

@@ -42,7 +42,7 @@ fs::path find_base(const std::string& name, const fs::path& folder) {
 RunConfig resolve_text(const std::string& text, const fs::path& file, const std::vector<std::string>& settings,
                        const fs::path& folder, const std::string& label) {
   try {
-    return parse(text, settings, folder, label, file);
+    return parse(text, settings, folder, label, nullptr, file);
   } catch (const ConfigError& error) {
     // Problems of settings, of network files and of extended configs have labels of their own.
     std::istringstream lines(error.what());

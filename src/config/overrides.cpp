@@ -62,7 +62,9 @@ std::vector<Override> parse_overrides(const std::vector<std::string>& texts, Pro
     }
     ParsedJson parsed = parse_value(std::string_view(text).substr(equal + 1), source);
     if (!parsed.error.empty())
-      problems.add(origin, "", parsed.error + ", at character " + std::to_string(parsed.column) + " of the value");
+      problems.add(origin, "",
+                   parsed.error + ", at character " + std::to_string(parsed.column) +
+                       " of the value; a text that begins with [, { or \" must be a JSON string: '\"[a]\"'");
     else
       overrides.push_back({*path, std::move(parsed.root)});
   }

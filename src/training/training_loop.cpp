@@ -111,7 +111,7 @@ RunStatus TrainingLoop::run(RunDisplay& display, const std::atomic<bool>& stop) 
   const Clock::time_point start = Clock::now();
   const double seconds_before = progress_.seconds;
   const std::int64_t steps = config_.training.steps;
-  if (!resumed_) begin();
+  if (!resumed_) begin(display);
   const std::int64_t first = progress_.step + 1;
   RunStatus status = RunStatus::completed;
   for (std::int64_t step = first; step <= steps; ++step) {
@@ -140,7 +140,7 @@ bool TrainingLoop::after_step(std::int64_t step, const StepOutcome& outcome, Run
   display.step_done(step, training.steps, outcome.loss);
   if (!reason_.empty()) return false;
   for_due_probes(step, [step](probes::Probe& probe) { probe.step_done(step); });
-  if (step == training.steps || is_due(step, training.eval_every)) evaluate(step);
+  if (step == training.steps || is_due(step, training.eval_every)) evaluate(step, display);
   const bool saves = step < training.steps && is_due(step, training.checkpoint_every);
   if (saves && reason_.empty()) reason_ = problem_of_checkpoint(network_, learner_.optimizer());
   if (!reason_.empty()) return false;
@@ -152,9 +152,10 @@ bool TrainingLoop::ran_here_alone() const {
   return progress_.instruction_set == network::onednn_isa() && progress_.onednn == network::onednn_version();
 }
 
-void TrainingLoop::begin() {
+void TrainingLoop::begin(RunDisplay& display) {
   if (config_.record.initial_weights) write_npz(directory_.file("weights_initial.npz"), network_.weights());
-  if (config_.training.eval_every > 0) evaluate(0);
+  if (config_.training.eval_every > 0) evaluate(0, display);
+  if (!probes_.empty()) display.working("measuring probes before the first step");
   for_due_probes(0, [](probes::Probe& probe) { probe.step_done(0); });
 }
 
@@ -213,7 +214,8 @@ void TrainingLoop::log(std::int64_t step, const StepOutcome& outcome) {
   logged_step_ = step;
 }
 
-void TrainingLoop::evaluate(std::int64_t step) {
+void TrainingLoop::evaluate(std::int64_t step, RunDisplay& display) {
+  display.working(step == 0 ? "evaluating before the first step" : fmt::format("evaluating after step {}", step));
   for (EvaluationRow& row : evaluator_.evaluate(step)) {
     eval_csv_->add(step).add(epoch(step)).add(row.split).add(row.statistics).add(row.loss).add(row.accuracy).end_row();
     progress_.evaluations.push_back(std::move(row));

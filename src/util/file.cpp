@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "util/errors.h"
+#include "util/output_file.h"
 #include "util/posix.h"
 
 namespace bnlab {
@@ -260,6 +261,59 @@ void write_output(const std::filesystem::path& path, std::string_view bytes) {
   posix::Descriptor file = posix::open(path, O_WRONLY);
   if (!file.valid() || !posix::write_all(file, bytes) || !file.close())
     throw RunError(posix::failure(path, "write", errno));
+}
+
+struct OutputFile::State {
+  std::filesystem::path target;     // to which the file is renamed at the end
+  std::filesystem::path temporary;  // "": written in its place, as a pipe is
+  posix::Descriptor file;
+  std::string buffer;
+
+  void check(bool succeeded) const {
+    if (!succeeded) throw RunError(posix::failure(target, "write", errno));
+  }
+};
+
+OutputFile::OutputFile(const std::filesystem::path& path) : state_(std::make_unique<State>()) {
+  std::error_code error;
+  const auto type = std::filesystem::status(path, error).type();
+  state_->target = path;
+  if (type == std::filesystem::file_type::regular || type == std::filesystem::file_type::not_found) {
+    const std::filesystem::path target = std::filesystem::weakly_canonical(path, error);
+    if (!error) state_->target = target;
+    state_->temporary = state_->target;
+    state_->temporary += ".tmp";
+    state_->file = open_temporary(state_->temporary);
+  } else {
+    state_->file = posix::open(path, O_WRONLY);
+  }
+  const bool is_open = state_->file.valid();
+  if (!is_open) state_->temporary.clear();
+  state_->check(is_open);
+}
+
+OutputFile::~OutputFile() {
+  if (!state_->temporary.empty()) ::unlink(state_->temporary.c_str());
+}
+
+void OutputFile::write(std::string_view bytes) {
+  constexpr std::size_t piece = std::size_t{1} << 16;
+  state_->buffer += bytes;
+  if (state_->buffer.size() < piece) return;
+  state_->check(posix::write_all(state_->file, state_->buffer));
+  state_->buffer.clear();
+}
+
+void OutputFile::finish() {
+  State& state = *state_;
+  state.check(posix::write_all(state.file, state.buffer));
+  state.buffer.clear();
+  if (!state.temporary.empty()) {
+    state.check(fsync(state.file.get()) == 0 && std::rename(state.temporary.c_str(), state.target.c_str()) == 0);
+    state.temporary.clear();
+    sync_folder(state.target.has_parent_path() ? state.target.parent_path() : std::filesystem::path("."));
+  }
+  state.check(state.file.close());
 }
 
 // ---- SHA-256 -------------------------------------------------------------------------------------------------------
