@@ -11,6 +11,7 @@
 
 #include "config/load.h"
 #include "network/network.h"
+#include "probes/probe.h"
 #include "util/errors.h"
 #include "util/nearest.h"
 #include "util/process.h"
@@ -71,6 +72,10 @@ void suggest_plot(const std::filesystem::path& directory, const Context& context
       break;
     }
   context.logger->info("to draw it: python3 {} {}", shell_quoted(script.string()), shell_quoted(directory.string()));
+}
+
+void check_config(const config::RunConfig& config) {
+  probes::check(config, network::check(config, data::dataset_info(config.dataset)));
 }
 
 std::string version_text() {
