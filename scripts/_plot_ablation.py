@@ -187,7 +187,7 @@ def draw_lines(sweeps, axes, panels):
             whole = [Line("", "", axes.label(axes.second, text), runs_with(sweep, {axes.second: text}), True)
                      for text in seconds] if axes.second else [Line("", "", sweep.name, sweep.runs, True)]
             every = [cell for one in cells for cell in one.values()]
-            handles = axis_legend(whole, every, log_y, own[0].get_ylim(), named)
+            handles = axis_legend(whole, every, log_y, own[0].get_ylim(), [] if named else list(enumerate(whole)))
     return figure, all_cells, handles
 
 
@@ -228,7 +228,7 @@ def draw_dots(sweeps, axes, panels):
         panel.set_xlabel(sweep.quantity_label(330))
     every = [cell for one in all_cells for cell in one.values()]
     return figure, all_cells, axis_legend([Line("", "", "", sweeps[0].runs, True)], every, False, (-math.inf, math.inf),
-                                          True)
+                                          [])
 
 
 def fill_dots(panel, cells):

@@ -2,7 +2,8 @@
 """Draws the figures of runs, or the figure that an experiment names.
 
     scripts/plot.py RUN... [--figure curves|distribution|gradients|all] [--out DIR]
-    scripts/plot.py EXPERIMENT_DIR... [--out DIR]
+    scripts/plot.py SWEEP... [--out DIR]
+    scripts/plot.py FOLDER                  all sweeps in it, or else all runs
 
 Of run directories:
 
@@ -24,6 +25,12 @@ axis          a quantity over an axis: seeds as points, mean and interval; runs 
               the scale, unless the experiment declares their value (when_diverged).
 heat_map      a quantity over two axes, a panel an arm: the seeds' mean, diverged runs marked.
 rows          a column over the rows of one step, such as layers: seeds faint, mean and interval.
+none          where there is no claim either: what fits the axes. One of numbers: each quantity over it; one of words: a
+              row for each value; two: lines by colour, or a heat map; more: panels.
+
+Lines have their names at their ends where those fit. More than four arms that are named "a, b" have a panel for each
+"a", more than eight one each. Steps are on a logarithmic axis where most of the way is in the first tenth of them.
+Thresholds and levels of the criteria are drawn where they are near the values.
 
 It is written as figure.png, figure.svg and figure.csv into the sweep's directory, and replaced when asked for again;
 with several directories and one --out as figure_EXPERIMENT.*. The verdict's finding, where there is one, is in the

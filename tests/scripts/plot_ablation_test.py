@@ -174,6 +174,20 @@ class ScalesTest(SweepFigureTest):
         # The others' lines are there too, to compare with.
         self.assertEqual(len([line for line in panels[0].lines if line.get_color() == "#cccccc"]), 16)
 
+    def test_arms_that_belong_together_share_a_panel(self):
+        arms = [{"name": f"{network}_{place}", "meaning": f"{network}, {place}"} for network in ("V6", "M3", "ResNet")
+                for place in ("before", "after")]
+        self.sweep(arms, [1, 2], CURVES, completed)
+        figure = self.figure()
+        panels = self.panels(figure)
+        self.assertEqual([panel.get_title() for panel in panels], ["V6", "M3", "ResNet"])
+        colours = [[line.get_color() for line in panel.lines if line.get_linewidth() == 2.4] for panel in panels]
+        self.assertEqual(colours, [colours[0]] * 3)
+        self.assertEqual(len(set(colours[0])), 2)
+        legend = [text.get_text() for text in figure.legends[0].get_texts()]
+        self.assertEqual(legend[:2], ["before (2 seeds)", "after (2 seeds)"])
+        self.assert_readable(figure)
+
     def test_bands_of_diverged_runs_alone(self):
         self.sweep(TWO_ARMS, [1, 2], BANDS, lambda arm, axes, seed: ("diverged", math.nan))
         self.assertIn("cross: a run diverged", self.draw()[1])
