@@ -90,7 +90,7 @@ def begin_at(sweep, axis, cells, log_y):
     """figure.min_y as the lower end of the vertical axis, as long as most means are above it: the small profile's may
     not be."""
     bottom = sweep.figure.get("min_y")
-    if bottom is None:
+    if bottom is None or not math.isfinite(bottom):
         return
     if log_y and bottom <= 0:
         raise ReadError(f"{sweep.file}: figure.min_y: must be above 0 on a logarithmic axis, got {bottom:g}")

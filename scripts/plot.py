@@ -41,6 +41,7 @@ Exit status: 0 done; 2 usage; 3 a file is missing, empty or damaged, or lacks wh
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -148,6 +149,11 @@ def runs_or_sweeps_in(folder):
 BEYOND = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
 
 
+def text_of(error):
+    """Of a file that can't be written."""
+    return f"{os.fsdecode(error.filename)}: {reason_of(error)}" if error.filename else str(error)
+
+
 def draw_experiment(folder, arguments, stem_of):
     """Draws the figure of one."""
     sweep = Sweep(folder)
@@ -185,6 +191,9 @@ def draw_experiments(arguments):
         except ReadError as error:
             warn(error)
             status = max(status, error.status)
+        except OSError as error:
+            warn(text_of(error))
+            status = max(status, USAGE)
         except BEYOND as error:
             warn(f"{folder}: can't be drawn: {type(error).__name__}: {error}")
             status = DAMAGED
@@ -205,7 +214,7 @@ def main():
         warn(error)
         return error.status
     except OSError as error:
-        warn(error)
+        warn(text_of(error))
         return USAGE
     except BEYOND as error:
         warn(f"{arguments.folders[0]}: can't be drawn: {type(error).__name__}: {error}")

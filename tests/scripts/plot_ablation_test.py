@@ -72,6 +72,21 @@ class AblationTest(SweepFigureTest):
         self.assertEqual(len(panels), 6)
         self.assertIn("none, batch_size=16", [panel.get_title() for panel in panels])
 
+    def test_values_over_decades(self):
+        def value(arm, axes, seed):
+            return "completed", 10.0**(3 * axes[RATE]) + seed / 100
+        loss = {"name": "final_loss", "meaning": "final loss", "series": {"column": "loss", "over_time": "final"}}
+        self.assertEqual(self.panels(self.ablation(RATE, value=value, quantity=loss))[0].get_yscale(), "log")
+        self.ablation(RATE, BATCH, value=value, quantity=loss)  # the colour bar, too
+
+    def test_an_axis_without_values(self):
+        sweep = self.sweep([{"name": "grid", "grid": {RATE: [0.1]}}], [1, 2], {"type": "none"}, completed)
+        sweep.experiment["claim"] = ""
+        sweep.write_experiment()
+        path = self.folder / "runs.csv"
+        path.write_text(path.read_text().replace("grid,0.1,", "grid,,"))
+        self.draw()
+
     def test_arms_are_an_axis(self):
         arms = [{**arm, "grid": {RATE: GRID[RATE]}} for arm in TWO_ARMS]
         panel, = self.panels(self.ablation(arms=arms))
