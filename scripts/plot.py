@@ -57,6 +57,7 @@ from _plot_axis import draw_axis  # noqa: E402
 from _plot_heat_map import draw_heat_map  # noqa: E402
 from _plot_over_steps import draw_bands, draw_curves  # noqa: E402
 from _plot_over_rows import draw_rows  # noqa: E402
+from _plot_run import name_of  # noqa: E402
 from _plot_runs import DRAW, draw_runs  # noqa: E402
 from _plot_sweep import Sweep  # noqa: E402
 from _reading import DAMAGED, USAGE, ReadError, exists, is_folder, printable, reason_of  # noqa: E402
@@ -130,7 +131,7 @@ def runs_or_sweeps_in(folder):
             raise ReadError(f"{folder}: {'is not a folder' if folder.exists() else 'no such folder'}")
         if kind(folder) is not None:
             return [(folder, kind(folder))]
-        within = sorted(path for path in folder.iterdir() if is_folder(path))
+        within = sorted((path for path in folder.iterdir() if is_folder(path)), key=lambda path: (name_of(path), path))
     except OSError as error:
         raise ReadError(f"{folder}: can't be read: {reason_of(error)}") from None
     found = [(path, kind(path)) for path in within if kind(path) is not None]
