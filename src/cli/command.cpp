@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdio>
 #include <filesystem>
 #include <system_error>
 #include <thread>
@@ -27,7 +28,12 @@ std::vector<std::filesystem::path> shipped_folders(const std::string& folder) {
 
 }  // namespace
 
+void complain(const std::string& line) {
+  std::fputs((printable(line) + "\n").c_str(), stderr);  // fmt::print throws where nobody can be told
+}
+
 void start_log(Context& context, const std::vector<std::string>& inputs) {
+  std::signal(SIGPIPE, SIG_IGN);
   std::error_code ignored;
   for (const std::string& input : inputs)
     if (std::filesystem::equivalent(context.log.file, input, ignored))

@@ -3,6 +3,11 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <cstdio>
+#include <sstream>
+
+#include "util/printable.h"
+
 namespace bnlab::cli {
 
 // ---- an option
@@ -159,7 +164,11 @@ bool Parser::parse(int argc, char** argv) {
     app_->parse(argc, argv);
     return true;
   } catch (const CLI::ParseError& error) {  // --help and --version, too
-    return app_->exit(error) == 0;
+    std::ostringstream out, problems;
+    const bool is_right = app_->exit(error, out, problems) == 0;
+    std::fputs(printable(problems.str()).c_str(), stderr);  // values may be names of files
+    std::fputs(out.str().c_str(), stdout);
+    return is_right;
   }
 }
 

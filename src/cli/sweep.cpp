@@ -140,16 +140,17 @@ void sweep(const std::vector<std::string>& files, const SweepOptions& options, C
 }
 
 void print_verdicts(const std::vector<ExperimentVerdict>& verdicts, bool strict, Context& context) {
-  fmt::print("{}", text_table(verdicts));
+  say("{}", text_table(verdicts));
   for (const ExperimentVerdict& one : verdicts) {
-    for (const std::string& run : one.unfinished) fmt::print("{}: {}\n", one.experiment.name, run);
-    for (const std::string& warning : one.warnings) fmt::print("{}: {}\n", one.experiment.name, warning);
+    for (const std::string& run : one.unfinished) say("{}: {}\n", one.experiment.name, on_one_line(run));
+    for (const std::string& warning : one.warnings) say("{}: {}\n", one.experiment.name, on_one_line(warning));
     for (std::size_t i = 0; i < one.judgements.size(); ++i)
       if (!one.judgements[i].explanation.empty())
-        fmt::print("{}: {}: {}\n", one.experiment.name, one.experiment.criteria[i].name, one.judgements[i].explanation);
+        say("{}: {}: {}\n", one.experiment.name, one.experiment.criteria[i].name,
+            on_one_line(one.judgements[i].explanation));
     for (const Choice& choice : one.choices)
-      fmt::print("{}: {} is {}{}, the best by {}\n", one.experiment.name, choice.arm, choice.of,
-                 choice.point.empty() ? " (undecided)" : choice.point, choice.quantity);
+      say("{}: {} is {}{}, the best by {}\n", one.experiment.name, choice.arm, choice.of,
+          choice.point.empty() ? " (undecided)" : choice.point, choice.quantity);
   }
   set_status(verdicts, strict, context);
 }

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <string>
 
 #include "cli/command.h"
@@ -19,8 +18,7 @@ namespace {
 /// Names settings that cancel each other, where the steps do not depend on the data.
 void warn(const std::string& file, const config::RunConfig& config) {
   if (config.training.epochs || config.training.composition == config::BatchComposition::full_batch) return;
-  for (const std::string& warning : config::warnings(config))
-    std::fputs(fmt::format("{}: warning: {}\n", file, warning).c_str(), stderr);
+  for (const std::string& warning : config::warnings(config)) complain(fmt::format("{}: warning: {}", file, warning));
 }
 
 void check_config(const config::RunConfig& config) {
@@ -64,10 +62,10 @@ std::string check_file(const std::string& file) {
 void validate(const std::vector<std::string>& files, Context& context) {
   for (const std::string& file : files) {
     try {
-      fmt::print("{}: {}\n", file, check_file(file));
+      say("{}: {}\n", file, check_file(file));
     } catch (const ConfigError& error) {
-      std::fputs((std::string(error.what()) + "\n").c_str(), stderr);
-      fmt::print("{}: wrong\n", file);
+      complain(error.what());
+      say("{}: wrong\n", file);
       context.exit_status = ExitStatus::usage_error;
     }
   }

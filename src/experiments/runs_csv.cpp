@@ -21,6 +21,8 @@
 #include "util/errors.h"
 #include "util/join.h"
 #include "util/nearest.h"
+#include "util/printable.h"
+#include "util/result_file.h"
 
 namespace bnlab::experiments {
 namespace {
@@ -254,7 +256,9 @@ class ExpectedRuns {
   explicit ExpectedRuns(const Plan& plan) : plan_(plan) {
     for (std::size_t i = 0; i < plan.points.size(); ++i) {
       const ArmPoint& point = plan.points[i];
-      points_.emplace(std::pair(point.arm, Axes(point.settings.begin(), point.settings.end())), i);
+      Axes axes;
+      for (const auto& [path, value] : point.settings) axes[path] = printable(value);  // as the file has it
+      points_.emplace(std::pair(point.arm, std::move(axes)), i);
     }
     for (const PlannedRun& run : plan.runs) missing_.emplace(plan.points[run.point].label, run.seed);
   }
@@ -336,8 +340,7 @@ RunTable read_run_table(const std::filesystem::path& file, const Plan& plan) {
 
 std::map<std::string, RunRow> earlier_results(const std::filesystem::path& file, const Plan& plan) {
   std::map<std::string, RunRow> rows;
-  std::error_code error;
-  if (!std::filesystem::exists(file, error)) return rows;
+  if (!is_there(file)) return rows;
   const CsvTable csv = read_csv(file);
   const auto refuse = [&](const std::string& problem) {
     throw DataError(

@@ -14,6 +14,7 @@
 #include "util/csv_table.h"
 #include "util/errors.h"
 #include "util/file.h"
+#include "util/result_file.h"
 
 namespace bnlab::experiments {
 
@@ -39,10 +40,9 @@ void refuse_unknown(const std::string& pattern, const Plan& plan) {
 /// The experiment that a directory holds; nothing where there is none.
 std::optional<config::ExperimentConfig> earlier_experiment(const fs::path& directory) {
   const fs::path file = directory / "experiment.json";
-  std::error_code error;
-  if (!fs::exists(fs::symlink_status(file, error))) return std::nullopt;
+  if (!is_there(file)) return std::nullopt;
   try {
-    return config::load_experiment(file);
+    return config::load_experiment(file, Place::results);
   } catch (const ConfigError& problem) {
     throw ConfigError(
         fmt::format("--out: whose sweep {} holds can't be told; choose another directory, or remove {}\n{}",
@@ -54,8 +54,7 @@ std::optional<config::ExperimentConfig> earlier_experiment(const fs::path& direc
 /// plan's runs, and those results would be lost.
 void refuse_to_lose_results(const Plan& plan, const fs::path& directory) {
   const fs::path file = directory / "runs.csv";
-  std::error_code error;
-  if (!fs::exists(file, error)) return;
+  if (!is_there(file)) return;
   const CsvTable csv = read_csv(file);
   const auto run = csv.find("run"), status = csv.find("status");
   if (!run || !status || csv.is_cut_off)
@@ -80,8 +79,7 @@ void refuse_to_lose_results(const Plan& plan, const fs::path& directory) {
 /// A name beside `file` that nothing has yet.
 fs::path unused_name(const fs::path& file) {
   fs::path name = file.string() + ".old";
-  std::error_code error;
-  for (int i = 2; fs::exists(fs::symlink_status(name, error)); ++i) name = fmt::format("{}.old{}", file.string(), i);
+  for (int i = 2; is_there(name); ++i) name = fmt::format("{}.old{}", file.string(), i);
   return name;
 }
 
@@ -93,9 +91,11 @@ std::vector<config::QuantityConfig> without_words(std::vector<config::QuantityCo
 
 void write_where_different(const fs::path& file, const std::string& text) {
   try {
-    const std::vector<std::uint8_t> there = read_file(file, text.size());
+    const std::vector<std::uint8_t> there = read_file(file, text.size(), Place::results);
     if (std::ranges::equal(there, text, {}, {}, [](char c) { return static_cast<std::uint8_t>(c); })) return;
-  } catch (const DataError&) {  // missing, or other than the text
+  } catch (const ReadError&) {
+    throw;
+  } catch (const DataError&) {  // missing, or longer than the text
   }
   write_file_atomically(file, text);
 }
@@ -145,20 +145,21 @@ void prepare(const Plan& plan, const std::vector<SweepRun>& runs, const fs::path
     throw ConfigError(fmt::format("--out: {} holds the sweep of {}; choose another directory for {}",
                                   directory.string(), earlier->name, plan.experiment.name));
   const fs::path runs_csv = directory / "runs.csv", verdict = directory / "verdict.json";
-  std::error_code error;
-  if (!earlier && fs::exists(verdict, error) && !fs::exists(runs_csv, error))
+  if (!earlier && is_there(verdict) && !is_there(runs_csv))
     throw ConfigError(
         fmt::format("--out: {} is no sweep's, which would have an experiment.json; it would be replaced. Move "
                     "it away, or choose another directory",
                     verdict.string()));
+  std::error_code error;
   for (const char* name : {"configs", "runs"}) {
     fs::create_directories(directory / name, error);
-    if (!fs::is_directory(directory / name))
+    if (kind_of(directory / name) == FileKind::link) refuse_other_than_folder(directory / name);
+    if (kind_of(directory / name) != FileKind::folder)
       throw ConfigError(fmt::format("--out: can't make the directory {}: {}", (directory / name).string(),
                                     error ? error.message() : "a file of that name exists"));
   }
   if (earlier && without_words(earlier->quantities) != without_words(plan.experiment.quantities)) {
-    if (const fs::path aside = unused_name(runs_csv); fs::exists(runs_csv, error)) fs::rename(runs_csv, aside, error);
+    if (const fs::path aside = unused_name(runs_csv); is_there(runs_csv)) fs::rename(runs_csv, aside, error);
     if (error) throw RunError(fmt::format("can't rename {}: {}", runs_csv.string(), error.message()));
   } else {
     refuse_to_lose_results(plan, directory);

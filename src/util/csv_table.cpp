@@ -89,7 +89,7 @@ CsvTable parse_csv(std::string_view text, const std::string& source) {
 }
 
 CsvTable read_csv(const std::filesystem::path& file) {
-  const std::vector<std::uint8_t> bytes = read_file(file, most_bytes);
+  const std::vector<std::uint8_t> bytes = read_file(file, most_bytes, Place::results);
   return parse_csv({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file.string());
 }
 
