@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cstdio>
 #include <map>
 
 #include "cli/command.h"
@@ -55,13 +56,15 @@ std::string call_table(const onednn::Program& program) {
 }
 
 void describe(const ConfigOptions& options) {
-  config::RunConfig config = options.load();
+  std::vector<std::string> warnings;
+  config::RunConfig config = options.load(&warnings);
+  for (const std::string& warning : warnings) complain(fmt::format("warning: {}", warning));
   network::set_threads(options.threads);
   if (config.training.composition == config::BatchComposition::full_batch)
     data::resolve_batches(config.training, data::load(config.dataset));
   const std::int64_t batch = config.training.batch_size;
   network::Network network(config, data::dataset_info(config.dataset), batch);
-  const auto evaluate = network.build(onednn::Pass::evaluate_population, config.evaluation.batch_size);
+  const auto evaluate = network.build(onednn::Mode::evaluate_population, config.evaluation.batch_size);
   say("network {}, batch {}, {}, {} thread(s), oneDNN {} ({})\n\n", config.network.name, batch,
       config::name_of(config.training.precision), options.threads, network::onednn_version(), network::onednn_isa());
   say("Layers (FLOP: multiplications and additions of dense and convolution calls, forward and backward)\n{}\n",

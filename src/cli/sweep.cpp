@@ -27,10 +27,10 @@ using namespace experiments;  // every name here is of a sweep
 std::atomic<int> stops_asked{0};
 extern "C" void ask_sweep_to_stop(int number) {
   int none = 0;
-  if (number != SIGHUP)
-    ++stops_asked;
-  else  // SIGHUP comes more than once
+  if (may_repeat(number))
     stops_asked.compare_exchange_strong(none, 1);
+  else
+    ++stops_asked;
 }
 
 /// Throws where a run would continue from its checkpoint with a different number of threads.
@@ -77,6 +77,7 @@ void tell_of_early_end(SweepEnd end, Context& context) {
 std::optional<ExperimentVerdict> sweep_one(const Sweep& sweep, const SweepOptions& options, Context& context) {
   const Plan& plan = sweep.plan;
   const fs::path& directory = sweep.directory;
+  refuse_another_sweep(plan, directory, options.replace);
   std::vector<SweepRun> runs = sweep_runs(plan, directory, options.only);
   if (options.dry_run) {
     print_plan(sweep, runs, options);
@@ -86,7 +87,9 @@ std::optional<ExperimentVerdict> sweep_one(const Sweep& sweep, const SweepOption
   const SweepLock lock(directory);
   runs = sweep_runs(plan, directory, options.only);  // what another sweep did until now
   refuse_other_threads(runs, options.threads);
-  prepare(plan, runs, directory);
+  if (const fs::path aside = prepare(plan, runs, directory, options.replace); !aside.empty())
+    context.logger->info("{}: the plan has changed: what was found before is in {}", plan.experiment.name,
+                         aside.string());
   const std::vector<Task> tasks = remaining(runs, options.retry_failed);
   if (options.print_commands) {
     for (const Task& task : tasks) fmt::print("{}\n", command_of(task, local_options(options)));
@@ -143,7 +146,7 @@ void print_verdicts(const std::vector<ExperimentVerdict>& verdicts, bool strict,
   say("{}", text_table(verdicts));
   for (const ExperimentVerdict& one : verdicts) {
     for (const std::string& run : one.unfinished) say("{}: {}\n", one.experiment.name, on_one_line(run));
-    for (const std::string& warning : one.warnings) say("{}: {}\n", one.experiment.name, on_one_line(warning));
+    for (const std::string& warning : all_warnings(one)) say("{}: {}\n", one.experiment.name, on_one_line(warning));
     for (std::size_t i = 0; i < one.judgements.size(); ++i)
       if (!one.judgements[i].explanation.empty())
         say("{}: {}: {}\n", one.experiment.name, one.experiment.criteria[i].name,
@@ -172,6 +175,7 @@ void add_sweep(Command program, Context& context) {
   const auto files = std::make_shared<std::vector<std::string>>();
   Command command = program.add_command("sweep", "run an experiment: all arms and seeds, then its verdict");
   command.add_option("EXPERIMENT", *files, "experiment files, or bare names of experiments that bnlab comes with")
+      .home_path()
       .required();
   add_sweep_options(command, *options);
   command.add_option("--seeds", options->seeds, "seeds 1 to N, in place of the experiment's")

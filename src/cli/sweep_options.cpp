@@ -27,8 +27,12 @@ void add_sweep_options(Command command, SweepOptions& options) {
       .number_between(1e-3, 1e9);
   command.add_option("--out", options.out, "directory of the sweep (default: results/NAME, or results/quick/NAME)")
       .type_name("DIR")
+      .home_path()
       .not_empty();
   command.add_flag("--retry-failed", options.retry_failed, "run again what failed");
+  command.add_flag("--replace", options.replace,
+                   "replace a sweep in the directory that has another profile, other seeds or another --set; what it "
+                   "found goes into a folder old/ there, and its runs stay");
   command.add_flag("--strict", options.strict, "exit status 1 where a claim is not reproduced");
 }
 

@@ -27,7 +27,7 @@ bool is_sweep(const fs::path& path) { return is_there(path / "experiment.json");
 std::string known_neighbour(const fs::path& path) {
   std::error_code error;
   if (fs::is_regular_file(path, error)) return "a file";
-  if (fs::exists(path / "run.json", error)) return "a run";
+  if (is_there(path / "run.json")) return "a run";
   for (fs::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error))
     if (is_sweep(entry->path())) return "a folder of sweeps";
   return "";
@@ -96,9 +96,10 @@ void verdict(const VerdictOptions& options, Context& context) {
 void add_verdict(Command program, Context& context) {
   const auto options = std::make_shared<VerdictOptions>();
   Command command = program.add_command("verdict", "compute the verdict of sweeps again, from their CSV files");
-  command.add_option("RESULTS", options->directories, "directories of sweeps").required();
+  command.add_option("RESULTS", options->directories, "directories of sweeps").home_path().required();
   command.add_option("--markdown", options->markdown, "write the table as Markdown to a file too; -: print it instead")
       .type_name("FILE")
+      .home_path()
       .not_empty();
   command.add_flag("--strict", options->strict, "exit status 1 where a claim is not reproduced");
   command.footer(

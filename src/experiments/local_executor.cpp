@@ -12,6 +12,8 @@
 #include <list>
 #include <system_error>
 
+#include "data/shared_data.h"
+#include "experiments/shared_datasets.h"
 #include "training/run_directory.h"
 #include "util/errors.h"
 #include "util/join.h"
@@ -34,6 +36,7 @@ class LocalExecutor {
       : options_(options), display_(display), stop_(stop) {}
 
   SweepEnd run(const std::vector<Task>& tasks) {
+    datasets_ = SharedDatasets(tasks);
     for (const Task& task : tasks) waiting_.push_back({&task, {}});
     while (!waiting_.empty() || !running_.empty()) {
       heed_stop();
@@ -154,7 +157,9 @@ class LocalExecutor {
         arguments_of(task, options_.program.empty() ? this_program() : options_.program, options_.threads);
     command.environment = {{"OMP_NUM_THREADS", std::to_string(options_.threads)}};
     command.error = log.get();
-    command.kept_open = options_.kept_open;
+    const int data = datasets_.descriptor_for(task);
+    command.kept_open = {options_.kept_open, data};
+    if (data >= 0) command.environment.emplace_back(data::shared_data_variable, std::to_string(data));
     running_.push_back({&task, Process(command), size_of_log(task.directory / training::stderr_file)});
     display_.started(task);
   }
@@ -184,13 +189,19 @@ class LocalExecutor {
   }
 
   void finish(const Running& run, const ProcessEnd& end) {
-    try {
-      report_end(run, end);
-    } catch (const DataError& error) {  // how it ended can't be read: that is for a later call
+    // How it ended can't be told: that is for a later call.
+    const auto leave = [&](const std::exception& error) {
       RunReport report;
       report.state = RunState::unfinished;
       report.error = error.what();
       display_.ended(*run.task, report);
+    };
+    try {
+      report_end(run, end);
+    } catch (const DataError& error) {
+      leave(error);
+    } catch (const RunError& error) {
+      leave(error);
     }
   }
 
@@ -250,6 +261,7 @@ class LocalExecutor {
   const std::atomic<int>& stop_;
   std::deque<Waiting> waiting_;
   std::list<Running> running_;
+  SharedDatasets datasets_{{}};
   int heeded_ = 0;  // of stop_
   bool is_interrupted_ = false;
   std::size_t most_running_ = static_cast<std::size_t>(std::max(1, options_.jobs));

@@ -111,7 +111,7 @@ bool is_file_of_a_run(const fs::path& directory, const fs::path& file) {
 
 bool is_locked(const fs::path& directory) {
   const posix::Descriptor file = posix::open(directory, O_RDONLY | O_DIRECTORY);
-  if (!file.valid() && errno != ENOENT && errno != ENOTDIR) throw ReadError(posix::failure(directory, "open", errno));
+  if (!file.valid() && errno != ENOENT && errno != ENOTDIR) throw_run_error(directory, "open", errno);
   return file.valid() && !posix::try_lock(file, LOCK_SH);
 }
 

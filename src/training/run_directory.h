@@ -18,7 +18,7 @@ namespace bnlab::training {
 enum class Existing {
   refuse,   // an error unless the directory holds nothing
   replace,  // allowed where a run's files are a run's; the caller clears it once the new run can begin
-  resume    // an earlier run goes on
+  resume    // continues an earlier run
 };
 
 /// Beside the files of a run, from whoever started its process: what the process said, and why it failed.
@@ -32,7 +32,8 @@ bool holds_nothing(const std::filesystem::path& directory, const std::filesystem
 /// Whether `file` is one that a run in `directory` writes; neither has to exist.
 bool is_file_of_a_run(const std::filesystem::path& directory, const std::filesystem::path& file);
 
-/// Whether another process writes a run into the directory now. Throws ReadError where that can't be told.
+/// Whether another process writes a run into the directory now. Throws RunError where that can't be told, of a
+/// shortage ResourceError.
 bool is_locked(const std::filesystem::path& directory);
 
 /// The directory of a run, locked against a second writer while this object lives.

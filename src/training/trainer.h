@@ -24,11 +24,13 @@ struct RunOptions {
   std::function<void()> before_steps;  // called when all is built: from then on `stop` is looked at
 };
 
-/// What a user sees while a run goes on.
+/// What a user sees during a run.
 class RunDisplay {
  public:
   virtual ~RunDisplay() = default;
   virtual void message(const std::string& text) = 0;
+  /// What begins now and may take seconds: "evaluating before the first step".
+  virtual void working(const std::string& what) = 0;
   /// Called after each step; has to be cheap.
   virtual void step_done(std::int64_t step, std::int64_t steps, double loss) = 0;
 };

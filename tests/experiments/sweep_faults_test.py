@@ -1,4 +1,4 @@
-"""Faults and kills of the parent: of a sweep and of `verdict`, at every call with which they look at, read or write
+"""Faults and kills of the parent: of a sweep, `verdict` and `export`, at every call with which they look at, read or write
 their directory or start a run. Afterwards what was there before is there, no run is called failed for it, the status
 is honest, and a second call gives what would have been. ../cli/fault_shim.c makes the faults. With BNLAB_SLOW_TESTS=1
 every kind of fault at every call; without, one kind at a call in turn, at a part of the calls. BNLAB_PARENT_KILLS is
@@ -90,8 +90,8 @@ class EveryCall(ParentTest):
         for name in ("experiment.json", "verdict.json"):
             self.assertEqual((self.out / name).read_bytes(), (self.whole / name).read_bytes(), name)
         self.assertEqual(rows_of(self.out / "runs.csv"), rows_of(self.whole / "runs.csv"))
-        for path in self.begun.glob("configs/*"):
-            self.assertEqual((self.out / "configs" / path.name).read_bytes(), path.read_bytes())
+        for path in (*self.begun.glob("configs/*"), *self.begun.glob("export.csv")):
+            self.assertEqual((self.out / path.relative_to(self.begun)).read_bytes(), path.read_bytes())
 
     def meet_each(self, arguments, part):
         """Each kind of fault at each of the calls (one of `part` in the ordinary test); the number of faults."""
@@ -129,6 +129,13 @@ class EveryCall(ParentTest):
 
     def test_verdict(self):
         self.meet_each(("verdict", self.out), 5)
+
+    def test_export(self):
+        shutil.rmtree(self.begun)
+        shutil.copytree(self.whole, self.begun)
+        export = ("export", self.begun, "--out", self.begun / "export.csv")
+        self.assertEqual(self.execute(self.environment, *export)[0], DONE)
+        self.meet_each(("export", self.out, "--out", self.out / "export.csv"), 7)
 
 
 class RandomKills(ParentTest):
