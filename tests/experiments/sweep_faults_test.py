@@ -1,8 +1,8 @@
-"""Faults and kills of the parent: of a sweep, `verdict` and `export`, at every call with which they look at, read or write
-their directory or start a run. Afterwards what was there before is there, no run is called failed for it, the status
-is honest, and a second call gives what would have been. ../cli/fault_shim.c makes the faults. With BNLAB_SLOW_TESTS=1
-every kind of fault at every call; without, one kind at a call in turn, at a part of the calls. BNLAB_PARENT_KILLS is
-the number of kills at random moments."""
+"""Faults and kills of the parent: of a sweep, `verdict` and `export`, at every call with which they look at, read or
+write their directory or start a run. Afterwards what was there before is there, no run is called failed for it, the
+status is honest, and a second call gives what would have been. ../cli/fault_shim.c makes the faults. With
+BNLAB_SLOW_TESTS=1 every kind of fault at every call; without, one kind at a call in turn, at a part of the calls.
+BNLAB_PARENT_KILLS is the number of kills at random moments."""
 
 import csv
 import errno
