@@ -1,0 +1,203 @@
+"""Reads what a sweep's folder holds, for its pages. Nothing here fails because of what a file holds: what is damaged,
+half-written or of another plan becomes a line of `problems`, and the page shows the rest."""
+
+import json
+import math
+import os
+import re
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import _report_live as live
+from _report_reading import ReadError, parse_json, read_rows, read_text
+
+LARGEST_JSON = 64 << 20  # bytes
+SHOWN_FILES = ("experiment.json", "verdict.json", "runs.csv", "summary.csv", "figure.csv")
+
+
+def text_of(value):
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value)
+
+
+def dict_of(value):
+    return value if isinstance(value, dict) else {}
+
+
+def dicts_in(value):
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def number_of(value):
+    """A number, also one that JSON has as "inf"; nan for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return math.nan
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return math.nan
+
+
+@dataclass
+class Table:
+    header: list = field(default_factory=list)
+    rows: list = field(default_factory=list)  # {column: text}
+
+    def values(self, column):
+        return list(dict.fromkeys(row[column] for row in self.rows if row.get(column)))
+
+
+def table_of(header, rows):
+    return Table(header, [dict(zip(header, row)) for row in rows])
+
+
+class Reader:
+    """Reads files below one folder and keeps what was wrong with them."""
+
+    def __init__(self, folder):
+        self.folder, self.problems = Path(folder), []
+
+    def problem(self, text):
+        text = str(text)
+        if text not in self.problems:
+            self.problems.append(text)
+
+    def json(self, *names):
+        """An object of JSON; {} where there is none, or a damaged one."""
+        path = self.folder.joinpath(*names)
+        try:
+            if not os.path.lexists(path):
+                return {}
+            content = parse_json(read_text(path, LARGEST_JSON, self.folder), path)
+            if isinstance(content, dict):
+                return content
+            self.problem(f"{path}: must be an object")
+        except (ReadError, OSError) as error:
+            self.problem(error)
+        return {}
+
+    def table(self, *names, quiet=False):
+        """A CSV file; a last line that is cut off is left out."""
+        path = self.folder.joinpath(*names)
+        try:
+            if not os.path.lexists(path):
+                return Table()
+            warn = (lambda _: None) if quiet else self.problem
+            return table_of(*read_rows(path, self.folder, warn))
+        except (ReadError, OSError) as error:
+            if not quiet:
+                self.problem(error)
+        return Table()
+
+
+@dataclass
+class SweepData:
+    """What the pages of one sweep show."""
+    folder: Path
+    experiment: dict
+    verdict: dict
+    runs: Table
+    summary: Table
+    figure: Table
+    running: list  # live.Running of runs that have not ended
+    planned: int  # runs
+    done: int
+    is_partial: bool  # runs are missing, so that the numbers may still change
+    problems: list
+    source: Path  # whose tables these are: the folder, or a copy made while the sweep runs
+    plan: str = ""
+
+    @property
+    def name(self):
+        return text_of(self.experiment.get("name")) or self.folder.resolve().name
+
+    @property
+    def has_claim(self):
+        return bool(self.experiment.get("claim"))
+
+    @property
+    def arms(self):
+        return dicts_in(self.experiment.get("arms"))
+
+    @property
+    def axes(self):
+        return list(dict.fromkeys(path for arm in self.arms for kind in ("grid", "zip")
+                                  for path in dict_of(arm.get(kind))))
+
+    @property
+    def quantities(self):
+        return {text_of(one.get("name")): one for one in dicts_in(self.experiment.get("quantities"))}
+
+
+def plans_of(experiment, verdict, tables):
+    """{file: its plan} of the files that say which plan they belong to."""
+    found = {"experiment.json": experiment.get("plan"), "verdict.json": verdict.get("plan")}
+    for name, table in tables.items():
+        found[name] = table.rows[0].get("plan") if table.rows else None
+    return {name: plan for name, plan in found.items() if plan and isinstance(plan, str)}
+
+
+def drop_others(found, experiment_plan, reader):
+    """Names the files of another plan than experiment.json's; they are not shown."""
+    others = [name for name, plan in found.items() if experiment_plan and plan != experiment_plan]
+    for name in others:
+        reader.problem(f"{reader.folder / name}: belongs to another plan ({found[name]}) than experiment.json "
+                       f"({experiment_plan}), so it is not shown; run the sweep again, or bnlab verdict")
+    return others
+
+
+def read_sweep(folder, bnlab, scratch, draw_figure):
+    """Everything of a sweep's folder. `bnlab`: the program that judges a sweep whose files are not up to date, or None;
+    `scratch`: a folder for that; `draw_figure(data)`: the table of the figure and what was wrong with it."""
+    reader = Reader(folder)
+    state = live.state_of(reader)
+    judged = live.judge(reader, bnlab, scratch) if state.is_ahead and bnlab else None
+    source = judged or reader.folder
+    tables = Reader(source)
+    experiment = reader.json("experiment.json")
+    verdict, runs, summary = tables.json("verdict.json"), tables.table("runs.csv"), tables.table("summary.csv")
+    plans = plans_of(experiment, verdict, {"runs.csv": runs, "summary.csv": summary})
+    others = drop_others(plans, plans.get("experiment.json"), reader)
+    verdict = {} if "verdict.json" in others else verdict
+    runs, summary = (Table() if name in others else table for name, table in
+                     (("runs.csv", runs), ("summary.csv", summary)))
+    if not experiment.get("claim"):
+        verdict = {}
+    if state.is_ahead and not judged:
+        reader.problem(f"{folder}: runs have ended since runs.csv was written; `bnlab verdict` brings it up to date")
+    ended = sum(row.get("status") in ("completed", "diverged", "failed") for row in runs.rows)
+    planned = max(state.planned, len(runs.rows))
+    data = SweepData(reader.folder, experiment, verdict, runs, summary, Table(), state.running, planned,
+                     ended if runs.rows else state.ended, False, reader.problems, source,
+                     plans.get("experiment.json", ""))
+    data.is_partial = bool(state.running) or data.done < planned
+    data.problems += [one for one in tables.problems if one not in data.problems]
+    data.figure, problems = draw_figure(data)
+    data.problems += [one for one in problems if one not in data.problems]
+    return data
+
+
+def scratch_folder():
+    return tempfile.TemporaryDirectory(prefix="bnlab-report-")
+
+
+# ---- names of pages --------------------------------------------------------------------------------------------------
+
+RESERVED = {"index", "assets", ""}
+
+
+class Names:
+    """File names for pages, safe in any file system and URL; each name is given once."""
+
+    def __init__(self):
+        self.given, self.names = set(RESERVED), {}
+
+    def of(self, key, text):
+        if key not in self.names:
+            stem = re.sub(r"[^A-Za-z0-9_=.-]+", "_", text).strip("._-")[:100]
+            stem, name, number = stem or "page", stem, 2
+            while name.lower() in self.given:
+                name, number = f"{stem}-{number}", number + 1
+            self.given.add(name.lower())
+            self.names[key] = name
+        return self.names[key]
