@@ -18,17 +18,27 @@ BAND_NAMES = {"p15": "15th percentile", "p50": "median", "p85": "85th percentile
 
 # ---- the table -------------------------------------------------------------------------------------------------------
 
-def table_of_figure(data):
-    """(the table of a sweep's figure, problems). figure.csv where nothing is newer; drawn anew otherwise."""
-    written = modified(data.folder / "figure.csv")
-    newer = max(modified(data.source / "runs.csv"), modified(data.folder / "experiment.json"))
-    reader = Reader(data.folder)
-    if written >= newer and data.source == data.folder:
-        table = reader.table("figure.csv")
-        plan = table.rows[0].get("plan") if table.rows else ""
-        if table.rows and not (plan and data.plan and plan != data.plan):
-            return table, reader.problems
-    return drawn_table(data)
+class Figures:
+    """Tables of figures: figure.csv where nothing is newer; drawn otherwise, and again when another run has ended."""
+
+    def __init__(self):
+        self.drawn = {}  # folder of a sweep: (what was drawn, (table, problems))
+
+    def __call__(self, data):
+        """(the table of a sweep's figure, problems)."""
+        written = modified(data.folder / "figure.csv")
+        newer = max(modified(data.source / "runs.csv"), modified(data.folder / "experiment.json"))
+        reader = Reader(data.folder)
+        if written >= newer and data.source == data.folder:
+            table = reader.table("figure.csv")
+            plan = table.rows[0].get("plan") if table.rows else ""
+            if table.rows and not (plan and data.plan and plan != data.plan):
+                return table, reader.problems
+        before, found = self.drawn.get(data.folder, (None, None))
+        if before != (data.state.ends, newer):
+            found = drawn_table(data)
+            self.drawn[data.folder] = (data.state.ends, newer), found
+        return found
 
 
 def drawn_table(data):
@@ -129,12 +139,15 @@ def quantity_label(data, name):
 
 
 def column_label(figure):
-    """What the vertical axis of curves shows."""
+    """What the vertical axis of curves shows: "test accuracy (running statistics)"."""
     column = text_of(figure.get("column")) or "accuracy"
     if figure.get("divided_by"):
         column = f"sum of {column} / sum of {text_of(figure['divided_by'])}"
-    where = [f"{text_of(key)} {places_text(value)}" for key, value in dict_of(figure.get("where")).items()]
-    return column.replace("_", " ") + (f" ({', '.join(where)})" if where else "")
+    where = {text_of(key): places_text(value) for key, value in dict_of(figure.get("where")).items()}
+    split, statistics = where.pop("split", ""), where.pop("statistics", "")
+    rest = [f"{statistics} statistics"] if statistics else []
+    rest += [f"{key} {value}" for key, value in where.items()]
+    return f"{split} {column}".strip().replace("_", " ") + (f" ({', '.join(rest)})" if rest else "")
 
 
 def places_text(value):
@@ -285,12 +298,20 @@ def band_chart(title, seeds, first, figure):
             traces.append({"group": PERCENTILES.index(name) if seed == first else 3,
                            "role": "line" if seed == first else "seed", "seed": seed, "x": steps,
                            "y": [finite(row[name]) for row in rows]})
-    where = dict_of(figure.get("where"))
-    named = ", ".join(f"{text_of(key)} {places_text(value)}" for key, value in where.items()) or "value"
+    named = band_label(dict_of(figure.get("where")))
     labels = [f"{BAND_NAMES[name]}, seed {first}" for name in PERCENTILES]
     others = ["median, each other seed"] if len(seeds) > 1 else []
     return chart("lines", title, {"title": "training step", "log": False}, {"title": named,
                  "log": bool(figure.get("log_y"))}, labels + others, traces)
+
+
+def band_label(where):
+    """"input to activation3, unit 0", or what figure.where says."""
+    where = {text_of(key): places_text(value) for key, value in where.items()}
+    if {"tensor", "layer", "unit"} <= where.keys():
+        unit = "all units" if where["unit"] == "all" else f"unit {where['unit']}"
+        return f"{where['tensor']} {'to' if where['tensor'] == 'input' else 'of'} {where['layer']}, {unit}"
+    return ", ".join(f"{key} {value}" for key, value in where.items()) or "value"
 
 
 def map_charts(data, table, paths, title):
@@ -352,99 +373,3 @@ def ablation_charts(data, table):
 
 def is_wide(numbers):
     return min(numbers, default=0) > 0 and max(numbers) >= 30 * min(numbers)
-
-
-# ---- a run -----------------------------------------------------------------------------------------------------------
-
-MOST_POINTS = 600
-
-
-def thinned(values, width):
-    """Every `width`-th; the last one always."""
-    if width < 2:
-        return values
-    return [*values[:-1:width], values[-1]]
-
-
-def run_charts(reader, name):
-    """Loss, accuracy and norms of train.csv and eval.csv, distributions and gradient norms of a run."""
-    train = reader.table("runs", name, "train.csv", quiet=True)
-    evaluations = reader.table("runs", name, "eval.csv", quiet=True)
-    found = [one for one in (metric_chart(train, evaluations, "loss", "loss", True),
-                             metric_chart(train, evaluations, "accuracy", "accuracy (fraction correct)", False),
-                             column_chart(train, ["gradient_norm", "weight_norm"])) if one]
-    found += distribution_charts(reader.table("runs", name, "activation_distribution.csv"))
-    found += gradient_charts(reader.table("runs", name, "gradient_norm.csv"))
-    for place, one in enumerate(found):
-        one["id"] = f"chart-{place + 1}"
-    return found
-
-
-def width_of(rows):
-    return max(1, math.ceil(len(rows) / MOST_POINTS))
-
-
-def metric_chart(train, evaluations, column, title, log):
-    labels, traces = [], []
-    if column in train.header and "step" in train.header and train.rows:
-        width = width_of(train.rows)
-        labels.append("training batches" + (f", every {width}th row" if width > 1 else ""))
-        traces.append({"group": 0, "role": "seed", "seed": "", "x": thinned(column_of(train.rows, "step"), width),
-                       "y": thinned(column_of(train.rows, column), width)})
-    if column in evaluations.header and {"step", "split", "statistics"} <= set(evaluations.header):
-        kinds = list(dict.fromkeys((row["split"], row["statistics"]) for row in evaluations.rows))
-        for split, statistics in kinds:
-            rows = [row for row in evaluations.rows if (row["split"], row["statistics"]) == (split, statistics)]
-            labels.append(f"{split} split, {statistics} statistics")
-            traces.append({"group": len(labels) - 1, "role": "line", "seed": "", "x": column_of(rows, "step"),
-                           "y": column_of(rows, column)})
-    values = [value for trace in traces for value in trace["y"] if value is not None and value > 0]
-    return chart("lines", "", {"title": "training step", "log": False},
-                 {"title": title, "log": log and is_wide(values)}, labels, traces) if traces else None
-
-
-def column_of(rows, name):
-    return [finite(row[name]) for row in rows]
-
-
-def column_chart(train, columns):
-    columns = [name for name in columns if name in train.header]
-    if not columns or "step" not in train.header or not train.rows:
-        return None
-    width = width_of(train.rows)
-    traces = [{"group": place, "role": "line", "seed": "", "x": thinned(column_of(train.rows, "step"), width),
-               "y": thinned(column_of(train.rows, name), width)} for place, name in enumerate(columns)]
-    return chart("lines", "", {"title": "training step", "log": False}, {"title": "norm (L2)", "log": True},
-                 [f"{name.replace('_', ' ')} of all parameters" for name in columns], traces)
-
-
-def distribution_charts(table):
-    """For each activation the percentiles of its input: of all units where they were measured, or of the first one."""
-    if not {"step", "layer", "tensor", "unit", *PERCENTILES} <= set(table.header):
-        return []
-    found, places = [], {}
-    for row in table.rows:
-        if row["tensor"] == "input":
-            places.setdefault(row["layer"], {}).setdefault(row["unit"], []).append(row)
-    for layer, units in list(places.items())[:MOST_MAPS]:
-        unit = "all" if "all" in units else next(iter(units))
-        rows = units[unit][::width_of(units[unit])]
-        traces = [{"group": place, "role": "line", "seed": "", "x": column_of(rows, "step"), "y": column_of(rows, name)}
-                  for place, name in enumerate(PERCENTILES)]
-        of = "all units" if unit == "all" else f"unit {unit}"
-        found.append(chart("lines", f"Input of {layer}, {of}", {"title": "training step", "log": False},
-                           {"title": "input", "log": False}, [BAND_NAMES[name] for name in PERCENTILES], traces))
-    return found
-
-
-def gradient_charts(table):
-    if not {"step", "parameter", "gradient_norm"} <= set(table.header):
-        return []
-    lines = {}
-    for row in table.rows:
-        if row["parameter"].endswith(".weights"):
-            lines.setdefault(row["parameter"], []).append(row)
-    traces = [{"group": place, "role": "line", "seed": "", "x": column_of(rows[::width_of(rows)], "step"),
-               "y": column_of(rows[::width_of(rows)], "gradient_norm")} for place, rows in enumerate(lines.values())]
-    return [chart("lines", "Gradient norm of each layer's weights", {"title": "training step", "log": False},
-                  {"title": "L2 norm of the gradient", "log": True}, list(lines), traces)] if traces else []

@@ -5,7 +5,6 @@ import json
 import math
 import os
 import re
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import _report_live as live
 from _report_reading import ReadError, parse_json, read_rows, read_text
 
 LARGEST_JSON = 64 << 20  # bytes
+ENDED = ("completed", "diverged", "failed")
 SHOWN_FILES = ("experiment.json", "verdict.json", "runs.csv", "summary.csv", "figure.csv")
 
 
@@ -99,7 +99,7 @@ class SweepData:
     runs: Table
     summary: Table
     figure: Table
-    running: list  # live.Running of runs that have not ended
+    state: live.State
     planned: int  # runs
     done: int
     is_partial: bool  # runs are missing, so that the numbers may still change
@@ -110,6 +110,11 @@ class SweepData:
     @property
     def name(self):
         return text_of(self.experiment.get("name")) or self.folder.resolve().name
+
+    @property
+    def running(self):
+        """The runs that have begun and not ended."""
+        return self.state.running
 
     @property
     def has_claim(self):
@@ -146,39 +151,35 @@ def drop_others(found, experiment_plan, reader):
     return others
 
 
-def read_sweep(folder, bnlab, scratch, draw_figure):
-    """Everything of a sweep's folder. `bnlab`: the program that judges a sweep whose files are not up to date, or None;
-    `scratch`: a folder for that; `draw_figure(data)`: the table of the figure and what was wrong with it."""
+def read_sweep(folder, judge, draw_figure):
+    """Everything of a sweep's folder. `judge(reader, state)`: a folder with runs.csv and verdict.json of the runs that
+    have ended, where those of the sweep are not up to date, or None; `draw_figure(data)`: the table of the figure and
+    what was wrong with it."""
     reader = Reader(folder)
     state = live.state_of(reader)
-    judged = live.judge(reader, bnlab, scratch) if state.is_ahead and bnlab else None
-    source = judged or reader.folder
-    tables = Reader(source)
+    judged = judge(reader, state) if state.is_ahead else None
+    tables = Reader(judged or reader.folder)
     experiment = reader.json("experiment.json")
     verdict, runs, summary = tables.json("verdict.json"), tables.table("runs.csv"), tables.table("summary.csv")
     plans = plans_of(experiment, verdict, {"runs.csv": runs, "summary.csv": summary})
     others = drop_others(plans, plans.get("experiment.json"), reader)
-    verdict = {} if "verdict.json" in others else verdict
     runs, summary = (Table() if name in others else table for name, table in
                      (("runs.csv", runs), ("summary.csv", summary)))
-    if not experiment.get("claim"):
-        verdict = {}
     if state.is_ahead and not judged:
         reader.problem(f"{folder}: runs have ended since runs.csv was written; `bnlab verdict` brings it up to date")
-    ended = sum(row.get("status") in ("completed", "diverged", "failed") for row in runs.rows)
+    ended = sum(row.get("status") in ENDED for row in runs.rows) if runs.rows else state.ended
     planned = max(state.planned, len(runs.rows))
-    data = SweepData(reader.folder, experiment, verdict, runs, summary, Table(), state.running, planned,
-                     ended if runs.rows else state.ended, False, reader.problems, source,
+    if "verdict.json" in others or not experiment.get("claim") or (planned and not ended):
+        verdict = {}
+    data = SweepData(reader.folder, experiment, verdict, runs, summary, Table(), state, planned, ended,
+                     bool(state.running) or ended < planned, reader.problems, tables.folder,
                      plans.get("experiment.json", ""))
-    data.is_partial = bool(state.running) or data.done < planned
-    data.problems += [one for one in tables.problems if one not in data.problems]
     data.figure, problems = draw_figure(data)
-    data.problems += [one for one in problems if one not in data.problems]
+    if data.is_partial:  # a figure without runs is no damage then
+        problems = []
+    for one in [*tables.problems, *problems]:
+        reader.problem(one)
     return data
-
-
-def scratch_folder():
-    return tempfile.TemporaryDirectory(prefix="bnlab-report-")
 
 
 # ---- names of pages --------------------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ class State:
     ended: int = 0
     running: list = field(default_factory=list)
     is_ahead: bool = False  # the runs' files are newer than runs.csv
+    ends: tuple = ()  # (run, when it ended): what a verdict follows from
 
 
 def modified(path):
@@ -61,16 +62,19 @@ def state_of(reader):
     planned = [name[:-5] for name in names_in(folder / "configs") if name.endswith(".json")]
     state = State(planned=len(planned))
     written = modified(folder / "runs.csv")
+    ends = []
     for name in runs:
         run = folder / "runs" / name
         ended = max(modified(run / "run.json"), modified(run / "failure.json"))
         state.is_ahead |= ended > written or (not written and modified(run / "train.csv") > 0)
+        ends.append((name, ended))
         if not ended:
             state.running.append(running(folder, name))
         elif text_in_status(run, folder) == "interrupted":
             state.running.append(running(folder, name))
         else:
             state.ended += 1
+    state.ends = tuple(ends)
     return state
 
 
@@ -107,24 +111,41 @@ def tail_rows(path, below):
     return header, rows[-1:]
 
 
-def judge(reader, bnlab, scratch):
-    """A folder in `scratch` with the runs.csv and verdict.json of the runs that have ended, made by bnlab: nothing is
-    written into the sweep's own folder. None where that is not possible."""
-    copy = Path(scratch)
-    try:
-        shutil.rmtree(copy, ignore_errors=True)
-        copy.mkdir(parents=True)
-        (copy / "experiment.json").write_text(read_text(reader.folder / "experiment.json", 64 << 20, reader.folder),
-                                              encoding="utf-8")
-        (copy / "runs").symlink_to((reader.folder / "runs").resolve())
-        done = subprocess.run(["nice", str(bnlab), "verdict", str(copy)], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
-                              timeout=JUDGE_SECONDS)
-    except (ReadError, OSError, subprocess.TimeoutExpired) as error:
-        reader.problem(f"{reader.folder}: no interim verdict: {error}")
-        return None
-    if not (copy / "runs.csv").is_file():
-        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        reader.problem(f"{reader.folder}: no interim verdict: {lines[-1]}")
-        return None
-    return copy
+class Judge:
+    """Makes runs.csv and verdict.json of the runs that have ended, with bnlab, in `scratch`: nothing is written into
+    the sweep's own folder."""
+
+    def __init__(self, bnlab, scratch):
+        self.bnlab, self.scratch = bnlab, Path(scratch)
+        self.judged = {}  # folder of a sweep: (what was judged, the folder or None)
+
+    def __call__(self, reader, state):
+        """The folder of the files; None where there are none."""
+        if not self.bnlab:
+            return None
+        before, copy = self.judged.get(reader.folder, (None, None))
+        key = (state.ends, modified(reader.folder / "experiment.json"))
+        if before != key:
+            copy = self.scratch / str(len(self.judged)) if copy is None else copy
+            copy = copy if self.judge(reader, copy) else None
+            self.judged[reader.folder] = (key, copy)
+        return copy
+
+    def judge(self, reader, copy):
+        try:
+            shutil.rmtree(copy, ignore_errors=True)
+            copy.mkdir(parents=True)
+            text = read_text(reader.folder / "experiment.json", 64 << 20, reader.folder)
+            (copy / "experiment.json").write_text(text, encoding="utf-8")
+            (copy / "runs").symlink_to((reader.folder / "runs").resolve())
+            done = subprocess.run(["nice", str(self.bnlab), "verdict", str(copy)], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
+                                  timeout=JUDGE_SECONDS)
+        except (ReadError, OSError, subprocess.TimeoutExpired) as error:
+            reader.problem(f"{reader.folder}: no interim verdict: {error}")
+            return False
+        if not (copy / "runs.csv").is_file():
+            lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+            reader.problem(f"{reader.folder}: no interim verdict: {lines[-1]}")
+            return False
+        return True

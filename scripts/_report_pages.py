@@ -2,9 +2,7 @@
 
 import datetime
 import json
-import math
 import os
-import shlex
 import urllib.parse
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,18 +11,17 @@ import jinja2
 import markupsafe
 
 import _report_words as words
-from _report_figure import charts_of, run_charts, table_of_figure
-from _report_files import (SHOWN_FILES, Names, Reader, Table, dict_of, dicts_in, number_of, read_sweep, text_of)
+from _report_content import css_class, experiment_values, json_text, run_facts
+from _report_curves import run_charts
+from _report_figure import Figures, charts_of
+from _report_files import SHOWN_FILES, Names, Reader, read_sweep, text_of
 from _report_forest import criteria_of, effect_name, forest_of
 from _report_live import modified, names_in
+from _report_reading import LARGEST, ReadError, read_text
 
 HERE = Path(__file__).resolve().parent / "_report"
 OTHER_PART = "Other sweeps"
 SIDES = (("right", "The claim holds to the right of 1"), ("left", "The claim holds to the left of 1"))
-# Columns of runs.csv that the table of runs leaves to "Where the numbers come from".
-PROVENANCE = {"git_revision": "Revision", "build": "Build of bnlab", "onednn": "oneDNN", "machine": "Processor",
-              "instruction_set": "Instruction set", "threads": "Threads of each run", "dataset_sha256": "SHA-256 of the data"}
-UNSHOWN = {*PROVENANCE, "plan"}
 MARKER = Path("assets/report.css")
 PAGE_OF_RUN = 5000  # runs beyond it have no page of their own
 
@@ -95,14 +92,14 @@ class Page:
 class Site:
     """The pages in a folder. `live`: seconds between two looks of an open page, 0 for pages that stay."""
     out: Path
-    bnlab: Path = None
+    judge: object = None  # _report_live.Judge
     live: int = 0
     names: Names = field(default_factory=Names)
     run_names: dict = field(default_factory=dict)  # folder: Names
     written: dict = field(default_factory=dict)  # (folder, run): what its page was made from
 
     def __post_init__(self):
-        self.templates = environment()
+        self.templates, self.figures = environment(), Figures()
         self.parts = {name: part for part, names in json.loads((HERE / "parts.json").read_text("utf-8")).items()
                       for name in names}
 
@@ -122,8 +119,8 @@ class Site:
             save(self.out / "assets" / name, (HERE / name).read_bytes())
         save(self.out / "assets" / "plotly.js", plotly_js())
 
-    def page_of(self, folder, scratch):
-        data = read_sweep(folder, self.bnlab, scratch, table_of_figure)
+    def page_of(self, folder):
+        data = read_sweep(folder, self.judge, self.figures)
         file = self.names.of(str(folder), data.name)
         return Page(data, file, self.parts.get(data.name, OTHER_PART) if data.has_claim else OTHER_PART,
                     criteria_of(data), charts_of(data))
@@ -138,12 +135,10 @@ class Site:
     def copy(self, data, page, name):
         """The name of the copy of a file of the sweep; "" where there is none."""
         folder = data.folder if name in ("experiment.json", "figure.csv") else data.source
-        reader = Reader(folder)
-        from _report_files import read_text, ReadError, LARGEST_JSON
         try:
             if not os.path.lexists(folder / name):
                 return ""
-            save(self.out / page.file / name, read_text(folder / name, LARGEST_JSON, reader.folder).encode())
+            save(self.out / page.file / name, read_text(folder / name, LARGEST, folder).encode())
             return name
         except (ReadError, OSError):
             return ""
@@ -211,167 +206,6 @@ def signature(folder, row):
     except OSError:
         files = []
     return repr((files, sorted(row.items())))
-
-
-def css_class(text):
-    return text if text in words.STATUSES else "other"
-
-
-def json_text(content):
-    return json.dumps(content, indent=1, ensure_ascii=False) if content else ""
-
-
-# ---- the page of a sweep ---------------------------------------------------------------------------------------------
-
-def experiment_values(page, run_pages, files):
-    data, experiment, verdict = page.data, page.data.experiment, page.data.verdict
-    charts = page.charts
-    notes = experiment.get("notes")
-    notes = [text_of(one) for one in notes] if isinstance(notes, list) else [text_of(notes)] if notes else []
-    warnings = verdict.get("warnings")
-    sections = [("running", "Running")] if data.running else []
-    sections += [("verdict", "Verdict")] if page.criteria else []
-    sections += [("figure", "Figure"), ("arms", "Arms"), ("summary", "Summary"), ("runs", "Runs")]
-    sections += [("notes", "Notes")] if notes else []
-    sections += [("provenance", "Where the numbers come from"), ("again", "To run it again"), ("files", "Files")]
-    return {"data": data, "file": page.file, "claim": page.claim, "finding": page.finding, "overall": page.verdict,
-            "source": text_of(experiment.get("source")), "criteria": page.criteria, "charts": charts,
-            "warnings": [text_of(one) for one in warnings] if isinstance(warnings, list) else [],
-            "figure_title": text_of(dict_of(experiment.get("figure")).get("title")), "sections": sections,
-            "arms": [arm_of(one) for one in data.arms], "choices": choices_of(verdict),
-            "summary": summary_of(data), "runs": runs_of(data, page.file, run_pages), "notes": notes,
-            "run_pages": run_pages, "files": files, "provenance": provenance_of(data),
-            "commands": commands_of(data), "folder_quoted": shlex.quote(str(data.folder)),
-            "experiment_json": json_text(experiment), "verdict_json": json_text(verdict)}
-
-
-def arm_of(arm):
-    settings = [(path, words.value_text(value)) for path, value in dict_of(arm.get("set")).items()]
-    best = dict_of(arm.get("best_of"))
-    if best:
-        settings.append(("best point of", f"{text_of(best.get('arm'))}, by {text_of(best.get('quantity'))}"))
-    axes = [(path, list_text(values) + (" (together)" if kind == "zip" else ""))
-            for kind in ("grid", "zip") for path, values in dict_of(arm.get(kind)).items()]
-    return {"name": text_of(arm.get("name")), "meaning": text_of(arm.get("meaning")), "settings": settings, "axes": axes}
-
-
-def list_text(values):
-    return ", ".join(map(words.value_text, values)) if isinstance(values, list) else words.value_text(values)
-
-
-def choices_of(verdict):
-    found = []
-    for one in dicts_in(verdict.get("choices")):
-        point = text_of(one.get("chosen")).strip("[]")
-        found.append(f"{text_of(one.get('arm'))} is {text_of(one.get('of'))} at {point}: {text_of(one.get('quantity'))} "
-                     f"{words.number(number_of(one.get('mean')))}, of {len(dicts_in(one.get('candidates')))} points")
-    return found
-
-
-def cell_of(text):
-    number = number_of(text)
-    is_number = bool(text) and not math.isnan(number)
-    return {"text": words.number(number) if is_number and len(text) > 6 else words.axis_text(text), "href": "",
-            "is_number": is_number, "sort": text if is_number else "", "columns": "", "values": ""}
-
-
-def summary_of(data):
-    """summary.csv with NAME_mean and NAME_half_interval in one column."""
-    table = data.summary
-    names = [name[:-5] for name in table.header if name.endswith("_mean") and f"{name[:-5]}_half_interval" in table.header]
-    parts = {f"{name}{end}" for name in names for end in ("_n", "_mean", "_sd", "_half_interval", "_bound")}
-    keys = [name for name in table.header if name not in parts and name != "plan"]
-    rows = []
-    for row in table.rows:
-        cells = [cell_of(row[key]) for key in keys]
-        for name in names:
-            cells.append(mean_cell(row, name))
-        rows.append(cells)
-    return Table([*keys, *(f"{name} (mean)" for name in names)], rows)
-
-
-def mean_cell(row, name):
-    mean, half = row[f"{name}_mean"], row[f"{name}_half_interval"]
-    text = words.number(number_of(mean)) if mean else "–"
-    if mean and half:
-        text += f" ± {words.number(number_of(half), 2)}"
-    if row.get(f"{name}_bound") == "at_least":
-        text = f"at least {text}"
-    counted, runs = row.get(f"{name}_n", ""), row.get("runs", "")
-    if counted and runs and counted != runs:
-        text += f" ({counted} of {runs})"
-    return {"text": text, "href": "", "is_number": True, "sort": mean, "columns": f"{name}_mean {name}_half_interval",
-            "values": f"{mean} {half}"}
-
-
-def runs_of(data, file, run_pages):
-    table = data.runs
-    shown = [name for name in table.header if name not in UNSHOWN]
-    rows = []
-    for row in table.rows:
-        cells = []
-        for name in shown:
-            cell = cell_of(row.get(name, ""))
-            if name == "run" and row.get("run") in run_pages:
-                cell["href"] = f"{file}/{run_pages[row['run']]}.html"
-            if name == "status":
-                cell["text"] = words.STATUSES.get(row[name], row[name])
-            cells.append(cell)
-        rows.append({"cells": cells, "status_class": css_class(row.get("status", ""))})
-    return Table([name.replace("_", " ") if name in ("last_step", "steps_per_second") else name for name in shown], rows)
-
-
-def provenance_of(data):
-    base, found = dict_of(data.experiment.get("base")), []
-    network, dataset = dict_of(base.get("network")), dict_of(base.get("dataset"))
-    for name, value in (("Data", dataset.get("name")), ("Network", network.get("name")), ("Plan", data.plan)):
-        if value:
-            found.append((name, text_of(value)))
-    for column, name in PROVENANCE.items():
-        values = data.runs.values(column)
-        if values:
-            more = f" and {len(values) - 4} more" if len(values) > 4 else ""
-            found.append((name, ", ".join(map(words.axis_text, values[:4])) + more))
-    times = [number_of(row.get("seconds", "")) for row in data.runs.rows]
-    times = [one for one in times if math.isfinite(one)]
-    if times:
-        found.append(("Time of all runs", words.seconds_text(sum(times))))
-    return [*found, ("Folder", str(data.folder))]
-
-
-def commands_of(data):
-    folder, experiment = shlex.quote(str(data.folder)), data.experiment
-    commands = []
-    if data.has_claim and text_of(experiment.get("profile")):
-        commands.append(f"bnlab sweep {shlex.quote(data.name)} --profile {shlex.quote(text_of(experiment['profile']))}")
-    commands.append(f"bnlab sweep {shlex.quote(str(data.folder / 'experiment.json'))} --out DIR")
-    return [*commands, f"bnlab verdict {folder}", f"scripts/plot.py {folder}", f"scripts/report.py {folder} --out PAGES"]
-
-
-def run_facts(data, row, result):
-    """What a run's page says first."""
-    facts = [("Arm", row.get("arm", ""))] if row.get("arm") else []
-    facts += [(path, words.axis_text(row[path])) for path in data.axes if row.get(path)]
-    if row.get("seed"):
-        facts.append(("Seed", row["seed"]))
-    for name, quantity in data.quantities.items():
-        if row.get(name):
-            at_least = "at least " if row.get(f"{name}_bound") == "at_least" else ""
-            facts.append((text_of(quantity.get("meaning")) or name, at_least + words.number(number_of(row[name]))))
-    steps = text_of(result.get("steps"))
-    last = text_of(result.get("last_step")) or row.get("last_step", "")
-    if last:
-        facts.append(("Last step", f"{last} of {steps}" if steps else last))
-    seconds = number_of(result.get("wall_seconds"))
-    if not math.isnan(seconds):
-        facts.append(("Time", words.seconds_text(seconds)))
-    provenance = dict_of(result.get("provenance"))
-    for key, name in (("git_revision", "Revision"), ("onednn", "oneDNN"), ("cpu", "Processor"),
-                      ("isa", "Instruction set"), ("dataset", "Data"), ("start_time", "Started"),
-                      ("command_line", "Command")):
-        if provenance.get(key):
-            facts.append((name, text_of(provenance[key])))
-    return facts
 
 
 def newest(folder):

@@ -12,8 +12,8 @@ from _report_pages import PageError, newest
 
 LOOK_EVERY = 3  # seconds between two looks at the files
 REST = 4  # times as long as making the pages took, the keeper rests: the runs have the processor
-TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",
-         ".json": "application/json", ".csv": "text/csv; charset=utf-8"}
+TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".csv": "text/csv; charset=utf-8",
+         ".js": "text/javascript; charset=utf-8", ".json": "application/json"}
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src data: blob:; "
           "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 
@@ -21,8 +21,8 @@ POLICY = ("default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inlin
 class Keeper:
     """Makes the pages of sweeps, those of a sweep again when its files have changed."""
 
-    def __init__(self, site, folders, find, scratch):
-        self.site, self.folders, self.find, self.scratch = site, folders, find, scratch
+    def __init__(self, site, folders, find):
+        self.site, self.folders, self.find = site, folders, find
         self.pages, self.states = {}, {}
 
     def write(self, sweeps):
@@ -32,7 +32,7 @@ class Keeper:
             state = newest(folder)
             if self.states.get(folder) == state:
                 continue
-            page = self.site.page_of(folder, self.scratch / self.site.names.of(("scratch", str(folder)), "scratch"))
+            page = self.site.page_of(folder)
             self.site.write_sweep(page)
             self.pages[folder], self.states[folder] = page, state
             changed = True
@@ -122,6 +122,7 @@ def serve(keeper, folder, port, say):
         say(f"--serve {port}: {reason}")
         return 2
     ended = threading.Event()
+    os.nice(10)  # the runs come first
     worker = threading.Thread(target=keeper.keep, args=(ended, say), daemon=True)
     worker.start()
     print(f"http://127.0.0.1:{server.server_port}/", flush=True)

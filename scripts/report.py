@@ -18,6 +18,7 @@ import argparse
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import _python
@@ -25,8 +26,7 @@ import _python
 _python.require("jinja2", "matplotlib", "numpy", "plotly", "scipy")
 
 import _report_serve as serve  # noqa: E402
-from _report_files import scratch_folder  # noqa: E402
-from _report_live import names_in  # noqa: E402
+from _report_live import Judge, names_in  # noqa: E402
 from _report_pages import PageError, Site  # noqa: E402
 
 DONE, USAGE, DAMAGED = 0, 2, 3
@@ -81,11 +81,12 @@ def main():
     if not sweeps and arguments.serve is None:
         return DAMAGED
     out = arguments.out.absolute()
-    site = Site(out, program(arguments.bnlab), live=serve.LOOK_EVERY if arguments.serve is not None else 0)
     try:
-        with scratch_folder() as scratch:
+        with tempfile.TemporaryDirectory(prefix="bnlab-report-") as scratch:
+            site = Site(out, Judge(program(arguments.bnlab), scratch),
+                        live=serve.LOOK_EVERY if arguments.serve is not None else 0)
             site.prepare()
-            keeper = serve.Keeper(site, arguments.folders, sweeps_in, Path(scratch))
+            keeper = serve.Keeper(site, arguments.folders, sweeps_in)
             keeper.write(sweeps)
             if arguments.serve is not None:
                 return serve.serve(keeper, out, arguments.serve, say)

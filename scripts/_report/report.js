@@ -163,7 +163,8 @@
     const ink = isDark() ? "#ececec" : "#1a1a1a";
     const narrow = plot.clientWidth < 520;
     const made = {font: {color: ink, size: narrow ? 11 : 12.5}, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-      margin: {l: narrow ? 44 : 60, r: 12, t: 12, b: 44}, showlegend: false, hovermode: "closest",
+      margin: {l: narrow ? 44 : 60, r: 12, t: 28, b: 44}, showlegend: false,
+      modebar: {bgcolor: "rgba(0,0,0,0)", color: isDark() ? "#9a9a9a" : "#8a8a8a", activecolor: ink}, hovermode: "closest",
       hoverlabel: {bgcolor: isDark() ? "#2b2e33" : "#ffffff", font: {color: ink}, align: "left"},
       xaxis: axisOf(chart.x, own.logX, Math.max(20, plot.clientWidth / 8)),
       yaxis: axisOf(chart.y, own.logY, 42)};
