@@ -69,7 +69,8 @@ def choices_of(verdict):
         point = text_of(one.get("chosen")).strip("[]")
         mean = words.number(number_of(one.get("mean")))
         arm, of, quantity = (text_of(one.get(key)) for key in ("arm", "of", "quantity"))
-        found.append(f"{arm} is {of} at {point}: {quantity} {mean}, the best of {len(dicts_in(one.get('candidates')))} points")
+        points = len(dicts_in(one.get("candidates")))
+        found.append(f"{arm} is {of} at {point}: {quantity} {mean}, the best of {points} points")
     return found
 
 
@@ -141,7 +142,7 @@ def provenance_of(data):
             found.append((name, ", ".join(map(words.axis_text, values[:4])) + more))
     times = [number_of(row.get("seconds", "")) for row in data.runs.rows]
     times = [one for one in times if math.isfinite(one)]
-    if times:
+    if sum(times) > 0:
         found.append(("Time of all runs", words.seconds_text(sum(times))))
     return [*found, ("Folder", str(data.folder))]
 

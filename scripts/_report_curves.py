@@ -20,8 +20,9 @@ def running_chart(data):
                 train.rows, "loss"), width), "x": thinned(column_of(train.rows, "step"), width)})
     if not traces:
         return None
-    return chart("lines", "", {"title": "training step", "log": False}, {"title": "loss of the training batches",
-                 "log": False}, labels, traces, id="running-loss")
+    losses = [loss for trace in traces for loss in trace["y"] if loss is not None]
+    return chart("lines", "", {"title": "training step", "log": False},
+                 {"title": "loss of the training batches", "log": is_wide(losses)}, labels, traces, id="running-loss")
 
 
 def thinned(values, width):
