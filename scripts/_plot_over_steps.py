@@ -81,7 +81,9 @@ def read_figure_csv(sweep, wanted, text, numbers):
         raise RunError(f"{path}: missing, and so are the run directories in {sweep.folder / 'runs'}; a figure of type "
                        f"{sweep.type} is drawn from one of them: run the sweep again")
     text = ("arm", "point", "seed", "series", *text)
-    all_rows = chosen(read_csv(path, text, (*text, *numbers), empty_ok=True), series="run")
+    table = read_csv(path, text, (*text, *numbers), optional=["plan"], empty_ok=True)
+    sweep.check_plan(path, table.get("plan", ()))
+    all_rows = chosen(table, series="run")
     tables = {}
     for line, run in wanted:
         tables[key_of(line, run)] = rows = chosen(all_rows, arm=line.arm, point=line.point, seed=run.seed)

@@ -13,7 +13,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 
-from _plot_base import RunError, did_you_mean, lay_out, read_csv, read_json, warn
+from _plot_base import RunError, did_you_mean, lay_out, read_csv, read_json, read_object, warn
 
 GREY = "#555555"
 INCOMPLETE = ("diverged", "failed", "unfinished", "missing")  # in the order in which a legend names them
@@ -119,6 +119,7 @@ class Sweep:
         try:
             self.name = experiment.get("name") or self.folder.resolve().name
             self.profile = experiment.get("profile", "")
+            self.plan = experiment.get("plan", "")
             self.figure = experiment["figure"]
             self.type = self.figure["type"]
             # experiment.json has each field that applies to the type of the figure, and no other.
@@ -134,10 +135,30 @@ class Sweep:
             raise RunError(f"{self.file}: is no experiment as a sweep writes it: {error!r}") from None
         if Path(self.name).name != self.name:
             raise RunError(f"{self.file}: name: must be a file's name, got {self.name!r}")
+        self.check_verdict(experiment)
         self.drawn_arms = self.figure.get("arms") or self.default_arms()
         for name in self.drawn_arms:
             if name not in self.arms:
                 raise RunError(f"{self.file}: figure.arms: no arm {name!r}{did_you_mean(name, list(self.arms))}")
+
+    def check_verdict(self, experiment):
+        """RunError where verdict.json is not of experiment.json: of another plan or, where an earlier version wrote no
+        plan, of another profile or other seeds; or with another claim."""
+        path = self.folder / "verdict.json"
+        if not path.exists():
+            return
+        verdict = read_object(path)
+        for key in ("plan", "profile", "seeds", "claim"):
+            there, here = verdict.get(key), experiment.get(key)
+            if there and here and there != here:
+                raise RunError(f"{path}: is of another {key} than {self.file.name} ({there}, not {here}); nothing is "
+                               f"drawn; call `bnlab verdict {self.folder}`, or sweep again")
+
+    def check_plan(self, path, plans):
+        """RunError where a table is of another plan; an earlier version wrote none."""
+        if self.plan and len(plans) and plans[0] and plans[0] != self.plan:
+            raise RunError(f"{path}: is of another plan ({plans[0]}) than {self.file.name} ({self.plan}); nothing is "
+                           "drawn; call `bnlab sweep` again")
 
     def default_arms(self):
         """All; over axes not those that repeat a point of another arm."""
@@ -167,7 +188,8 @@ class Sweep:
         value = [quantity["name"]] if quantity else []
         bound = [f"{quantity['name']}_bound"] if quantity else []
         columns = ("arm", *self.axes, "seed", "run", "status", *value, "last_step")
-        table = read_csv(path, columns, columns, optional=bound)
+        table = read_csv(path, columns, columns, optional=[*bound, "plan"])
+        self.check_plan(path, table.get("plan", ()))
         blank = [""] * len(table["arm"])
         runs = []
         for row, (arm, seed, name, status, last, number, is_bound) in enumerate(
@@ -239,12 +261,14 @@ class Sweep:
             raise RunError(f"{path}: is no verdict as bnlab writes it: {error!r}") from None
 
     def with_finding(self, header, rows):
-        """Header and rows of the figure's CSV, with the finding of verdict.json in the first row of a last column."""
+        """Header and rows of the figure's CSV, with the plan and the finding of verdict.json in the first row of last
+        columns."""
         path = self.folder / "verdict.json"
         finding = read_json(path).get("finding") if path.exists() else ""
-        if not finding:
-            return header, rows
-        return [*header, "finding"], [[*row, "" if i else str(finding)] for i, row in enumerate(rows)]
+        for name, text in (("plan", self.plan), ("finding", finding)):
+            if text:
+                header, rows = [*header, name], [[*row, "" if i else str(text)] for i, row in enumerate(rows)]
+        return header, rows
 
     def finish(self, figure, handles):
         """Lays the figure out with its title, the verdict and a legend of `handles`."""

@@ -61,7 +61,7 @@ void describe(const ConfigOptions& options) {
     data::resolve_batches(config.training, data::load(config.dataset));
   const std::int64_t batch = config.training.batch_size;
   network::Network network(config, data::dataset_info(config.dataset), batch);
-  const auto evaluate = network.build(onednn::Pass::evaluate_population, config.evaluation.batch_size);
+  const auto evaluate = network.build(onednn::Mode::evaluate_population, config.evaluation.batch_size);
   fmt::print("network {}, batch {}, {}, {} thread(s), oneDNN {} ({})\n\n", config.network.name, batch,
              config::name_of(config.training.precision), options.threads, network::onednn_version(),
              network::onednn_isa());

@@ -66,7 +66,8 @@ std::string manual(const Command& program) {
       ".SH DESCRIPTION\n"
       "Trains networks that JSON configs describe, with oneDNN, and writes metrics to CSV files; runs experiments "
       "that\n"
-      "state a claim, and says whether it is reproduced. README.md and those in configs and experiments document the rest.\n"
+      "state a claim, and says whether it is reproduced. README.md and those in configs and experiments document the "
+      "rest.\n"
       ".SH OPTIONS\n{}.SH COMMANDS\n",
       plain(build_info().version), options_text(program));
   for (const Command& command : program.commands()) {

@@ -9,7 +9,8 @@ namespace bnlab::cli {
 void add_schema(Command program, Context&) {
   const auto markdown = std::make_shared<bool>(false), experiment = std::make_shared<bool>(false);
   Command command = program.add_command("schema", "print the JSON Schema of a config or an experiment, for editors");
-  command.add_flag("--markdown", *markdown, "print the tables of the reference in configs/README.md or experiments/README.md");
+  command.add_flag("--markdown", *markdown,
+                   "print the tables of the reference in configs/README.md or experiments/README.md");
   command.add_flag("--experiment", *experiment, "of experiments instead of configs");
   command.footer(
       "Examples:\n"

@@ -77,6 +77,7 @@ void tell_of_early_end(SweepEnd end, Context& context) {
 std::optional<ExperimentVerdict> sweep_one(const Sweep& sweep, const SweepOptions& options, Context& context) {
   const Plan& plan = sweep.plan;
   const fs::path& directory = sweep.directory;
+  refuse_another_sweep(plan, directory, options.replace);
   std::vector<SweepRun> runs = sweep_runs(plan, directory, options.only);
   if (options.dry_run) {
     print_plan(sweep, runs, options);
@@ -86,7 +87,9 @@ std::optional<ExperimentVerdict> sweep_one(const Sweep& sweep, const SweepOption
   const SweepLock lock(directory);
   runs = sweep_runs(plan, directory, options.only);  // what another sweep did until now
   refuse_other_threads(runs, options.threads);
-  prepare(plan, runs, directory);
+  if (const fs::path aside = prepare(plan, runs, directory, options.replace); !aside.empty())
+    context.logger->info("{}: the plan has changed: what was found before is in {}", plan.experiment.name,
+                         aside.string());
   const std::vector<Task> tasks = remaining(runs, options.retry_failed);
   if (options.print_commands) {
     for (const Task& task : tasks) fmt::print("{}\n", command_of(task, local_options(options)));
@@ -143,7 +146,7 @@ void print_verdicts(const std::vector<ExperimentVerdict>& verdicts, bool strict,
   fmt::print("{}", text_table(verdicts));
   for (const ExperimentVerdict& one : verdicts) {
     for (const std::string& run : one.unfinished) fmt::print("{}: {}\n", one.experiment.name, run);
-    for (const std::string& warning : one.warnings) fmt::print("{}: {}\n", one.experiment.name, warning);
+    for (const std::string& warning : all_warnings(one)) fmt::print("{}: {}\n", one.experiment.name, warning);
     for (std::size_t i = 0; i < one.judgements.size(); ++i)
       if (!one.judgements[i].explanation.empty())
         fmt::print("{}: {}: {}\n", one.experiment.name, one.experiment.criteria[i].name, one.judgements[i].explanation);

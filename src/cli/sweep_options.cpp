@@ -29,6 +29,9 @@ void add_sweep_options(Command command, SweepOptions& options) {
       .type_name("DIR")
       .not_empty();
   command.add_flag("--retry-failed", options.retry_failed, "run again what failed");
+  command.add_flag("--replace", options.replace,
+                   "replace a sweep in the directory that has another profile, other seeds or another --set; what it "
+                   "found goes into a folder old/ there, and its runs stay");
   command.add_flag("--strict", options.strict, "exit status 1 where a claim is not reproduced");
 }
 

@@ -24,6 +24,7 @@ struct SweepOptions {
   bool dry_run = false;
   bool print_commands = false;
   bool retry_failed = false;
+  bool replace = false;
   bool strict = false;
   std::string executor = "local";
   experiments::SlurmOptions slurm;

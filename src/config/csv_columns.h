@@ -23,7 +23,8 @@ enum class RunColumn {
   threads,
   dataset_sha256,
   machine,
-  build
+  build,
+  plan
 };
 
 struct RunColumnName {
@@ -47,7 +48,8 @@ inline constexpr std::array run_columns{RunColumnName{"arm", RunColumn::arm},
                                         RunColumnName{"threads", RunColumn::threads},
                                         RunColumnName{"dataset_sha256", RunColumn::dataset_sha256},
                                         RunColumnName{"machine", RunColumn::machine, true},
-                                        RunColumnName{"build", RunColumn::build, true}};
+                                        RunColumnName{"build", RunColumn::build, true},
+                                        RunColumnName{"plan", RunColumn::plan, true}};
 inline constexpr std::size_t columns_before_axes = 1;
 inline constexpr std::size_t columns_before_quantities = 4;
 

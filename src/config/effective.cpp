@@ -45,6 +45,8 @@ ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
   const ProfileConfig& chosen = profile == Profile::quick ? experiment.quick : experiment.full;
   ExperimentConfig result = experiment;
   result.profile = profile == Profile::quick ? "quick" : "full";
+  result.plan.clear();
+  result.settings.lines.insert(result.settings.lines.end(), settings.begin(), settings.end());
   if (chosen.seeds) result.seeds = *chosen.seeds;
   if (seeds) {
     result.seeds.list.resize(static_cast<std::size_t>(*seeds));

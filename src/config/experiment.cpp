@@ -17,8 +17,40 @@
 namespace bnlab::config {
 
 namespace {
+
 const char* const schema_key = "$schema";
+
+/// The members that differ from those of a default value.
+template <class T>
+Json without_defaults(T value) {
+  T none;
+  const Json defaults = Writer::write(none);
+  Json object = Writer::write(value);
+  std::erase_if(object.members, [&](const JsonMember& member) {
+    const Json* other = defaults.find(member.key);
+    return other != nullptr && format_json(*other) == format_json(member.value);
+  });
+  return object;
 }
+
+Json without_words(QuantityConfig quantity) {
+  quantity.meaning = quantity.unit = "";
+  return without_defaults(std::move(quantity));
+}
+
+Json without_words(CriterionConfig criterion) {
+  criterion.meaning = criterion.source = criterion.explanation = "";
+  return without_defaults(std::move(criterion));
+}
+
+template <class T>
+Json list_without_words(const std::vector<T>& values) {
+  Json list = Json::list();
+  for (const T& value : values) list.items.push_back(without_words(value));
+  return list;
+}
+
+}  // namespace
 
 namespace fs = std::filesystem;
 
@@ -49,6 +81,18 @@ bool is_experiment_file(const fs::path& file) {
 std::string to_json(const ExperimentConfig& experiment) {
   ExperimentConfig copy = experiment;  // the table of fields takes what it may change
   return format_json(Writer::write(copy));
+}
+
+std::string judgement_text(const ExperimentConfig& experiment) {
+  Json best = Json::object();
+  for (ArmConfig arm : experiment.arms)
+    if (arm.best_of) best.set(arm.name, Writer::write(*arm.best_of));
+  return format_json(Json::object()
+                         .set("name", experiment.name)
+                         .set("profile", experiment.profile)
+                         .set("best_of", std::move(best))
+                         .set("quantities", list_without_words(experiment.quantities))
+                         .set("criteria", list_without_words(experiment.criteria)));
 }
 
 std::string experiment_schema() {

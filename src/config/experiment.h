@@ -23,6 +23,11 @@ bool is_experiment_file(const std::filesystem::path& file);
 /// The whole experiment as JSON, every default in it; parse_experiment() of it gives an equal one.
 std::string to_json(const ExperimentConfig& experiment);
 
+/// What decides how the runs of an experiment are judged, as JSON: its name and profile, each best_of, quantities and
+/// criteria. Words, figures and values that are defaults are left out, so that a new field with a default changes
+/// nothing.
+std::string judgement_text(const ExperimentConfig& experiment);
+
 /// JSON Schema (draft 2020-12) of an experiment file.
 std::string experiment_schema();
 

@@ -155,7 +155,9 @@ struct FigureConfig {
 
 struct ExperimentConfig {
   std::string name;     // the file's name without its ending
-  std::string profile;  // written by a sweep: "quick" or "full"
+  std::string profile;  // these three are written by a sweep: "quick" or "full"
+  Lines settings;       // its --set, in their order
+  std::string plan;     // experiments::Plan::hash
   std::string claim;
   std::string source;
   std::string finding;  // one line: what a reader should take away from the full profile

@@ -167,6 +167,9 @@ template <class V>
 void fields(V& v, ExperimentConfig& c) {
   v.field("name", c.name, "of the experiment; empty: the file's, without .json", file_name());
   v.field("profile", c.profile, "of a sweep's experiment.json: the profile that was run");
+  v.field("settings", c.settings, "of a sweep's experiment.json: its --set");
+  v.field("plan", c.plan,
+          "of a sweep's experiment.json: a hash of what decides its runs and their judgement. A sweep writes its own");
   v.field("claim", c.claim, "what is claimed, in a sentence", required().not_empty());
   v.field("source", c.source, "who claims it, where, with which number", required().not_empty());
   v.field("finding", c.finding,

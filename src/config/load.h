@@ -38,7 +38,8 @@ std::string to_json(const RunConfig& config);
 /// JSON Schema (draft 2020-12) of a config file; what configs/schema.json holds.
 std::string json_schema();
 
-/// Markdown table of all fields: name, type and range, default, meaning. configs/README.md and experiments/README.md hold it between two marks.
+/// Markdown table of all fields: name, type and range, default, meaning. configs/README.md and experiments/README.md
+/// hold it between two marks.
 std::string markdown_reference();
 
 /// Folders in which networks/NAME.json, then configs are looked for: `folder`, BNLAB_CONFIGS, beside the program

@@ -10,7 +10,7 @@
 namespace bnlab::data {
 namespace {
 
-constexpr std::uint64_t noise_seed = 1;  // the same shifted data whatever a run's seed
+constexpr std::uint64_t noise_seed = 1;  // the same shifted data for every seed of a run
 
 /// (H, W), 0 outside.
 class Plane {

@@ -80,7 +80,7 @@ void TrainingBatches::load(std::int64_t step, float* dst, std::int32_t* labels, 
     scaler_.gather(dataset_.train, batch, dst, labels, targets);
 }
 
-// The draws depend on the step and the place in the batch, so that a run can go on at any step.
+// The draws depend on the step and the place in the batch, so that a run can continue at any step.
 void TrainingBatches::load_augmented(std::int64_t step, std::span<const std::uint32_t> batch, float* dst,
                                      std::int32_t* labels) {
   RandomStream random(seed_, RandomPurpose::augmentation, static_cast<std::uint32_t>(step));

@@ -40,7 +40,8 @@ RunRow row_of(const Plan& plan, const PlannedRun& run, const std::filesystem::pa
              .threads = report.threads,
              .dataset_sha256 = report.dataset_sha256,
              .machine = report.machine,
-             .build = report.build};
+             .build = report.build,
+             .plan = plan.hash};
   if (!is_finished(report.state)) return row;
   for (const QuantityConfig& quantity : plan.experiment.quantities) {
     try {
@@ -54,12 +55,12 @@ RunRow row_of(const Plan& plan, const PlannedRun& run, const std::filesystem::pa
   return row;
 }
 
-/// Replaces the rows of runs that have no folder by what runs.csv has of them. Arm, axes and seed are the plan's: the
+/// Replaces the rows of runs that have no folder by what runs.csv, or that of an earlier plan, has of them. Arm, axes and seed are the plan's: the
 /// arm may have had another name.
-void keep_earlier_results(RunTable& table, const std::filesystem::path& file, const Plan& plan) {
+void keep_earlier_results(RunTable& table, const std::filesystem::path& directory, const Plan& plan) {
   const auto is_missing = [](const RunRow& row) { return row.status == RunState::missing; };
   if (std::none_of(table.rows.begin(), table.rows.end(), is_missing)) return;
-  const std::map<std::string, RunRow> earlier = earlier_results(file, plan);
+  const std::map<std::string, RunRow> earlier = earlier_results(directory, plan);
   for (RunRow& row : table.rows) {
     const auto found = earlier.find(RunFolders::hash_in(row.run));
     if (!is_missing(row) || found == earlier.end()) continue;
@@ -68,9 +69,10 @@ void keep_earlier_results(RunTable& table, const std::filesystem::path& file, co
     kept.axes = row.axes;
     kept.point = row.point;
     kept.seed = row.seed;
+    kept.plan = row.plan;
     for (const QuantityColumn& quantity : table.quantities)
       if (kept.error.empty() && !kept.quantities.contains(quantity.name))
-        kept.error = fmt::format("its folder is gone, and {} has no {}", file.filename().string(), quantity.name);
+        kept.error = fmt::format("its folder is gone, and runs.csv has no {}", quantity.name);
     row = std::move(kept);
   }
 }
@@ -85,7 +87,7 @@ RunTable collect(const Plan& plan, const std::filesystem::path& directory) {
   std::ranges::stable_sort(runs, {}, &PlannedRun::point);
   const RunFolders folders(directory);
   for (const PlannedRun* run : runs) table.rows.push_back(row_of(plan, *run, folders.path_of(*run)));
-  keep_earlier_results(table, directory / "runs.csv", plan);
+  keep_earlier_results(table, directory, plan);
   add_best_arms(table, plan);
   return table;
 }

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <span>
 
 #include "config/differences.h"
 #include "config/effective.h"
+#include "config/experiment.h"
 #include "config/load.h"
 #include "experiments/plan_checks.h"
 #include "util/csv_table.h"
@@ -26,6 +28,7 @@ using config::RunConfig;
 using Combination = std::vector<std::pair<std::string, std::string>>;
 
 constexpr std::size_t most_runs = 100'000;
+constexpr std::size_t hash_digits = 16;
 
 const Axes& axes_of(const ArmConfig& arm) { return arm.grid.paths.empty() ? arm.zip : arm.grid; }
 
@@ -144,6 +147,25 @@ ArmPoint resolve_point(const ExperimentConfig& experiment, const ArmConfig& arm,
   return point;
 }
 
+void add(Sha256& sum, const std::string& text) {
+  sum.update(std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
+}
+
+/// `hashes`: of each run of the plan, in their order.
+std::string hash_of(const Plan& plan, const std::vector<std::string>& hashes) {
+  Sha256 sum;
+  add(sum, config::judgement_text(plan.experiment));
+  for (const ArmPoint& point : plan.points) {
+    add(sum, point.label + "\n");
+    for (const auto& [path, value] : point.settings) add(sum, path + "=" + value + "\n");
+  }
+  std::set<std::string> runs;  // the order of the seeds decides nothing
+  for (std::size_t i = 0; i < plan.runs.size(); ++i)
+    runs.insert(fmt::format("{} {} {}\n", plan.points[plan.runs[i].point].label, plan.runs[i].seed, hashes[i]));
+  for (const std::string& run : runs) add(sum, run);
+  return sum.hex().substr(0, hash_digits);
+}
+
 /// Criteria may be about points; an axis that a profile changed may have lost them.
 void refuse_unknown_points(const Plan& plan) {
   for (const config::CriterionConfig& criterion : plan.experiment.criteria)
@@ -169,15 +191,14 @@ void refuse_unknown_points(const Plan& plan) {
 std::string hash_of(const RunConfig& config) {
   RunConfig copy = config;
   copy.description.clear();
-  const std::string text = config::to_json(copy);
   Sha256 sum;
-  sum.update(std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
+  add(sum, config::to_json(copy));
   return sum.hex();
 }
 
 Plan make_plan(const ExperimentConfig& experiment) {
   refuse_too_many(experiment);
-  Plan plan{experiment, {}, {}, {}};
+  Plan plan{experiment, {}, {}, {}, ""};
   RunConfig base = config::resolve(experiment.base, {}, ".", experiment.name + ": base");
   base.description.clear();
   base.training.seed = experiment.seeds.list.front();
@@ -191,16 +212,19 @@ Plan make_plan(const ExperimentConfig& experiment) {
   refuse_unknown_points(plan);
   refuse_what_no_run_gives(plan);
   std::map<std::string, std::string> names;  // by hash
+  std::vector<std::string> hashes;
   for (const std::uint64_t seed : experiment.seeds.list)
     for (std::size_t i = 0; i < plan.points.size(); ++i) {
       PlannedRun run{i, seed, plan.points[i].config, ""};
       run.config.training.seed = seed;
       const std::string hash = hash_of(run.config);
       const std::string name =
-          fmt::format("{}_{}_seed{}", hash.substr(0, 16), as_file_name(plan.points[i].label), seed);
+          fmt::format("{}_{}_seed{}", hash.substr(0, hash_digits), as_file_name(plan.points[i].label), seed);
       run.name = names.emplace(hash, name).first->second;
       plan.runs.push_back(std::move(run));
+      hashes.push_back(hash);
     }
+  plan.hash = hash_of(plan, hashes);
   return plan;
 }
 

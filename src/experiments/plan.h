@@ -31,6 +31,7 @@ struct Plan {
   std::vector<std::string> axes;        // every path that some arm has as an axis, in their order
   std::vector<ArmPoint> points;
   std::vector<PlannedRun> runs;  // of each seed all points, so that a sweep that is stopped has whole pairs
+  std::string hash;  // 16 hexadecimal digits of what decides the runs and their judgement; words are not part of it
 };
 
 /// All runs of an experiment as config::effective() made it. Throws ConfigError for settings that make no config, for

@@ -34,6 +34,7 @@ struct RunRow {
   std::string dataset_sha256;
   std::string machine;  // as training::RunEnd has them; "" in files of an earlier version
   std::string build;
+  std::string plan;  // Plan::hash of the sweep; "" in files of an earlier version
 };
 
 /// Completed or diverged.

@@ -14,8 +14,11 @@
 
 #include "config/csv_columns.h"
 #include "config/names.h"
+#include "config/experiment.h"
 #include "experiments/choices.h"
+#include "experiments/plan_identity.h"
 #include "experiments/run_folders.h"
+#include "experiments/set_aside.h"
 #include "util/csv.h"
 #include "util/csv_table.h"
 #include "util/errors.h"
@@ -74,6 +77,8 @@ Column column_of(RunColumn column) {
       return {&RunRow::machine};
     case RunColumn::build:
       return {&RunRow::build};
+    case RunColumn::plan:
+      return {&RunRow::plan};
   }
   return {&RunRow::arm};
 }
@@ -256,7 +261,8 @@ class ExpectedRuns {
       const ArmPoint& point = plan.points[i];
       points_.emplace(std::pair(point.arm, Axes(point.settings.begin(), point.settings.end())), i);
     }
-    for (const PlannedRun& run : plan.runs) missing_.emplace(plan.points[run.point].label, run.seed);
+    for (const PlannedRun& run : plan.runs)
+      missing_.emplace(std::pair(plan.points[run.point].label, run.seed), RunFolders::hash_in(run.name));
   }
 
   /// The point of a row, which counts as found. Throws DataError where the plan has no such run, or it was found
@@ -266,14 +272,19 @@ class ExpectedRuns {
     if (point == points_.end())
       cells.fail(fmt::format("arm \"{}\" has no such point in the experiment beside it", row.arm));
     const std::string& label = plan_.points[point->second].label;
-    if (missing_.erase({label, row.seed}) == 0)
+    const auto run = missing_.find({label, row.seed});
+    if (run == missing_.end())
       cells.fail(fmt::format("seed {} of {} stands twice, or is none of the experiment beside it", row.seed, label));
+    if (RunFolders::hash_in(row.run) != run->second)
+      cells.fail(fmt::format("run {} is of another config: that of {} with seed {} begins with {}", row.run, label,
+                             row.seed, run->second));
+    missing_.erase(run);
     return point->second;
   }
 
   void refuse_missing(const std::filesystem::path& file) const {
     if (missing_.empty()) return;
-    const auto& [label, seed] = *missing_.begin();
+    const auto& [label, seed] = missing_.begin()->first;
     throw DataError(fmt::format("{}: {} rows are missing, such as that of {} with seed {}", file.string(),
                                 missing_.size(), label, seed));
   }
@@ -283,7 +294,7 @@ class ExpectedRuns {
 
   const Plan& plan_;
   std::map<std::pair<std::string, Axes>, std::size_t> points_;  // by arm and values of its axes
-  std::set<std::pair<std::string, std::uint64_t>> missing_;     // label and seed
+  std::map<std::pair<std::string, std::uint64_t>, std::string> missing_;  // by label and seed: the hash of the run
 };
 
 bool is_best_of(const ExperimentConfig& experiment, const std::string& arm) {
@@ -291,14 +302,56 @@ bool is_best_of(const ExperimentConfig& experiment, const std::string& arm) {
                              [&](const config::ArmConfig& one) { return one.name == arm && one.best_of; });
 }
 
-/// The columns of quantities that a file has, of those that the plan asks for.
-RunTable columns_in(const CsvTable& csv, const Plan& plan) {
+/// Whether two experiments mean the same numbers by a quantity.
+bool is_defined_alike(const std::string& name, const ExperimentConfig& a, const ExperimentConfig& b) {
+  const auto definition = [&](const ExperimentConfig& experiment) {
+    QuantityConfig quantity;
+    for (const QuantityConfig& one : experiment.quantities)
+      if (one.name == name) quantity = one;
+    quantity.meaning = quantity.unit = "";
+    return quantity;
+  };
+  return definition(a) == definition(b);
+}
+
+/// The columns of quantities that the file of an experiment has, of those that the plan asks for.
+RunTable columns_in(const CsvTable& csv, const ExperimentConfig& experiment, const Plan& plan) {
   RunTable table = empty_table(plan);
   table.axes.clear();  // the plan knows them
   std::erase_if(table.quantities, [&](const QuantityColumn& quantity) {
-    return !csv.find(quantity.name) || (quantity.counts_steps && !csv.find(bound_column(quantity.name)));
+    return !csv.find(quantity.name) || (quantity.counts_steps && !csv.find(bound_column(quantity.name))) ||
+           !is_defined_alike(quantity.name, experiment, plan.experiment);
   });
   return table;
+}
+
+/// The finished runs of one file, which is of `experiment`.
+std::map<std::string, RunRow> results_in(const std::filesystem::path& file, const ExperimentConfig& experiment,
+                                         const Plan& plan) {
+  std::map<std::string, RunRow> rows;
+  std::error_code error;
+  if (!std::filesystem::exists(file, error)) return rows;
+  const CsvTable csv = read_csv(file);
+  const auto refuse = [&](const std::string& problem) {
+    throw DataError(
+        fmt::format("{}: {}; folders of runs are gone, whose results it alone may have: mend it or move it away",
+                    file.string(), problem));
+  };
+  for (const RunColumnName& column : config::run_columns)
+    if (!csv.find(column.name) && !column.is_newer) refuse(fmt::format("no column \"{}\"", column.name));
+  if (csv.is_cut_off) refuse("its last row is cut off");
+  std::map<std::string, std::size_t> points;  // by hash: an arm's name may be another now
+  for (const PlannedRun& run : plan.runs) points[RunFolders::hash_in(run.name)] = run.point;
+  const RunTable columns = columns_in(csv, experiment, plan);
+  for (std::size_t i = 0; i < csv.rows.size(); ++i) {
+    RunRow row = read_row(Cells(csv, i, file), columns);
+    if (!is_finished(row)) continue;
+    const std::string hash = RunFolders::hash_in(row.run);
+    if (const auto point = points.find(hash); point != points.end()) row.point = point->second;
+    add_low_ends(row, csv, plan);
+    rows.emplace(hash, std::move(row));
+  }
+  return rows;
 }
 
 }  // namespace
@@ -321,6 +374,7 @@ RunTable read_run_table(const std::filesystem::path& file, const Plan& plan) {
   for (const std::string& column : header_of(table))
     if (!csv.find(column) && !may_be_missing(column))
       throw DataError(fmt::format("{}: no column \"{}\", which the experiment beside it needs", file.string(), column));
+  refuse_other_plan(csv, plan, file);
   ExpectedRuns expected(plan);
   for (std::size_t i = 0; i < csv.rows.size(); ++i) {
     const Cells cells(csv, i, file);
@@ -334,29 +388,14 @@ RunTable read_run_table(const std::filesystem::path& file, const Plan& plan) {
   return table;
 }
 
-std::map<std::string, RunRow> earlier_results(const std::filesystem::path& file, const Plan& plan) {
-  std::map<std::string, RunRow> rows;
-  std::error_code error;
-  if (!std::filesystem::exists(file, error)) return rows;
-  const CsvTable csv = read_csv(file);
-  const auto refuse = [&](const std::string& problem) {
-    throw DataError(
-        fmt::format("{}: {}; folders of runs are gone, whose results it alone may have: mend it or move it away",
-                    file.string(), problem));
-  };
-  for (const RunColumnName& column : config::run_columns)
-    if (!csv.find(column.name) && !column.is_newer) refuse(fmt::format("no column \"{}\"", column.name));
-  if (csv.is_cut_off) refuse("its last row is cut off");
-  std::map<std::string, std::size_t> points;  // by hash: an arm's name may be another now
-  for (const PlannedRun& run : plan.runs) points[RunFolders::hash_in(run.name)] = run.point;
-  const RunTable columns = columns_in(csv, plan);
-  for (std::size_t i = 0; i < csv.rows.size(); ++i) {
-    RunRow row = read_row(Cells(csv, i, file), columns);
-    if (!is_finished(row)) continue;
-    const std::string hash = RunFolders::hash_in(row.run);
-    if (const auto point = points.find(hash); point != points.end()) row.point = point->second;
-    add_low_ends(row, csv, plan);
-    rows.emplace(hash, std::move(row));
+std::map<std::string, RunRow> earlier_results(const std::filesystem::path& directory, const Plan& plan) {
+  std::map<std::string, RunRow> rows = results_in(directory / "runs.csv", plan.experiment, plan);
+  for (const std::filesystem::path& folder : earlier_plans(directory)) {
+    try {
+      rows.merge(results_in(folder / "runs.csv", config::load_experiment(folder / "experiment.json"), plan));
+    } catch (const ConfigError&) {  // kept for people; what it can't give counts as missing
+    } catch (const DataError&) {
+    }
   }
   return rows;
 }

@@ -9,11 +9,15 @@
 
 #include "config/experiment.h"
 #include "config/load.h"
+#include "experiments/plan_identity.h"
 #include "experiments/run_folders.h"
+#include "experiments/set_aside.h"
+#include "experiments/verdict.h"
 #include "training/run_directory.h"
 #include "util/csv_table.h"
 #include "util/errors.h"
 #include "util/file.h"
+#include "util/join.h"
 
 namespace bnlab::experiments {
 
@@ -38,57 +42,51 @@ void refuse_unknown(const std::string& pattern, const Plan& plan) {
 
 /// The experiment that a directory holds; nothing where there is none.
 std::optional<config::ExperimentConfig> earlier_experiment(const fs::path& directory) {
-  const fs::path file = directory / "experiment.json";
-  std::error_code error;
-  if (!fs::exists(fs::symlink_status(file, error))) return std::nullopt;
   try {
-    return config::load_experiment(file);
+    return experiment_in(directory);
   } catch (const ConfigError& problem) {
     throw ConfigError(
         fmt::format("--out: whose sweep {} holds can't be told; choose another directory, or remove {}\n{}",
-                    directory.string(), file.string(), problem.what()));
+                    directory.string(), (directory / "experiment.json").string(), problem.what()));
   }
 }
 
-/// Throws where only runs.csv has the results of runs that are not in the plan. It will be written again from the
-/// plan's runs, and those results would be lost.
-void refuse_to_lose_results(const Plan& plan, const fs::path& directory) {
+/// Throws where runs.csv is no table of runs, or the end of one is missing: it would be replaced.
+void refuse_other_table(const fs::path& directory) {
   const fs::path file = directory / "runs.csv";
   std::error_code error;
   if (!fs::exists(file, error)) return;
   const CsvTable csv = read_csv(file);
-  const auto run = csv.find("run"), status = csv.find("status");
-  if (!run || !status || csv.is_cut_off)
-    throw ConfigError(fmt::format("--out: {} is {}; it would be replaced. Move it away, or choose another directory",
-                                  file.string(), csv.is_cut_off ? "cut off" : "no table of runs"));
-  std::set<std::string> hashes;
-  for (const PlannedRun& one : plan.runs) hashes.insert(RunFolders::hash_in(one.name));
-  const RunFolders folders(directory);
-  std::set<std::string> lost;
-  for (const std::vector<std::string>& row : csv.rows) {
-    const auto state = run_state_of(row[*status]);
-    if (state && is_finished(*state) && !hashes.contains(RunFolders::hash_in(row[*run])) && !folders.has(row[*run]))
-      lost.insert(row[*run]);
-  }
-  if (!lost.empty())
-    throw ConfigError(
-        fmt::format("--out: {} has results of {} runs, such as {}, that are not of this sweep and whose "
-                    "directories are gone; they would be lost. Choose another directory",
-                    file.string(), lost.size(), *lost.begin()));
+  if (csv.find("run") && csv.find("status") && !csv.is_cut_off) return;
+  throw ConfigError(fmt::format("--out: {} is {}; it would be replaced. Move it away, or choose another directory",
+                                file.string(), csv.is_cut_off ? "cut off" : "no table of runs"));
 }
 
-/// A name beside `file` that nothing has yet.
-fs::path unused_name(const fs::path& file) {
-  fs::path name = file.string() + ".old";
+/// Throws where the directory has results but does not say of which experiment.
+void refuse_results_of_nobody(const fs::path& directory) {
   std::error_code error;
-  for (int i = 2; fs::exists(fs::symlink_status(name, error)); ++i) name = fmt::format("{}.old{}", file.string(), i);
-  return name;
+  for (const char* name : {"runs.csv", "verdict.json", "summary.csv"})
+    if (const fs::path file = directory / name; fs::exists(fs::symlink_status(file, error)))
+      throw ConfigError(
+          fmt::format("--out: {} is no sweep's, which would have an experiment.json; it would be replaced. Move it "
+                      "away, or choose another directory",
+                      file.string()));
 }
 
-/// What decides the numbers in runs.csv.
-std::vector<config::QuantityConfig> without_words(std::vector<config::QuantityConfig> quantities) {
-  for (config::QuantityConfig& one : quantities) one.meaning = one.unit = "";
-  return quantities;
+/// The plan that the directory's files belong to where it is another than this one; "" otherwise.
+std::string other_plan(const std::optional<config::ExperimentConfig>& earlier, const Plan& plan,
+                       const fs::path& directory) {
+  if (!earlier) return "";
+  std::vector<std::string> plans{plan_of(*earlier), plan_of_verdict(directory / "verdict.json")};
+  for (const char* name : {"runs.csv", "summary.csv", "figure.csv"}) {
+    try {
+      plans.push_back(plan_of_csv(directory / name));
+    } catch (const DataError&) {  // damaged: of any plan; it will be written again
+    }
+  }
+  for (const std::string& one : plans)
+    if (!one.empty() && one != plan.hash) return one;
+  return "";
 }
 
 void write_where_different(const fs::path& file, const std::string& text) {
@@ -108,7 +106,7 @@ bool is_file_of_a_sweep(const fs::path& directory, const fs::path& file) {
   const fs::path inside = whole(file).lexically_relative(whole(directory));
   if (inside.empty()) return false;
   const fs::path first = *inside.begin();
-  if (first == "configs" || first == "runs") return true;
+  if (first == "configs" || first == "runs" || first == "old") return true;
   const std::set<fs::path> names{"experiment.json", "runs.csv", "verdict.json", ".sweep.lock", ".sweep.runs.lock"};
   return names.contains(inside);
 }
@@ -139,32 +137,37 @@ std::vector<SweepRun> sweep_runs(const Plan& plan, const fs::path& directory, co
   return all;
 }
 
-void prepare(const Plan& plan, const std::vector<SweepRun>& runs, const fs::path& directory) {
+void refuse_another_sweep(const Plan& plan, const fs::path& directory, bool replace) {
   const auto earlier = earlier_experiment(directory);
-  if (earlier && earlier->name != plan.experiment.name)
+  if (!earlier) return refuse_results_of_nobody(directory);
+  if (earlier->name != plan.experiment.name)
     throw ConfigError(fmt::format("--out: {} holds the sweep of {}; choose another directory for {}",
                                   directory.string(), earlier->name, plan.experiment.name));
-  const fs::path runs_csv = directory / "runs.csv", verdict = directory / "verdict.json";
-  std::error_code error;
-  if (!earlier && fs::exists(verdict, error) && !fs::exists(runs_csv, error))
+  refuse_other_table(directory);
+  if (replace) return;
+  if (const std::vector<std::string> lines = conflicts(*earlier, plan); !lines.empty())
     throw ConfigError(
-        fmt::format("--out: {} is no sweep's, which would have an experiment.json; it would be replaced. Move "
-                    "it away, or choose another directory",
-                    verdict.string()));
+        fmt::format("--out: {} holds another sweep of {}; nothing was changed. {}\nRepeat its --profile, --seeds and "
+                    "--set, choose another directory, or replace it with --replace: what it found is then in {}",
+                    directory.string(), plan.experiment.name, join(lines, "; "), (directory / "old").string()));
+}
+
+fs::path prepare(const Plan& plan, const std::vector<SweepRun>& runs, const fs::path& directory, bool replace) {
+  refuse_another_sweep(plan, directory, replace);
   for (const char* name : {"configs", "runs"}) {
+    std::error_code error;
     fs::create_directories(directory / name, error);
     if (!fs::is_directory(directory / name))
       throw ConfigError(fmt::format("--out: can't make the directory {}: {}", (directory / name).string(),
                                     error ? error.message() : "a file of that name exists"));
   }
-  if (earlier && without_words(earlier->quantities) != without_words(plan.experiment.quantities)) {
-    if (const fs::path aside = unused_name(runs_csv); fs::exists(runs_csv, error)) fs::rename(runs_csv, aside, error);
-    if (error) throw RunError(fmt::format("can't rename {}: {}", runs_csv.string(), error.message()));
-  } else {
-    refuse_to_lose_results(plan, directory);
-  }
-  write_file_atomically(directory / "experiment.json", config::to_json(plan.experiment));
+  const std::string other = other_plan(earlier_experiment(directory), plan, directory);
+  const fs::path aside = other.empty() ? fs::path() : set_aside(directory, other);
   for (const SweepRun& one : runs) write_where_different(one.task.config, config::to_json(one.run->config));
+  config::ExperimentConfig experiment = plan.experiment;
+  experiment.plan = plan.hash;
+  write_file_atomically(directory / "experiment.json", config::to_json(experiment));
+  return aside;
 }
 
 void clear_failures(const std::vector<SweepRun>& runs) {

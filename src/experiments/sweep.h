@@ -22,10 +22,15 @@ struct SweepRun {
 std::vector<SweepRun> sweep_runs(const Plan& plan, const std::filesystem::path& directory,
                                  const std::vector<std::string>& only);
 
-/// Writes experiment.json and the configs of these runs. A runs.csv of other quantities becomes runs.csv.old: its
-/// numbers are not those of this experiment. Throws ConfigError where there can be no such directory, it is another
-/// experiment's, or files that are no sweep's have the names of a sweep's; RunError where it can't be written.
-void prepare(const Plan& plan, const std::vector<SweepRun>& runs, const std::filesystem::path& directory);
+/// Throws ConfigError where the directory holds another experiment's sweep, files that are no sweep's and have the names
+/// of a sweep's, or, without `replace`, a sweep with another profile or --set, or with seeds that this one lacks.
+void refuse_another_sweep(const Plan& plan, const std::filesystem::path& directory, bool replace);
+
+/// Writes the configs of these runs and, last, experiment.json. What belongs to another plan is set aside before
+/// (set_aside.h); returns the folder where it is, empty without. Throws as refuse_another_sweep() does, ConfigError
+/// where there can be no such directory, and RunError where it can't be written.
+std::filesystem::path prepare(const Plan& plan, const std::vector<SweepRun>& runs,
+                              const std::filesystem::path& directory, bool replace = false);
 
 /// Lets the next call run the failed ones of these runs again: clear_failure(); of a damaged run all files are removed.
 /// Throws RunError.
@@ -34,7 +39,8 @@ void clear_failures(const std::vector<SweepRun>& runs);
 /// The tasks that are left: missing and unfinished ones; failed ones with `retry_failed`.
 std::vector<Task> remaining(const std::vector<SweepRun>& runs, bool retry_failed);
 
-/// Whether a sweep in `directory` writes `file`, or it lies among its configs or runs; neither has to exist.
+/// Whether a sweep in `directory` writes `file`, or it lies among its configs, runs or earlier plans; neither has to
+/// exist.
 bool is_file_of_a_sweep(const std::filesystem::path& directory, const std::filesystem::path& file);
 
 /// Whether a name fits a pattern with * and ?.

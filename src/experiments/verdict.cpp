@@ -8,13 +8,16 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
+#include <utility>
 
 #include "config/experiment.h"
 #include "config/experiment_fields.h"
 #include "experiments/collect.h"
 #include "experiments/evidence.h"
+#include "experiments/plan_identity.h"
 #include "experiments/run_folders.h"
 #include "experiments/runs_csv.h"
+#include "experiments/set_aside.h"
 #include "experiments/warnings.h"
 #include "util/errors.h"
 #include "util/file.h"
@@ -130,23 +133,59 @@ std::string in_cell(const std::string& text) {
   return escaped;
 }
 
-/// The number of seeds of the earlier verdict in the file, or of one before it; 0 where no verdict can be read.
-std::size_t seeds_of_earlier(const fs::path& file) {
+/// An earlier verdict; null where there is none that can be read.
+Json earlier_verdict(const fs::path& file) {
   constexpr std::uint64_t most_bytes = std::uint64_t{1} << 28;
   std::error_code error;
-  if (!fs::is_regular_file(file, error)) return 0;
-  Json json;
+  if (!fs::is_regular_file(file, error)) return nullptr;
   try {
-    json = Json::parse(read_file(file, most_bytes), nullptr, false);
+    Json json = Json::parse(read_file(file, most_bytes), nullptr, false);
+    if (json.is_object()) return json;
   } catch (const DataError&) {
-    return 0;
   }
-  if (!json.is_object()) return 0;
+  return nullptr;
+}
+
+/// The most seeds of the verdicts that the directory has or had, 0 without any.
+std::size_t seeds_of_earlier(const fs::path& directory) {
+  std::vector<fs::path> folders = earlier_plans(directory);
+  folders.push_back(directory);
   std::size_t seeds = 0;
-  if (const auto list = json.find("seeds"); list != json.end() && list->is_array()) seeds = list->size();
-  if (const auto more = json.find("seeds_before"); more != json.end() && more->is_number_unsigned())
-    seeds = std::max(seeds, more->get<std::size_t>());
+  for (const fs::path& folder : folders) {
+    const Json json = earlier_verdict(folder / "verdict.json");
+    if (const auto list = json.find("seeds"); list != json.end() && list->is_array())
+      seeds = std::max(seeds, list->size());
+    if (const auto more = json.find("seeds_before"); more != json.end() && more->is_number_unsigned())
+      seeds = std::max(seeds, more->get<std::size_t>());
+  }
   return seeds;
+}
+
+/// A table, where it is there and can be read.
+CsvTable parsed_table(const fs::path& file) {
+  std::error_code error;
+  if (!fs::exists(file, error)) return {};
+  try {
+    return read_csv(file);
+  } catch (const DataError&) {  // told, or written anew from the runs, by whoever needs its rows
+    return {};
+  }
+}
+
+/// Files of another plan beside a verdict, one line each.
+std::vector<std::string> stale_files(const fs::path& directory, const Plan& plan) {
+  std::vector<std::string> lines;
+  for (const auto& [name, remedy] : {std::pair("figure.csv", "the figure shows other runs; draw it again with plot.py"),
+                                     std::pair("summary.csv", "bnlab sweep writes it again")}) {
+    try {
+      const std::string theirs = plan_of_csv(directory / name);
+      if (!theirs.empty() && theirs != plan.hash)
+        lines.push_back(fmt::format("{} is of another plan ({}, not {}): {}", name, theirs, plan.hash, remedy));
+    } catch (const DataError& error) {
+      lines.emplace_back(error.what());
+    }
+  }
+  return lines;
 }
 
 }  // namespace
@@ -158,6 +197,8 @@ ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
                             choices(table, plan),
                             {},
                             differences_between_runs(table, plan),
+                            {},
+                            plan.hash,
                             {},
                             0,
                             0,
@@ -191,21 +232,37 @@ ExperimentVerdict judge_directory(const fs::path& directory) {
   if (!fs::exists(file, error))
     throw ConfigError(fmt::format("{}: holds no sweep: {}", directory.string(),
                                   error ? error.message() : "it has no experiment.json"));
-  const Plan plan = make_plan(config::load_experiment(file));
+  const config::ExperimentConfig experiment = config::load_experiment(file);
+  const Plan plan = make_plan(experiment);
+  refuse_edited(experiment, plan, file);
   const fs::path runs_csv = directory / "runs.csv";
   const RunFolders folders(directory);
   const bool has_runs =
       std::any_of(plan.runs.begin(), plan.runs.end(), [&](const PlannedRun& run) { return folders.has(run); });
+  refuse_other_plan(parsed_table(runs_csv), plan, runs_csv);
   if (has_runs || !fs::exists(runs_csv, error)) write_file_atomically(runs_csv, to_csv(collect(plan, directory)));
   // Always from the file, so that a verdict is the same with and without the run directories.
   ExperimentVerdict verdict = judge_runs(plan, read_run_table(runs_csv, plan));
   const std::size_t seeds = plan.experiment.seeds.list.size();
-  if (const std::size_t before = seeds_of_earlier(directory / "verdict.json"); before > seeds) {
+  if (const std::size_t before = seeds_of_earlier(directory); before > seeds) {
     verdict.seeds_before = before;
     verdict.warnings.push_back(fewer_seeds(seeds, before));
   }
   write_file_atomically(directory / "verdict.json", to_json(verdict));
+  verdict.stale = stale_files(directory, plan);
   return verdict;
+}
+
+std::string plan_of_verdict(const fs::path& file) {
+  const Json json = earlier_verdict(file);
+  const auto plan = json.find("plan");
+  return plan != json.end() && plan->is_string() ? plan->get<std::string>() : "";
+}
+
+std::vector<std::string> all_warnings(const ExperimentVerdict& verdict) {
+  std::vector<std::string> all = verdict.warnings;
+  all.insert(all.end(), verdict.stale.begin(), verdict.stale.end());
+  return all;
 }
 
 std::string to_json(const ExperimentVerdict& verdict) {
@@ -217,6 +274,7 @@ std::string to_json(const ExperimentVerdict& verdict) {
   for (const Choice& choice : verdict.choices) chosen.push_back(choice_json(choice));
   Json json = {{"experiment", experiment.name},
                {"profile", experiment.profile},
+               {"plan", verdict.plan},
                {"claim", experiment.claim},
                {"source", experiment.source},
                {"verdict", name_of(verdict.verdict)},
@@ -294,7 +352,7 @@ std::string markdown_table(const std::vector<ExperimentVerdict>& verdicts) {
     }
   std::string below;
   for (const ExperimentVerdict& one : verdicts)
-    for (const std::string& warning : one.warnings)
+    for (const std::string& warning : all_warnings(one))
       below += fmt::format("- **{}**: {}\n", in_cell(one.experiment.name), in_cell(warning));
   if (!below.empty()) text += "\n" + below;
   return text;

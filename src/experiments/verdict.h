@@ -21,6 +21,8 @@ struct ExperimentVerdict {
   std::vector<std::string> unfinished;  // runs that are missing, unfinished or failed, with the reason
   std::vector<std::string> warnings;
   std::vector<std::string> revisions;  // of the builds that made the runs, in alphabetical order
+  std::string plan;                    // Plan::hash
+  std::vector<std::string> stale;      // files beside it that are of another plan; not in verdict.json
   std::size_t seeds_before = 0;        // of the verdict that this one replaces, where it had more seeds; otherwise 0
   std::int64_t completed = 0;          // each run once, though arms may share it
   std::int64_t diverged = 0;
@@ -31,8 +33,15 @@ ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table);
 
 /// The verdict of a sweep's directory, from its experiment.json and its run directories. The results of run directories
 /// that were deleted come from its runs.csv. Writes runs.csv (from run directories) and verdict.json. Throws
-/// ConfigError where the directory holds no sweep, DataError for damaged files.
+/// ConfigError where the directory holds no sweep, or its experiment.json was changed since; DataError for files that
+/// are damaged or of another plan.
 ExperimentVerdict judge_directory(const std::filesystem::path& directory);
+
+/// The plan of a verdict.json; "" where there is none, or it can't be read or says none.
+std::string plan_of_verdict(const std::filesystem::path& file);
+
+/// What a verdict warns of, and the files beside it that are stale.
+std::vector<std::string> all_warnings(const ExperimentVerdict& verdict);
 
 /// verdict.json: claim, source, verdict, each criterion with effect, interval and threshold, choices, what is missing.
 std::string to_json(const ExperimentVerdict& verdict);

@@ -36,15 +36,15 @@ class ActivationLayer : public Layer {
     dnnl::memory input = src.memory;
     // oneDNN has only reference code for functions that would have to write zeros back into the padding.
     if (!function_.keeps_zero() && onednn::is_padded(src.memory.get_desc()))
-      input = builder.adapt(src.memory, onednn::plain_desc(compat::dims_of(src.memory.get_desc()),
-                                                           compat::type_of(src.memory.get_desc())));
+      input = builder.reorder_to(src.memory, onednn::row_major_desc(compat::dims_of(src.memory.get_desc()),
+                                                                    compat::type_of(src.memory.get_desc())));
     const onednn::Desc desc = input.get_desc();
     const Tensor dst{builder.allocate(desc), src.shape, src.needs_diff};
     function_.forward(builder, input, dst.memory);
     if (!builder.has_backward() || !src.needs_diff) return {dst, {}};
     return {dst, [=, this](Builder& b, const Tensor& diff_dst) {
               const Tensor diff_src{b.allocate(desc), src.shape, true};
-              function_.backward(b, input, dst.memory, b.adapt(diff_dst.memory, desc), diff_src.memory);
+              function_.backward(b, input, dst.memory, b.reorder_to(diff_dst.memory, desc), diff_src.memory);
               return diff_src;
             }};
   }

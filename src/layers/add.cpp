@@ -14,7 +14,7 @@ Tensor add(Builder& builder, const char* operation, const Tensor& a, const Tenso
   const Tensor dst{builder.allocate(desc), a.shape, a.needs_diff || b.needs_diff};
   builder.add(
       operation, pd, dnnl::binary(pd),
-      {{DNNL_ARG_SRC_0, a.memory}, {DNNL_ARG_SRC_1, builder.adapt(b.memory, desc)}, {DNNL_ARG_DST, dst.memory}});
+      {{DNNL_ARG_SRC_0, a.memory}, {DNNL_ARG_SRC_1, builder.reorder_to(b.memory, desc)}, {DNNL_ARG_DST, dst.memory}});
   return dst;
 }
 

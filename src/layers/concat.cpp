@@ -59,7 +59,7 @@ class ConcatLayer : public Layer {
   static onednn::Desc branch_desc(const Builder& builder, const Tensor& output) {
     const onednn::Desc desc = output.memory.get_desc();
     const bool is_direct = compat::dims_of(desc) == output.shape && compat::type_of(desc) == builder.type();
-    return is_direct ? desc : onednn::plain_desc(output.shape, builder.type());
+    return is_direct ? desc : onednn::row_major_desc(output.shape, builder.type());
   }
 
   static Tensor join(Builder& builder, const std::vector<Forward>& outputs, const Dims& shape) {
@@ -67,7 +67,7 @@ class ConcatLayer : public Layer {
     std::vector<onednn::Desc> descs;
     bool needs_diff = false;
     for (const Forward& output : outputs) {
-      srcs.push_back(builder.adapt(output.dst.memory, branch_desc(builder, output.dst)));
+      srcs.push_back(builder.reorder_to(output.dst.memory, branch_desc(builder, output.dst)));
       descs.push_back(srcs.back().get_desc());
       needs_diff = needs_diff || output.dst.needs_diff;
     }
@@ -89,7 +89,7 @@ class ConcatLayer : public Layer {
       } catch (const dnnl::error&) {  // the channels don't begin or end with a block of the layout
       }
     }
-    builder.copy_from_part(builder.plain(diff_dst), offsets, diff.memory);
+    builder.copy_from_part(builder.row_major(diff_dst), offsets, diff.memory);
     return diff;
   }
 

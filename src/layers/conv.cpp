@@ -82,7 +82,7 @@ class ConvLayer : public Layer {
 
   Forward build(Builder& builder, const Tensor& src) override {
     const Dims dst_shape = batched_dst_shape(src);
-    const Desc bias_desc = onednn::plain_desc({dst_shape[1]});
+    const Desc bias_desc = onednn::row_major_desc({dst_shape[1]});
     const auto make = [&](const Candidate& candidate) {
       // Of Winograd's for inference alone oneDNN would want weights in a form of their own.
       const bool is_direct = candidate.algorithm == dnnl::algorithm::convolution_direct;
@@ -99,8 +99,8 @@ class ConvLayer : public Layer {
                                          : weights_diff(builder, pd, src.shape, dst_shape).diff_weights_desc());
     if (bias_) parameters_.lay_out(*bias_, bias_desc);
 
-    const dnnl::memory weights = builder.adapt(weights_->value, pd.weights_desc());
-    const dnnl::memory input = builder.adapt(src.memory, pd.src_desc());
+    const dnnl::memory weights = builder.reorder_to(weights_->value, pd.weights_desc());
+    const dnnl::memory input = builder.reorder_to(src.memory, pd.src_desc());
     const Tensor dst{builder.allocate(pd.dst_desc()), dst_shape, true};
     builder.add("forward", pd, dnnl::convolution_forward(pd),
                 {{DNNL_ARG_SRC, input},
@@ -162,11 +162,11 @@ class ConvLayer : public Layer {
     return Desc(shape, builder.type(), is_few ? dnnl::memory::format_tag::any : candidate.tag);
   }
 
-  // The gradient of the weights is f32 whatever the type of the rest.
+  // The gradient of the weights is f32 in programs of any type.
   dnnl::convolution_backward_weights::primitive_desc weights_diff(const Builder& builder,
                                                                   const dnnl::convolution_forward::primitive_desc& hint,
                                                                   const Dims& src_shape, const Dims& dst_shape) const {
-    const Desc bias_desc = onednn::plain_desc({dst_shape[1]});
+    const Desc bias_desc = onednn::row_major_desc({dst_shape[1]});
     const auto make = [&](const Candidate& candidate) {
       return compat::convolution_backward_weights(
           builder.engine(), candidate.algorithm, image_desc(builder, src_shape, candidate),
@@ -192,8 +192,8 @@ class ConvLayer : public Layer {
     const auto pd = weights_diff(builder, hint, src.shape, diff_dst.shape);
     add_weights_diff(builder, *weights_, pd.diff_weights_desc(), [&](const dnnl::memory& diff_weights) {
       builder.add("backward_weights", pd, dnnl::convolution_backward_weights(pd),
-                  {{DNNL_ARG_SRC, builder.adapt(input, pd.src_desc())},
-                   {DNNL_ARG_DIFF_DST, builder.adapt(diff_dst.memory, pd.diff_dst_desc())},
+                  {{DNNL_ARG_SRC, builder.reorder_to(input, pd.src_desc())},
+                   {DNNL_ARG_DIFF_DST, builder.reorder_to(diff_dst.memory, pd.diff_dst_desc())},
                    {DNNL_ARG_DIFF_WEIGHTS, diff_weights},
                    {DNNL_ARG_DIFF_BIAS, bias_ ? bias_->diff : dnnl::memory()}},
                   flop(diff_dst.shape));
@@ -211,8 +211,8 @@ class ConvLayer : public Layer {
     const auto pd = first_compiled(candidates(builder, src.shape, diff_dst.shape), make);
     const Tensor diff_src{builder.allocate(pd.diff_src_desc()), src.shape, true};
     builder.add("backward_data", pd, dnnl::convolution_backward_data(pd),
-                {{DNNL_ARG_WEIGHTS, builder.adapt(weights, pd.weights_desc())},
-                 {DNNL_ARG_DIFF_DST, builder.adapt(diff_dst.memory, pd.diff_dst_desc())},
+                {{DNNL_ARG_WEIGHTS, builder.reorder_to(weights, pd.weights_desc())},
+                 {DNNL_ARG_DIFF_DST, builder.reorder_to(diff_dst.memory, pd.diff_dst_desc())},
                  {DNNL_ARG_DIFF_SRC, diff_src.memory}},
                 flop(diff_dst.shape));
     return diff_src;

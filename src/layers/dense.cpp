@@ -30,7 +30,7 @@ class DenseLayer : public Layer {
 
   Forward build(Builder& builder, const Tensor& src) override {
     const Dims dst_shape = batched_dst_shape(src);
-    const Desc bias_desc = onednn::plain_desc({dst_shape[1]});
+    const Desc bias_desc = onednn::row_major_desc({dst_shape[1]});
     const Desc dst_desc = output_is_f32_ ? onednn::any_desc(dst_shape) : builder.any(dst_shape);
     const auto pd = compat::inner_product_forward(builder.engine(), builder.prop_kind(), builder.any(src.shape),
                                                   weights_->layout(builder, weights_->shape),
@@ -41,8 +41,8 @@ class DenseLayer : public Layer {
                                          : weights_diff(builder, pd, dst_shape).diff_weights_desc());
     if (bias_) parameters_.lay_out(*bias_, bias_desc);
 
-    const dnnl::memory weights = builder.adapt(weights_->value, pd.weights_desc());
-    const dnnl::memory input = builder.adapt(src.memory, pd.src_desc());
+    const dnnl::memory weights = builder.reorder_to(weights_->value, pd.weights_desc());
+    const dnnl::memory input = builder.reorder_to(src.memory, pd.src_desc());
     const Tensor dst{builder.allocate(pd.dst_desc()), dst_shape, true};
     builder.add("forward", pd, dnnl::inner_product_forward(pd),
                 {{DNNL_ARG_SRC, input},
@@ -60,10 +60,10 @@ class DenseLayer : public Layer {
  private:
   double flop(const Tensor& src) const { return 2.0 * static_cast<double>(src.shape[0] * weights_->count()); }
 
-  // The gradient of the weights is f32 whatever the type of the rest.
+  // The gradient of the weights is f32 in programs of any type.
   dnnl::inner_product_backward_weights::primitive_desc weights_diff(
       const Builder& builder, const dnnl::inner_product_forward::primitive_desc& hint, const Dims& dst_shape) const {
-    const Desc bias_desc = onednn::plain_desc({dst_shape[1]});
+    const Desc bias_desc = onednn::row_major_desc({dst_shape[1]});
     return compat::inner_product_backward_weights(builder.engine(), hint.src_desc(), onednn::any_desc(weights_->shape),
                                                   bias_ ? &bias_desc : nullptr, builder.any(dst_shape), hint,
                                                   builder.attributes());
@@ -75,7 +75,7 @@ class DenseLayer : public Layer {
     add_weights_diff(builder, *weights_, pd.diff_weights_desc(), [&](const dnnl::memory& diff_weights) {
       builder.add("backward_weights", pd, dnnl::inner_product_backward_weights(pd),
                   {{DNNL_ARG_SRC, input},
-                   {DNNL_ARG_DIFF_DST, builder.adapt(diff_dst.memory, pd.diff_dst_desc())},
+                   {DNNL_ARG_DIFF_DST, builder.reorder_to(diff_dst.memory, pd.diff_dst_desc())},
                    {DNNL_ARG_DIFF_WEIGHTS, diff_weights},
                    {DNNL_ARG_DIFF_BIAS, bias_ ? bias_->diff : dnnl::memory()}},
                   flop(src));
@@ -89,8 +89,8 @@ class DenseLayer : public Layer {
                                             builder.any(diff_dst.shape), hint, builder.attributes());
     const Tensor diff_src{builder.allocate(pd.diff_src_desc()), src.shape, true};
     builder.add("backward_data", pd, dnnl::inner_product_backward_data(pd),
-                {{DNNL_ARG_WEIGHTS, builder.adapt(weights, pd.weights_desc())},
-                 {DNNL_ARG_DIFF_DST, builder.adapt(diff_dst.memory, pd.diff_dst_desc())},
+                {{DNNL_ARG_WEIGHTS, builder.reorder_to(weights, pd.weights_desc())},
+                 {DNNL_ARG_DIFF_DST, builder.reorder_to(diff_dst.memory, pd.diff_dst_desc())},
                  {DNNL_ARG_DIFF_SRC, diff_src.memory}},
                 flop(src));
     return diff_src;

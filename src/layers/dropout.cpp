@@ -41,7 +41,7 @@ class Masks {
   std::uint32_t dropped_;  // words below it drop their value
 };
 
-/// mask = 0 or 1 / (1 - rate), plain.
+/// mask = 0 or 1 / (1 - rate), row-major.
 class MaskKernel : public onednn::Kernel {
  public:
   MaskKernel(const Masks& masks, float scale, const onednn::RunState& state, dnnl::memory mask)
@@ -72,16 +72,16 @@ class DropoutLayer : public Layer {
 
   Forward build(Builder& builder, const Tensor& src) override {
     if (!builder.has_backward()) return {src, {}};
-    const dnnl::memory plain_mask = builder.allocate(onednn::plain_desc(src.shape));
+    const dnnl::memory plain_mask = builder.allocate(onednn::row_major_desc(src.shape));
     builder.add("mask", std::make_unique<MaskKernel>(masks_, scale_, builder.run_state(), plain_mask), {plain_mask});
     const bool is_f32 = compat::type_of(src.memory.get_desc()) == dnnl::memory::data_type::f32;
-    const dnnl::memory input = is_f32 ? src.memory : builder.plain(src);
+    const dnnl::memory input = is_f32 ? src.memory : builder.row_major(src);
     const onednn::Desc desc = input.get_desc();
-    const dnnl::memory mask = builder.adapt(plain_mask, desc);
+    const dnnl::memory mask = builder.reorder_to(plain_mask, desc);
     const Tensor dst{multiply(builder, "forward", input, mask), src.shape, src.needs_diff};
     if (!src.needs_diff) return {dst, {}};
     return {dst, [=](Builder& b, const Tensor& diff_dst) {
-              return Tensor{multiply(b, "backward_data", b.adapt(diff_dst.memory, desc), mask), src.shape, true};
+              return Tensor{multiply(b, "backward_data", b.reorder_to(diff_dst.memory, desc), mask), src.shape, true};
             }};
   }
 

@@ -69,7 +69,7 @@ class Layer {
   /// The layers that it is made of, in network order; empty for most.
   virtual std::vector<const Layer*> parts() const { return {}; }
 
-  /// Its activation function, whose input and output Pass::observe keeps as "input" and "output"; none for most.
+  /// Its activation function, whose input and output Mode::observe keeps as "input" and "output"; none for most.
   virtual std::optional<config::Activation> activation() const { return std::nullopt; }
 
   const std::string& name() const { return name_; }
@@ -94,7 +94,7 @@ class Layer {
   Dims dst_shape_;
 };
 
-/// Where a layer stands when it is made.
+/// What a layer needs to know of its network when it is made.
 struct LayerContext {
   std::string name;  // unique in the network: "dense2"
   Dims src_shape;    // (1, ...)

@@ -113,8 +113,8 @@ Forward build_loss(Builder& builder, const Tensor& output, const config::LossCon
   const bool is_mean = config.reduction == config::Reduction::mean;
   const auto terms = static_cast<double>(is_mean ? shape[0] * (is_squared ? shape[1] : 1) : 1);
 
-  const dnnl::memory input = builder.plain(output);
-  const dnnl::memory diff = builder.has_backward() ? builder.allocate(onednn::plain_desc(shape)) : dnnl::memory();
+  const dnnl::memory input = builder.row_major(output);
+  const dnnl::memory diff = builder.has_backward() ? builder.allocate(onednn::row_major_desc(shape)) : dnnl::memory();
   std::unique_ptr<onednn::Kernel> kernel;
   if (is_squared)
     kernel = std::make_unique<SquaredErrorKernel>(input, diff, shape, terms, buffers);

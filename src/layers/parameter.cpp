@@ -18,6 +18,10 @@ std::size_t floats_of(const Parameter& parameter) {
   return (floats + floats_per_line - 1) / floats_per_line * floats_per_line;
 }
 
+std::int64_t number_of_values(const onednn::Dims& shape) {
+  return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+}
+
 void reorder(dnnl::memory src, dnnl::memory dst) {
   dnnl::stream stream(src.get_engine());
   dnnl::reorder(src, dst).execute(stream, src, dst);
@@ -26,34 +30,36 @@ void reorder(dnnl::memory src, dnnl::memory dst) {
 
 }  // namespace
 
-std::int64_t Parameter::count() const {
-  return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
-}
+std::int64_t Declaration::count() const { return number_of_values(shape); }
 
-std::vector<float> Parameter::plain(const float* laid_out_values) const {
+std::int64_t Parameter::count() const { return number_of_values(shape); }
+
+std::vector<float> Parameter::row_major(const float* laid_out_values) const {
   std::vector<float> values(static_cast<std::size_t>(count()));
   const dnnl::engine engine = value.get_engine();
   const onednn::Desc desc = value.get_desc();
-  const onednn::Desc plain_order = onednn::plain_desc(onednn::compat::dims_of(desc));
+  const onednn::Desc row_major = onednn::row_major_desc(onednn::compat::dims_of(desc));
   // The source is read only.
   reorder(dnnl::memory(desc, engine, const_cast<float*>(laid_out_values)),
-          dnnl::memory(plain_order, engine, values.data()));
+          dnnl::memory(row_major, engine, values.data()));
   return values;
 }
 
-void Parameter::set_plain(float* laid_out_values, std::span<const float> values) const {
+void Parameter::set_row_major(float* laid_out_values, std::span<const float> values) const {
   if (static_cast<std::int64_t>(values.size()) != count()) throw std::logic_error(name + ": wrong number of values");
   const dnnl::engine engine = value.get_engine();
   const onednn::Desc desc = value.get_desc();
-  const onednn::Desc plain_order = onednn::plain_desc(onednn::compat::dims_of(desc));
-  reorder(dnnl::memory(plain_order, engine, const_cast<float*>(values.data())),
+  const onednn::Desc row_major = onednn::row_major_desc(onednn::compat::dims_of(desc));
+  reorder(dnnl::memory(row_major, engine, const_cast<float*>(values.data())),
           dnnl::memory(desc, engine, laid_out_values));
 }
 
-Parameter& Parameters::declare(Parameter parameter) {
-  for (const auto& other : parameters_)
-    if (other->name == parameter.name) throw std::logic_error("parameter " + parameter.name + " is declared twice");
-  parameters_.push_back(std::make_unique<Parameter>(std::move(parameter)));
+Parameter& Parameters::declare(Declaration declaration) {
+  for (const Declaration& other : declarations_)
+    if (other.name == declaration.name) throw std::logic_error("parameter " + other.name + " is declared twice");
+  parameters_.push_back(std::make_unique<Parameter>(
+      Parameter{.name = declaration.name, .kind = declaration.kind, .shape = declaration.shape}));
+  declarations_.push_back(std::move(declaration));
   return *parameters_.back();
 }
 

@@ -46,7 +46,7 @@ class PoolLayer : public Layer {
                                            kernel, window_.padding.lower, window_.padding.upper, pd, b.attributes());
               const Tensor diff_src{b.allocate(back.diff_src_desc()), src.shape, true};
               b.add("backward_data", back, dnnl::primitive(back),
-                    {{DNNL_ARG_DIFF_DST, b.adapt(diff_dst.memory, back.diff_dst_desc())},
+                    {{DNNL_ARG_DIFF_DST, b.reorder_to(diff_dst.memory, back.diff_dst_desc())},
                      {DNNL_ARG_DIFF_SRC, diff_src.memory},
                      {DNNL_ARG_WORKSPACE, workspace}});
               return diff_src;

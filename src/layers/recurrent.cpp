@@ -37,7 +37,7 @@ void scale_and_shift_backward(const float* __restrict src, const float* __restri
     }
 }
 
-/// dst = gamma * src + beta; src and dst (N, units), plain.
+/// dst = gamma * src + beta; src and dst (N, units), row-major.
 class AffineKernel : public onednn::Kernel {
  public:
   AffineKernel(dnnl::memory src, const Dims& shape, const Parameter& gamma, const Parameter& beta, dnnl::memory dst)
@@ -95,16 +95,16 @@ class AffineBackwardKernel : public onednn::Kernel {
   bool is_first_, is_last_;
 };
 
-/// Products with one matrix of weights (O, I), between plain f32 memories: src (N, I), dst (N, O).
+/// Products with one matrix of weights (O, I), between row-major f32 memories: src (N, I), dst (N, O).
 class Product {
  public:
   Product(Builder& builder, Parameters& parameters, Parameter& weights, Parameter* bias, std::int64_t rows,
           bool adds_to_dst)
       : weights_(weights),
         bias_(bias),
-        src_desc_(onednn::plain_desc({rows, weights.shape[1]})),
-        dst_desc_(onednn::plain_desc({rows, weights.shape[0]})),
-        bias_desc_(onednn::plain_desc({weights.shape[0]})) {
+        src_desc_(onednn::row_major_desc({rows, weights.shape[1]})),
+        dst_desc_(onednn::row_major_desc({rows, weights.shape[0]})),
+        bias_desc_(onednn::row_major_desc({weights.shape[0]})) {
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     if (adds_to_dst) {
@@ -146,7 +146,7 @@ class Product {
 
   /// `weights` in the layout that backward_data reads, one reorder for all calls of a program.
   dnnl::memory weights_for_backward_data(Builder& builder) const {
-    return builder.adapt(weights_.value, backward_data_desc(builder).weights_desc());
+    return builder.reorder_to(weights_.value, backward_data_desc(builder).weights_desc());
   }
   dnnl::memory backward_data(Builder& builder, const dnnl::memory& weights, const dnnl::memory& diff_dst) const {
     const auto pd = backward_data_desc(builder);
@@ -197,7 +197,7 @@ class RecurrentLayer : public Layer {
 
   std::optional<config::Activation> activation() const override { return kind_; }
 
-  /// The normalization of the first step stands for all.
+  /// The normalization of the first step represents all.
   std::vector<const Layer*> parts() const override {
     if (normalizations_.empty()) return {};
     return {normalizations_.front().get()};
@@ -208,13 +208,13 @@ class RecurrentLayer : public Layer {
     const Product input(builder, parameters_, *input_weights_, bias_, steps_ * rows, false);
     const Product hidden(builder, parameters_, *hidden_weights_, nullptr, rows, true);
     for (Parameter* parameter : {gamma_, beta_})
-      if (parameter) parameters_.lay_out(*parameter, onednn::plain_desc(parameter->shape));
+      if (parameter) parameters_.lay_out(*parameter, onednn::row_major_desc(parameter->shape));
 
     const Desc by_step = rows_first(src.shape);
-    const dnnl::memory x =
-        builder.view(builder.adapt(src.memory, by_step), onednn::plain_desc({steps_ * rows, input_weights_->shape[1]}));
-    const dnnl::memory z = builder.allocate(onednn::plain_desc({steps_ * rows, units()}));
-    const dnnl::memory h = builder.allocate(onednn::plain_desc({steps_ * rows, units()}));
+    const dnnl::memory x = builder.view(builder.reorder_to(src.memory, by_step),
+                                        onednn::row_major_desc({steps_ * rows, input_weights_->shape[1]}));
+    const dnnl::memory z = builder.allocate(onednn::row_major_desc({steps_ * rows, units()}));
+    const dnnl::memory h = builder.allocate(onednn::row_major_desc({steps_ * rows, units()}));
     input.forward(builder, x, z);
     std::vector<Step> steps;
     for (std::int64_t t = 0; t < steps_; ++t) {
@@ -236,7 +236,7 @@ class RecurrentLayer : public Layer {
   }
 
  private:
-  /// What the backward pass needs of one time step; all (N, units), plain.
+  /// What the backward pass needs of one time step; all (N, units), row-major.
   struct Step {
     dnnl::memory x_hat;  // normalized, before gamma and beta; empty without normalization
     dnnl::memory y;      // before f
@@ -278,7 +278,7 @@ class RecurrentLayer : public Layer {
   // The part of a (T * N, units) memory that belongs to step t, from 0, under `dims` of N * units values.
   dnnl::memory step_of(Builder& builder, const dnnl::memory& all, std::int64_t t, const Dims& dims) const {
     const auto bytes = static_cast<std::uint64_t>(dims[0] * units()) * sizeof(float);
-    return builder.part(all, onednn::plain_desc(dims), static_cast<std::uint64_t>(t) * bytes);
+    return builder.part(all, onednn::row_major_desc(dims), static_cast<std::uint64_t>(t) * bytes);
   }
   dnnl::memory step_of(Builder& builder, const dnnl::memory& all, std::int64_t t, std::int64_t rows) const {
     return step_of(builder, all, t, Dims{rows, units()});
@@ -291,12 +291,12 @@ class RecurrentLayer : public Layer {
       Layer& normalization = *normalizations_[static_cast<std::size_t>(t)];
       builder.enter(normalizations_.front()->name());
       const Forward normalized = normalization.build(builder, {z, shape, true});
-      step.x_hat = builder.plain(normalized.dst);
+      step.x_hat = builder.row_major(normalized.dst);
       step.y = step.x_hat;
       step.normalization = normalized.backward;
     }
     if (gamma_) {
-      step.y = builder.allocate(onednn::plain_desc(shape));
+      step.y = builder.allocate(onednn::row_major_desc(shape));
       builder.add("scale_shift", std::make_unique<AffineKernel>(step.x_hat, shape, *gamma_, *beta_, step.y),
                   {step.x_hat, step.y});
     }
@@ -309,19 +309,19 @@ class RecurrentLayer : public Layer {
   dnnl::memory backward_through_time(Builder& builder, const Product& hidden, const std::vector<Step>& steps,
                                      const Tensor& diff_dst) const {
     const std::int64_t rows = diff_dst.shape[0];
-    const dnnl::memory diff_z = builder.allocate(onednn::plain_desc({steps_ * rows, units()}));
+    const dnnl::memory diff_z = builder.allocate(onednn::row_major_desc({steps_ * rows, units()}));
     const auto sums = std::make_shared<AffineSums>();
     sums->gamma.resize(static_cast<std::size_t>(units()));
     sums->beta.resize(static_cast<std::size_t>(units()));
     const dnnl::memory weights = steps_ > 1 ? hidden.weights_for_backward_data(builder) : dnnl::memory();
-    dnnl::memory diff_h = builder.plain(diff_dst);
+    dnnl::memory diff_h = builder.row_major(diff_dst);
     for (std::int64_t t = steps_ - 1; t >= 0; --t) {
       const Step& step = steps[static_cast<std::size_t>(t)];
       const dnnl::memory diff_step = step_of(builder, diff_z, t, rows);
       if (normalizations_.empty()) {
         function_.backward(builder, step.y, step.h, diff_h, diff_step);
       } else {
-        const Tensor diff_y{builder.allocate(onednn::plain_desc(diff_dst.shape)), diff_dst.shape, true};
+        const Tensor diff_y{builder.allocate(onednn::row_major_desc(diff_dst.shape)), diff_dst.shape, true};
         function_.backward(builder, step.y, step.h, diff_h, diff_y.memory);
         builder.enter(normalizations_.front()->name());
         if (gamma_)
@@ -341,7 +341,7 @@ class RecurrentLayer : public Layer {
   // The products of h_1 ... h_{T-1} with the gradients of steps 2 ... T.
   void backward_hidden_weights(Builder& builder, const dnnl::memory& h, const dnnl::memory& diff_z,
                                std::int64_t rows) const {
-    const Desc desc = onednn::plain_desc({(steps_ - 1) * rows, units()});
+    const Desc desc = onednn::row_major_desc({(steps_ - 1) * rows, units()});
     const auto offset = static_cast<std::uint64_t>(rows * units()) * sizeof(float);
     Product(builder, parameters_, *hidden_weights_, nullptr, (steps_ - 1) * rows, false)
         .backward_weights(builder, builder.part(h, desc, 0), builder.part(diff_z, desc, offset));

@@ -77,7 +77,7 @@ class ResidualLayer : public Layer {
   }
 
   Forward build(Builder& builder, const Tensor& src) override {
-    if (scalar_) parameters_.lay_out(*scalar_, onednn::plain_desc({1}));
+    if (scalar_) parameters_.lay_out(*scalar_, onednn::row_major_desc({1}));
     const Forward body = body_.build(builder, src);
     const Forward shortcut = shortcut_.build(builder, src);
     builder.enter(name());
@@ -105,7 +105,7 @@ class ResidualLayer : public Layer {
 
   // `value` is what the body gave, before the factor.
   Tensor backward_scalar(Builder& builder, const Tensor& value, const Tensor& diff_dst) {
-    const Tensor diff{builder.adapt(diff_dst.memory, value.memory.get_desc()), value.shape, true};
+    const Tensor diff{builder.reorder_to(diff_dst.memory, value.memory.get_desc()), value.shape, true};
     builder.add("backward_weights", std::make_unique<ScalarDiffKernel>(diff.memory, value.memory, scalar_->diff),
                 {diff.memory, value.memory});
     return scaled(builder, "backward_scale", diff);
@@ -117,7 +117,7 @@ class ResidualLayer : public Layer {
   Parameter* scalar_ = nullptr;
 };
 
-/// Between an image (N, C, H, W) and its reduced form (N, C', H', W'), both plain.
+/// Between an image (N, C, H, W) and its reduced form (N, C', H', W'), both row-major.
 struct Reduction {
   Dims image;
   Dims reduced;
@@ -183,13 +183,13 @@ class PaddingShortcutLayer : public Layer {
 
   Forward build(Builder& builder, const Tensor& src) override {
     const Reduction reduction{src.shape, batched_dst_shape(src), stride_};
-    const dnnl::memory input = builder.plain(src);
-    const Tensor dst{builder.allocate(onednn::plain_desc(reduction.reduced)), reduction.reduced, src.needs_diff};
+    const dnnl::memory input = builder.row_major(src);
+    const Tensor dst{builder.allocate(onednn::row_major_desc(reduction.reduced)), reduction.reduced, src.needs_diff};
     builder.add("forward", std::make_unique<ReduceKernel>(reduction, input, dst.memory), {input, dst.memory});
     if (!builder.has_backward() || !src.needs_diff) return {dst, {}};
     return {dst, [=](Builder& b, const Tensor& diff_dst) {
-              const dnnl::memory diff = b.plain(diff_dst);
-              const Tensor diff_src{b.allocate(onednn::plain_desc(reduction.image)), reduction.image, true};
+              const dnnl::memory diff = b.row_major(diff_dst);
+              const Tensor diff_src{b.allocate(onednn::row_major_desc(reduction.image)), reduction.image, true};
               b.add("backward_data", std::make_unique<ReduceBackwardKernel>(reduction, diff, diff_src.memory),
                     {diff, diff_src.memory});
               return diff_src;

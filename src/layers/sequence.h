@@ -14,7 +14,7 @@ class Sequence {
 
   const Dims& dst_shape() const { return layers_.empty() ? src_shape_ : layers_.back()->dst_shape(); }
   const LayerList& layers() const { return layers_; }
-  /// The layers and all that they are made of; a layer stands behind its parts.
+  /// The layers and all that they are made of; a layer follows its parts.
   std::vector<const Layer*> all() const;
 
  private:

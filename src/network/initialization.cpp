@@ -20,16 +20,16 @@ using config::Distribution;
 using config::Fan;
 using config::InitializationScheme;
 using config::WeightInitialization;
-using layers::Parameter;
+using layers::Declaration;
 using layers::ParameterKind;
 
 /// "conv3" of "conv3.weights".
-std::string layer_of(const Parameter& parameter) { return parameter.name.substr(0, parameter.name.rfind('.')); }
+std::string layer_of(const Declaration& parameter) { return parameter.name.substr(0, parameter.name.rfind('.')); }
 
-/// Whether `text` is `pattern`, in which * stands for any characters.
+/// Whether `text` is `pattern`, in which * matches any characters.
 bool fits(std::string_view pattern, std::string_view text) {
   std::size_t p = 0, t = 0;
-  std::size_t star = std::string_view::npos, taken = 0;  // the last *, and where what it stands for ends
+  std::size_t star = std::string_view::npos, taken = 0;  // the last *, and where the text that it matches ends
   while (t < text.size()) {
     if (p < pattern.size() && pattern[p] == '*') {
       star = p++;
@@ -47,13 +47,13 @@ bool fits(std::string_view pattern, std::string_view text) {
   return pattern.find_first_not_of('*', p) == std::string_view::npos;
 }
 
-const WeightInitialization& start_of(const Parameter& parameter, const config::InitializationConfig& config) {
+const WeightInitialization& start_of(const Declaration& parameter, const config::InitializationConfig& config) {
   for (auto other = config.overrides.rbegin(); other != config.overrides.rend(); ++other)
     if (fits(other->layers, layer_of(parameter))) return *other;
   return config;
 }
 
-double fan_of(const Parameter& parameter, Fan fan) {
+double fan_of(const Declaration& parameter, Fan fan) {
   const auto in = static_cast<double>(parameter.fan_in);
   const auto out = static_cast<double>(parameter.fan_out);
   return fan == Fan::in ? in : fan == Fan::out ? out : (in + out) / 2.0;
@@ -65,7 +65,7 @@ struct Spread {
 };
 
 /// Of the schemes that draw each weight by itself.
-Spread spread_of(const Parameter& parameter, InitializationScheme scheme, const WeightInitialization& start) {
+Spread spread_of(const Declaration& parameter, InitializationScheme scheme, const WeightInitialization& start) {
   const double fan = fan_of(parameter, start.fan.value_or(config::row_of(scheme).fan));
   switch (scheme) {
     case InitializationScheme::gaussian:
@@ -86,7 +86,7 @@ Spread spread_of(const Parameter& parameter, InitializationScheme scheme, const 
   return {1.0, Distribution::normal};
 }
 
-void draw(const Parameter& parameter, Spread spread, double factor, std::uint64_t seed, std::vector<float>& values) {
+void draw(const Declaration& parameter, Spread spread, double factor, std::uint64_t seed, std::vector<float>& values) {
   RandomStream random(seed, RandomPurpose::weights, RandomStream::substream_of(parameter.name));
   const double scale = spread.std * factor;
   for (float& value : values) {
@@ -97,7 +97,7 @@ void draw(const Parameter& parameter, Spread spread, double factor, std::uint64_
   }
 }
 
-void draw_orthogonal(const Parameter& parameter, double gain, std::uint64_t seed, std::vector<float>& values) {
+void draw_orthogonal(const Declaration& parameter, double gain, std::uint64_t seed, std::vector<float>& values) {
   RandomStream random(seed, RandomPurpose::weights, RandomStream::substream_of(parameter.name));
   const std::int64_t rows = parameter.shape[0];
   const std::int64_t columns = parameter.count() / rows;
@@ -117,7 +117,7 @@ void draw_orthogonal(const Parameter& parameter, double gain, std::uint64_t seed
 }
 
 /// (O, I), or (O, I / groups, kh, kw) with one tap of 1 at (kh / 2, kw / 2).
-void set_identity(const Parameter& parameter, double gain, std::vector<float>& values) {
+void set_identity(const Declaration& parameter, double gain, std::vector<float>& values) {
   const bool image = parameter.shape.size() == 4;
   const std::int64_t height = image ? parameter.shape[2] : 1;
   const std::int64_t width = image ? parameter.shape[3] : 1;
@@ -139,7 +139,7 @@ double fixup_factor(const BranchRole& role) {
 
 }  // namespace
 
-std::vector<float> initial_value(const Parameter& parameter, const config::InitializationConfig& config,
+std::vector<float> initial_value(const Declaration& parameter, const config::InitializationConfig& config,
                                  std::uint64_t seed, const BranchRole& role) {
   std::vector<float> values(static_cast<std::size_t>(parameter.count()), static_cast<float>(parameter.initial_value));
   const WeightInitialization& start = start_of(parameter, config);
@@ -162,9 +162,9 @@ std::vector<float> initial_value(const Parameter& parameter, const config::Initi
 void check_overrides(const config::InitializationConfig& config, const layers::Parameters& parameters) {
   std::vector<std::string> layers;
   std::set<std::string> kinds;
-  for (const auto& parameter : parameters.all()) {
-    if (parameter->kind != ParameterKind::weights) continue;
-    const std::string layer = layer_of(*parameter);
+  for (const Declaration& parameter : parameters.declarations()) {
+    if (parameter.kind != ParameterKind::weights) continue;
+    const std::string layer = layer_of(parameter);
     layers.push_back(layer);
     kinds.insert(layer.substr(0, layer.find_last_not_of("0123456789") + 1) + "*");
   }

@@ -7,7 +7,7 @@
 
 namespace bnlab::network {
 
-/// Where a layer with weights stands among residual branches, for Fixup (Zhang et al. 2019).
+/// The place of a layer with weights among residual branches, for Fixup (Zhang et al. 2019).
 struct BranchRole {
   int branches = 0;             // L: residual branches of the network
   int layers_in_branch = 0;     // m: layers with weights in its branch; 0: not in a branch
@@ -30,7 +30,7 @@ struct BranchRole {
 ///               of a branch and in the output (Zhang et al. 2019, 3.2)
 /// times `gain`. Biases are constant, with `pytorch` drawn as the weights but without the gain; gamma and beta are
 /// constant. Depends on the seed, the parameter and its role alone.
-std::vector<float> initial_value(const layers::Parameter& parameter, const config::InitializationConfig& config,
+std::vector<float> initial_value(const layers::Declaration& parameter, const config::InitializationConfig& config,
                                  std::uint64_t seed, const BranchRole& role = {});
 
 /// Throws ConfigError for an override that fits no layer with weights.

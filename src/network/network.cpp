@@ -19,7 +19,7 @@ namespace {
 using layers::Dims;
 using layers::Forward;
 using onednn::Builder;
-using onednn::Pass;
+using onednn::Mode;
 using onednn::Tensor;
 
 onednn::DataType type_of(config::Precision precision) {
@@ -89,29 +89,29 @@ Network::Network(const config::RunConfig& config, const data::DatasetInfo& datas
       seed_(config.training.seed) {
   check_precision(config.training);
   // The training program decides the layout of the parameters; only then can they get their memory.
-  train_ = build(Pass::train, batch_size, diff_input, {}, optimizer_arrays);
+  train_ = build(Mode::train, batch_size, diff_input, {}, optimizer_arrays);
   parameters().allocate();
   for (std::size_t i = 0; i < parameters().all().size(); ++i) {
-    layers::Parameter& parameter = *parameters().all()[i];
-    parameter.set_plain_value(
-        initial_value(parameter, config.initialization, config.training.seed, assembly_->places[i].role));
+    const layers::Declaration& declaration = parameters().declarations()[i];
+    parameters().all()[i]->set_row_major_value(
+        initial_value(declaration, config.initialization, config.training.seed, assembly_->places[i].role));
   }
   for (const auto& state : states())
     precise_.push_back(
         {std::vector<double>(state->running_mean.size()), std::vector<double>(state->running_mean.size())});
 }
 
-std::unique_ptr<Executable> Network::build(Pass pass, std::int64_t batch_size, bool diff_input,
+std::unique_ptr<Executable> Network::build(Mode mode, std::int64_t batch_size, bool diff_input,
                                            const onednn::Watch& watch) {
-  return build(pass, batch_size, diff_input, watch, 0);
+  return build(mode, batch_size, diff_input, watch, 0);
 }
 
-std::unique_ptr<Executable> Network::build(Pass pass, std::int64_t batch_size, bool diff_input,
+std::unique_ptr<Executable> Network::build(Mode mode, std::int64_t batch_size, bool diff_input,
                                            const onednn::Watch& watch, std::size_t optimizer_arrays) {
-  if (pass != Pass::evaluate_population) normalization::check_batch(states(), normalization_, batch_size);
+  if (mode != Mode::evaluate_population) normalization::check_batch(states(), normalization_, batch_size);
   std::unique_ptr<Executable> executable(new Executable(assembly_->engine, batch_size));
   executable->state_->seed = seed_;
-  Builder builder(assembly_->engine, pass, executable->state_.get(), type_of(precision_));
+  Builder builder(assembly_->engine, mode, executable->state_.get(), type_of(precision_));
   builder.watch(watch);
   try {
     add_calls(builder, *executable, diff_input);
@@ -133,7 +133,7 @@ std::unique_ptr<Executable> Network::build(Pass pass, std::int64_t batch_size, b
 void Network::add_calls(Builder& builder, Executable& executable, bool diff_input) {
   Dims shape = input_shape_;
   shape[0] = executable.batch_size();
-  executable.input_ = builder.allocate_kept(onednn::plain_desc(shape));
+  executable.input_ = builder.allocate_kept(onednn::row_major_desc(shape));
 
   const Forward output = assembly_->layers.build(builder, {executable.input_, shape, diff_input});
   builder.enter("loss");
@@ -143,7 +143,7 @@ void Network::add_calls(Builder& builder, Executable& executable, bool diff_inpu
   Tensor diff;
   if (loss.backward && output.backward) diff = output.backward(builder, loss.backward(builder, {}));
   if (diff_input && builder.has_backward()) {
-    executable.diff_input_ = builder.plain(diff);
+    executable.diff_input_ = builder.row_major(diff);
     builder.keep(executable.diff_input_);
   }
 }
@@ -230,7 +230,7 @@ bool Network::is_normalized(const layers::Parameter& parameter) const {
 NpzArrays Network::weights() const {
   NpzArrays arrays;
   for (const auto& parameter : parameters().all())
-    arrays[parameter->name] = array_of(parameter->shape, parameter->plain_value());
+    arrays[parameter->name] = array_of(parameter->shape, parameter->row_major_value());
   for (const auto& state : states()) {
     if (state->shared_with || !state->has_statistics()) continue;
     arrays[state->name + ".running_mean"] = array_of({state->channels}, state->running_mean);
@@ -242,14 +242,14 @@ NpzArrays Network::weights() const {
 NpzArrays Network::gradients() const {
   NpzArrays arrays;
   for (const auto& parameter : parameters().all())
-    arrays[parameter->name] = array_of(parameter->shape, parameter->plain_diff());
+    arrays[parameter->name] = array_of(parameter->shape, parameter->row_major_diff());
   return arrays;
 }
 
 void Network::set_weights(const NpzArrays& arrays) {
   std::size_t expected = parameters().all().size();
   for (const auto& parameter : parameters().all())
-    parameter->set_plain_value(floats(arrays, parameter->name, parameter->shape));
+    parameter->set_row_major_value(floats(arrays, parameter->name, parameter->shape));
   for (const auto& state : states()) {
     if (!state->has_statistics()) continue;
     if (state->shared_with) {
@@ -272,7 +272,8 @@ std::string Network::problem_of_parameters() const {
     const std::span laid_out(static_cast<const float*>(parameter->value.get_data_handle()),
                              parameter->value.get_desc().get_size() / sizeof(float));
     if (std::ranges::all_of(laid_out, [](float value) { return std::isfinite(value); })) continue;
-    if (std::string problem = problem_of(parameter->name, parameter->shape, parameter->plain_value()); !problem.empty())
+    if (std::string problem = problem_of(parameter->name, parameter->shape, parameter->row_major_value());
+        !problem.empty())
       return problem;
   }
   return "";

@@ -33,7 +33,7 @@ class Executable {
   /// Gradients of every parameter, for the batch of the last forward(). Needs a program with a backward pass.
   void backward() { program_.run_backward(stream_); }
 
-  /// Forward and backward pass; see onednn::Program::run_timed.
+  /// Forward and backward mode; see onednn::Program::run_timed.
   void run_timed(std::span<double> seconds) { program_.run_timed(stream_, seconds); }
 
   /// What dropout and noise draw from: the step of training, from 1, and how many there are.
@@ -46,7 +46,7 @@ class Executable {
   double loss() const { return loss_->loss; }
   std::int64_t correct() const { return loss_->correct; }
   const onednn::Program& program() const { return program_; }
-  /// Tensors that probes read; only with Pass::observe.
+  /// Tensors that probes read; only with Mode::observe.
   const std::vector<onednn::Observation>& observations() const { return observations_; }
   /// d loss / d input, (N, C, H, W) in C order; only where it was asked for, else null.
   const float* diff_images() const {
@@ -81,9 +81,9 @@ class Network {
           std::int64_t batch_size, bool diff_input = false, std::size_t optimizer_arrays = 0);
 
   Executable& train() { return *train_; }
-  /// A further program on the same parameters and states, in the same precision; with Pass::observe it keeps the
+  /// A further program on the same parameters and states, in the same precision; with Mode::observe it keeps the
   /// tensors of `watch`. Its backward() overwrites the gradients of the parameters, as that of train() does.
-  std::unique_ptr<Executable> build(onednn::Pass pass, std::int64_t batch_size, bool diff_input = false,
+  std::unique_ptr<Executable> build(onednn::Mode mode, std::int64_t batch_size, bool diff_input = false,
                                     const onednn::Watch& watch = onednn::activations);
 
   /// Takes the batch statistics of the last train().forward() into the running statistics:
@@ -93,12 +93,12 @@ class Network {
   /// Copies the running statistics to where programs with population statistics read them.
   void use_running_statistics();
   /// Averages over batches (Ioffe & Szegedy 2015, algorithm 2): call reset, then accumulate after each forward() of a
-  /// program with Pass::evaluate_batch of that batch size, then use.
+  /// program with Mode::evaluate_batch of that batch size, then use.
   void reset_precise_statistics();
   void accumulate_precise_statistics(std::int64_t batch_size);
   void use_precise_statistics();
 
-  /// All layers; a layer stands behind those that it is made of.
+  /// All layers; a layer follows those that it is made of.
   std::vector<const layers::Layer*> layers() const { return assembly_->layers.all(); }
   layers::Parameters& parameters() { return assembly_->parameters; }
   const layers::Parameters& parameters() const { return assembly_->parameters; }
@@ -114,7 +114,7 @@ class Network {
   bool has_population_statistics() const;
   std::int64_t parameter_count() const;
 
-  /// Parameters and running statistics by name ("dense1.weights", "normalization1.running_mean"), in plain order.
+  /// Parameters and running statistics by name ("dense1.weights", "normalization1.running_mean"), in row-major order.
   NpzArrays weights() const;
   /// Gradients by parameter name.
   NpzArrays gradients() const;
@@ -131,7 +131,7 @@ class Network {
 
  private:
   /// The first is that for training: it asks for the memory of the parameters and of an optimizer, too.
-  std::unique_ptr<Executable> build(onednn::Pass pass, std::int64_t batch_size, bool diff_input,
+  std::unique_ptr<Executable> build(onednn::Mode mode, std::int64_t batch_size, bool diff_input,
                                     const onednn::Watch& watch, std::size_t optimizer_arrays);
   void add_calls(onednn::Builder& builder, Executable& executable, bool diff_input);
 

@@ -16,7 +16,7 @@ using layers::Dims;
 using layers::Forward;
 using layers::Tensor;
 using onednn::Desc;
-using onednn::Pass;
+using onednn::Mode;
 
 // How good an implementation is, by oneDNN's name for it.
 constexpr int best_implementation = 3;
@@ -47,12 +47,12 @@ class BatchNormalizationLayer : public layers::Layer {
     if (given)
       options.given = *given;
     else
-      options.outputs = outputs_for(builder.pass(), state_);
+      options.outputs = outputs_for(builder.mode(), state_);
     if (!given && is_faster_by_itself(builder, src, data))
       return build_moments(builder, src, affine_, std::move(options));
 
     const auto moments = make_moments(*channel_layout(data, src.shape, builder.type()), std::move(options));
-    const dnnl::memory input = builder.adapt(src.memory, data);
+    const dnnl::memory input = builder.reorder_to(src.memory, data);
     // Without epsilon a given variance may be 0, for which oneDNN has another rule than ours.
     const bool as_given = given && epsilon_ > 0.0f;
     const PrimitiveStatistics statistics =
@@ -73,7 +73,7 @@ class BatchNormalizationLayer : public layers::Layer {
     return {dst, [=, this](Builder& b, const Tensor& diff_dst) {
               Tensor diff_src;
               if (src.needs_diff) diff_src = {b.allocate(data), src.shape, true};
-              add_backward(b, moments, affine_, input, relu_dst, b.adapt(diff_dst.memory, data), diff_src.memory);
+              add_backward(b, moments, affine_, input, relu_dst, b.reorder_to(diff_dst.memory, data), diff_src.memory);
               return diff_src;
             }};
   }
@@ -81,15 +81,15 @@ class BatchNormalizationLayer : public layers::Layer {
  private:
   /// The statistics that this program does not measure; nothing where it does.
   std::optional<GivenStatistics> given_statistics(const Builder& builder) const {
-    if (builder.pass() == Pass::evaluate_population)
+    if (builder.mode() == Mode::evaluate_population)
       return GivenStatistics{&state_.population_mean, &state_.population_variance};
-    if (frozen_ && builder.pass() != Pass::evaluate_batch)
+    if (frozen_ && builder.mode() != Mode::evaluate_batch)
       return GivenStatistics{&state_.running_mean, &state_.running_variance};
     return std::nullopt;
   }
 
   PrimitiveStatistics wrap(const Builder& builder, const GivenStatistics& given) const {
-    const Desc desc = onednn::plain_desc({state_.channels});
+    const Desc desc = onednn::row_major_desc({state_.channels});
     const auto memory = [&](std::vector<float>& values) { return dnnl::memory(desc, builder.engine(), values.data()); };
     PrimitiveStatistics statistics{memory(*given.mean), memory(*given.variance), {}, {}};
     if (affine_.gamma) {
@@ -125,7 +125,7 @@ class BatchNormalizationLayer : public layers::Layer {
     const auto tagged = [&](Tag tag) { return Desc(image, builder.type(), tag); };
     std::vector<Desc> candidates;
     const Desc given = src.memory.get_desc();
-    if (given != onednn::plain_desc(src.shape, builder.type()) && compat::dims_of(given) == image &&
+    if (given != onednn::row_major_desc(src.shape, builder.type()) && compat::dims_of(given) == image &&
         compat::type_of(given) == builder.type() && channel_layout(given, src.shape, builder.type()))
       candidates.push_back(given);
     if (src.shape.size() == 2) candidates.push_back(tagged(Tag::nhwc));

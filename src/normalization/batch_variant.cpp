@@ -18,11 +18,11 @@ BatchVariantLayer::BatchVariantLayer(const NormalizationContext& context, const 
       affine_{state_.gamma, state_.beta} {}
 
 Forward BatchVariantLayer::build(Builder& builder, const Tensor& src) {
-  if (builder.pass() == onednn::Pass::evaluate_population) return with_population_->build(builder, src);
+  if (builder.mode() == onednn::Mode::evaluate_population) return with_population_->build(builder, src);
   lay_out(parameters_, affine_);
   MomentOptions options = moments(builder, src.shape[0]);
   options.epsilon = epsilon_;
-  options.outputs = outputs_for(builder.pass(), state_);
+  options.outputs = outputs_for(builder.mode(), state_);
   return build_moments(builder, src, affine_, std::move(options));
 }
 

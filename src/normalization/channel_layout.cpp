@@ -22,7 +22,7 @@ std::optional<ChannelLayout> channel_layout(const Desc& desc, const Dims& shape,
   const auto blocks_of = [&](std::int64_t lanes) {
     return ChannelLayout{images, channels, (channels + lanes - 1) / lanes, pixels, lanes};
   };
-  const bool is_plain = desc == onednn::plain_desc(shape, type) || desc == onednn::plain_desc(image, type);
+  const bool is_plain = desc == onednn::row_major_desc(shape, type) || desc == onednn::row_major_desc(image, type);
   if (is_plain && pixels > 1) return ChannelLayout{images, channels, channels, pixels, 1};
   if (is_plain || desc == tagged(Tag::nhwc)) return ChannelLayout{images, channels, 1, pixels, channels};
   if (desc == tagged(Tag::nChw16c)) return blocks_of(16);
@@ -37,7 +37,7 @@ Desc kernel_desc(const onednn::Tensor& tensor) {
   if (type != onednn::DataType::f32)
     for (const Tag tag : {Tag::nhwc, Tag::nChw16c, Tag::nChw8c})
       if (desc == Desc(image, type, tag)) return Desc(image, onednn::DataType::f32, tag);
-  return channel_layout(desc, tensor.shape) ? desc : onednn::plain_desc(tensor.shape);
+  return channel_layout(desc, tensor.shape) ? desc : onednn::row_major_desc(tensor.shape);
 }
 
 }  // namespace bnlab::normalization

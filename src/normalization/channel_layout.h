@@ -9,8 +9,8 @@
 namespace bnlab::normalization {
 
 /// Values of (N, C) or (N, C, H, W) in the order [image][block][pixel][lane], where channel = block * lanes + lane:
-/// plain (one lane), channels last (one block), or oneDNN's blocks of 8 or 16 channels. Lanes beyond the last channel
-/// are padding, and stay zero.
+/// row-major (one lane), channels last (one block), or oneDNN's blocks of 8 or 16 channels. Lanes beyond the last
+/// channel are padding, and stay zero.
 struct ChannelLayout {
   std::int64_t images = 0;
   std::int64_t channels = 0;
@@ -27,7 +27,7 @@ struct ChannelLayout {
 std::optional<ChannelLayout> channel_layout(const onednn::Desc& desc, const onednn::Dims& shape,
                                             onednn::DataType type = onednn::DataType::f32);
 
-/// The f32 descriptor of the tensor's own layout where that is a ChannelLayout, else of the plain one.
+/// The f32 descriptor of the tensor's own layout where that is a ChannelLayout, else of the row-major one.
 onednn::Desc kernel_desc(const onednn::Tensor& tensor);
 
 inline float* floats(const dnnl::memory& memory) {

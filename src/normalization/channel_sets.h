@@ -19,7 +19,7 @@ struct MomentSets {
   std::int64_t channels = 1;
 };
 
-/// Images that one thread goes through at once: a fixed share of the work, whatever the number of threads, so that sums
+/// Images that one thread goes through at once: a fixed share of the work for any number of threads, so that sums
 /// are the same with any.
 struct Chunk {
   std::int64_t set;

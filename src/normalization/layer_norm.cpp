@@ -32,15 +32,15 @@ class PositionLayer : public layers::Layer {
     lay_out(parameters_, affine_);
     const Desc data = channels_last(src);
     const Dims row_shape{src.shape[0] * state_.values_per_image, state_.channels};
-    const Desc rows = onednn::plain_desc(row_shape);
+    const Desc rows = onednn::row_major_desc(row_shape);
     // Of a row without variance oneDNN's primitive makes NaN.
     if (epsilon_ == 0.0f) return build_without_epsilon(builder, src, data, row_shape);
-    const Desc statistics = onednn::plain_desc({src.shape[0] * state_.values_per_image});
+    const Desc statistics = onednn::row_major_desc({src.shape[0] * state_.values_per_image});
     const auto flags =
         affine_.gamma ? normalization_flags::use_scale | normalization_flags::use_shift : normalization_flags::none;
     const auto pd = compat::layer_normalization_forward(builder.engine(), builder.prop_kind(), rows, statistics,
                                                         epsilon_, flags, builder.attributes());
-    const dnnl::memory input = builder.view(builder.adapt(src.memory, data), rows);
+    const dnnl::memory input = builder.view(builder.reorder_to(src.memory, data), rows);
     const Tensor dst{builder.allocate(data), src.shape, src.needs_diff || affine_.gamma};
     const bool trains = builder.has_backward();  // only then are the statistics an output
     const dnnl::memory mean = trains ? builder.allocate(statistics) : dnnl::memory();
@@ -63,7 +63,7 @@ class PositionLayer : public layers::Layer {
                      {DNNL_ARG_VARIANCE, variance},
                      {DNNL_ARG_SCALE, affine_.gamma ? affine_.gamma->value : dnnl::memory()},
                      {DNNL_ARG_SHIFT, affine_.beta ? affine_.beta->value : dnnl::memory()},
-                     {DNNL_ARG_DIFF_DST, b.view(b.adapt(diff_dst.memory, data), rows)},
+                     {DNNL_ARG_DIFF_DST, b.view(b.reorder_to(diff_dst.memory, data), rows)},
                      {DNNL_ARG_DIFF_SRC, b.view(diff_src.memory, rows)},
                      {DNNL_ARG_DIFF_SCALE, affine_.gamma ? affine_.gamma->diff : dnnl::memory()},
                      {DNNL_ARG_DIFF_SHIFT, affine_.beta ? affine_.beta->diff : dnnl::memory()}});
@@ -73,14 +73,14 @@ class PositionLayer : public layers::Layer {
 
  private:
   Forward build_without_epsilon(Builder& builder, const Tensor& src, const Desc& data, const Dims& row_shape) const {
-    const Desc rows = onednn::plain_desc(row_shape);
-    const Tensor src_rows{builder.view(builder.adapt(src.memory, data), rows), row_shape, src.needs_diff};
+    const Desc rows = onednn::row_major_desc(row_shape);
+    const Tensor src_rows{builder.view(builder.reorder_to(src.memory, data), rows), row_shape, src.needs_diff};
     const Forward normalized =
         build_moments(builder, src_rows, affine_, {.sets = {.images = 1, .channels = state_.channels}});
     const Tensor dst{builder.view(normalized.dst.memory, data), src.shape, normalized.dst.needs_diff};
     if (!normalized.backward) return {dst, {}};
     return {dst, [=](Builder& b, const Tensor& diff_dst) {
-              const dnnl::memory diff = b.view(b.adapt(diff_dst.memory, data), rows);
+              const dnnl::memory diff = b.view(b.reorder_to(diff_dst.memory, data), rows);
               const Tensor diff_src = normalized.backward(b, {diff, row_shape, true});
               return src.needs_diff ? Tensor{b.view(diff_src.memory, data), src.shape, true} : Tensor{};
             }};
@@ -90,7 +90,7 @@ class PositionLayer : public layers::Layer {
     const Desc own = src.memory.get_desc();
     const auto layout = channel_layout(own, src.shape);
     if (layout && layout->lanes == state_.channels) return own;
-    if (src.shape.size() == 2) return onednn::plain_desc(src.shape);
+    if (src.shape.size() == 2) return onednn::row_major_desc(src.shape);
     return Desc(src.shape, dnnl::memory::data_type::f32, dnnl::memory::format_tag::nhwc);
   }
 

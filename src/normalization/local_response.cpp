@@ -23,7 +23,7 @@ class LocalResponseLayer : public layers::Layer {
     const auto pd = forward_desc(builder, data);
     const dnnl::memory workspace =
         builder.has_backward() && src.needs_diff ? builder.allocate(pd.workspace_desc()) : dnnl::memory();
-    const dnnl::memory input = builder.adapt(src.memory, data);
+    const dnnl::memory input = builder.reorder_to(src.memory, data);
     const Tensor dst{builder.allocate(data), src.shape, src.needs_diff};
     builder.add("forward", pd, dnnl::lrn_forward(pd),
                 {{DNNL_ARG_SRC, input}, {DNNL_ARG_WORKSPACE, workspace}, {DNNL_ARG_DST, dst.memory}});
@@ -34,7 +34,7 @@ class LocalResponseLayer : public layers::Layer {
               b.add("backward", back, dnnl::lrn_backward(back),
                     {{DNNL_ARG_SRC, input},
                      {DNNL_ARG_WORKSPACE, workspace},
-                     {DNNL_ARG_DIFF_DST, b.adapt(diff_dst.memory, data)},
+                     {DNNL_ARG_DIFF_DST, b.reorder_to(diff_dst.memory, data)},
                      {DNNL_ARG_DIFF_SRC, diff_src.memory}});
               return diff_src;
             }};
@@ -55,11 +55,11 @@ class LocalResponseLayer : public layers::Layer {
   }
 
   // oneDNN's compiled code for channels last reads beyond the memory for some sizes (2.6.3), and has wrong gradients
-  // for others (2.6.3 and 3.7.2). Of one channel or one pixel the plain layout is channels last, too.
+  // for others (2.6.3 and 3.7.2). Of one channel or one pixel the row-major layout is channels last, too.
   template <class PrimitiveDesc>
   static PrimitiveDesc safe(PrimitiveDesc pd, const Desc& data) {
-    const bool plain = data == onednn::plain_desc(compat::dims_of(data));
-    while (plain && is_compiled(pd) && pd.next_impl()) {
+    const bool row_major = data == onednn::row_major_desc(compat::dims_of(data));
+    while (row_major && is_compiled(pd) && pd.next_impl()) {
     }
     return pd;
   }
@@ -69,14 +69,14 @@ class LocalResponseLayer : public layers::Layer {
     return std::string_view(pd.impl_info_str()).find("jit") != std::string_view::npos;
   }
 
-  // A blocked layout where oneDNN has compiled code for it, which depends on the constants, else the plain one.
+  // A blocked layout where oneDNN has compiled code for it, which depends on the constants, else the row-major one.
   Desc choose_layout(const Builder& builder, const Tensor& src) const {
     using Tag = dnnl::memory::format_tag;
     Dims image = src.shape;
     image.resize(4, 1);
     for (const Tag tag : {Tag::nChw16c, Tag::nChw8c})
       if (const Desc desc(image, dnnl::memory::data_type::f32, tag); is_compiled(builder, desc)) return desc;
-    return onednn::plain_desc(image);
+    return onednn::row_major_desc(image);
   }
 
   bool is_compiled(const Builder& builder, const Desc& data) const {

@@ -1,382 +1,14 @@
 #include "normalization/moments.h"
 
-#include <algorithm>
-#include <array>
-#include <cmath>
-#include <limits>
 #include <utility>
 
 namespace bnlab::normalization {
 
-using config::LpNorm;
 using layers::Builder;
 using layers::Forward;
 using layers::Tensor;
 using onednn::Desc;
-using onednn::Pass;
-
-namespace {
-
-/// The mean of two sets of values and the sum of squared distances from it (Chan et al. 1979).
-struct Spread {
-  double count = 0;
-  double mean = 0;
-  double squares = 0;
-
-  void add(const Spread& other) {
-    const double all = count + other.count, distance = other.mean - mean;
-    if (!(other.count > 0)) return;
-    mean += distance * (other.count / all);
-    squares += other.squares + distance * distance * (count * other.count / all);
-    count = all;
-  }
-};
-
-double value_or(const float* values, std::int64_t c, double otherwise) {
-  return values ? static_cast<double>(values[c]) : otherwise;
-}
-
-}  // namespace
-
-class Moments {
- public:
-  Moments(const ChannelLayout& layout, MomentOptions options)
-      : sets_(layout, options.sets), options_(std::move(options)) {
-    const std::size_t of_chunks = sets_.chunks() * sets_.padded();
-    const std::size_t of_sets = static_cast<std::size_t>(sets_.sets()) * sets_.padded();
-    for (auto* of_chunk : {&first_sum_, &second_sum_}) of_chunk->resize(of_chunks);
-    if (options_.norm == LpNorm::l1) signs_.resize(of_chunks);
-    if (options_.norm == LpNorm::linf) {
-      place_.resize(of_chunks);
-      peak_.resize(of_sets);
-      peak_diff_.resize(of_sets);
-    }
-    for (auto* of_set : {&mean_, &square_, &deviation_, &diff_gamma_, &diff_beta_, &d_, &offset_})
-      of_set->resize(of_sets);
-    for (auto* of_set : {&float_mean_, &rest_, &diff_mean_, &scale_, &slope_, &shift_}) of_set->resize(of_sets);
-    primitive_variance_.assign(of_sets, 1.0f);
-    r_.assign(of_sets, 1.0);
-  }
-
-  const ChannelSets& sets() const { return sets_; }
-
-  void forward(Values src, const float* gamma, const float* beta, Values dst) {
-    sets_.for_each_set([&](const Part& part) {
-      find_statistics(part, src);
-      prepare_forward(part, gamma, beta);
-      sets_.for_each_tile(part, Direction::forward, [&](const Tile& tile, const Place& at) {
-        normalize(tile, src.from(at.value).f32(), &float_mean_[at.of_set], &scale_[at.of_set], &shift_[at.of_set],
-                  dst.from(at.value).f32());
-      });
-    });
-    write_outputs();
-  }
-
-  /// Fills what primitive_statistics() points to.
-  void forward_statistics(Values src, const float* gamma, const float* beta) {
-    sets_.for_each_set([&](const Part& part) { find_statistics(part, src); });
-    for (std::int64_t c = 0; c < layout().channels; ++c) {
-      const std::size_t i = at(0, c);
-      const double g = value_or(gamma, c, 1.0);
-      const auto variance = static_cast<float>(square_[i]);
-      const bool has_inverse = variance + static_cast<float>(options_.epsilon) > 0.0f;
-      if (!has_inverse) deviation_[i] = 0;  // a variance that f32 can't hold is none
-      primitive_variance_[i] = has_inverse ? variance : std::numeric_limits<float>::infinity();
-      scale_[i] = static_cast<float>(g);
-      shift_[i] = static_cast<float>(value_or(beta, c, 0.0) + g * inverse_deviation(i) * rounding_of_mean(i));
-    }
-    write_outputs();
-  }
-  std::array<float*, 4> primitive_statistics() {
-    return {float_mean_.data(), primitive_variance_.data(), scale_.data(), shift_.data()};
-  }
-
-  /// `dst`, not empty where a ReLU is merged: its output, and `passed` of passed_size() bytes. Without diff_src, only
-  /// the gradients of gamma and beta.
-  void backward(Values src, Values dst, Values diff_dst, std::uint8_t* passed, const float* gamma, const float* beta,
-                float* diff_gamma, float* diff_beta, Values diff_src) {
-    const std::int64_t tile_bytes = passed_bytes(sets_.largest_tile());
-    const auto bits = [&](const Place& at) { return passed ? passed + at.tile * tile_bytes : nullptr; };
-    const auto relu = [&](const Place& at) {
-      return MergedRelu{&scale_[at.of_set], &shift_[at.of_set], dst.from(at.value), bits(at)};
-    };
-    sets_.for_each_cached_part([&](const Part& part) {
-      if (is_given()) find_statistics(part, src);
-      if (passed) prepare_forward(part, gamma, beta);
-      sets_.for_each_tile(part, Direction::backward, [&](const Tile& tile, const Place& at) {
-        sum_diffs(tile, src.from(at.value), diff_dst.from(at.value), &float_mean_[at.of_set], relu(at), at.rows_before,
-                  &first_sum_[at.of_chunk], &second_sum_[at.of_chunk]);
-      });
-      if (options_.norm == LpNorm::l1) {
-        sets_.for_each_tile(part, Direction::forward, [&](const Tile& tile, const Place& at) {
-          sum_signs(tile, src.from(at.value).f32(), centres(at), at.rows_before, &signs_[at.of_chunk]);
-        });
-      }
-      prepare_backward(part, src, gamma);
-      if (!diff_src.data) return;
-      sets_.for_each_tile(part, Direction::forward, [&](const Tile& tile, const Place& at) {
-        const std::size_t c = at.of_set;
-        const GradientCoefficients lanes{&float_mean_[c], &diff_mean_[c], &scale_[c], &slope_[c], &shift_[c]};
-        if (options_.norm == LpNorm::l1)
-          differentiate_signs(tile, src.from(at.value).f32(), diff_dst.from(at.value).f32(), &rest_[c], lanes,
-                              diff_src.from(at.value).f32());
-        else
-          differentiate(tile, src.from(at.value), diff_dst.from(at.value), bits(at), lanes, diff_src.from(at.value));
-      });
-      if (options_.norm == LpNorm::linf) add_peaks(part, diff_src.f32());
-    });
-    write_sums(diff_gamma_, diff_gamma);
-    write_sums(diff_beta_, diff_beta);
-  }
-  std::int64_t passed_size() const { return sets_.tiles() * passed_bytes(sets_.largest_tile()); }
-
- private:
-  using Direction = ChannelSets::Direction;
-
-  const ChannelLayout& layout() const { return sets_.layout(); }
-  std::size_t at(std::int64_t row, std::int64_t channel) const { return sets_.at(row, channel); }
-  bool is_given() const { return options_.given.mean != nullptr; }
-  Centres centres(const Place& at) const { return {&float_mean_[at.of_set], &rest_[at.of_set]}; }
-  /// Values that share a mean.
-  double values_of(std::int64_t set) const { return static_cast<double>(sets_.values(set) * options_.sets.channels); }
-
-  // ---- over tiles, chunks and groups of channels
-
-  /// The sum over the set's chunks for one channel.
-  double total(const std::vector<double>& partial, std::int64_t set, std::int64_t channel) const {
-    double sum = 0;
-    for (std::int64_t c = sets_.first_chunk(set); c < sets_.first_chunk(set + 1); ++c) sum += partial[at(c, channel)];
-    return sum;
-  }
-
-  /// value(channel) summed over each group of the part's channels, given to store(channel, sum) for each.
-  template <class Value, class Store>
-  void for_each_group(const Part& part, const Value& value, const Store& store) const {
-    const std::int64_t size = options_.sets.channels;
-    for (std::int64_t first = part.first_channel; first < part.last_channel; first += size) {
-      auto sum = value(first);
-      for (std::int64_t c = first + 1; c < first + size; ++c) add_to(sum, value(c));
-      for (std::int64_t c = first; c < first + size; ++c) store(c, sum);
-    }
-  }
-  static void add_to(double& sum, double value) { sum += value; }
-  static void add_to(Spread& sum, const Spread& value) { sum.add(value); }
-
-  // ---- statistics
-
-  void find_statistics(const Part& part, Values src) {
-    if (is_given())
-      take_given(part);
-    else
-      measure_part(part, src);
-    for (std::int64_t c = part.first_channel; c < part.last_channel; ++c) {
-      const std::size_t i = at(part.set, c);
-      float_mean_[i] = static_cast<float>(mean_[i]);
-      rest_[i] = static_cast<float>(-rounding_of_mean(i));
-    }
-    if (options_.norm == LpNorm::l1) measure_distances(part, src);
-    if (options_.norm == LpNorm::linf) find_peaks(part, src);
-    for (std::int64_t c = part.first_channel; c < part.last_channel; ++c)
-      deviation_[at(part.set, c)] = std::sqrt(square_[at(part.set, c)] + options_.epsilon);
-    if (options_.correction)
-      options_.correction(channels_of(mean_, part.set), channels_of(deviation_, part.set), channels_of(r_, part.set),
-                          channels_of(d_, part.set));
-  }
-
-  void take_given(const Part& part) {
-    const std::ptrdiff_t first = part.first_channel, last = part.last_channel;
-    std::copy(options_.given.mean->begin() + first, options_.given.mean->begin() + last, mean_.begin() + first);
-    std::copy(options_.given.variance->begin() + first, options_.given.variance->begin() + last,
-              square_.begin() + first);
-  }
-
-  /// mean_, and the biased variance as square_. The first sums hold each chunk's mean, the second its squared
-  /// distances.
-  void measure_part(const Part& part, Values src) {
-    sets_.for_each_tile(part, Direction::backward, [&](const Tile& tile, const Place& at) {
-      measure(tile, src.from(at.value), at.rows_before, &first_sum_[at.of_chunk], &second_sum_[at.of_chunk]);
-    });
-    const auto spread = [&](std::int64_t channel) {
-      Spread all;
-      for (std::int64_t c = sets_.first_chunk(part.set); c < sets_.first_chunk(part.set + 1); ++c)
-        all.add({static_cast<double>(sets_.chunk_values(c)), first_sum_[at(c, channel)], second_sum_[at(c, channel)]});
-      return all;
-    };
-    for_each_group(part, spread, [&](std::int64_t c, const Spread& of_group) {
-      mean_[at(part.set, c)] = of_group.mean;
-      square_[at(part.set, c)] = of_group.squares / of_group.count;
-    });
-  }
-
-  /// square_ = (mean |x - mean|)^2.
-  void measure_distances(const Part& part, Values src) {
-    sets_.for_each_tile(part, Direction::forward, [&](const Tile& tile, const Place& at) {
-      sum_distances(tile, src.from(at.value).f32(), centres(at), at.rows_before, &first_sum_[at.of_chunk]);
-    });
-    for_each_group(
-        part, [&](std::int64_t c) { return total(first_sum_, part.set, c); },
-        [&](std::int64_t c, double sum) {
-          const double mean = sum / values_of(part.set);
-          square_[at(part.set, c)] = mean * mean;
-        });
-  }
-
-  /// square_ = (max |x - mean|)^2. The first sums hold each chunk's largest distance here.
-  void find_peaks(const Part& part, Values src) {
-    const auto first = static_cast<std::ptrdiff_t>(at(sets_.first_chunk(part.set), 0));
-    const auto last = static_cast<std::ptrdiff_t>(at(sets_.first_chunk(part.set + 1), 0));
-    std::fill(first_sum_.begin() + first, first_sum_.begin() + last, -1.0);
-    sets_.for_each_tile(part, Direction::forward, [&](const Tile& tile, const Place& at) {
-      find_largest(tile, src.from(at.value).f32(), &mean_[at.of_set], at.first_row, &first_sum_[at.of_chunk],
-                   &place_[at.of_chunk]);
-    });
-    for (std::int64_t channel = part.first_channel; channel < part.last_channel; ++channel) {
-      double largest = -1;
-      for (std::int64_t c = sets_.first_chunk(part.set); c < sets_.first_chunk(part.set + 1); ++c) {
-        if (first_sum_[at(c, channel)] <= largest) continue;
-        largest = first_sum_[at(c, channel)];
-        peak_[at(part.set, channel)] = place_[at(c, channel)];
-      }
-      square_[at(part.set, channel)] = largest * largest;
-    }
-  }
-
-  /// What rounding to f32 adds to the mean.
-  double rounding_of_mean(std::size_t i) const { return static_cast<double>(float_mean_[i]) - mean_[i]; }
-  /// The one rule for a variance of 0 without epsilon: its inverse is 0, so that x_hat and the gradient of x are.
-  double inverse_deviation(std::size_t i) const { return deviation_[i] > 0 ? 1.0 / deviation_[i] : 0.0; }
-
-  // ---- coefficients
-
-  /// (x - mean) gamma r / deviation + (gamma d + beta), with the mean in f32.
-  void prepare_forward(const Part& part, const float* gamma, const float* beta) {
-    for (std::int64_t c = part.first_channel; c < part.last_channel; ++c) {
-      const std::size_t i = at(part.set, c);
-      const double g = value_or(gamma, c, 1.0), scale = g * r_[i] * inverse_deviation(i);
-      scale_[i] = static_cast<float>(scale);
-      shift_[i] = static_cast<float>(value_or(beta, c, 0.0) + g * d_[i] + scale * rounding_of_mean(i));
-    }
-  }
-
-  // With u = x - mean, D = deviation, g = gamma r diff_dst and sums over the set:
-  //   d loss / d u = g / D - (sum g u) / D^3 * s ds/du,   d loss / d x = d loss / d u - its mean,
-  // where s ds/du is u / m for l2, s sign(u) / m for l1, and s sign(u) at the peak for linf. With given statistics
-  // d loss / d x = g / D.
-  void prepare_backward(const Part& part, Values src, const float* gamma) {
-    const double m = values_of(part.set);
-    const auto factor = [&](std::int64_t c) { return value_or(gamma, c, 1.0) * r_[at(part.set, c)]; };
-    // sum diff_dst u, from u with the mean in f32.
-    const auto product = [&](std::int64_t c) {
-      return total(second_sum_, part.set, c) + rounding_of_mean(at(part.set, c)) * total(first_sum_, part.set, c);
-    };
-    for (std::int64_t c = part.first_channel; c < part.last_channel; ++c) {
-      const std::size_t i = at(part.set, c);
-      diff_beta_[i] = total(first_sum_, part.set, c);
-      diff_gamma_[i] = r_[i] * product(c) * inverse_deviation(i) + d_[i] * diff_beta_[i];
-      scale_[i] = static_cast<float>(factor(c) * inverse_deviation(i));
-    }
-    if (is_given()) {
-      for (std::int64_t c = part.first_channel; c < part.last_channel; ++c)
-        diff_mean_[at(part.set, c)] = slope_[at(part.set, c)] = shift_[at(part.set, c)] = 0;
-      return;
-    }
-    for_each_group(
-        part, [&](std::int64_t c) { return factor(c) * product(c); },
-        [&](std::int64_t c, double sum) { prepare_slope(part.set, c, m, sum, src); });
-    for_each_group(
-        part, [&](std::int64_t c) { return factor(c) * diff_beta_[at(part.set, c)]; },
-        [&](std::int64_t c, double sum) {
-          const std::size_t i = at(part.set, c);
-          const double inverted = inverse_deviation(i);
-          if (options_.sets.channels > 1) {
-            shift_[i] = static_cast<float>(offset_[i] - sum * inverted / m);
-            return;
-          }
-          // In a channel by itself diff_dst loses its mean first: the rest may be as good as nothing.
-          const double mean = diff_beta_[i] / m;
-          diff_mean_[i] = static_cast<float>(mean);
-          const double rounding = static_cast<double>(diff_mean_[i]) - mean;
-          shift_[i] = static_cast<float>(offset_[i] + factor(c) * inverted * rounding);
-        });
-  }
-
-  /// The part of the gradient that comes through s, `product` = sum g u.
-  void prepare_slope(std::int64_t set, std::int64_t c, double m, double product, Values src) {
-    const std::size_t i = at(set, c);
-    const double inverted = inverse_deviation(i), through = -product * inverted * inverted * inverted;
-    const double s = std::sqrt(square_[i]);
-    switch (options_.norm) {
-      case LpNorm::l2:
-        slope_[i] = static_cast<float>(through / m);
-        offset_[i] = through / m * rounding_of_mean(i);
-        return;
-      case LpNorm::l1:
-        slope_[i] = static_cast<float>(through * s / m);
-        offset_[i] = -through * s / m * total(signs_, set, c) / m;
-        return;
-      case LpNorm::linf:
-        slope_[i] = 0;
-        peak_diff_[i] = through * s * sign(static_cast<double>(src.f32()[peak_value(i, c)]) - mean_[i]);
-        offset_[i] = -peak_diff_[i] / m;
-        return;
-    }
-  }
-
-  void add_peaks(const Part& part, float* diff_src) const {
-    for (std::int64_t c = part.first_channel; c < part.last_channel; ++c) {
-      float& diff = diff_src[peak_value(at(part.set, c), c)];
-      diff = static_cast<float>(static_cast<double>(diff) + peak_diff_[at(part.set, c)]);
-    }
-  }
-
-  /// Where the peak of channel c lies in memory.
-  std::int64_t peak_value(std::size_t i, std::int64_t c) const {
-    const ChannelLayout& l = layout();
-    const std::int64_t image = peak_[i] / l.pixels, pixel = peak_[i] % l.pixels;
-    return image * l.image_values() + c / l.lanes * l.block_values() + pixel * l.lanes + c % l.lanes;
-  }
-
-  // ---- results
-
-  void write_outputs() const {
-    const auto write = [&](std::vector<float>* output, const auto& value) {
-      if (!output) return;
-      for (std::int64_t c = 0; c < layout().channels; ++c) {
-        double sum = 0;
-        for (std::int64_t set = 0; set < sets_.sets(); ++set)
-          sum += value(set, c) * static_cast<double>(sets_.size(set));
-        (*output)[static_cast<std::size_t>(c)] = static_cast<float>(sum / static_cast<double>(layout().images));
-      }
-    };
-    write(options_.outputs.mean, [&](std::int64_t set, std::int64_t c) { return mean_[at(set, c)]; });
-    write(options_.outputs.variance, [&](std::int64_t set, std::int64_t c) { return square_[at(set, c)]; });
-    write(options_.outputs.unbiased_variance,
-          [&](std::int64_t set, std::int64_t c) { return square_[at(set, c)] * unbiased_factor(sets_.values(set)); });
-  }
-
-  void write_sums(const std::vector<double>& of_sets, float* dst) const {
-    if (!dst) return;
-    for (std::int64_t c = 0; c < layout().channels; ++c) {
-      double sum = 0;
-      for (std::int64_t set = 0; set < sets_.sets(); ++set) sum += of_sets[at(set, c)];
-      dst[c] = static_cast<float>(sum);
-    }
-  }
-
-  std::span<double> channels_of(std::vector<double>& values, std::int64_t set) const {
-    return {values.data() + at(set, 0), static_cast<std::size_t>(layout().channels)};
-  }
-
-  ChannelSets sets_;
-  MomentOptions options_;
-  // (chunk, padded channel)
-  std::vector<double> first_sum_, second_sum_, signs_;
-  std::vector<std::int64_t> place_;
-  // (set, padded channel); padding stays zero
-  std::vector<double> mean_, square_, deviation_, r_, d_, diff_gamma_, diff_beta_, offset_, peak_diff_;
-  std::vector<float> float_mean_, rest_, diff_mean_, scale_, slope_, shift_, primitive_variance_;
-  std::vector<std::int64_t> peak_;  // image * pixels + pixel
-};
+using onednn::Mode;
 
 namespace {
 
@@ -445,10 +77,10 @@ class MomentsBackward : public onednn::Kernel {
 
 }  // namespace
 
-MomentOutputs outputs_for(Pass pass, NormalizationState& state) {
+MomentOutputs outputs_for(Mode mode, NormalizationState& state) {
   const auto or_null = [](std::vector<float>& values) { return values.empty() ? nullptr : &values; };
-  if (pass == Pass::train) return {&state.batch_mean, &state.batch_variance, or_null(state.batch_unbiased_variance)};
-  if (pass == Pass::evaluate_batch)
+  if (mode == Mode::train) return {&state.batch_mean, &state.batch_variance, or_null(state.batch_unbiased_variance)};
+  if (mode == Mode::evaluate_batch)
     return {&state.evaluated_mean, &state.evaluated_variance, or_null(state.evaluated_unbiased_variance)};
   return {};
 }
@@ -460,7 +92,7 @@ std::shared_ptr<Moments> make_moments(const ChannelLayout& layout, MomentOptions
 PrimitiveStatistics add_statistics(Builder& builder, const std::shared_ptr<Moments>& moments, const Affine& affine,
                                    const dnnl::memory& src) {
   builder.add("statistics", std::make_unique<StatisticsKernel>(moments, AffineMemory(affine), src), {src});
-  const Desc desc = onednn::plain_desc({moments->sets().layout().channels});
+  const Desc desc = onednn::row_major_desc({moments->sets().layout().channels});
   const auto [mean, variance, scale, shift] = moments->primitive_statistics();
   const auto wrap = [&](float* values) { return dnnl::memory(desc, builder.engine(), values); };
   return {wrap(mean), wrap(variance), wrap(scale), wrap(shift)};
@@ -470,7 +102,7 @@ void add_backward(Builder& builder, const std::shared_ptr<Moments>& moments, con
                   const dnnl::memory& src, const dnnl::memory& dst, const dnnl::memory& diff_dst,
                   const dnnl::memory& diff_src) {
   dnnl::memory passed;
-  if (dst) passed = builder.allocate(onednn::plain_desc({moments->passed_size()}, onednn::DataType::u8));
+  if (dst) passed = builder.allocate(onednn::row_major_desc({moments->passed_size()}, onednn::DataType::u8));
   std::vector<dnnl::memory> uses;
   for (const dnnl::memory& memory : {src, dst, passed, diff_dst, diff_src})
     if (memory) uses.push_back(memory);
@@ -482,13 +114,13 @@ void add_backward(Builder& builder, const std::shared_ptr<Moments>& moments, con
 Forward build_moments(Builder& builder, const Tensor& src, const Affine& affine, MomentOptions options) {
   const Desc desc = kernel_desc(src);
   const auto moments = make_moments(*channel_layout(desc, src.shape), std::move(options));
-  const dnnl::memory input = builder.adapt(src.memory, desc);
+  const dnnl::memory input = builder.reorder_to(src.memory, desc);
   const Tensor dst{builder.allocate(desc), src.shape, src.needs_diff || affine.gamma};
   builder.add("forward", std::make_unique<MomentsForward>(moments, AffineMemory(affine), input, dst.memory),
               {input, dst.memory});
   if (!builder.has_backward() || !dst.needs_diff) return {dst, {}};
   return {dst, [=](Builder& b, const Tensor& diff_dst) {
-            const dnnl::memory diff = b.adapt(diff_dst.memory, desc);
+            const dnnl::memory diff = b.reorder_to(diff_dst.memory, desc);
             Tensor diff_src;
             if (src.needs_diff) diff_src = {b.allocate(desc), src.shape, true};
             add_backward(b, moments, affine, input, {}, diff, diff_src.memory);

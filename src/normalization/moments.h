@@ -1,47 +1,17 @@
 #pragma once
-// Normalization by the moments of sets of values, with sums in double precision, in whatever layout comes, and bit by
-// bit the same with any number of threads.
+// Adds normalization by the moments of sets of values to a program.
 
-#include <functional>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include "layers/layer.h"
-#include "normalization/channel_sets.h"
 #include "normalization/normalization.h"
+#include "normalization/set_moments.h"
 
 namespace bnlab::normalization {
 
-/// The factor r and the shift d of x_hat for each channel (Ioffe 2017, equation 3), from a set's mean and deviation
-/// sqrt(variance + epsilon). All (C). May be called for several sets at a time.
-using Correction = std::function<void(std::span<const double> mean, std::span<const double> deviation,
-                                      std::span<double> r, std::span<double> d)>;
-
-/// Where the statistics of the batch go, each (C) or null: means over the sets of images, weighted by their sizes.
-struct MomentOutputs {
-  std::vector<float>* mean = nullptr;
-  std::vector<float>* variance = nullptr;  // biased
-  std::vector<float>* unbiased_variance = nullptr;
-};
-
 /// The state's vectors that a program of this pass writes.
-MomentOutputs outputs_for(onednn::Pass pass, NormalizationState& state);
-
-/// Statistics that are not measured, each (C): no gradient flows through them. Only read; oneDNN takes no constants.
-struct GivenStatistics {
-  std::vector<float>* mean = nullptr;
-  std::vector<float>* variance = nullptr;
-};
-
-struct MomentOptions {
-  MomentSets sets;
-  double epsilon = 0;
-  config::LpNorm norm = config::LpNorm::l2;
-  Correction correction = {};  // empty: r = 1, d = 0. Only with sets of one channel
-  MomentOutputs outputs = {};  // only with sets of one channel
-  GivenStatistics given = {};  // null: measured. Only with one set of images and l2
-};
+MomentOutputs outputs_for(onednn::Mode mode, NormalizationState& state);
 
 /// dst = gamma (r x_hat + d) + beta with x_hat = (x - mean) / sqrt(s^2 + epsilon), over each set: s^2 is the biased
 /// variance for l2, (mean |x - mean|)^2 for l1 and (max |x - mean|)^2 for linf. Where s^2 + epsilon is 0, x_hat is 0
@@ -52,8 +22,6 @@ layers::Forward build_moments(layers::Builder& builder, const layers::Tensor& sr
                               MomentOptions options);
 
 // ---- for batch normalization whose values oneDNN computes ----------------------------------------------------------
-
-class Moments;
 
 /// `layout`: of src, dst and their gradients, in f32 or bf16.
 std::shared_ptr<Moments> make_moments(const ChannelLayout& layout, MomentOptions options);

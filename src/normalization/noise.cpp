@@ -99,7 +99,7 @@ class NoiseForward : public onednn::Kernel {
     }
   }
 
-  // The numbers are counted in the order N, C, H, W, whatever the layout.
+  // The numbers are counted in the order N, C, H, W in any layout.
   void add_noise(std::int64_t block_of_batch, const BulkRandom& means, const BulkRandom& stds, Numbers& numbers) {
     const std::int64_t image = block_of_batch / layout_.blocks, block = block_of_batch % layout_.blocks;
     const std::int64_t channel = block * layout_.lanes;
@@ -166,7 +166,7 @@ class NoiseLayer : public layers::Layer {
     if (!builder.has_backward() && !config_.in_evaluation) return {src, {}};
     const onednn::Desc desc = kernel_desc(src);
     const ChannelLayout layout = *channel_layout(desc, src.shape);
-    const dnnl::memory input = builder.adapt(src.memory, desc);
+    const dnnl::memory input = builder.reorder_to(src.memory, desc);
     const Tensor dst{builder.allocate(desc), src.shape, src.needs_diff};
     const bool trains = builder.has_backward() && src.needs_diff;
     const dnnl::memory scale = trains ? builder.allocate(desc) : dnnl::memory();
@@ -177,7 +177,7 @@ class NoiseLayer : public layers::Layer {
                 uses);
     if (!trains) return {dst, {}};
     return {dst, [=](Builder& b, const Tensor& diff_dst) {
-              const dnnl::memory diff = b.adapt(diff_dst.memory, desc);
+              const dnnl::memory diff = b.reorder_to(diff_dst.memory, desc);
               const Tensor diff_src{b.allocate(desc), src.shape, true};
               b.add("backward_noise", std::make_unique<NoiseBackward>(layout, scale, diff, diff_src.memory),
                     {scale, diff, diff_src.memory});

@@ -72,7 +72,7 @@ NormalizationState& add_state(const NormalizationContext& context) {
 
 void lay_out(layers::Parameters& parameters, const Affine& affine) {
   for (layers::Parameter* parameter : {affine.gamma, affine.beta})
-    if (parameter) parameters.lay_out(*parameter, onednn::plain_desc(parameter->shape));
+    if (parameter) parameters.lay_out(*parameter, onednn::row_major_desc(parameter->shape));
 }
 
 void require_two_values(const NormalizationContext& context, std::int64_t values, const char* type) {

@@ -22,13 +22,13 @@ struct NormalizationState {
   // Kept over steps, written to files. The variance is biased or unbiased as `running_variance` says.
   std::vector<float> running_mean;
   std::vector<float> running_variance;
-  // What programs with Pass::evaluate_population read: a copy of the running or of the precise statistics.
+  // What programs with Mode::evaluate_population read: a copy of the running or of the precise statistics.
   std::vector<float> population_mean;
   std::vector<float> population_variance;
   // Written by each forward run of the training program; the variance is biased.
   std::vector<float> batch_mean;
   std::vector<float> batch_variance;
-  // Written by each run of a program with Pass::evaluate_batch; the variance is biased.
+  // Written by each run of a program with Mode::evaluate_batch; the variance is biased.
   std::vector<float> evaluated_mean;
   std::vector<float> evaluated_variance;
   // Beside the two variances above, where they are means over parts of the batch: the mean of the parts' unbiased
@@ -39,7 +39,7 @@ struct NormalizationState {
   std::int64_t channels = 0;
   std::int64_t values_per_image = 1;  // H * W
   bool frozen = false;                // statistics stay as they are
-  // A state that stands before this one and has the same running statistics, the average of both; its alone go to
+  // An earlier state that has the same running statistics, the average of both; its alone go to
   // files.
   const NormalizationState* shared_with = nullptr;
   bool holds_variance = true;  // false: the variances are squares of another norm, which have no unbiased form

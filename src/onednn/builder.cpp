@@ -18,7 +18,7 @@ dnnl::memory without_handle(const Desc& desc, const dnnl::engine& engine) {
 
 }  // namespace
 
-Desc plain_desc(const Dims& dims, DataType type) {
+Desc row_major_desc(const Dims& dims, DataType type) {
   Dims strides(dims.size());
   dnnl::memory::dim stride = 1;
   for (std::size_t i = dims.size(); i-- > 0;) {
@@ -32,8 +32,8 @@ Desc any_desc(const Dims& dims, DataType type) { return Desc(dims, type, dnnl::m
 
 bool is_padded(const Desc& desc) { return compat::dims_of(desc) != compat::padded_dims_of(desc); }
 
-Builder::Builder(const dnnl::engine& engine, Pass pass, const RunState* state, DataType type)
-    : engine_(engine), pass_(pass), type_(type), state_(state) {
+Builder::Builder(const dnnl::engine& engine, Mode mode, const RunState* state, DataType type)
+    : engine_(engine), mode_(mode), type_(type), state_(state) {
   static const RunState unchanged;
   if (!state_) state_ = &unchanged;
   attributes_.set_scratchpad_mode(dnnl::scratchpad_mode::user);
@@ -84,7 +84,7 @@ dnnl::memory Builder::at(const dnnl::memory& memory, const Desc& desc, std::uint
 
 Desc Builder::any(const Dims& dims) const { return any_desc(dims, type_); }
 
-dnnl::memory Builder::adapt(const dnnl::memory& memory, const Desc& desc) {
+dnnl::memory Builder::reorder_to(const dnnl::memory& memory, const Desc& desc) {
   if (memory.get_desc() == desc) return memory;
   const Dims from = compat::dims_of(memory.get_desc());
   const Dims to = compat::dims_of(desc);
@@ -92,7 +92,7 @@ dnnl::memory Builder::adapt(const dnnl::memory& memory, const Desc& desc) {
     // The narrower of the two types on the way: nothing is rounded twice.
     const bool is_f32 = compat::type_of(memory.get_desc()) == DataType::f32;
     const DataType type = is_f32 ? compat::type_of(desc) : compat::type_of(memory.get_desc());
-    return adapt(view(adapt(memory, plain_desc(from, type)), plain_desc(to, type)), desc);
+    return reorder_to(view(reorder_to(memory, row_major_desc(from, type)), row_major_desc(to, type)), desc);
   }
   dnnl::memory dst = allocate(desc);
   copy(memory, dst);
@@ -111,11 +111,13 @@ void Builder::copy_from_part(const dnnl::memory& src, const Dims& offsets, const
   add("reorder", pd, dnnl::reorder(pd), {{DNNL_ARG_FROM, at(src, desc, 0)}, {DNNL_ARG_TO, dst}});
 }
 
-dnnl::memory Builder::plain(const Tensor& tensor) { return adapt(tensor.memory, plain_desc(tensor.shape)); }
+dnnl::memory Builder::row_major(const Tensor& tensor) {
+  return reorder_to(tensor.memory, row_major_desc(tensor.shape));
+}
 
 Tensor Builder::in_f32(const Tensor& tensor) {
   if (compat::type_of(tensor.memory.get_desc()) == DataType::f32) return tensor;
-  return {plain(tensor), tensor.shape, tensor.needs_diff};
+  return {row_major(tensor), tensor.shape, tensor.needs_diff};
 }
 
 void Builder::touch(const dnnl::memory& memory) {
@@ -161,8 +163,8 @@ void Builder::add(const char* operation, std::unique_ptr<Kernel> kernel, const s
 }
 
 void Builder::observe(const char* tensor, const Tensor& value) {
-  if (pass_ != Pass::observe || !watched_.contains(tensor)) return;
-  const dnnl::memory memory = plain(value);
+  if (mode_ != Mode::observe || !watched_.contains(tensor)) return;
+  const dnnl::memory memory = row_major(value);
   keep(memory);
   observations_.push_back({layer_, tensor, value.shape, memory});
 }

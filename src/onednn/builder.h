@@ -16,7 +16,7 @@ using DataType = dnnl::memory::data_type;
 
 /// A value on its way through the network. `shape` is what the network means: (N, C) or (N, C, H, W). The memory's
 /// dimensions may have more parts than `shape` after a flatten, which moves no data. Its type is the program's or f32:
-/// a layer takes either, and says by Builder::adapt or Builder::in_f32 which it needs.
+/// a layer takes either, and says by Builder::reorder_to or Builder::in_f32 which it needs.
 struct Tensor {
   dnnl::memory memory;
   Dims shape;
@@ -24,20 +24,20 @@ struct Tensor {
 };
 
 /// What a program is for.
-enum class Pass {
+enum class Mode {
   train,                // batch statistics, forward and backward
   observe,              // as train, but every tensor that a probe may read is kept and nothing is fused
   evaluate_population,  // population statistics, forward only
   evaluate_batch,       // batch statistics, forward only
 };
 
-/// Names of tensors that a program with Pass::observe keeps for probes. "input" and "output" are those of an activation
+/// Names of tensors that a program with Mode::observe keeps for probes. "input" and "output" are those of an activation
 /// function, also of the one inside a recurrent layer. "src", "dst", "diff_src" and "diff_dst" are those of every
 /// layer, the latter two where a gradient passes; "branch" is what a residual layer's body adds to its shortcut.
 using Watch = std::set<std::string>;
 inline const Watch activations{"input", "output"};
 
-/// A tensor that a probe may read from a program with Pass::observe, in plain order.
+/// A tensor that a probe may read from a program with Mode::observe, in row-major order.
 struct Observation {
   std::string layer;
   std::string tensor;  // as in Watch
@@ -51,16 +51,16 @@ class Builder {
  public:
   /// `state` outlives the program; null: a state of its own that stays as it is. `type`: f32 or bf16, of activations,
   /// of the gradients between layers, and of the weights that primitives read.
-  Builder(const dnnl::engine& engine, Pass pass, const RunState* state = nullptr, DataType type = DataType::f32);
+  Builder(const dnnl::engine& engine, Mode mode, const RunState* state = nullptr, DataType type = DataType::f32);
   Builder(const Builder&) = delete;
   Builder& operator=(const Builder&) = delete;
 
   const dnnl::engine& engine() const { return engine_; }
-  Pass pass() const { return pass_; }
+  Mode mode() const { return mode_; }
   DataType type() const { return type_; }
-  bool has_backward() const { return pass_ == Pass::train || pass_ == Pass::observe; }
+  bool has_backward() const { return mode_ == Mode::train || mode_ == Mode::observe; }
   /// Whether neighbouring layers may be merged into one call.
-  bool may_fuse() const { return pass_ == Pass::train || pass_ == Pass::evaluate_population; }
+  bool may_fuse() const { return mode_ == Mode::train || mode_ == Mode::evaluate_population; }
   dnnl::prop_kind prop_kind() const {
     return has_backward() ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
   }
@@ -90,15 +90,15 @@ class Builder {
   /// `memory` itself when it has the descriptor already, else a new buffer and a reorder to it, which changes layout
   /// and type. Where the dimensions differ, as after a flatten, the values keep their C order; the numbers of values
   /// must be equal.
-  dnnl::memory adapt(const dnnl::memory& memory, const Desc& desc);
+  dnnl::memory reorder_to(const dnnl::memory& memory, const Desc& desc);
   /// Adds a reorder from `src` into `dst` when their descriptors differ; requires them to be different buffers.
   void copy(const dnnl::memory& src, const dnnl::memory& dst);
   /// Copies the part of `src` that begins at `offsets` and has the dimensions of `dst` into `dst`. Throws dnnl::error
   /// where the layout of `src` does not let that part be told apart.
   void copy_from_part(const dnnl::memory& src, const Dims& offsets, const dnnl::memory& dst);
-  /// The tensor's memory in f32 and plain (N, C, ...) order with exactly the dimensions of its shape.
-  dnnl::memory plain(const Tensor& tensor);
-  /// For kernels that know f32 alone: the tensor itself, in whatever layout, where it is f32, else a plain copy.
+  /// The tensor's memory in f32 and row-major order (N, C, ...), with exactly the dimensions of its shape.
+  dnnl::memory row_major(const Tensor& tensor);
+  /// For kernels that know f32 alone: the tensor itself, in any layout, where it is f32, else a row-major copy.
   Tensor in_f32(const Tensor& tensor);
 
   using Arguments = std::initializer_list<std::pair<int, dnnl::memory>>;
@@ -123,7 +123,7 @@ class Builder {
 
   /// What observe() keeps.
   void watch(Watch tensors) { watched_ = std::move(tensors); }
-  /// Lets probes read `value` where `tensor` is watched (only with Pass::observe; elsewhere it does nothing).
+  /// Lets probes read `value` where `tensor` is watched (only with Mode::observe; elsewhere it does nothing).
   void observe(const char* tensor, const Tensor& value);
   const std::vector<Observation>& observations() const { return observations_; }
 
@@ -152,7 +152,7 @@ class Builder {
   void place_buffers();
 
   dnnl::engine engine_;
-  Pass pass_;
+  Mode mode_;
   DataType type_;
   dnnl::primitive_attr attributes_;
   std::string layer_;
@@ -170,8 +170,8 @@ class Builder {
   std::vector<Observation> observations_;
 };
 
-/// Plain row-major descriptor of 1 to 5 dimensions.
-Desc plain_desc(const Dims& dims, DataType type = DataType::f32);
+/// Row-major descriptor of 1 to 5 dimensions.
+Desc row_major_desc(const Dims& dims, DataType type = DataType::f32);
 /// Descriptor whose layout oneDNN chooses.
 Desc any_desc(const Dims& dims, DataType type = DataType::f32);
 /// Whether the padded dimensions are larger than the dimensions.

@@ -85,7 +85,7 @@ struct Collected {
   Function function;                // of the layer
   std::vector<std::int64_t> units;  // those of the config that this layer has
   std::int64_t channels = 0;
-  std::vector<float> all;                   // every value, batch by batch in plain order
+  std::vector<float> all;                   // every value, batch by batch in row-major order
   std::vector<std::vector<float>> by_unit;  // as `units`
 };
 

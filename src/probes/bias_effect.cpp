@@ -29,11 +29,11 @@ class BiasEffect : public Probe {
     observer_.forward();
     observer_.backward();
     const double loss = observer_.loss();
-    const double ratio = norm(bias.plain_diff()) / norm(weights_beside(bias).plain_diff());
+    const double ratio = norm(bias.row_major_diff()) / norm(weights_beside(bias).row_major_diff());
     RandomStream random(seed_, RandomPurpose::probe, RandomStream::substream_of(bias.name));
-    std::vector<float> moved = bias.plain_value();
+    std::vector<float> moved = bias.row_major_value();
     for (float& value : moved) value += static_cast<float>(random.normal());
-    bias.set_plain_value(moved);
+    bias.set_row_major_value(moved);
     observer_.forward();
     guard.restore();
     csv_.add(step).add(bias.name).add(network_.is_normalized(bias) ? "yes" : "no").add(ratio);

@@ -37,7 +37,7 @@ class Equivalence : public Probe {
 
   void step_done(std::int64_t step) override {
     for (std::size_t i = 0; i < network_.parameters().all().size(); ++i)
-      parameter(other_, i).set_plain_value(parameter(network_, i).plain_value());
+      parameter(other_, i).set_row_major_value(parameter(network_, i).row_major_value());
     for (Observer* observer : {&observer_, &other_observer_}) {
       observer->load(step);
       observer->forward();
@@ -46,7 +46,8 @@ class Equivalence : public Probe {
     write(step, "output", values_of(observer_.output()), values_of(other_observer_.output()));
     write(step, "input", diff_input_of(observer_), diff_input_of(other_observer_));
     for (std::size_t i = 0; i < network_.parameters().all().size(); ++i)
-      write(step, parameter(network_, i).name, parameter(network_, i).plain_diff(), parameter(other_, i).plain_diff());
+      write(step, parameter(network_, i).name, parameter(network_, i).row_major_diff(),
+            parameter(other_, i).row_major_diff());
   }
 
  private:

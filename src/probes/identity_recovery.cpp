@@ -37,8 +37,8 @@ class IdentityRecovery : public Probe {
       gamma.push_back(static_cast<float>(std::sqrt(statistics.variance + epsilon_)));
       beta.push_back(static_cast<float>(statistics.mean));
     }
-    state.gamma->set_plain_value(gamma);
-    state.beta->set_plain_value(beta);
+    state.gamma->set_row_major_value(gamma);
+    state.beta->set_row_major_value(beta);
   }
 
   double error_of(const std::string& layer) const {

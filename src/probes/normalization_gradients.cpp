@@ -44,7 +44,7 @@ class NormalizationGradients : public Probe {
     const Channels input(observer_.at(state.name, "src"));
     const Channels diff_output(observer_.at(state.name, "diff_dst"));
     const Channels diff_input(observer_.at(state.name, "diff_src"));
-    const std::vector<float> gamma = state.gamma ? state.gamma->plain_value() : std::vector<float>();
+    const std::vector<float> gamma = state.gamma ? state.gamma->row_major_value() : std::vector<float>();
     for (std::int64_t c = 0; c < state.channels; ++c) {
       const Outcome outcome = measure(input, diff_output, diff_input, statistics(state, input, c), c,
                                       gamma.empty() ? 1.0 : static_cast<double>(gamma[static_cast<std::size_t>(c)]));

@@ -14,8 +14,8 @@ class NormalizationStateProbe : public Probe {
 
   void step_done(std::int64_t step) override {
     for (const auto& state : states_) {
-      const std::vector<float> gamma = state->gamma ? state->gamma->plain_value() : std::vector<float>();
-      const std::vector<float> beta = state->beta ? state->beta->plain_value() : std::vector<float>();
+      const std::vector<float> gamma = state->gamma ? state->gamma->row_major_value() : std::vector<float>();
+      const std::vector<float> beta = state->beta ? state->beta->row_major_value() : std::vector<float>();
       const bool has_running = state->has_statistics();
       const bool has_batch = step > 0 && !state->frozen && has_running;
       const double none = std::numeric_limits<double>::quiet_NaN();

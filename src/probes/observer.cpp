@@ -14,7 +14,7 @@ using onednn::Observation;
 
 Observer::Observer(const ProbeContext& context, const onednn::Watch& watch, bool diff_input)
     : context_(context),
-      executable_(context.network.build(onednn::Pass::observe, context.run.training.batch_size, diff_input, watch)),
+      executable_(context.network.build(onednn::Mode::observe, context.run.training.batch_size, diff_input, watch)),
       order_(context.run.training.seed, context.dataset.train.size(), context.run.training.batch_size,
              RandomPurpose::probe) {}
 

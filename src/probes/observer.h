@@ -15,7 +15,7 @@
 
 namespace bnlab::probes {
 
-/// A program with Pass::observe, on training images that are drawn once, from a stream of their own, in batches of
+/// A program with Mode::observe, on training images that are drawn once, from a stream of their own, in batches of
 /// training.batch_size. It normalizes as training does and changes no running statistics.
 class Observer {
  public:

@@ -34,16 +34,16 @@ class ScaleInvariance : public Probe {
     observer_.forward();
     observer_.backward();
     const std::span<const float> output = values_of(observer_.output());
-    return {{output.begin(), output.end()}, parameter.plain_diff(), observer_.loss()};
+    return {{output.begin(), output.end()}, parameter.row_major_diff(), observer_.loss()};
   }
 
   void measure(std::int64_t step, layers::Parameter& parameter, ParametersGuard& guard) {
     const Outcome before = run(parameter);
-    const std::vector<float> weights = parameter.plain_value();
+    const std::vector<float> weights = parameter.row_major_value();
     for (const double factor : factors_) {
       std::vector<float> scaled = weights;
       for (float& value : scaled) value = static_cast<float>(factor * static_cast<double>(value));
-      parameter.set_plain_value(scaled);
+      parameter.set_row_major_value(scaled);
       const Outcome after = run(parameter);
       guard.restore();
       csv_.add(step).add(parameter.name).add(network_.is_normalized(parameter) ? "yes" : "no").add(factor);

@@ -11,7 +11,7 @@ class StatisticsGap : public Probe {
  public:
   explicit StatisticsGap(const ProbeContext& context)
       : context_(context),
-        executable_(context.network.build(onednn::Pass::evaluate_batch, context.run.training.batch_size)),
+        executable_(context.network.build(onednn::Mode::evaluate_batch, context.run.training.batch_size)),
         csv_(context.open_csv("statistics_gap", {"step", "layer", "running_mean_gap", "running_variance_ratio",
                                                  "batch_mean_gap", "batch_variance_ratio"})) {}
 

@@ -98,7 +98,7 @@ class BlockOptimizer : public Optimizer {
     for (const Array& array : arrays_)
       for (const Segment& segment : parameters_.segments())
         state[segment.parameter->name + "." + array.name] = {
-            segment.parameter->shape, segment.parameter->plain(array.values.data() + segment.offset)};
+            segment.parameter->shape, segment.parameter->row_major(array.values.data() + segment.offset)};
     return state;
   }
 
@@ -107,7 +107,7 @@ class BlockOptimizer : public Optimizer {
     if (step_ < 0) throw DataError(fmt::format("the optimizer's step must not be negative, got {}", step_));
     for (Array& array : arrays_)
       for (const Segment& segment : parameters_.segments())
-        segment.parameter->set_plain(
+        segment.parameter->set_row_major(
             array.values.data() + segment.offset,
             array_of<float>(state, segment.parameter->name + "." + array.name, segment.parameter->shape));
   }

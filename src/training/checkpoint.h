@@ -10,7 +10,7 @@
 
 namespace bnlab::training {
 
-/// Where a run stands beside its parameters and its optimizer: all else follows from the config and the step.
+/// The progress of a run beside its parameters and its optimizer: all else follows from the config and the step.
 struct Progress {
   std::int64_t step = 0;        // steps done
   double seconds = 0;           // of wall time, over all attempts

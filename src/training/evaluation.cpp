@@ -15,10 +15,10 @@ namespace bnlab::training {
 namespace {
 
 using config::Statistics;
-using onednn::Pass;
+using onednn::Mode;
 
-Pass pass_of(Statistics statistics) {
-  return statistics == Statistics::batch ? Pass::evaluate_batch : Pass::evaluate_population;
+Mode mode_of(Statistics statistics) {
+  return statistics == Statistics::batch ? Mode::evaluate_batch : Mode::evaluate_population;
 }
 
 }  // namespace
@@ -51,11 +51,11 @@ Evaluator::Evaluator(network::Network& network, const data::Dataset& dataset, co
     for (const Statistics statistics : statistics_) {
       const Batches batches = batches_of(statistics, *split);
       if (statistics == Statistics::batch) check_batch_statistics(name, batches);
-      for (const std::int64_t count : {batches.size, batches.last}) executable(pass_of(statistics), count);
+      for (const std::int64_t count : {batches.size, batches.last}) executable(mode_of(statistics), count);
     }
   }
   const bool measures = std::find(statistics_.begin(), statistics_.end(), Statistics::precise) != statistics_.end();
-  if (measures && network.has_population_statistics()) executable(Pass::evaluate_batch, config.training.batch_size);
+  if (measures && network.has_population_statistics()) executable(Mode::evaluate_batch, config.training.batch_size);
   indices_.resize(static_cast<std::size_t>(largest));
   std::iota(indices_.begin(), indices_.end(), 0u);
   const config::TrainingConfig& training = config.training;
@@ -91,9 +91,9 @@ void Evaluator::check_batch_statistics(const std::string& split, const Batches& 
           split, count));
 }
 
-network::Executable& Evaluator::executable(Pass pass, std::int64_t batch_size) {
-  auto& place = executables_[{pass, batch_size}];
-  if (!place) place = network_.build(pass, batch_size);
+network::Executable& Evaluator::executable(Mode mode, std::int64_t batch_size) {
+  auto& place = executables_[{mode, batch_size}];
+  if (!place) place = network_.build(mode, batch_size);
   return *place;
 }
 
@@ -105,7 +105,7 @@ std::vector<EvaluationRow> Evaluator::evaluate(std::int64_t step) {
   for (const Statistics statistics : statistics_) {
     if (statistics == Statistics::running) network_.use_running_statistics();
     if (statistics == Statistics::precise && network_.has_population_statistics())
-      network::measure_precise_statistics(network_, executable(Pass::evaluate_batch, config_.training.batch_size),
+      network::measure_precise_statistics(network_, executable(Mode::evaluate_batch, config_.training.batch_size),
                                           dataset_, scaler_, config_);
     const std::string problem = network_.problem_of_evaluation(statistics);
     if (problem_.empty()) problem_ = problem;
@@ -131,7 +131,7 @@ EvaluationRow Evaluator::evaluate(const data::Split& split, const std::string& n
   std::int64_t correct = 0;
   for (std::int64_t first = 0, count = 0; first < split.size(); first += count) {
     count = split.size() - first <= batches.last ? split.size() - first : batches.size;
-    network::Executable& program = executable(pass_of(statistics), count);
+    network::Executable& program = executable(mode_of(statistics), count);
     const auto indices = std::span<const std::uint32_t>(order_of(name, statistics))
                              .subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
     scaler_.gather(split, indices, program.images(), program.labels(), program.targets());

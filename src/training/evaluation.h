@@ -47,7 +47,7 @@ class Evaluator {
  private:
   const std::vector<std::uint32_t>& order_of(const std::string& split, config::Statistics statistics) const;
   EvaluationRow evaluate(const data::Split& split, const std::string& name, config::Statistics statistics);
-  network::Executable& executable(onednn::Pass pass, std::int64_t batch_size);
+  network::Executable& executable(onednn::Mode mode, std::int64_t batch_size);
   std::vector<std::pair<std::string, const data::Split*>> splits() const;
   struct Batches {
     std::int64_t size = 0;
@@ -61,7 +61,7 @@ class Evaluator {
   const data::Scaler& scaler_;
   const config::RunConfig& config_;
   std::vector<config::Statistics> statistics_;  // population resolved, no doubles
-  std::map<std::pair<onednn::Pass, std::int64_t>, std::unique_ptr<network::Executable>> executables_;
+  std::map<std::pair<onednn::Mode, std::int64_t>, std::unique_ptr<network::Executable>> executables_;
   std::string problem_;
   std::vector<std::uint32_t> indices_;
   std::map<std::string, std::vector<std::uint32_t>> by_class_;  // of each split, where training has batches by class

@@ -179,10 +179,10 @@ GradientCheckRow check_gradient(const std::string& name, std::span<const float> 
 /// A factor that starts at 0, as SkipInit's and the gamma of residual bodies do, leaves a ReLU behind it on its kink.
 void move_off_zero(layers::Parameter& parameter) {
   if (parameter.kind != layers::ParameterKind::scalar && parameter.kind != layers::ParameterKind::gamma) return;
-  std::vector<float> values = parameter.plain_value();
+  std::vector<float> values = parameter.row_major_value();
   if (std::any_of(values.begin(), values.end(), [](float value) { return value != 0.0f; })) return;
   std::fill(values.begin(), values.end(), 0.5f);
-  parameter.set_plain_value(values);
+  parameter.set_row_major_value(values);
 }
 
 std::vector<GradientCheckRow> check_gradients(network::Network& network, GradientCheckOptions options) {
@@ -198,7 +198,7 @@ std::vector<GradientCheckRow> check_gradients(network::Network& network, Gradien
   const std::vector<float> images(program.images(), program.images() + input_size);
   const std::vector<float> diff_images(program.diff_images(), program.diff_images() + input_size);
   std::vector<std::vector<float>> gradients;
-  for (const auto& parameter : network.parameters().all()) gradients.push_back(parameter->plain_diff());
+  for (const auto& parameter : network.parameters().all()) gradients.push_back(parameter->row_major_diff());
   for (const auto& gradient : gradients) options.rounding = std::max(options.rounding, rounding_share * norm(gradient));
 
   rows.push_back(check_gradient(
@@ -212,16 +212,16 @@ std::vector<GradientCheckRow> check_gradients(network::Network& network, Gradien
   std::copy(images.begin(), images.end(), program.images());
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     layers::Parameter& parameter = *network.parameters().all()[i];
-    const std::vector<float> values = parameter.plain_value();
+    const std::vector<float> values = parameter.row_major_value();
     rows.push_back(check_gradient(
         parameter.name, values, gradients[i],
         [&](std::span<const float> moved) {
-          parameter.set_plain_value(moved);
+          parameter.set_row_major_value(moved);
           program.forward();
           return program.loss();
         },
         options));
-    parameter.set_plain_value(values);
+    parameter.set_row_major_value(values);
   }
   return rows;
 }

@@ -23,7 +23,7 @@ class Optimizer {
   virtual ~Optimizer() = default;
   /// Changes the parameters by their gradients. Allocates nothing.
   virtual StepNorms step(double learning_rate) = 0;
-  /// What a checkpoint keeps, by name: "step", the steps done, and "dense1.weights.velocity" in plain order.
+  /// What a checkpoint keeps, by name: "step", the steps done, and "dense1.weights.velocity" in row-major order.
   virtual NpzArrays state() const = 0;
   /// Throws DataError where an array is missing or of another shape.
   virtual void set_state(const NpzArrays& arrays) = 0;

@@ -18,7 +18,7 @@ namespace bnlab::training {
 enum class Existing {
   refuse,   // an error unless the directory holds nothing
   replace,  // allowed; the caller clears it once the new run can begin
-  resume    // an earlier run goes on
+  resume    // continues an earlier run
 };
 
 /// Beside the files of a run, from whoever started its process: what the process said, and why it failed.

@@ -116,7 +116,7 @@ std::vector<float> trainable_mask(const config::TrainableConfig& config, const l
       if (!is_weight_or_bias(parameter)) continue;
       values = choice->next(parameter);
     }
-    parameter.set_plain(mask.data() + segment.offset, values);
+    parameter.set_row_major(mask.data() + segment.offset, values);
   }
   return mask;
 }

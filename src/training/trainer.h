@@ -24,7 +24,7 @@ struct RunOptions {
   std::function<void()> before_steps;  // called when all is built: from then on `stop` is looked at
 };
 
-/// What a user sees while a run goes on.
+/// What a user sees during a run.
 class RunDisplay {
  public:
   virtual ~RunDisplay() = default;
@@ -44,8 +44,8 @@ struct RunResult {
   std::string summary;  // one line for people
 };
 
-/// Trains and writes the files of a run (configs/README.md: "What a run writes"). `stop` may be set from a signal handler: the run
-/// then writes a checkpoint after the step at hand and ends as interrupted. A process that ends before
+/// Trains and writes the files of a run (configs/README.md: "What a run writes"). `stop` may be set from a signal
+/// handler: the run then writes a checkpoint after the step at hand and ends as interrupted. A process that ends before
 /// RunOptions::before_steps is called leaves a directory that can be resumed or begun again. Sets the number of OpenMP
 /// threads of the process. Throws ConfigError, DataError, RunError; a failure after the start leaves run.json with the
 /// status "failed" where it can be written.

@@ -39,7 +39,7 @@ template <class Vector, class Step>
   return total;
 }
 
-// Four values at a time, whatever the processor is.
+// Four values at a time on any processor.
 float multiply_add() {
   using Vector __attribute__((vector_size(16))) = float;
   return repeat(Vector{1, 1, 1, 1}, [](Vector& sum) { sum = sum * 0.999f + 0.001f; });

@@ -60,6 +60,8 @@ inline ExperimentConfig everything() {
   ExperimentConfig experiment;
   experiment.name = "n";
   experiment.profile = "quick";
+  experiment.settings = {{"a=1", "b=[2]"}};
+  experiment.plan = "0123456789abcdef";
   experiment.claim = "ä \"quoted\" | claim";
   experiment.source = "s";
   experiment.finding = "f";

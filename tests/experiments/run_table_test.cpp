@@ -211,16 +211,22 @@ TEST(Collect, AResultWhoseFolderIsGoneStays) {
   EXPECT_EQ(row_of(with_more, "none", 1).error, "its folder is gone, and runs.csv has no norm");
   EXPECT_EQ(row_of(with_more, "none", 1).quantities.at("loss").value, 0.01);
   EXPECT_EQ(row_of(with_more, "none", 2).quantities.at("norm").value, 0.02);
-  // Another quantity under the same name: a sweep sets the numbers of the old one aside.
+  // Words make no other plan.
+  test::write_text(folder / "experiment.json", config::to_json(plan.experiment));
   config::ExperimentConfig edited = plan.experiment;
-  prepare(make_plan(edited), {}, folder.path());
+  EXPECT_EQ(prepare(make_plan(edited), {}, folder.path()), fs::path());
   edited.quantities[2].meaning = "words";
-  prepare(make_plan(edited), {}, folder.path());
+  EXPECT_EQ(prepare(make_plan(edited), {}, folder.path()), fs::path());
   EXPECT_TRUE(fs::exists(folder / "runs.csv"));
+  // Another quantity under the same name does: its numbers are not those of the old one, which stay.
   edited.quantities[2].series.level = 0.25;
-  prepare(make_plan(edited), {}, folder.path());
+  const Plan other = make_plan(edited);
+  EXPECT_EQ(prepare(other, {}, folder.path()), folder / "old" / plan.hash);
   EXPECT_FALSE(fs::exists(folder / "runs.csv"));
-  EXPECT_TRUE(fs::exists(folder / "runs.csv.old"));
+  EXPECT_EQ(test::read_text(folder / "old" / plan.hash / "runs.csv"), to_csv(table));
+  const RunTable with_other = collect(other, folder.path());
+  EXPECT_EQ(row_of(with_other, "none", 1).error, "its folder is gone, and runs.csv has no steps");
+  EXPECT_EQ(row_of(with_other, "none", 1).quantities.at("loss").value, 0.01);
 }
 
 TEST(EvidenceFor, ArmsPointsAndWhatIsMissing) {

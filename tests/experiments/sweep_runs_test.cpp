@@ -44,7 +44,9 @@ TEST(Sweep, EachRunStandsOnceWithWhatItsDirectorySays) {
 
   prepare(plan, all, folder.path());
   for (const SweepRun& one : all) EXPECT_EQ(config::load(one.task.config, {}), one.run->config) << one.task.config;
-  const config::ExperimentConfig written = config::load_experiment(folder / "experiment.json");
+  config::ExperimentConfig written = config::load_experiment(folder / "experiment.json");
+  EXPECT_EQ(written.plan, plan.hash);
+  written.plan.clear();
   EXPECT_EQ(written, plan.experiment);
   // A config is what the plan says, whatever became of its file.
   test::write_text(all[0].task.config, "");

@@ -191,9 +191,6 @@ class Sweep(SweepTest):
     def test_results_without_run_directories_are_not_lost(self):
         self.sweep(SMALL)
         directory = self.folder / "out"
-        self.sweep(SMALL, "--seeds", 1)  # what a run's directory holds can't be lost
-        self.sweep(SMALL)
-        names = sorted(path.name for path in self.directories())
         shutil.rmtree(directory / "runs")
 
         def files():
@@ -201,17 +198,21 @@ class Sweep(SweepTest):
 
         before = files()
         for arguments in (("--seeds", 1), ("--set", "training.steps=3")):
-            _, error = self.sweep(SMALL, *arguments, status=USAGE)
-            self.assertRegex(error, "--out: .*runs.csv has results of [12] runs, such as .*; they would be lost")
-            self.assertTrue(any(name in error for name in names), error)
+            self.sweep(SMALL, *arguments, status=USAGE)
             self.assertEqual(files(), before)
-        self.sweep(SMALL, "--seeds", 3)  # more of them are welcome
-        self.assertEqual([row["status"] for row in self.rows()], ["completed"] * 3)
-        # Other quantities set the table aside, each time under a name of its own.
-        for metric in ("loss", "accuracy"):
-            quantity = {**SMALL["quantities"][0], "series": {"column": metric, "over_time": "mean"}}
-            self.sweep({**SMALL, "quantities": [quantity]})
-        self.assertTrue((directory / "runs.csv.old").exists() and (directory / "runs.csv.old2").exists())
+        # An edited criterion needs no run: the results come from the table that was set aside.
+        edited = {**SMALL, "criteria": [{**SMALL["criteria"][0], "at_least": 0.5, "source": "nobody"}]}
+        self.sweep(edited, "--print-commands")
+        shutil.rmtree(directory / "runs")
+        self.run_program("verdict", directory)
+        self.assertEqual([row["status"] for row in self.rows()], ["completed"] * 2)
+        self.assertEqual(len(list(directory.glob("old/*/runs.csv"))), 1)
+        # Another quantity under the same name is not the number that the table has.
+        quantity = {**SMALL["quantities"][0], "series": {"column": "accuracy", "over_time": "mean"}}
+        self.sweep({**SMALL, "quantities": [quantity]}, "--print-commands")
+        shutil.rmtree(directory / "runs")
+        out, _ = self.run_program("verdict", directory, status=FAILED)
+        self.assertIn("its folder is gone, and runs.csv has no accuracy", out)
 
     def test_a_directory_whose_sweep_cannot_be_told(self):
         self.sweep(SMALL)

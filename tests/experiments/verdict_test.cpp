@@ -12,6 +12,7 @@
 
 #include "config/experiment.h"
 #include "experiments/experiment_testing.h"
+#include "experiments/sweep.h"
 #include "util/errors.h"
 
 namespace bnlab::experiments {
@@ -75,6 +76,7 @@ class Sweep {
   Json json() const { return Json::parse(read_text(folder_ / "verdict.json")); }
   fs::path operator/(const char* name) const { return folder_ / name; }
   const Plan& plan() const { return plan_; }
+  const fs::path& path() const { return folder_.path(); }
 
  private:
   test::TemporaryFolder folder_;
@@ -115,9 +117,10 @@ TEST(VerdictJson, HasItsFields) {
   const Sweep sweep;
   sweep.judge();
   const Json json = sweep.json();
-  EXPECT_EQ(keys_of(json), (std::vector<std::string>{"experiment", "profile", "claim", "source", "verdict", "seeds",
-                                                     "criteria", "choices", "runs_completed", "runs_diverged",
+  EXPECT_EQ(keys_of(json), (std::vector<std::string>{"experiment", "profile", "plan", "claim", "source", "verdict",
+                                                     "seeds", "criteria", "choices", "runs_completed", "runs_diverged",
                                                      "runs_without_result", "warnings", "git_revisions", "finding"}));
+  EXPECT_EQ(json["plan"], sweep.plan().hash);
   EXPECT_EQ(json["experiment"], "e");
   EXPECT_EQ(json["profile"], "full");
   EXPECT_EQ(json["claim"], "c");
@@ -304,7 +307,7 @@ TEST(VerdictOfASweep, OneOfFewerSeedsThanBeforeSaysSo) {
   const auto with_seeds = [&](std::vector<std::uint64_t> seeds) {
     config::ExperimentConfig experiment = sweep.plan().experiment;
     experiment.seeds.list = std::move(seeds);
-    write_text(sweep / "experiment.json", config::to_json(experiment));
+    prepare(make_plan(experiment), {}, sweep.path(), true);
     return sweep.judge();
   };
   const std::string said = "of 2 seeds; an earlier verdict in this folder was of 3";
@@ -317,7 +320,7 @@ TEST(VerdictOfASweep, OneOfFewerSeedsThanBeforeSaysSo) {
   EXPECT_EQ(with_seeds({1, 2, 3}).warnings, std::vector<std::string>{edge_of_best});
   EXPECT_FALSE(sweep.json().contains("seeds_before"));
   write_text(sweep / "verdict.json", "{");
-  EXPECT_EQ(with_seeds({1, 2}).warnings, std::vector<std::string>{edge_of_best});
+  EXPECT_EQ(with_seeds({1, 2}).warnings.back(), said);  // the earlier ones are kept
 }
 
 TEST(VerdictOfASweep, AnEditedCriterionIsJudgedAnew) {
@@ -325,14 +328,14 @@ TEST(VerdictOfASweep, AnEditedCriterionIsJudgedAnew) {
   EXPECT_EQ(sweep.judge().verdict, Verdict::reproduced);
   config::ExperimentConfig edited = sweep.plan().experiment;
   edited.criteria[0].at_least = 0.9;
-  write_text(sweep / "experiment.json", config::to_json(edited));
+  prepare(make_plan(edited), {}, sweep.path());
   fs::remove_all(sweep / "runs");
   EXPECT_EQ(sweep.judge().verdict, Verdict::not_reproduced);
   // An edited arm needs runs that the file lacks.
   edited.arms[2].grid.paths[0].second.push_back({"7"});
   write_text(sweep / "experiment.json", config::to_json(edited));
   test::expect_contains(test::error_text<DataError>([&] { sweep.judge(); }),
-                        "3 rows are missing, such as that of g[learning_rate=7] with seed 1");
+                        "it lacks 3 runs, such as that of g[learning_rate=7] with seed 1. Nothing is judged");
 }
 
 TEST(VerdictOfASweep, WhatIsNoSweep) {
@@ -353,7 +356,7 @@ TEST(VerdictOfASweep, WhatTheAuthorsFoundStandsBehindTheReasonUnlessItIsReproduc
   for (config::CriterionConfig& criterion : explained.criteria) criterion.explanation = "why " + criterion.name;
   const auto judge = [&](double at_least) {
     explained.criteria[0].at_least = at_least;
-    write_text(sweep / "experiment.json", config::to_json(explained));
+    prepare(make_plan(explained), {}, sweep.path());
     return sweep.judge();
   };
   struct Case {

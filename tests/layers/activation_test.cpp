@@ -53,7 +53,7 @@ TEST(LeakyRelu, TakesAnySlope) {
         [=](const auto& context) {
           return layers::make_activation(context, config::Activation::leaky_relu, slope, false);
         },
-        src.shape, Layout::plain);
+        src.shape, Layout::row_major);
     EXPECT_EQ(run.forward(src).values, (std::vector<double>{-2.0 * slope, -0.5 * slope, 0.0, 0.25, 1.0, 3.0}));
     EXPECT_EQ(run.backward(reference::full(src.shape, 2.0)).values,
               (std::vector<double>{2.0 * slope, 2.0 * slope, 2.0 * slope, 2.0, 2.0, 2.0}));
@@ -75,16 +75,16 @@ std::string name_of(const ::testing::TestParamInfo<Case>& test) {
   const auto& [function, shape, layout] = test.param;
   std::string name = config::name_of(function.function);
   for (const std::int64_t extent : shape) name.append("_").append(std::to_string(extent));
-  return name + (layout == Layout::plain ? "_plain" : "_blocked");
+  return name + (layout == Layout::row_major ? "_plain" : "_blocked");
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ActivationLayer,
                          ::testing::Combine(::testing::ValuesIn(functions), ::testing::ValuesIn(shapes),
-                                            ::testing::Values(Layout::plain, Layout::blocked)),
+                                            ::testing::Values(Layout::row_major, Layout::blocked)),
                          name_of);
 
 TEST(FlattenLayer, KeepsTheOrderOfTheImage) {
-  for (const Layout layout : {Layout::plain, Layout::blocked}) {
+  for (const Layout layout : {Layout::row_major, Layout::blocked}) {
     const Shape shape{2, 17, 3, 4};
     std::mt19937_64 generator(8);
     LayerRun run([](const auto& context) { return layers::make_flatten(context); }, shape, layout);

@@ -23,7 +23,7 @@ class Bf16Layer : public ::testing::TestWithParam<Layout> {
       GTEST_SKIP() << "oneDNN has no bf16 instructions here: " << onednn::compat::cpu_isa();
   }
   static LayerRun run_of(const MakeLayer& make, const Shape& src_shape) {
-    return LayerRun(make, src_shape, GetParam(), onednn::Pass::train, nullptr, onednn::DataType::bf16);
+    return LayerRun(make, src_shape, GetParam(), onednn::Mode::train, nullptr, onednn::DataType::bf16);
   }
   // In [low, 1), a bf16 each.
   static Array random(const Shape& shape, std::mt19937_64& generator, double low = -1.0) {
@@ -207,8 +207,8 @@ TEST_P(Bf16Layer, BatchNormalizationEqualsTheReference) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Layouts, Bf16Layer, ::testing::Values(Layout::plain, Layout::blocked),
-                         [](const auto& test) { return test.param == Layout::plain ? "plain" : "blocked"; });
+INSTANTIATE_TEST_SUITE_P(Layouts, Bf16Layer, ::testing::Values(Layout::row_major, Layout::blocked),
+                         [](const auto& test) { return test.param == Layout::row_major ? "plain" : "blocked"; });
 
 }  // namespace
 }  // namespace bnlab::layer_testing

@@ -74,7 +74,7 @@ class ConvLayer : public ::testing::TestWithParam<Case> {
   }
 };
 
-TEST_P(ConvLayer, EqualsTheReferenceInPlainLayout) { check(Layout::plain); }
+TEST_P(ConvLayer, EqualsTheReferenceInRowMajorLayout) { check(Layout::row_major); }
 TEST_P(ConvLayer, EqualsTheReferenceInBlockedLayout) { check(Layout::blocked); }
 
 config::Padding number(std::int64_t height, std::int64_t width) { return {.same = false, .extent = {height, width}}; }

@@ -19,7 +19,7 @@ TEST_P(DenseLayer, EqualsTheReference) {
   std::mt19937_64 generator(1);
   const config::Dense spec{.units = c.units};
   LayerRun run([&](const auto& context) { return layers::make_dense(context, spec, c.bias); }, {c.batch, c.inputs},
-               Layout::plain);
+               Layout::row_major);
   // More above zero than below: a lone sum of terms that cancel has few digits to compare.
   Values values = run.randomize(generator, -0.5);
   ASSERT_EQ(values.count("bias"), c.bias ? 1U : 0U);

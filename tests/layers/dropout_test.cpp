@@ -41,7 +41,7 @@ const Shape shapes[] = {{1, 1}, {60, 100}, {3, 17}, {2, 1, 5, 4}, {2, 17, 5, 4},
 TEST(Dropout, MultipliesByItsMaskAndTheScaleInEveryLayout) {
   for (const double rate : {0.1, 0.5, 0.9})
     for (const Shape& shape : shapes)
-      for (const Layout layout : {Layout::plain, Layout::blocked}) {
+      for (const Layout layout : {Layout::row_major, Layout::blocked}) {
         std::mt19937_64 generator(11);
         LayerRun run(dropout(rate), shape, layout);
         const Array src = random_array(shape, generator), diff_dst = random_array(shape, generator);
@@ -61,17 +61,17 @@ TEST(Dropout, IsTheSameInAProgramThatObserves) {
   std::mt19937_64 generator(12);
   const Array src = random_array(shape, generator);
   LayerRun train(dropout(0.5), shape, Layout::blocked),
-      observe(dropout(0.5), shape, Layout::plain, onednn::Pass::observe);
+      observe(dropout(0.5), shape, Layout::row_major, onednn::Mode::observe);
   EXPECT_EQ(train.forward(src).values, observe.forward(src).values);
 }
 
 TEST(Dropout, PassesOnInEvaluation) {
-  for (const onednn::Pass pass : {onednn::Pass::evaluate_population, onednn::Pass::evaluate_batch}) {
+  for (const onednn::Mode mode : {onednn::Mode::evaluate_population, onednn::Mode::evaluate_batch}) {
     const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
     layers::Parameters parameters(engine);
     const auto layer = layers::make_dropout({"dropout1", {1, 5}, parameters}, 0.5);
-    onednn::Builder builder(engine, pass);
-    const layers::Tensor src{builder.allocate_kept(onednn::plain_desc({2, 5})), {2, 5}, true};
+    onednn::Builder builder(engine, mode);
+    const layers::Tensor src{builder.allocate_kept(onednn::row_major_desc({2, 5})), {2, 5}, true};
     EXPECT_EQ(layer->build(builder, src).dst.memory.get(), src.memory.get());
     EXPECT_TRUE(builder.finish().calls().empty());
   }

@@ -41,12 +41,12 @@ inline Array read(const dnnl::memory& memory, const Shape& shape) {
   return reference::from_floats(shape, {floats_of(memory), static_cast<std::size_t>(reference::volume(shape))});
 }
 
-/// How tensors reach the layer: as oneDNN's plain NCHW, in blocks of 16 or 8 channels, padded where they don't fill
+/// How tensors reach the layer: as row-major NCHW, in blocks of 16 or 8 channels, padded where they don't fill
 /// one, or with the channels last.
-enum class Layout { plain, blocked, blocked_by_8, channels_last };
+enum class Layout { row_major, blocked, blocked_by_8, channels_last };
 
 inline onednn::Desc desc_of(const Shape& shape, Layout layout, onednn::DataType type = onednn::DataType::f32) {
-  if (layout == Layout::plain || shape.size() != 4) return onednn::plain_desc(shape, type);
+  if (layout == Layout::row_major || shape.size() != 4) return onednn::row_major_desc(shape, type);
   using Tag = dnnl::memory::format_tag;
   const Tag tag = layout == Layout::blocked ? Tag::nChw16c : layout == Layout::blocked_by_8 ? Tag::nChw8c : Tag::nhwc;
   return onednn::Desc(shape, type, tag);
@@ -60,25 +60,25 @@ class LayerRun {
  public:
   /// Shapes with the batch. Requires that the layer has a backward pass. `state` outlives the run; null: one of its
   /// own. `type`: of the program; values come and go as f32.
-  LayerRun(const MakeLayer& make, Shape src_shape, Layout layout, onednn::Pass pass = onednn::Pass::train,
+  LayerRun(const MakeLayer& make, Shape src_shape, Layout layout, onednn::Mode mode = onednn::Mode::train,
            const onednn::RunState* state = nullptr, onednn::DataType type = onednn::DataType::f32)
       : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_), parameters_(engine_), src_shape_(std::move(src_shape)) {
     Shape one = src_shape_;
     one[0] = 1;
     layer_ = make({"layer1", one, parameters_});
-    onednn::Builder builder(engine_, pass, state, type);
+    onednn::Builder builder(engine_, mode, state, type);
     builder.enter("layer1");
-    src_ = builder.allocate_kept(onednn::plain_desc(src_shape_));
+    src_ = builder.allocate_kept(onednn::row_major_desc(src_shape_));
     const layers::Forward forward =
-        layer_->build(builder, {builder.adapt(src_, desc_of(src_shape_, layout, type)), src_shape_, true});
+        layer_->build(builder, {builder.reorder_to(src_, desc_of(src_shape_, layout, type)), src_shape_, true});
     dst_shape_ = forward.dst.shape;
-    dst_ = builder.plain(forward.dst);
+    dst_ = builder.row_major(forward.dst);
     builder.keep(dst_);
     builder.begin_backward();
-    diff_dst_ = builder.allocate_kept(onednn::plain_desc(dst_shape_));
+    diff_dst_ = builder.allocate_kept(onednn::row_major_desc(dst_shape_));
     const layers::Tensor diff_src =
-        forward.backward(builder, {builder.adapt(diff_dst_, desc_of(dst_shape_, layout, type)), dst_shape_, true});
-    diff_src_ = builder.plain(diff_src);
+        forward.backward(builder, {builder.reorder_to(diff_dst_, desc_of(dst_shape_, layout, type)), dst_shape_, true});
+    diff_src_ = builder.row_major(diff_src);
     builder.keep(diff_src_);
     parameters_.allocate();
     program_ = builder.finish();
@@ -87,7 +87,7 @@ class LayerRun {
   const Shape& dst_shape() const { return dst_shape_; }
   layers::Parameters& parameters() { return parameters_; }
   void set(const std::string& name, const Array& value) {
-    parameter(name).set_plain_value(reference::to_floats(value));
+    parameter(name).set_row_major_value(reference::to_floats(value));
   }
   /// Values of all parameters, uniform in [low, 1).
   Values randomize(std::mt19937_64& generator, double low = -1.0) {
@@ -95,7 +95,7 @@ class LayerRun {
     for (const auto& parameter : parameters_.all()) {
       const Array value = reference::random_uniform(parameter->shape, generator, low, 1.0);
       values[parameter->name.substr(parameter->name.find('.') + 1)] = value;
-      parameter->set_plain_value(reference::to_floats(value));
+      parameter->set_row_major_value(reference::to_floats(value));
     }
     return values;
   }
@@ -112,7 +112,7 @@ class LayerRun {
     return read(diff_src_, src_shape_);
   }
   Array diff(const std::string& name) {
-    return reference::from_floats(parameter(name).shape, parameter(name).plain_diff());
+    return reference::from_floats(parameter(name).shape, parameter(name).row_major_diff());
   }
 
  private:

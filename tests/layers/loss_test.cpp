@@ -26,8 +26,8 @@ LossResult run_loss(const Array& logits, const Labels& labels, const LossConfig&
   const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
   dnnl::stream stream(engine);
   layers::LossBuffers buffers;
-  onednn::Builder builder(engine, onednn::Pass::train);
-  const dnnl::memory src = builder.allocate_kept(onednn::plain_desc(logits.shape));
+  onednn::Builder builder(engine, onednn::Mode::train);
+  const dnnl::memory src = builder.allocate_kept(onednn::row_major_desc(logits.shape));
   const layers::Forward forward =
       layers::build_loss(builder, {src, logits.shape, true}, config, targets != nullptr, buffers);
   builder.begin_backward();

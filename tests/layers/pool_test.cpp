@@ -55,11 +55,11 @@ class PoolLayer : public ::testing::TestWithParam<Case> {
   }
 };
 
-TEST_P(PoolLayer, MaximumInPlainLayout) { check_max(Layout::plain); }
+TEST_P(PoolLayer, MaximumInRowMajorLayout) { check_max(Layout::row_major); }
 TEST_P(PoolLayer, MaximumInBlockedLayout) { check_max(Layout::blocked); }
-TEST_P(PoolLayer, AverageInPlainLayout) { check_avg(Layout::plain); }
+TEST_P(PoolLayer, AverageInRowMajorLayout) { check_avg(Layout::row_major); }
 TEST_P(PoolLayer, AverageInBlockedLayout) { check_avg(Layout::blocked); }
-TEST_P(PoolLayer, GlobalAverageInPlainLayout) { check_global(Layout::plain); }
+TEST_P(PoolLayer, GlobalAverageInRowMajorLayout) { check_global(Layout::row_major); }
 TEST_P(PoolLayer, GlobalAverageInBlockedLayout) { check_global(Layout::blocked); }
 
 std::vector<Case> cases() {
@@ -95,8 +95,8 @@ TEST_P(MaxPoolLayer, GivesTheGradientOfEqualsToTheFirst) {
   expect_close(run.backward(diff_dst), reference::max_pool_backward(src, diff_dst, {}), "diff_src", 0.0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Layouts, MaxPoolLayer, ::testing::Values(Layout::plain, Layout::blocked),
-                         [](const auto& test) { return test.param == Layout::plain ? "plain" : "blocked"; });
+INSTANTIATE_TEST_SUITE_P(Layouts, MaxPoolLayer, ::testing::Values(Layout::row_major, Layout::blocked),
+                         [](const auto& test) { return test.param == Layout::row_major ? "plain" : "blocked"; });
 
 }  // namespace
 }  // namespace bnlab::layer_testing

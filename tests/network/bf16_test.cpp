@@ -112,8 +112,8 @@ TEST_F(Bf16Network, ObservesInF32WithoutChangingABit) {
   const config::RunConfig config = everything(Activation::relu);
   Network f32(config, dataset_, batch_);
   Network network(in_bf16(config), dataset_, batch_);
-  const auto expected = f32.build(Pass::observe, batch_);
-  const auto observer = network.build(Pass::observe, batch_);
+  const auto expected = f32.build(Mode::observe, batch_);
+  const auto observer = network.build(Mode::observe, batch_);
   forward_backward(network.train(), batch());
   const NpzArrays gradients = network.gradients();
   network.parameters().diffs()[0] = 7.0f;
@@ -125,7 +125,7 @@ TEST_F(Bf16Network, ObservesInF32WithoutChangingABit) {
   for (std::size_t i = 0; i < expected->observations().size(); ++i) {
     const onednn::Observation& actual = observer->observations()[i];
     const onednn::Observation& as = expected->observations()[i];
-    EXPECT_EQ(actual.memory.get_desc(), onednn::plain_desc(actual.shape));
+    EXPECT_EQ(actual.memory.get_desc(), onednn::row_major_desc(actual.shape));
     const auto array = [](const onednn::Observation& o) {
       return to_npy(reference::from_floats(o.shape, {o.data(), static_cast<std::size_t>(reference::volume(o.shape))}));
     };
@@ -143,12 +143,12 @@ TEST_F(Bf16Network, EvaluatesInBf16) {
   const double loss = loss_of(network.train(), batch());
   EXPECT_EQ(loss_of(network.train(), batch()), loss);
   // Other kernels, the same roundings but for a few.
-  EXPECT_NEAR(loss_of(*network.build(Pass::evaluate_batch, batch_), batch()), loss, 1e-3 * loss);
+  EXPECT_NEAR(loss_of(*network.build(Mode::evaluate_batch, batch_), batch()), loss, 1e-3 * loss);
   for (const auto& state : network.states()) {
     std::ranges::copy(state->batch_mean, state->population_mean.begin());
     std::ranges::copy(state->batch_variance, state->population_variance.begin());
   }
-  EXPECT_NEAR(loss_of(*network.build(Pass::evaluate_population, batch_), batch()), loss, 1e-3 * loss);
+  EXPECT_NEAR(loss_of(*network.build(Mode::evaluate_population, batch_), batch()), loss, 1e-3 * loss);
 }
 
 // Every number between two layers is a bf16, and the weights that the primitives see are too: but the values stay f32.
@@ -158,7 +158,7 @@ TEST_F(Bf16Network, TakesUpStepsSmallerThanABf16CanTell) {
   Network network(config, dataset_, batch_);
   layers::Parameter& weights = *network.parameters().all()[0];
   ASSERT_EQ(weights.name, "dense1.weights");
-  weights.set_plain_value(std::vector<float>(static_cast<std::size_t>(weights.count()), 1.0f));
+  weights.set_row_major_value(std::vector<float>(static_cast<std::size_t>(weights.count()), 1.0f));
   const double before = loss_of(network.train(), batch());
   const auto optimizer = training::make_optimizer(with_momentum(0.0, 0.0), network.parameters(), 1);
   // Below 1 the numbers of bf16 lie 2^-8 apart.
@@ -166,14 +166,14 @@ TEST_F(Bf16Network, TakesUpStepsSmallerThanABf16CanTell) {
   constexpr double step = 0x1p-12;
   std::ranges::fill(network.parameters().diffs(), 0.0f);
   std::vector<float> ones(static_cast<std::size_t>(weights.count()), 1.0f);
-  weights.set_plain(static_cast<float*>(weights.diff.get_data_handle()), ones);
+  weights.set_row_major(static_cast<float*>(weights.diff.get_data_handle()), ones);
   for (int i = 1; i <= steps; ++i) {
     optimizer->step(step);
     if (i == 4) {
       EXPECT_EQ(loss_of(network.train(), batch()), before) << "the copy should not be able to tell";
     }
   }
-  for (const float value : weights.plain_value()) ASSERT_EQ(value, static_cast<float>(1.0 - steps * step));
+  for (const float value : weights.row_major_value()) ASSERT_EQ(value, static_cast<float>(1.0 - steps * step));
   EXPECT_NE(loss_of(network.train(), batch()), before);
 }
 

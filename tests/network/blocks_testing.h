@@ -72,7 +72,7 @@ inline void expect_equals(const config::RunConfig& config, const data::DatasetIn
   copy_weights(net, network);
   std::mt19937_64 generator(seed + 1000);
   const Batch batch = random_batch(dataset, batch_size, generator);
-  const auto observer = network.build(Pass::observe, batch_size);
+  const auto observer = network.build(Mode::observe, batch_size);
   loss_of(*observer, batch);
   net.forward(batch.images, reference::Mode::batch);
   const std::vector<std::string> layers = net.layer_names();
@@ -86,7 +86,7 @@ inline void expect_equals(const config::RunConfig& config, const data::DatasetIn
   }
   network.use_running_statistics();
   const double expected = net.loss(batch.images, batch.labels, reference::Mode::frozen).loss;
-  const double loss = loss_of(*network.build(Pass::evaluate_population, batch_size), batch);
+  const double loss = loss_of(*network.build(Mode::evaluate_population, batch_size), batch);
   EXPECT_NEAR(loss, expected, tolerance * std::max(1.0, expected));
 }
 

@@ -41,7 +41,7 @@ TEST(DropoutBlock, InANetworkEqualsTheReferenceWithTheSameMasks) {
     expect_same_gradients(network, net);
     network.use_running_statistics();
     const double frozen = net.loss(batch.images, batch.labels, reference::Mode::frozen).loss;
-    EXPECT_NEAR(loss_of(*network.build(Pass::evaluate_population, 6), batch), frozen, tolerance * frozen);
+    EXPECT_NEAR(loss_of(*network.build(Mode::evaluate_population, 6), batch), frozen, tolerance * frozen);
   }
   EXPECT_NE(losses[0], losses[1]);
 }

@@ -31,7 +31,7 @@ InitializationOverride override_of(const std::string& layers, const WeightInitia
   return other;
 }
 
-layers::Parameter weights(const std::string& name = "dense1.weights") {
+layers::Declaration weights(const std::string& name = "dense1.weights") {
   return {.name = name, .kind = layers::ParameterKind::weights, .shape = {400, 300}, .fan_in = 300, .fan_out = 400};
 }
 
@@ -132,7 +132,7 @@ TEST(InitialValues, DependOnSeedAndNameAlone) {
 
 TEST(InitialValues, OfBiasesGammaAndBetaAreConstant) {
   for (const auto kind : {layers::ParameterKind::bias, layers::ParameterKind::gamma, layers::ParameterKind::beta}) {
-    const layers::Parameter parameter{.name = "any", .kind = kind, .shape = {5}, .initial_value = 0.75};
+    const layers::Declaration parameter{.name = "any", .kind = kind, .shape = {5}, .initial_value = 0.75};
     EXPECT_EQ(network::initial_value(parameter, config_of({.gain = 9.0}), 1), std::vector<float>(5, 0.75f));
   }
 }
@@ -157,11 +157,11 @@ TEST(InitialValues, KnowTheFansOfEachLayer) {
       run_config(network_of(config::Conv{.channels = 32}, grouped, config::Flatten{}, config::Dense{.units = 10})),
       dataset_of(3, 4, 4, 10), 2);
   const auto expect_fans = [&](std::size_t index, const std::string& name, std::int64_t fan_in, std::int64_t fan_out) {
-    const layers::Parameter& parameter = *network.parameters().all()[index];
+    const layers::Declaration& parameter = network.parameters().declarations()[index];
     EXPECT_EQ(parameter.name, name);
     EXPECT_EQ(parameter.fan_in, fan_in) << name;
     EXPECT_EQ(parameter.fan_out, fan_out) << name;
-    EXPECT_EQ(network.parameters().all()[index + 1]->fan_in, fan_in) << "bias of " << name;
+    EXPECT_EQ(network.parameters().declarations()[index + 1].fan_in, fan_in) << "bias of " << name;
   };
   expect_fans(0, "conv1.weights", 3 * 9, 32 * 9);
   expect_fans(2, "conv2.weights", 16 * 15, 32 * 15);
@@ -182,7 +182,7 @@ TEST(Orthogonal, IsOrthogonal) {
                                   {17, 99}, {300, 300}, {17, 3, 5, 3}, {100, 3, 3, 3}, {64, 16, 3, 3}};
   for (const Shape& shape : shapes)
     for (const double gain : {1.0, 1.5}) {
-      layers::Parameter parameter = weights();
+      layers::Declaration parameter = weights();
       parameter.shape = shape;
       const std::vector<float> values =
           network::initial_value(parameter, config_of({.scheme = InitializationScheme::orthogonal, .gain = gain}), 5);
@@ -201,7 +201,7 @@ TEST(Orthogonal, IsOrthogonal) {
 // A = Q R with the diagonal of R positive: the k-th column of Q lies on the side of the k-th of A, and no column of A
 // reaches beyond the first k of Q.
 TEST(Orthogonal, IsTheQOfTheGaussianMatrix) {
-  layers::Parameter parameter = weights();
+  layers::Declaration parameter = weights();
   for (const Shape& shape : std::vector<Shape>{{40, 17}, {17, 40}, {23, 23}}) {
     parameter.shape = shape;
     const std::vector<float> a =
@@ -231,7 +231,7 @@ TEST(Orthogonal, IsTheQOfTheGaussianMatrix) {
 }
 
 TEST(Identity, OfDenseLayers) {
-  layers::Parameter parameter = weights();
+  layers::Declaration parameter = weights();
   for (const Shape& shape : std::vector<Shape>{{3, 3}, {3, 5}, {5, 3}}) {
     parameter.shape = shape;
     parameter.fan_out = shape[0];
@@ -253,10 +253,9 @@ TEST(Identity, OfConvolutionsPassesTheImageOn) {
       const config::Conv spec{.channels = channels, .kernel = {3, 5}, .groups = groups};
       layer_testing::LayerRun run(
           [&](const layers::LayerContext& context) { return layers::make_conv(context, spec, false); }, images,
-          layer_testing::Layout::plain);
-      layers::Parameter& parameter = *run.parameters().all()[0];
-      parameter.set_plain_value(
-          network::initial_value(parameter, config_of({.scheme = InitializationScheme::identity}), 1));
+          layer_testing::Layout::row_major);
+      run.parameters().all()[0]->set_row_major_value(network::initial_value(
+          run.parameters().declarations()[0], config_of({.scheme = InitializationScheme::identity}), 1));
       const Array dst = run.forward(src);
       const std::int64_t inputs = 4 / groups, outputs = channels / groups;
       for (std::int64_t n = 0; n < 2; ++n)
@@ -303,7 +302,7 @@ TEST(Fixup, StartsBranchesAndOutputAtZero) {
 
 // b = 1 / sqrt(fan in) of the layer, in which the gain has no part.
 TEST(InitialValues, OfPyTorchDrawBiasesToo) {
-  layers::Parameter bias{.name = "dense1.bias", .kind = layers::ParameterKind::bias, .shape = {10000}, .fan_in = 25};
+  layers::Declaration bias{.name = "dense1.bias", .kind = layers::ParameterKind::bias, .shape = {10000}, .fan_in = 25};
   const auto start = config_of({.scheme = InitializationScheme::pytorch, .gain = 7.0});
   const std::vector<float> values = network::initial_value(bias, start, 1);
   const auto [low, high] = std::minmax_element(values.begin(), values.end());
@@ -318,7 +317,7 @@ TEST(InitialValues, OfPyTorchDrawBiasesToo) {
 }
 
 TEST(InitialValues, FollowTheParametersSchemeFirst) {
-  layers::Parameter parameter = weights();
+  layers::Declaration parameter = weights();
   parameter.scheme = InitializationScheme::identity;
   for (const auto& start : {config_of({}), config_of({}, {override_of("*", {.scheme = InitializationScheme::he})})}) {
     const std::vector<float> values = network::initial_value(parameter, start, 1);

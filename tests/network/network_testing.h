@@ -19,7 +19,7 @@ using layer_testing::expect_close;
 using layer_testing::tolerance;
 using network::Executable;
 using network::Network;
-using onednn::Pass;
+using onednn::Mode;
 using reference::Array;
 using reference::Shape;
 

@@ -62,7 +62,7 @@ TEST_P(RecurrentBlock, ShowsTheLastStepToProbes) {
       config_of(c, network_of(config::Recurrent{.units = 17, .activation = c.activation}, config::Dense{.units = 5})),
       dataset, 7);
   copy_weights(net, network);
-  const auto observer = network.build(Pass::observe, 7);
+  const auto observer = network.build(Mode::observe, 7);
   const Batch batch = random_batch(dataset, 7, generator);
   loss_of(*observer, batch);
   net.forward(batch.images, reference::Mode::batch);
@@ -133,7 +133,7 @@ TEST(RecurrentBlock, HasPreciseStatistics) {
     const Batch batch = random_batch(dataset, 7, generator);
     net.forward(batch.images, reference::Mode::train);
     network.reset_precise_statistics();
-    loss_of(*network.build(Pass::evaluate_batch, 7), batch);
+    loss_of(*network.build(Mode::evaluate_batch, 7), batch);
     network.accumulate_precise_statistics(7);
     network.use_precise_statistics();
     for (std::size_t t = 0; t < 3; ++t) {
@@ -161,8 +161,8 @@ TEST(RecurrentBlock, KeepsItsSharedStatisticsInFiles) {
   expect_equal(other.weights(), network.weights());
   const Batch batch = random_batch(dataset, 7, generator);
   for (Network* n : {&network, &other}) n->use_running_statistics();
-  EXPECT_EQ(loss_of(*network.build(Pass::evaluate_population, 7), batch),
-            loss_of(*other.build(Pass::evaluate_population, 7), batch));
+  EXPECT_EQ(loss_of(*network.build(Mode::evaluate_population, 7), batch),
+            loss_of(*other.build(Mode::evaluate_population, 7), batch));
 }
 
 TEST(RecurrentBlock, NeedsAnImage) {

@@ -68,12 +68,12 @@ TEST_P(NetworkState, EvaluationBetweenStepsChangesNothing) {
   const Steps expected = train(conv_config(GetParam()), 1, nothing);
   const Steps actual = train(conv_config(GetParam()), 1, [](Network& network) {
     network.use_running_statistics();
-    loss_of(*network.build(Pass::evaluate_population, 5), other_batch(5));
+    loss_of(*network.build(Mode::evaluate_population, 5), other_batch(5));
     network.reset_precise_statistics();
-    loss_of(*network.build(Pass::evaluate_batch, 8), other_batch(8));
+    loss_of(*network.build(Mode::evaluate_batch, 8), other_batch(8));
     network.accumulate_precise_statistics(8);
     network.use_precise_statistics();
-    loss_of(*network.build(Pass::evaluate_population, 1), other_batch(1));
+    loss_of(*network.build(Mode::evaluate_population, 1), other_batch(1));
   });
   expect_equal_runs(actual, expected);
 }
@@ -82,8 +82,8 @@ TEST_P(NetworkState, ObservingBetweenStepsChangesNothing) {
   const Steps expected = train(conv_config(GetParam()), 1, nothing);
   const Steps actual = train(conv_config(GetParam()), 1, [](Network& network) {
     const NpzArrays before = network.weights();
-    forward_backward(*network.build(Pass::observe, 5), other_batch(5));
-    loss_of(*network.build(Pass::observe, 8), other_batch(8));
+    forward_backward(*network.build(Mode::observe, 5), other_batch(5));
+    loss_of(*network.build(Mode::observe, 8), other_batch(8));
     expect_equal(network.weights(), before);
   });
   expect_equal_runs(actual, expected);
@@ -91,7 +91,7 @@ TEST_P(NetworkState, ObservingBetweenStepsChangesNothing) {
 
 TEST_P(NetworkState, ObservingBetweenForwardAndStatisticsChangesNothing) {
   Network network(conv_config(GetParam()), dataset, 8);
-  const auto observer = network.build(Pass::observe, 8);
+  const auto observer = network.build(Mode::observe, 8);
   loss_of(network.train(), other_batch(8));
   std::vector<std::vector<float>> before;
   for (const auto& state : network.states())

@@ -83,7 +83,7 @@ std::int64_t kinks_taken_differently(const Executable& observer, const reference
 TEST(V6, GradientsEqualTheReference) {
   const config::RunConfig config = from_file("vgg6", NormalizationType::batch);
   Network network(config, images, 4, true);
-  const auto observer = network.build(Pass::observe, 4);
+  const auto observer = network.build(Mode::observe, 4);
   // Among 350,000 pre-activations the nearest to zero lies about as near as f32 is exact. So take the first of some
   // seeds at which both precisions are on the same side of every kink.
   for (std::uint64_t seed = 1; seed <= 12; ++seed) {

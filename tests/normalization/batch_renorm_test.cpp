@@ -99,7 +99,7 @@ class BatchRenormalization : public ::testing::TestWithParam<Case> {
   static void check(Layout layout) {
     const Case& c = GetParam();
     onednn::RunState run{.seed = 1, .step = 1, .steps = steps};
-    NormalizationRun normalization(config(), c.shape, layout, onednn::Pass::train, &run);
+    NormalizationRun normalization(config(), c.shape, layout, onednn::Mode::train, &run);
     NormalizationLayer twin(c.shape[1], options());
     std::mt19937_64 generator(21);
     const Values values = normalization.run.randomize(generator);
@@ -133,7 +133,7 @@ class BatchRenormalization : public ::testing::TestWithParam<Case> {
   }
 };
 
-TEST_P(BatchRenormalization, EqualsTheReferenceOverStepsInPlainLayout) { check(Layout::plain); }
+TEST_P(BatchRenormalization, EqualsTheReferenceOverStepsInRowMajorLayout) { check(Layout::row_major); }
 TEST_P(BatchRenormalization, EqualsTheReferenceOverStepsInBlockedLayout) { check(Layout::blocked); }
 
 // Of two values x_hat is -1 and 1 whatever they are, so diff_src is only as large as epsilon makes it: a large one
@@ -156,8 +156,8 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(BatchRenormalizationLayer, SendsNoGradientThroughItsCorrection) {
   const Shape shape{7, 17};
   onednn::RunState run{.seed = 1, .step = 1, .steps = 1};  // the limits have reached 3 and 5
-  NormalizationRun normalization(config_of(NormalizationType::batch_renorm), shape, Layout::plain, onednn::Pass::train,
-                                 &run);
+  NormalizationRun normalization(config_of(NormalizationType::batch_renorm), shape, Layout::row_major,
+                                 onednn::Mode::train, &run);
   std::mt19937_64 generator(22);
   normalization.run.randomize(generator, 0.5);
   std::ranges::copy(reference::to_floats(reference::random_uniform({17}, generator, 0.3, 0.5)),
@@ -176,13 +176,13 @@ TEST(BatchRenormalizationLayer, SendsNoGradientThroughItsCorrection) {
 // Each virtual batch has a correction of its own: the reference, over each by itself.
 TEST(BatchRenormalizationLayer, OfVirtualBatchesEqualsTheReference) {
   for (const Shape& shape : {Shape{8, 17, 5, 4}, Shape{9, 32, 7, 7}, Shape{13, 100}})
-    for (const Layout layout : {Layout::plain, Layout::blocked}) {
+    for (const Layout layout : {Layout::row_major, Layout::blocked}) {
       constexpr std::int64_t size = 4;
       NormalizationConfig config = config_of(NormalizationType::batch_renorm);
       config.virtual_batch_size = size;
       onednn::RunState run{.seed = 1, .step = 9, .steps = 10};  // r_max 3, d_max 5
       config.epsilon = 0.1;
-      NormalizationRun normalization(config, shape, layout, onednn::Pass::train, &run);
+      NormalizationRun normalization(config, shape, layout, onednn::Mode::train, &run);
       std::mt19937_64 generator(24);
       const Values values = normalization.run.randomize(generator);
       const Array mean = reference::random_uniform({shape[1]}, generator, -0.5, 0.5);
@@ -232,7 +232,7 @@ TEST(BatchRenormalizationLayer, OfAConstantChannelIsFinite) {
       NormalizationConfig config = config_of(NormalizationType::batch_renorm);
       config.epsilon = epsilon;
       onednn::RunState run{.seed = 1, .step = 1, .steps = 1};
-      NormalizationRun normalization(config, shape, Layout::blocked, onednn::Pass::train, &run);
+      NormalizationRun normalization(config, shape, Layout::blocked, onednn::Mode::train, &run);
       std::mt19937_64 generator(23);
       const Values values = normalization.run.randomize(generator);
       normalization.state().running_variance[3] = running;
@@ -290,9 +290,9 @@ class GoldenBatchRenormalization : public ::testing::TestWithParam<const char*> 
 };
 
 TEST_P(GoldenBatchRenormalization, LayerHasItsOutputsAndGradients) {
-  for (const Layout layout : {Layout::plain, Layout::blocked}) {
+  for (const Layout layout : {Layout::row_major, Layout::blocked}) {
     onednn::RunState run{.seed = 1, .step = 1, .steps = steps};
-    NormalizationRun normalization(config(), at("x", 1).shape, layout, onednn::Pass::train, &run);
+    NormalizationRun normalization(config(), at("x", 1).shape, layout, onednn::Mode::train, &run);
     for (run.step = 1; run.step <= steps; ++run.step) {
       SCOPED_TRACE("step " + std::to_string(run.step));
       if (run.step > 1) {
@@ -323,7 +323,7 @@ TEST_P(GoldenBatchRenormalization, NetworkHasItsLossesGradientsAndRunningStatist
   for (std::int64_t step = 1; step <= steps; ++step) {
     SCOPED_TRACE("step " + std::to_string(step));
     for (const auto& parameter : network.parameters().all())
-      parameter->set_plain_value(
+      parameter->set_row_major_value(
           reference::to_floats(at(parameter->kind == layers::ParameterKind::gamma ? "gamma" : "beta", step)));
     network_testing::Batch batch{at("x", step), {}};
     for (const double label : at("labels", step).values) batch.labels.push_back(static_cast<std::int32_t>(label));

@@ -74,9 +74,9 @@ class BatchNormalization : public ::testing::TestWithParam<Case> {
   }
 };
 
-TEST_P(BatchNormalization, TrainsAsTheReferenceInPlainLayout) { check_training(Layout::plain); }
+TEST_P(BatchNormalization, TrainsAsTheReferenceInRowMajorLayout) { check_training(Layout::row_major); }
 TEST_P(BatchNormalization, TrainsAsTheReferenceInBlockedLayout) { check_training(Layout::blocked); }
-TEST_P(BatchNormalization, FrozenEqualsTheReferenceInPlainLayout) { check_frozen(Layout::plain); }
+TEST_P(BatchNormalization, FrozenEqualsTheReferenceInRowMajorLayout) { check_frozen(Layout::row_major); }
 TEST_P(BatchNormalization, FrozenEqualsTheReferenceInBlockedLayout) { check_frozen(Layout::blocked); }
 
 // Of two values x_hat is -1 and 1 whatever they are, so diff_src is only as large as epsilon makes it: a large one
@@ -100,7 +100,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(BatchNormalizationLayer, WithoutEpsilonEqualsTheReferenceInPaddedBlocks) {
   for (const Shape& shape : {Shape{6, 8, 5, 4}, Shape{6, 17, 5, 4}, Shape{6, 16, 5, 4}, Shape{20, 17}})
     for (const auto type : {config::NormalizationType::batch, config::NormalizationType::ghost})
-      for (const Layout layout : {Layout::plain, Layout::blocked}) {
+      for (const Layout layout : {Layout::row_major, Layout::blocked}) {
         config::NormalizationConfig config = config_of(type);
         config.epsilon = 0.0;
         config.virtual_batch_size = type == config::NormalizationType::ghost ? std::optional(shape[0]) : std::nullopt;
@@ -122,9 +122,9 @@ TEST(BatchNormalizationLayer, StartsFromItsInitialGammaAndBeta) {
   config.type = config::NormalizationType::batch;
   config.initial_gamma = 0.25;
   config.initial_beta = -1.5;
-  NormalizationRun normalization(config, {4, 17}, Layout::plain);
-  for (const auto& parameter : normalization.run.parameters().all())
-    EXPECT_EQ(parameter->initial_value, parameter->kind == layers::ParameterKind::gamma ? 0.25 : -1.5);
+  NormalizationRun normalization(config, {4, 17}, Layout::row_major);
+  for (const layers::Declaration& parameter : normalization.run.parameters().declarations())
+    EXPECT_EQ(parameter.initial_value, parameter.kind == layers::ParameterKind::gamma ? 0.25 : -1.5);
 }
 
 TEST(BatchNormalizationLayer, UnbiasedFactorGuardsOneValue) {

@@ -14,14 +14,14 @@ struct NormalizationRun {
 
   /// `state` outlives the run; null: one of its own.
   NormalizationRun(const config::NormalizationConfig& normalization, const Shape& shape, Layout layout,
-                   onednn::Pass pass = onednn::Pass::train, const onednn::RunState* state = nullptr,
+                   onednn::Mode mode = onednn::Mode::train, const onednn::RunState* state = nullptr,
                    onednn::DataType type = onednn::DataType::f32)
       : config(normalization),
         run(
             [this](const auto& context) {
               return normalization::make_normalization({context, config, states, false});
             },
-            shape, layout, pass, state, type) {}
+            shape, layout, mode, state, type) {}
 
   normalization::NormalizationState& state() { return *states.front(); }
 };

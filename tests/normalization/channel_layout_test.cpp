@@ -28,7 +28,7 @@ TEST(ChannelLayout, KnowsPlainChannelsLastAndBlocks) {
     EXPECT_EQ(layout->blocks, blocks);
     EXPECT_EQ(layout->lanes, lanes);
   };
-  expect(onednn::plain_desc(shape), 17, 1);
+  expect(onednn::row_major_desc(shape), 17, 1);
   expect(Desc(shape, DataType::f32, Tag::nhwc), 1, 17);
   expect(Desc(shape, DataType::f32, Tag::nChw16c), 2, 16);
   expect(Desc(shape, DataType::f32, Tag::nChw8c), 3, 8);
@@ -37,7 +37,7 @@ TEST(ChannelLayout, KnowsPlainChannelsLastAndBlocks) {
 }
 
 TEST(ChannelLayout, OfVectorsHasTheChannelsSideBySide) {
-  const auto layout = channel_layout(onednn::plain_desc({60, 17}), {60, 17});
+  const auto layout = channel_layout(onednn::row_major_desc({60, 17}), {60, 17});
   ASSERT_TRUE(layout);
   EXPECT_EQ(layout->blocks, 1);
   EXPECT_EQ(layout->lanes, 17);
@@ -51,7 +51,7 @@ TEST(ChannelLayout, KernelsKeepALayoutThatTheyKnow) {
       EXPECT_TRUE(kernel_desc(tensor_of(desc, shape)) == desc) << reference::to_string(shape);
     }
   const Shape vectors{60, 17};
-  EXPECT_TRUE(kernel_desc(tensor_of(onednn::plain_desc(vectors), vectors)) == onednn::plain_desc(vectors));
+  EXPECT_TRUE(kernel_desc(tensor_of(onednn::row_major_desc(vectors), vectors)) == onednn::row_major_desc(vectors));
 }
 
 TEST(ChannelLayout, KernelsTakeBf16InTheSameLayoutOfF32) {
@@ -60,16 +60,16 @@ TEST(ChannelLayout, KernelsTakeBf16InTheSameLayoutOfF32) {
       EXPECT_TRUE(kernel_desc(tensor_of(Desc(shape, DataType::bf16, tag), shape)) == Desc(shape, DataType::f32, tag))
           << reference::to_string(shape);
   const Shape vectors{60, 17};
-  EXPECT_TRUE(kernel_desc(tensor_of(onednn::plain_desc(vectors, DataType::bf16), vectors)) ==
-              onednn::plain_desc(vectors));
+  EXPECT_TRUE(kernel_desc(tensor_of(onednn::row_major_desc(vectors, DataType::bf16), vectors)) ==
+              onednn::row_major_desc(vectors));
 }
 
 TEST(ChannelLayout, KernelsTakeAnyOtherAsPlain) {
   const Shape shape{3, 17, 5, 4}, flat{3, 17 * 20};
   for (const DataType type : {DataType::f32, DataType::bf16}) {
-    EXPECT_TRUE(kernel_desc(tensor_of(Desc(shape, type, Tag::cdba), shape)) == onednn::plain_desc(shape));
+    EXPECT_TRUE(kernel_desc(tensor_of(Desc(shape, type, Tag::cdba), shape)) == onednn::row_major_desc(shape));
     // Flattened images in blocks.
-    EXPECT_TRUE(kernel_desc(tensor_of(Desc(shape, type, Tag::nChw16c), flat)) == onednn::plain_desc(flat));
+    EXPECT_TRUE(kernel_desc(tensor_of(Desc(shape, type, Tag::nChw16c), flat)) == onednn::row_major_desc(flat));
   }
 }
 
@@ -81,14 +81,14 @@ TEST_P(Bf16Kernel, EqualsItselfInF32) {
   if (!onednn::compat::has_fast_bf16())
     GTEST_SKIP() << "oneDNN has no bf16 instructions here: " << onednn::compat::cpu_isa();
   for (const Shape& shape : {Shape{3, 17, 5, 4}, Shape{2, 32, 8, 8}, Shape{60, 17}})
-    for (const Layout layout : {Layout::plain, Layout::blocked}) {
+    for (const Layout layout : {Layout::row_major, Layout::blocked}) {
       if (shape.size() == 2 && GetParam() == config::NormalizationType::instance) continue;
       SCOPED_TRACE(reference::to_string(shape));
       config::NormalizationConfig config = config_of(GetParam());
       config.groups = 1;
       config.virtual_batch_size = 2;
-      NormalizationRun f32(config, shape, Layout::plain),
-          bf16(config, shape, layout, onednn::Pass::train, nullptr, DataType::bf16);
+      NormalizationRun f32(config, shape, Layout::row_major),
+          bf16(config, shape, layout, onednn::Mode::train, nullptr, DataType::bf16);
       std::mt19937_64 generator(1), same(1);
       f32.run.randomize(generator);
       bf16.run.randomize(same);

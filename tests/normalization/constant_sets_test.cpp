@@ -85,14 +85,15 @@ class ConstantSets : public ::testing::TestWithParam<Method> {
 };
 
 TEST_P(ConstantSets, GiveBetaAndNoGradient) {
-  for (const Layout layout : {Layout::plain, Layout::blocked}) check({4, 18, 5, 4}, GetParam().constant_set, layout);
+  for (const Layout layout : {Layout::row_major, Layout::blocked})
+    check({4, 18, 5, 4}, GetParam().constant_set, layout);
 }
 
 TEST_P(ConstantSets, OfVectors) {
   const Method& method = GetParam();
   if (method.config.type == NormalizationType::instance) return;  // refused: sets of one value
   const bool of_position = method.config.over == LayerNormOver::position;
-  check({6, 18}, of_position ? 2000000 : method.constant_set, Layout::plain);
+  check({6, 18}, of_position ? 2000000 : method.constant_set, Layout::row_major);
 }
 
 INSTANTIATE_TEST_SUITE_P(Methods, ConstantSets, ::testing::ValuesIn(methods()),
@@ -103,7 +104,7 @@ TEST(ConstantChannels, OfTheOtherNorms) {
     NormalizationConfig config = without_epsilon(NormalizationType::lp);
     config.norm = norm;
     const Shape shape{6, 17, 3, 3};
-    NormalizationRun normalization(config, shape, Layout::plain);
+    NormalizationRun normalization(config, shape, Layout::row_major);
     std::mt19937_64 generator(32);
     const Values values = normalization.run.randomize(generator);
     const Array varied = random_array(shape, generator), diff_dst = random_array(shape, generator);
@@ -131,8 +132,8 @@ TEST(ConstantChannels, OfTheOtherNorms) {
 TEST(ConstantChannels, OfBatchRenormalization) {
   const Shape shape{6, 17};
   onednn::RunState at_the_end{.step = 1, .steps = 1};
-  NormalizationRun normalization(without_epsilon(NormalizationType::batch_renorm), shape, Layout::plain,
-                                 onednn::Pass::train, &at_the_end);
+  NormalizationRun normalization(without_epsilon(NormalizationType::batch_renorm), shape, Layout::row_major,
+                                 onednn::Mode::train, &at_the_end);
   std::mt19937_64 generator(33);
   const Values values = normalization.run.randomize(generator);
   Array src = random_array(shape, generator);
@@ -182,7 +183,7 @@ TEST(ConstantSets, InEvaluation) {
       for (std::size_t i = 0; i < 120; ++i) batch.images.values[i] = static_cast<double>(0.7f);  // the first image
       const double loss = loss_of(network.train(), batch);
       EXPECT_TRUE(std::isfinite(loss));
-      const auto evaluation = network.build(Pass::evaluate_population, 3);
+      const auto evaluation = network.build(Mode::evaluate_population, 3);
       EXPECT_NEAR(loss_of(*evaluation, batch), loss, 1e-6);
     }
 }
@@ -203,7 +204,7 @@ TEST(ConstantSets, InEvaluationWithPopulationStatistics) {
       std::fill(state.running_variance.begin(), state.running_variance.end(), 0.0f);
       network.use_running_statistics();
       std::mt19937_64 generator(35);
-      const auto evaluation = network.build(Pass::evaluate_population, 3);
+      const auto evaluation = network.build(Mode::evaluate_population, 3);
       const Batch batch = random_batch(dataset, 3, generator);
       // beta is 0 at the start, so the dense layer sees zeros, and its bias is 0
       const double loss = loss_of(*evaluation, batch);

@@ -29,7 +29,7 @@ struct Input {
 
 Outcome outcome_of(const NormalizationConfig& config, const Input& input, Layout layout) {
   onednn::RunState run;
-  NormalizationRun normalization(config, input.src.shape, layout, onednn::Pass::train, &run);
+  NormalizationRun normalization(config, input.src.shape, layout, onednn::Mode::train, &run);
   if (config.affine) {
     normalization.run.set("gamma", input.gamma);
     normalization.run.set("beta", input.beta);
@@ -54,7 +54,7 @@ void expect_same(const Outcome& actual, const Outcome& expected, const std::stri
 
 void expect_equivalent(const NormalizationConfig& a, const NormalizationConfig& b, const std::vector<Shape>& shapes) {
   for (const Shape& shape : shapes)
-    for (const Layout layout : {Layout::plain, Layout::blocked})
+    for (const Layout layout : {Layout::row_major, Layout::blocked})
       for (const bool affine : {true, false}) {
         if (layout == Layout::blocked && shape.size() == 2) continue;
         const auto with = [&](NormalizationConfig config) {
@@ -96,7 +96,7 @@ TEST(Equivalence, OfInstanceAndBatchOnOneImage) {
 // Of several images each by itself; the gradients of gamma and beta are sums over the images.
 TEST(Equivalence, OfInstanceAndBatchOnEachImage) {
   for (const Shape& shape : {Shape{3, 17, 5, 4}, Shape{4, 32, 8, 8}, Shape{2, 1, 11, 9}})
-    for (const Layout layout : {Layout::plain, Layout::blocked}) {
+    for (const Layout layout : {Layout::row_major, Layout::blocked}) {
       const Input input(shape);
       Outcome parts{.dst = {shape, {}},
                     .diff_src = {shape, {}},
@@ -164,14 +164,14 @@ Outcome definition_of_batch(const Input& input) {
 
 TEST(Equivalence, OfManyValuesAndTheDefinitionOfBatch) {
   for (const Shape& shape : {Shape{7, 18, 13, 11}, Shape{20, 32, 28, 28}, Shape{1000, 17}})
-    for (const Layout layout : {Layout::plain, Layout::blocked})
+    for (const Layout layout : {Layout::row_major, Layout::blocked})
       for (const NormalizationConfig& config :
            {ghost_of(shape[0]), renorm_without_room(), config_of(NormalizationType::lp)}) {
         const Input input(shape);
         expect_same(outcome_of(config, input, layout), definition_of_batch(input),
                     reference::to_string(shape) + " " + config::name_of(config.type));
       }
-  for (const Layout layout : {Layout::plain, Layout::blocked}) {
+  for (const Layout layout : {Layout::row_major, Layout::blocked}) {
     const Input input({1, 18, 28, 28});
     expect_same(outcome_of(config_of(NormalizationType::instance), input, layout), definition_of_batch(input),
                 "instance");
@@ -184,7 +184,7 @@ TEST(Equivalence, OfNoisyBatchWithoutNoiseAndBatch) {
   NormalizationConfig noisy = config_of(NormalizationType::noisy_batch);
   noisy.noise = no_noise();
   for (const Shape& shape : all())
-    for (const Layout layout : {Layout::plain, Layout::blocked}) {
+    for (const Layout layout : {Layout::row_major, Layout::blocked}) {
       const Input input(shape);
       const Outcome actual = outcome_of(noisy, input, layout), expected = outcome_of(batch, input, layout);
       EXPECT_EQ(actual.dst.values, expected.dst.values);
@@ -199,7 +199,7 @@ TEST(Equivalence, OfNoNoiseAndTheInput) {
   noise.affine = false;
   noise.noise = no_noise();
   for (const Shape& shape : all())
-    for (const Layout layout : {Layout::plain, Layout::blocked}) {
+    for (const Layout layout : {Layout::row_major, Layout::blocked}) {
       const Input input(shape);
       const Outcome outcome = outcome_of(noise, input, layout);
       EXPECT_EQ(outcome.dst.values, input.src.values);

@@ -87,7 +87,7 @@ TEST_P(NormalizationInNetwork, ObservingGivesTheSameBits) {
                                                : network_of(conv_block(17, activation), conv_block(32, activation),
                                                             config::Flatten{}, config::Dense{.units = 5});
     Network network(config(layers), dataset, 6, true);
-    const auto observer = network.build(Pass::observe, 6, true);
+    const auto observer = network.build(Mode::observe, 6, true);
     std::mt19937_64 generator(21);
     const Batch batch = random_batch(dataset, 6, generator);
     forward_backward(network.train(), batch);
@@ -132,8 +132,8 @@ TEST(NormalizationFusion, MergesTheReluInTrainingAndNotWhereProbesLook) {
     return std::count_if(calls.begin(), calls.end(), [](const auto& call) { return call.layer == "activation1"; });
   };
   EXPECT_EQ(relu_calls(network.train()), 0);
-  EXPECT_EQ(relu_calls(*network.build(Pass::evaluate_population, 6)), 0);
-  EXPECT_GT(relu_calls(*network.build(Pass::observe, 6)), 0);
+  EXPECT_EQ(relu_calls(*network.build(Mode::evaluate_population, 6)), 0);
+  EXPECT_GT(relu_calls(*network.build(Mode::observe, 6)), 0);
 }
 
 }  // namespace

@@ -134,7 +134,7 @@ class NormalizationMethod : public ::testing::TestWithParam<std::tuple<Method, P
   }
 };
 
-TEST_P(NormalizationMethod, EqualsTheReferenceInPlainLayout) { check(Layout::plain); }
+TEST_P(NormalizationMethod, EqualsTheReferenceInRowMajorLayout) { check(Layout::row_major); }
 TEST_P(NormalizationMethod, EqualsTheReferenceInBlockedLayout) { check(Layout::blocked); }
 
 std::string name_of(const ::testing::TestParamInfo<std::tuple<Method, Place>>& test) {
@@ -187,7 +187,7 @@ INSTANTIATE_TEST_SUITE_P(OverFewValues, NormalizationMethod,
 TEST(NormalizationMethods, OfAConstantChannelGiveBetaExactly) {
   for (const Method& method : {ghost(2), ghost(32), instance(), lp(LpNorm::l1), lp(LpNorm::l2), lp(LpNorm::linf)})
     for (const double epsilon : {1e-5, 0.0})
-      for (const Layout layout : {Layout::plain, Layout::blocked}) {
+      for (const Layout layout : {Layout::row_major, Layout::blocked}) {
         const Shape shape{4, 17, 7, 7};
         NormalizationConfig config = method.config(17);
         config.epsilon = epsilon;
@@ -224,7 +224,7 @@ class WrongNormalization : public ::testing::TestWithParam<Wrong> {};
 TEST_P(WrongNormalization, IsAConfigErrorThatNamesTheLayer) {
   const Wrong& wrong = GetParam();
   try {
-    const NormalizationRun run(wrong.config, wrong.shape, Layout::plain);
+    const NormalizationRun run(wrong.config, wrong.shape, Layout::row_major);
     FAIL() << "no error";
   } catch (const ConfigError& error) {
     EXPECT_NE(std::string(error.what()).find(wrong.message), std::string::npos) << error.what();
@@ -276,7 +276,7 @@ TEST(LocalResponse, EqualsTheReference) {
        {Shape{2, 17, 5, 4}, Shape{3, 32, 7, 7}, Shape{1, 1, 3, 3}, Shape{2, 3, 1, 1}, Shape{6, 100}})
     for (const auto& constants : {config::LocalResponse{}, config::LocalResponse{3, 0.5, 0.75, 2.0},
                                   config::LocalResponse{5, 2.0, 0.5, 1.0}, config::LocalResponse{7, 1.0, 0.75, 1.5}})
-      for (const Layout layout : {Layout::plain, Layout::blocked}) {
+      for (const Layout layout : {Layout::row_major, Layout::blocked}) {
         NormalizationConfig config = config_of(NormalizationType::local_response);
         config.local_response = constants;
         NormalizationRun normalization(config, shape, layout);

@@ -245,7 +245,7 @@ void expect_gradients_of_own_loss(const config::RunConfig& config, const data::D
   std::mt19937_64 generator(52);
   for (const auto& parameter : network.parameters().all()) {
     const bool is_gamma = parameter->kind == layers::ParameterKind::gamma;
-    parameter->set_plain_value(reference::to_floats(
+    parameter->set_row_major_value(reference::to_floats(
         reference::random_uniform(parameter->shape, generator, is_gamma ? 0.8 : -0.4, is_gamma ? 1.2 : 0.4)));
   }
   const Batch batch = random_batch(dataset, batch_size, generator);
@@ -256,7 +256,7 @@ void expect_gradients_of_own_loss(const config::RunConfig& config, const data::D
     const Array gradient = to_array(gradients.at(parameter->name));
     const double length = std::sqrt(reference::dot(gradient, gradient));
     ASSERT_GT(length, 1e-3) << parameter->name;
-    Array value = reference::from_floats(parameter->shape, parameter->plain_value());
+    Array value = reference::from_floats(parameter->shape, parameter->row_major_value());
     // Along the gradient, and aside of it.
     Array direction = layer_testing::random_array(gradient.shape, generator);
     const double random_length = std::sqrt(reference::dot(direction, direction));
@@ -266,11 +266,11 @@ void expect_gradients_of_own_loss(const config::RunConfig& config, const data::D
         along.values[i] = (1 - share) * gradient.values[i] / length + share * direction.values[i] / random_length;
       const double slope = reference::directional_derivative(
           [&] {
-            parameter->set_plain_value(reference::to_floats(value));
+            parameter->set_row_major_value(reference::to_floats(value));
             return loss_of(network.train(), batch);
           },
           value, along, 0.01);
-      parameter->set_plain_value(reference::to_floats(value));
+      parameter->set_row_major_value(reference::to_floats(value));
       const double expected = reference::dot(gradient, along);
       ::testing::Test::RecordProperty(parameter->name + (share > 0 ? " aside" : " along"),
                                       std::to_string(std::abs(slope - expected) / length * 1e6) + "e-6");

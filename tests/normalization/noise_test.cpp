@@ -30,7 +30,7 @@ NormalizationConfig config_of(const NoiseConfig& noise) {
 /// A noise layer of any name.
 class NoiseRun {
  public:
-  NoiseRun(const NoiseConfig& noise, const Shape& shape, Layout layout = Layout::plain,
+  NoiseRun(const NoiseConfig& noise, const Shape& shape, Layout layout = Layout::row_major,
            const std::string& name = "normalization1")
       : config_(config_of(noise)),
         shape_(shape),
@@ -39,7 +39,7 @@ class NoiseRun {
               return normalization::make_normalization(
                   {{name, context.src_shape, context.parameters}, config_, states_, false});
             },
-            shape, layout, onednn::Pass::train, &state) {}
+            shape, layout, onednn::Mode::train, &state) {}
 
   /// m is what becomes of 0, and s the gradient of 1.
   Drawn draw() {
@@ -82,7 +82,7 @@ TEST(Noise, IsTheSameInAnyLayoutWithAnyNumberOfThreads) {
   for (const Shape& shape : shapes) {
     const Drawn expected = NoiseRun({}, shape).draw(7, 3);
     for (const int threads : {1, 2, 3})
-      for (const Layout layout : {Layout::plain, Layout::blocked}) {
+      for (const Layout layout : {Layout::row_major, Layout::blocked}) {
         const ThreadCount count(threads);
         EXPECT_TRUE(NoiseRun({}, shape, layout).draw(7, 3) == expected) << reference::to_string(shape) << threads;
       }
@@ -90,7 +90,7 @@ TEST(Noise, IsTheSameInAnyLayoutWithAnyNumberOfThreads) {
 }
 
 TEST(Noise, IsTheSameInAnyOrderOfSteps) {
-  NoiseRun run({}, {3, 17, 5, 4}), other({}, {3, 17, 5, 4}, Layout::plain, "normalization2");
+  NoiseRun run({}, {3, 17, 5, 4}), other({}, {3, 17, 5, 4}, Layout::row_major, "normalization2");
   std::vector<Drawn> steps;
   for (std::int64_t step = 1; step <= 4; ++step) steps.push_back(run.draw(1, step));
   for (const std::int64_t step : {3, 1, 4, 4, 2}) {
@@ -109,7 +109,7 @@ TEST(Noise, OfAnImageIsTheSameInAnyBatch) {
 TEST(Noise, IsAnotherForEachSeedStepAndLayer) {
   const Shape shape{4, 17, 5, 5};
   const auto draw = [&](const std::string& name, std::uint64_t seed, std::int64_t step, const NoiseConfig& noise) {
-    return NoiseRun(noise, shape, Layout::plain, name).draw(seed, step);
+    return NoiseRun(noise, shape, Layout::row_major, name).draw(seed, step);
   };
   const auto equal_values = [](const Array& a, const Array& b) {
     std::size_t count = 0;
@@ -251,7 +251,7 @@ TEST(NoiseMoments, JitterIsAroundTheChannels) {
 
 TEST(Noise, IsALineOfTheInputAndItsGradient) {
   for (const Shape& shape : shapes)
-    for (const Layout layout : {Layout::plain, Layout::blocked}) {
+    for (const Layout layout : {Layout::row_major, Layout::blocked}) {
       NoiseRun run({}, shape, layout);
       std::mt19937_64 generator(6);
       const Array src = random_array(shape, generator), diff_dst = random_array(shape, generator);
@@ -268,11 +268,11 @@ TEST(Noise, IsALineOfTheInputAndItsGradient) {
 // Behind gamma and beta: the normalized value, as batch normalization gives it, is what the noise falls on.
 TEST(Noise, FallsOnWhatBatchNormalizationGives) {
   for (const Shape& shape : {Shape{60, 17}, Shape{3, 17, 5, 4}})
-    for (const Layout layout : {Layout::plain, Layout::blocked}) {
+    for (const Layout layout : {Layout::row_major, Layout::blocked}) {
       RunState state{.seed = 4, .step = 9, .steps = 10};
       NormalizationRun batch(layer_testing::config_of(NormalizationType::batch), shape, layout);
       NormalizationRun noisy(layer_testing::config_of(NormalizationType::noisy_batch), shape, layout,
-                             onednn::Pass::train, &state);
+                             onednn::Mode::train, &state);
       std::mt19937_64 generator(7), same(7);
       batch.run.randomize(generator);
       noisy.run.randomize(same);
@@ -321,9 +321,9 @@ TEST_P(NoiseInEvaluation, IsOffUnlessAskedFor) {
   }
   std::mt19937_64 generator(8);
   const network_testing::Batch batch = network_testing::random_batch(dataset_, 6, generator);
-  for (const onednn::Pass pass : {onednn::Pass::evaluate_population, onednn::Pass::evaluate_batch}) {
+  for (const onednn::Mode mode : {onednn::Mode::evaluate_population, onednn::Mode::evaluate_batch}) {
     const auto evaluate = [&](network::Network& network, std::int64_t step) {
-      const auto executable = network.build(pass, 6);
+      const auto executable = network.build(mode, 6);
       executable->set_step(step, 10);
       return network_testing::loss_of(*executable, batch);
     };

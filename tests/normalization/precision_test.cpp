@@ -14,7 +14,7 @@ namespace {
 
 using config::NormalizationType;
 
-constexpr std::array layouts{Layout::plain, Layout::blocked, Layout::blocked_by_8, Layout::channels_last};
+constexpr std::array layouts{Layout::row_major, Layout::blocked, Layout::blocked_by_8, Layout::channels_last};
 
 Array normal_array(const Shape& shape, std::mt19937_64& generator, double mean, double deviation) {
   std::normal_distribution<double> normal(mean, deviation);
@@ -30,7 +30,7 @@ LayerRun run_of(const config::NormalizationConfig& config, normalization::Normal
       [&](const auto& context) {
         return normalization::make_normalization({context, config, states, relu_follows});
       },
-      shape, layout, onednn::Pass::train, nullptr, type);
+      shape, layout, onednn::Mode::train, nullptr, type);
 }
 
 /// Expects each channel's statistics to be as near to those in double precision as `variance_error` of the variance,
@@ -53,7 +53,7 @@ struct Case {
 /// So many values that one mean and two layouts must do.
 bool is_large(const Shape& shape) { return reference::volume(shape) > 1000000; }
 std::vector<Layout> layouts_of(const Shape& shape) {
-  if (is_large(shape)) return {Layout::plain, Layout::blocked};
+  if (is_large(shape)) return {Layout::row_major, Layout::blocked};
   return {layouts.begin(), layouts.end()};
 }
 

@@ -140,11 +140,11 @@ TEST_P(NormalizationStatistics, EvaluationWithRunningOnesEqualsTheReference) {
   network_->use_running_statistics();
   // Whole batches, then a short last one.
   for (const std::int64_t size : {4, 4, 3, 1})
-    expect_loss(*network_->build(Pass::evaluate_population, size), batch(size), reference::Mode::frozen);
+    expect_loss(*network_->build(Mode::evaluate_population, size), batch(size), reference::Mode::frozen);
 }
 
 TEST_P(NormalizationStatistics, EvaluationReadsWhatWasCopiedLast) {
-  const auto evaluation = network_->build(Pass::evaluate_population, 4);
+  const auto evaluation = network_->build(Mode::evaluate_population, 4);
   const Batch images = batch(4);
   network_->use_running_statistics();
   const double before = loss_of(*evaluation, images);
@@ -161,7 +161,7 @@ TEST_P(NormalizationStatistics, EvaluationWithBatchOnesEqualsTheReferenceAndKeep
   // Of one image by itself a channel of vectors has one value.
   for (const std::int64_t size : {6, 3, GetParam().images ? 1 : 2}) {
     const Batch images = batch(size);
-    expect_loss(*network_->build(Pass::evaluate_batch, size), images, reference::Mode::batch);
+    expect_loss(*network_->build(Mode::evaluate_batch, size), images, reference::Mode::batch);
     net_.forward(images.images, reference::Mode::batch);
     const auto biased = seen(false);
     expect_close(array_of(state().evaluated_mean), biased.mean, "evaluated_mean");
@@ -183,7 +183,7 @@ TEST_P(NormalizationStatistics, PreciseOnesAreMeansOverBatches) {
     network_->reset_precise_statistics();
     for (const std::int64_t size : sizes) {
       const Batch images = batch(size);
-      loss_of(*network_->build(Pass::evaluate_batch, size), images);
+      loss_of(*network_->build(Mode::evaluate_batch, size), images);
       network_->accumulate_precise_statistics(size);
       net_.forward(images.images, reference::Mode::batch);
       const auto term = seen(GetParam().unbiased);
@@ -202,7 +202,7 @@ TEST_P(NormalizationStatistics, PreciseOnesAreMeansOverBatches) {
   net_.state("normalization1.running_mean") = mean;
   net_.state("normalization1.running_variance") = variance;
   for (const std::int64_t size : {4, 3, 1})
-    expect_loss(*network_->build(Pass::evaluate_population, size), batch(size), reference::Mode::frozen);
+    expect_loss(*network_->build(Mode::evaluate_population, size), batch(size), reference::Mode::frozen);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -260,9 +260,9 @@ TEST(SetsOfOneValue, AreRefused) {
   }
   // Further programs of a network, too.
   Network network(run_config(dense, NormalizationType::batch), vectors, 4);
-  EXPECT_THROW(network.build(Pass::evaluate_batch, 1), ConfigError);
-  EXPECT_THROW(network.build(Pass::observe, 1), ConfigError);
-  EXPECT_NO_THROW(network.build(Pass::evaluate_population, 1));
+  EXPECT_THROW(network.build(Mode::evaluate_batch, 1), ConfigError);
+  EXPECT_THROW(network.build(Mode::observe, 1), ConfigError);
+  EXPECT_NO_THROW(network.build(Mode::evaluate_population, 1));
   // A config is checked without data, where it says how large its batches are.
   config::RunConfig run = run_config(dense, NormalizationType::batch);
   run.training.batch_size = 1;
@@ -316,11 +316,11 @@ TEST(NormalizationState, OfAFrozenNormalizationNeverMoves) {
   expect_equal(network.weights(), weights);
 
   // Evaluation normalizes as training does, with running and with precise statistics.
-  const auto evaluation = network.build(Pass::evaluate_population, 6);
+  const auto evaluation = network.build(Mode::evaluate_population, 6);
   network.use_running_statistics();
   EXPECT_NEAR(loss_of(*evaluation, images), loss, 1e-6);
   network.reset_precise_statistics();
-  loss_of(*network.build(Pass::evaluate_batch, 6), images);
+  loss_of(*network.build(Mode::evaluate_batch, 6), images);
   network.accumulate_precise_statistics(6);
   network.use_precise_statistics();
   EXPECT_NEAR(loss_of(*evaluation, images), loss, 1e-6);
@@ -358,8 +358,8 @@ TEST(NormalizationState, OfTypesWithoutStatisticsIsNotInFiles) {
     other.set_weights(read_npz(file));
     expect_equal(other.weights(), weights);
     const Batch images = random_batch(dataset, 6, generator);
-    for (const Pass pass : {Pass::evaluate_population, Pass::evaluate_batch})
-      EXPECT_EQ(loss_of(*network.build(pass, 6), images), loss_of(*other.build(pass, 6), images));
+    for (const Mode mode : {Mode::evaluate_population, Mode::evaluate_batch})
+      EXPECT_EQ(loss_of(*network.build(mode, 6), images), loss_of(*other.build(mode, 6), images));
   }
 }
 

@@ -42,13 +42,13 @@ TEST(OnednnBuilder, SharesMemoryOnlyBetweenBuffersThatLiveAtDifferentTimes) {
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     std::mt19937_64 generator(seed);
     const auto below = [&](std::size_t bound) { return static_cast<std::size_t>(generator() % bound); };
-    Builder builder(engine, Pass::train);
+    Builder builder(engine, Mode::train);
     std::vector<dnnl::memory> memories;
     std::set<std::size_t> kept;
     std::uint64_t bytes = 0;
     int mistakes = 0;
     for (std::size_t i = 0; i < 60; ++i) {
-      const Desc desc = plain_desc({static_cast<Dims::value_type>(1 + below(i % 7 == 0 ? 3000 : 200))});
+      const Desc desc = row_major_desc({static_cast<Dims::value_type>(1 + below(i % 7 == 0 ? 3000 : 200))});
       if (below(10) == 0) kept.insert(i);
       memories.push_back(kept.count(i) ? builder.allocate_kept(desc) : builder.allocate(desc));
       bytes += desc.get_size();
@@ -57,10 +57,11 @@ TEST(OnednnBuilder, SharesMemoryOnlyBetweenBuffersThatLiveAtDifferentTimes) {
       for (std::size_t k = 0; i > 0 && k < below(4); ++k) {
         const std::size_t j = below(4) == 0 ? below(i) : i - 1 - below(std::min<std::size_t>(i, 5));
         // Through a view at times: it is the same buffer.
-        const Desc as_column = plain_desc({memories[j].get_desc().get_size() / 4 > 0
-                                               ? static_cast<Dims::value_type>(memories[j].get_desc().get_size() / 4)
-                                               : 1,
-                                           1});
+        const Desc as_column =
+            row_major_desc({memories[j].get_desc().get_size() / 4 > 0
+                                ? static_cast<Dims::value_type>(memories[j].get_desc().get_size() / 4)
+                                : 1,
+                            1});
         inputs.emplace_back(below(2) ? builder.view(memories[j], as_column) : memories[j], static_cast<float>(j + 1));
         uses.push_back(inputs.back().first);
       }
@@ -81,12 +82,12 @@ TEST(OnednnBuilder, KeepsWhatItIsToldToKeep) {
   const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
   const dnnl::stream stream(engine);
   const auto arena = [&](bool keep) {
-    Builder builder(engine, Pass::train);
+    Builder builder(engine, Mode::train);
     int mistakes = 0;
     dnnl::memory before;
     for (int i = 0; i < 8; ++i) {
-      const dnnl::memory memory = builder.allocate(plain_desc({1024}));
-      if (keep) builder.keep(builder.view(memory, plain_desc({32, 32})));
+      const dnnl::memory memory = builder.allocate(row_major_desc({1024}));
+      if (keep) builder.keep(builder.view(memory, row_major_desc({32, 32})));
       std::vector<std::pair<dnnl::memory, float>> inputs;
       std::vector<dnnl::memory> uses{memory};
       if (before) inputs.emplace_back(before, static_cast<float>(i)), uses.push_back(before);
@@ -102,23 +103,23 @@ TEST(OnednnBuilder, KeepsWhatItIsToldToKeep) {
 TEST(OnednnBuilder, ViewsAndAdapts) {
   const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
   const dnnl::stream stream(engine);
-  Builder builder(engine, Pass::train);
+  Builder builder(engine, Mode::train);
   const Shape shape{2, 17, 3, 4};
-  const dnnl::memory src = builder.allocate_kept(plain_desc(shape));
+  const dnnl::memory src = builder.allocate_kept(row_major_desc(shape));
   const Desc blocked_desc(shape, dnnl::memory::data_type::f32, dnnl::memory::format_tag::nChw16c);
   EXPECT_TRUE(is_padded(blocked_desc));
-  EXPECT_FALSE(is_padded(plain_desc(shape)));
-  EXPECT_EQ(builder.adapt(src, plain_desc(shape)).get(), src.get());
-  EXPECT_EQ(builder.view(src, plain_desc(shape)).get(), src.get());
+  EXPECT_FALSE(is_padded(row_major_desc(shape)));
+  EXPECT_EQ(builder.reorder_to(src, row_major_desc(shape)).get(), src.get());
+  EXPECT_EQ(builder.view(src, row_major_desc(shape)).get(), src.get());
   EXPECT_THROW(builder.view(src, blocked_desc), std::logic_error);
 
-  const dnnl::memory blocked = builder.adapt(src, blocked_desc);
+  const dnnl::memory blocked = builder.reorder_to(src, blocked_desc);
   builder.keep(blocked);
-  const dnnl::memory flat = builder.adapt(blocked, plain_desc({2, 17 * 12}));  // another rank, C order
+  const dnnl::memory flat = builder.reorder_to(blocked, row_major_desc({2, 17 * 12}));  // another rank, C order
   builder.keep(flat);
-  const dnnl::memory back = builder.adapt(flat, blocked_desc);
+  const dnnl::memory back = builder.reorder_to(flat, blocked_desc);
   builder.keep(back);
-  const dnnl::memory plain = builder.plain({back, shape, true});
+  const dnnl::memory plain = builder.row_major({back, shape, true});
   builder.keep(plain);
   builder.begin_backward();
   const Program program = builder.finish();
@@ -140,18 +141,18 @@ TEST(OnednnBuilder, ChangesTypes) {
   if (!compat::has_fast_bf16()) GTEST_SKIP() << "oneDNN has no bf16 instructions here: " << compat::cpu_isa();
   const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
   const dnnl::stream stream(engine);
-  Builder builder(engine, Pass::train, nullptr, DataType::bf16);
+  Builder builder(engine, Mode::train, nullptr, DataType::bf16);
   EXPECT_EQ(compat::type_of(builder.any({2, 3})), DataType::bf16);
   const Shape shape{2, 17, 3, 4};
-  const dnnl::memory src = builder.allocate_kept(plain_desc(shape));
+  const dnnl::memory src = builder.allocate_kept(row_major_desc(shape));
   EXPECT_EQ(builder.in_f32({src, shape, true}).memory.get(), src.get());
-  const dnnl::memory blocked = builder.adapt(src, Desc(shape, DataType::bf16, dnnl::memory::format_tag::nChw16c));
-  const dnnl::memory flat = builder.adapt(blocked, plain_desc({2, 17 * 12}, DataType::bf16));
+  const dnnl::memory blocked = builder.reorder_to(src, Desc(shape, DataType::bf16, dnnl::memory::format_tag::nChw16c));
+  const dnnl::memory flat = builder.reorder_to(blocked, row_major_desc({2, 17 * 12}, DataType::bf16));
   // From one type and rank to the other in both directions.
-  const dnnl::memory flat_again = builder.adapt(src, plain_desc({2, 17 * 12}, DataType::bf16));
-  std::vector<dnnl::memory> results{builder.plain({blocked, shape, true}), builder.plain({flat, {2, 17 * 12}, true}),
-                                    builder.in_f32({flat_again, {2, 17 * 12}, true}).memory,
-                                    builder.adapt(flat, plain_desc(shape))};
+  const dnnl::memory flat_again = builder.reorder_to(src, row_major_desc({2, 17 * 12}, DataType::bf16));
+  std::vector<dnnl::memory> results{
+      builder.row_major({blocked, shape, true}), builder.row_major({flat, {2, 17 * 12}, true}),
+      builder.in_f32({flat_again, {2, 17 * 12}, true}).memory, builder.reorder_to(flat, row_major_desc(shape))};
   for (const dnnl::memory& memory : results) builder.keep(memory);
   builder.begin_backward();
   const Program program = builder.finish();
@@ -165,13 +166,13 @@ TEST(OnednnBuilder, ChangesTypes) {
 
 TEST(OnednnBuilder, ObservesOnlyWhereItIsAskedTo) {
   const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-  for (const Pass pass : {Pass::train, Pass::observe, Pass::evaluate_population, Pass::evaluate_batch}) {
-    Builder builder(engine, pass);
+  for (const Mode mode : {Mode::train, Mode::observe, Mode::evaluate_population, Mode::evaluate_batch}) {
+    Builder builder(engine, mode);
     builder.enter("layer7");
     const Shape shape{2, 17};
-    builder.observe("input", {builder.allocate(plain_desc(shape)), shape, false});
-    ASSERT_EQ(builder.observations().size(), pass == Pass::observe ? 1U : 0U);
-    if (pass != Pass::observe) continue;
+    builder.observe("input", {builder.allocate(row_major_desc(shape)), shape, false});
+    ASSERT_EQ(builder.observations().size(), mode == Mode::observe ? 1U : 0U);
+    if (mode != Mode::observe) continue;
     EXPECT_EQ(builder.observations()[0].layer, "layer7");
     EXPECT_EQ(builder.observations()[0].tensor, "input");
     EXPECT_EQ(builder.observations()[0].shape, shape);
@@ -192,13 +193,13 @@ Outcome run_program(const config::RunConfig& config, const data::DatasetInfo& da
   const dnnl::engine& engine = assembly->engine;
   const dnnl::stream stream(engine);
   layers::Parameters& parameters = assembly->parameters;
-  Builder builder(engine, Pass::train);
+  Builder builder(engine, Mode::train);
   const auto tensor = [&](const Tensor& value) {
     if (keep_all && value.memory) builder.keep(value.memory);
     return value;
   };
   const Shape shape{6, dataset.channels, dataset.height, dataset.width};
-  const dnnl::memory input = builder.allocate_kept(plain_desc(shape));
+  const dnnl::memory input = builder.allocate_kept(row_major_desc(shape));
   Tensor value{input, shape, false};
   std::vector<layers::Backward> tape;
   layers::LossBuffers loss;
@@ -214,7 +215,7 @@ Outcome run_program(const config::RunConfig& config, const data::DatasetInfo& da
   parameters.allocate();
   std::mt19937_64 generator(72);
   for (const auto& parameter : parameters.all())
-    parameter->set_plain_value(reference::to_floats(layer_testing::random_array(parameter->shape, generator)));
+    parameter->set_row_major_value(reference::to_floats(layer_testing::random_array(parameter->shape, generator)));
   const Program program = builder.finish();
   layer_testing::write(input, layer_testing::random_array(shape, generator));
   for (int repeat = 0; repeat < 2; ++repeat) {

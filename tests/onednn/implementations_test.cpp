@@ -29,8 +29,8 @@ class EveryImplementation : public ::testing::TestWithParam<Case> {
 
 TEST_P(EveryImplementation, AreNamedForEachCall) {
   double flop = 0;
-  for (const Pass pass : {Pass::train, Pass::observe, Pass::evaluate_population, Pass::evaluate_batch}) {
-    const auto executable = network_.build(pass, GetParam().batch);
+  for (const Mode mode : {Mode::train, Mode::observe, Mode::evaluate_population, Mode::evaluate_batch}) {
+    const auto executable = network_.build(mode, GetParam().batch);
     for (const auto& call : executable->program().calls()) {
       EXPECT_FALSE(call.layer.empty());
       EXPECT_FALSE(call.operation.empty());
@@ -45,8 +45,8 @@ TEST_P(EveryImplementation, OfNormalizationAreCompiledForTheProcessor) {
   const std::string isa = network::onednn_isa();
   if (isa.find("avx2") == std::string::npos && isa.find("avx512") == std::string::npos)
     GTEST_SKIP() << "no AVX2 here: " << isa;
-  for (const Pass pass : {Pass::train, Pass::observe, Pass::evaluate_population, Pass::evaluate_batch}) {
-    const auto executable = network_.build(pass, GetParam().batch);
+  for (const Mode mode : {Mode::train, Mode::observe, Mode::evaluate_population, Mode::evaluate_batch}) {
+    const auto executable = network_.build(mode, GetParam().batch);
     int found = 0;
     for (const auto& call : executable->program().calls()) {
       if (!call.layer.starts_with("normalization")) continue;
@@ -57,7 +57,7 @@ TEST_P(EveryImplementation, OfNormalizationAreCompiledForTheProcessor) {
       EXPECT_EQ(call.implementation.find("any"), std::string::npos) << call.layer << ": " << call.implementation;
     }
     const int sites = static_cast<int>(network_.states().size());
-    EXPECT_EQ(found, pass == Pass::train || pass == Pass::observe ? 2 * sites : sites);
+    EXPECT_EQ(found, mode == Mode::train || mode == Mode::observe ? 2 * sites : sites);
   }
 }
 

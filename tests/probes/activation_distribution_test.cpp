@@ -87,7 +87,7 @@ double apply(Activation function, double x) {
 std::vector<std::vector<std::vector<float>>> inputs_by_layer(ProbeRun& probe, std::int64_t batches) {
   const std::int64_t size = probe.run.training.batch_size;
   data::BatchOrder order(probe.run.training.seed, probe.dataset.train.size(), size, RandomPurpose::probe);
-  const auto program = probe.network.build(onednn::Pass::observe, size);
+  const auto program = probe.network.build(onednn::Mode::observe, size);
   std::vector<std::vector<std::vector<float>>> layers;
   for (std::int64_t b = 0; b < batches; ++b) {
     probe.scaler.gather(probe.dataset.train, order.batch(b), program->images(), program->labels());
@@ -199,7 +199,7 @@ TEST(ActivationDistribution, DeadUnits) {
   ProbeRun probe(test::small_mlp(NormalizationType::none, Activation::relu), probe_config(0, {0, 1, 2}));
   // The second hidden layer: unit 0 is pushed below zero for every image, unit 2 above it.
   for (const auto& parameter : probe.network.parameters().all())
-    if (parameter->name == "dense2.bias") parameter->set_plain_value(std::vector<float>{-1e3f, 0.0f, 1e3f});
+    if (parameter->name == "dense2.bias") parameter->set_row_major_value(std::vector<float>{-1e3f, 0.0f, 1e3f});
   std::map<std::string, Row> output;
   for (const Row& row : probe.measure("activation_distribution", 1))
     if (row.at("layer") == "activation2" && row.at("tensor") == "output") output[row.at("unit")] = row;
@@ -247,9 +247,9 @@ TEST(ActivationDistribution, RecurrentLayers) {
 TEST(ActivationDistribution, NanIsShown) {
   ProbeRun probe(test::small_mlp(NormalizationType::none), probe_config(0, {}));
   layers::Parameter& weights = *probe.network.parameters().all()[0];
-  std::vector<float> values = weights.plain_value();
+  std::vector<float> values = weights.row_major_value();
   values[0] = std::numeric_limits<float>::quiet_NaN();
-  weights.set_plain_value(values);
+  weights.set_row_major_value(values);
   const std::vector<Row> rows = probe.measure("activation_distribution", 1);
   for (const char* column : {"p5", "p50", "p95", "mean", "standard_deviation"})
     EXPECT_EQ(rows[0].at(column), "nan") << column;

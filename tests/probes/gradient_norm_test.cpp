@@ -22,8 +22,8 @@ TEST(GradientNorm, IsThatOfEachParameter) {
     for (std::size_t i = 0; i < rows.size(); ++i) {
       EXPECT_EQ(rows[i].at("step"), "41");
       EXPECT_EQ(rows[i].at("parameter"), parameters[i]->name);
-      const double gradient = test::l2_norm(parameters[i]->plain_diff());
-      const double value = test::l2_norm(parameters[i]->plain_value());
+      const double gradient = test::l2_norm(parameters[i]->row_major_diff());
+      const double value = test::l2_norm(parameters[i]->row_major_value());
       EXPECT_GT(gradient, 0) << parameters[i]->name;
       expect_value(rows[i], "gradient_norm", gradient);
       expect_value(rows[i], "value_norm", value);
@@ -37,7 +37,7 @@ TEST(GradientNorm, KnownNumbers) {
                  {.type = ProbeType::gradient_norm, .every = 1, .examples = 0, .units = {}});
   layers::Parameter& bias = *probe.network.parameters().all().back();
   ASSERT_EQ(bias.count(), 5);
-  bias.set_plain_value(std::vector<float>{0, 6, 0, 8, 0});
+  bias.set_row_major_value(std::vector<float>{0, 6, 0, 8, 0});
   test::set_gradient(bias, {1, -1, 1, -1, 0});
   const Row row = probe.measure("gradient_norm", 1).back();
   EXPECT_EQ(row.at("value_norm"), "10");

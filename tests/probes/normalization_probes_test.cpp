@@ -36,7 +36,7 @@ TEST(NormalizationGradients, CosinesAndIdentity) {
     // Gamma and beta that are not 1 and 0.
     for (const auto& parameter : twin.probe.network.parameters().all())
       if (parameter->kind == layers::ParameterKind::gamma || parameter->kind == layers::ParameterKind::beta)
-        parameter->set_plain_value(test::numbers(static_cast<std::size_t>(parameter->count()), 7));
+        parameter->set_row_major_value(test::numbers(static_cast<std::size_t>(parameter->count()), 7));
     for (const std::string& name : twin.net.parameter_names())
       Twin::take(twin.net.value(name), twin.probe.network.weights().at(name));
     twin.run(frozen ? Mode::frozen : Mode::batch);
@@ -106,9 +106,9 @@ TEST(StatisticsGap, WithoutChannelsOfOneValue) {
     run.normalization.precise_batches = 2;
     ProbeRun probe(run, probe_of(ProbeType::statistics_gap));
     layers::Parameter& weights = *probe.network.parameters().all()[0];  // (17, 24)
-    std::vector<float> values = weights.plain_value();
+    std::vector<float> values = weights.row_major_value();
     std::fill_n(values.begin(), constant * 24, 0.0f);
-    weights.set_plain_value(values);
+    weights.set_row_major_value(values);
     test::run_first_batch(probe.network, probe.dataset, probe.scaler);
     probe.network.update_running_statistics();
     const std::vector<Row> rows = probe.measure("statistics_gap", 1);
@@ -132,9 +132,9 @@ TEST(NormalizationGradients, OfAConstantChannelWithoutEpsilon) {
   run.normalization.epsilon = 0;
   ProbeRun probe(run, probe_of(ProbeType::normalization_gradients));
   layers::Parameter& weights = *probe.network.parameters().all()[0];
-  std::vector<float> values = weights.plain_value();
+  std::vector<float> values = weights.row_major_value();
   std::fill_n(values.begin(), 24, 0.0f);
-  weights.set_plain_value(values);
+  weights.set_row_major_value(values);
   for (const Row& row : probe.measure("normalization_gradients", 1)) {
     for (const char* column : {"ones_cosine", "normalized_cosine", "identity_error"})
       EXPECT_LT(std::stod(row.at(column)), 1e-3) << column;
@@ -153,7 +153,7 @@ TEST(StatisticsGap, BesidePreciseStatistics) {
   ASSERT_EQ(rows.size(), 2u);
   // Precise statistics of the first layer, from its weights: means over three batches of their own order.
   data::BatchOrder order(run.training.seed, probe.dataset.train.size(), 6, RandomPurpose::precise_statistics);
-  const std::vector<float> weights = probe.network.parameters().all()[0]->plain_value();  // (17, 24)
+  const std::vector<float> weights = probe.network.parameters().all()[0]->row_major_value();  // (17, 24)
   std::vector<double> mean(17), variance(17);
   for (std::int64_t b = 0; b < 3; ++b) {
     std::vector<float> images(6 * 24);

@@ -19,7 +19,7 @@ config::ProbeConfig probe_config() {
 
 /// Mean and biased variance of the first batch at the first normalization: of a dense layer without a bias.
 std::pair<double, double> statistics_of_unit(const ProbeRun& probe, std::size_t unit) {
-  const std::vector<float> weights = probe.network.parameters().all()[0]->plain_value();  // (17, 24)
+  const std::vector<float> weights = probe.network.parameters().all()[0]->row_major_value();  // (17, 24)
   std::vector<std::uint32_t> index{0};
   std::vector<float> image(24);
   std::int32_t label = 0;
@@ -47,7 +47,7 @@ TEST(NormalizationState, AfterAStep) {
   layers::Parameter& gamma = *probe.network.parameters().all()[1];
   ASSERT_EQ(gamma.name, "normalization1.gamma");
   const std::vector<float> scale = test::numbers(17, 4);
-  gamma.set_plain_value(scale);
+  gamma.set_row_major_value(scale);
   const std::vector<Row> rows = probe.measure("normalization_state", 1);
   ASSERT_EQ(rows.size(), 17u + 3u);
   for (std::size_t c = 0; c < 17; ++c) {

@@ -82,8 +82,8 @@ TEST(WeightGrowth, OfAStep) {
   for (const auto& parameter : probe.network.parameters().all())
     if (parameter->kind == layers::ParameterKind::weights) weights.push_back(parameter.get());
   for (layers::Parameter* parameter : weights) {
-    std::vector<float> w = parameter->plain_value();
-    const std::vector<float> g = parameter->plain_diff();
+    std::vector<float> w = parameter->row_major_value();
+    const std::vector<float> g = parameter->row_major_diff();
     product.push_back(0);
     growth.push_back(0);
     for (std::size_t i = 0; i < w.size(); ++i) {
@@ -95,7 +95,7 @@ TEST(WeightGrowth, OfAStep) {
     gradient.push_back(test::l2_norm(g));
     for (std::size_t i = 0; i < w.size(); ++i) w[i] -= 0.5f * g[i];
     w[0] += 0.25f;  // what an optimizer or rounding does besides is no part of growth
-    parameter->set_plain_value(w);
+    parameter->set_row_major_value(w);
   }
   probe.probe->step_done(4);
   const std::vector<Row> rows = test::read_rows(probe.folder / "run/weight_growth.csv");
@@ -106,7 +106,7 @@ TEST(WeightGrowth, OfAStep) {
     EXPECT_EQ(rows[i].at("normalized"), i + 1 < rows.size() ? "yes" : "no");
     expect_near(rows[i], "squared_norm", before[i] * before[i]);
     EXPECT_NEAR(std::stod(rows[i].at("cosine")), product[i] / (before[i] * gradient[i]), 1e-6);
-    const double after = test::l2_norm(weights[i]->plain_value());
+    const double after = test::l2_norm(weights[i]->row_major_value());
     EXPECT_NEAR(std::stod(rows[i].at("stored_growth")), after * after - before[i] * before[i], 1e-7);
     EXPECT_NEAR(std::stod(rows[i].at("growth")) / growth[i], 1, 1e-8);
     EXPECT_NEAR(std::stod(rows[i].at("stored_ratio")),

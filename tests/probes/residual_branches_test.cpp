@@ -38,11 +38,11 @@ TEST(ResidualBranches, KnownNumbers) {
   std::vector<float> beta{0, 1, -3, 0, 0, 0, 0, 0, 2};
   double from_body = 0;
   for (const auto& parameter : probe.network.parameters().all()) {
-    if (parameter->name == "normalization3.gamma") parameter->set_plain_value(std::vector<float>(9, 0.0f));
-    if (parameter->name == "normalization3.beta") parameter->set_plain_value(beta);
+    if (parameter->name == "normalization3.gamma") parameter->set_row_major_value(std::vector<float>(9, 0.0f));
+    if (parameter->name == "normalization3.beta") parameter->set_row_major_value(beta);
   }
   for (const float value : beta) from_body += 6.0 * static_cast<double>(value) * static_cast<double>(value);
-  const auto program = probe.network.build(onednn::Pass::observe, 6, false, {"src", "dst"});
+  const auto program = probe.network.build(onednn::Mode::observe, 6, false, {"src", "dst"});
   data::BatchOrder order(1, probe.dataset.train.size(), 6, RandomPurpose::probe);
   probe.scaler.gather(probe.dataset.train, order.batch(0), program->images(), program->labels());
   program->forward();

@@ -17,7 +17,7 @@ namespace {
 
 using config::NormalizationType;
 using config::Statistics;
-using onednn::Pass;
+using onednn::Mode;
 
 struct State {
   explicit State(config::RunConfig config)
@@ -34,14 +34,14 @@ struct State {
   }
 
   /// Loss and accuracy from programs of the wanted batch sizes, one after another.
-  EvaluationRow direct(const data::Split& split, Pass pass, std::int64_t batch) {
+  EvaluationRow direct(const data::Split& split, Mode mode, std::int64_t batch) {
     double loss = 0;
     std::int64_t correct = 0;
     for (std::int64_t first = 0; first < split.size(); first += batch) {
       std::vector<std::uint32_t> indices;
       for (std::int64_t i = first; i < std::min(first + batch, split.size()); ++i)
         indices.push_back(static_cast<std::uint32_t>(i));
-      const auto program = network.build(pass, static_cast<std::int64_t>(indices.size()));
+      const auto program = network.build(mode, static_cast<std::int64_t>(indices.size()));
       scaler.gather(split, indices, program->images(), program->labels());
       program->forward();
       loss += program->loss() * static_cast<double>(indices.size());
@@ -76,7 +76,7 @@ TEST(Evaluator, RunningStatisticsAreAsImageByImage) {
       EXPECT_EQ(rows[i].step, 7);
       EXPECT_EQ(rows[i].split, names[i]);
       EXPECT_EQ(rows[i].statistics, "running");
-      expect_near(rows[i], state.direct(*splits[i], Pass::evaluate_population, 1));
+      expect_near(rows[i], state.direct(*splits[i], Mode::evaluate_population, 1));
     }
   }
 }
@@ -89,8 +89,8 @@ TEST(Evaluator, BatchStatisticsAreThoseOfTrainingBatches) {
   const auto rows = evaluator.evaluate(0);
   ASSERT_EQ(rows.size(), 2u);  // validation and test
   EXPECT_EQ(rows[1].statistics, "batch");
-  expect_near(rows[0], state.direct(state.dataset.validation, Pass::evaluate_batch, 6));
-  expect_near(rows[1], state.direct(state.dataset.test, Pass::evaluate_batch, 6));
+  expect_near(rows[0], state.direct(state.dataset.validation, Mode::evaluate_batch, 6));
+  expect_near(rows[1], state.direct(state.dataset.test, Mode::evaluate_batch, 6));
 }
 
 TEST(Evaluator, KindsOfStatisticsDiffer) {
@@ -178,9 +178,9 @@ TEST(Evaluator, ParametersThatAreNotFiniteGiveNan) {
     State state(run);
     for (const auto& parameter : state.network.parameters().all()) {
       if (parameter->name != name) continue;
-      std::vector<float> values = parameter->plain_value();
+      std::vector<float> values = parameter->row_major_value();
       values[name == "dense1.weights" ? 5 : 1] = std::numeric_limits<float>::quiet_NaN();
-      parameter->set_plain_value(values);
+      parameter->set_row_major_value(values);
     }
     Evaluator evaluator(state.network, state.dataset, state.scaler, state.run);
     for (const EvaluationRow& row : evaluator.evaluate(1)) EXPECT_TRUE(std::isnan(row.loss)) << name;
@@ -202,7 +202,7 @@ TEST(Evaluator, AnImageThatIsLeftOverJoinsTheBatchBefore) {
   for (const auto& [first, count] : std::vector<std::pair<std::uint32_t, std::uint32_t>>{{0, 5}, {5, 6}}) {
     std::vector<std::uint32_t> indices(count);
     std::iota(indices.begin(), indices.end(), first);
-    const auto program = state.network.build(Pass::evaluate_batch, count);
+    const auto program = state.network.build(Mode::evaluate_batch, count);
     state.scaler.gather(state.dataset.test, indices, program->images(), program->labels());
     program->forward();
     loss += program->loss() * count;
@@ -217,7 +217,7 @@ TEST(Evaluator, AnImageThatIsLeftOverJoinsTheBatchBefore) {
   State images(conv);
   images.dataset.validation = {};
   const auto of_images = Evaluator(images.network, images.dataset, images.scaler, images.run).evaluate(0);
-  expect_near(of_images[0], images.direct(images.dataset.test, Pass::evaluate_batch, 5));
+  expect_near(of_images[0], images.direct(images.dataset.test, Mode::evaluate_batch, 5));
 }
 
 TEST(Evaluator, RefusesBatchStatisticsOfOneImage) {
@@ -237,7 +237,7 @@ TEST(Evaluator, BatchLargerThanTheSplit) {
   run.evaluation.batch_size = 500;
   State state(run);
   const auto rows = Evaluator(state.network, state.dataset, state.scaler, state.run).evaluate(0);
-  expect_near(rows[1], state.direct(state.dataset.test, Pass::evaluate_population, 1));
+  expect_near(rows[1], state.direct(state.dataset.test, Mode::evaluate_population, 1));
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ class Reference {
  public:
   Reference(const network::Network& network, const OptimizerConfig& config) : network_(network), config_(config) {
     for (const auto& p : network.parameters().all()) {
-      values_.push_back(reference::from_floats(p->shape, p->plain_value()));
+      values_.push_back(reference::from_floats(p->shape, p->row_major_value()));
       memories_.emplace_back(p->shape);
       masks_.emplace_back(values_.back().values.size(),
                           config.trainable.select == Trainable::all ||
@@ -57,7 +57,7 @@ class Reference {
   /// For `random`: what has changed in the first step is what may change.
   void take_masks(const std::vector<std::vector<float>>& before) {
     for (std::size_t k = 0; k < masks_.size(); ++k) {
-      const std::vector<float> after = parameter(k).plain_value();
+      const std::vector<float> after = parameter(k).row_major_value();
       for (std::size_t i = 0; i < after.size(); ++i) masks_[k][i] = after[i] != before[k][i];
     }
   }
@@ -66,7 +66,7 @@ class Reference {
     double all = 0, trainable = 0, weights = 0;
     std::vector<reference::Array> gradients;
     for (std::size_t k = 0; k < values_.size(); ++k) {
-      gradients.push_back(reference::from_floats(values_[k].shape, parameter(k).plain_diff()));
+      gradients.push_back(reference::from_floats(values_[k].shape, parameter(k).row_major_diff()));
       for (std::size_t i = 0; i < masks_[k].size(); ++i) {
         const double square = std::pow(gradients[k].values[i], 2);
         all += square;
@@ -86,7 +86,7 @@ class Reference {
   void expect_equal_values(double tolerance) const {
     double worst = 0;
     for (std::size_t k = 0; k < values_.size(); ++k) {
-      const std::vector<float> actual = parameter(k).plain_value();
+      const std::vector<float> actual = parameter(k).row_major_value();
       for (std::size_t i = 0; i < actual.size(); ++i) {
         const double difference = std::abs(static_cast<double>(actual[i]) - values_[k].values[i]);
         worst = std::max(worst, difference);
@@ -108,7 +108,7 @@ class Reference {
 
 std::vector<std::vector<float>> plain_values(const network::Network& network) {
   std::vector<std::vector<float>> values;
-  for (const auto& parameter : network.parameters().all()) values.push_back(parameter->plain_value());
+  for (const auto& parameter : network.parameters().all()) values.push_back(parameter->row_major_value());
   return values;
 }
 
@@ -170,7 +170,7 @@ TEST_P(EveryRule, DecayLeavesNormalizationAndBiasesAlone) {
     network::Network network(run, test::small_dataset().info, run.training.batch_size);
     for (const auto& parameter : network.parameters().all()) {
       const auto count = static_cast<std::size_t>(parameter->count());
-      parameter->set_plain_value(std::vector<float>(count, 2.0f));
+      parameter->set_row_major_value(std::vector<float>(count, 2.0f));
       test::set_gradient(*parameter, std::vector<float>(count, 0.0f));
     }
     OptimizerConfig config = GetParam().config;
@@ -178,7 +178,7 @@ TEST_P(EveryRule, DecayLeavesNormalizationAndBiasesAlone) {
     make_optimizer(config, network.parameters(), 1)->step(0.5);
     for (const auto& parameter : network.parameters().all()) {
       const bool decays = everything || parameter->kind == ParameterKind::weights;
-      for (const float value : parameter->plain_value()) EXPECT_EQ(value < 2.0f, decays) << parameter->name;
+      for (const float value : parameter->row_major_value()) EXPECT_EQ(value < 2.0f, decays) << parameter->name;
     }
   }
 }
@@ -264,7 +264,7 @@ TEST_P(EveryRule, ReportsAGradientThatIsNotFinite) {
         set_gradients(network.parameters(), 1);
         EXPECT_TRUE(std::isfinite(optimizer->step(0.1).gradient));
         layers::Parameter& last = *network.parameters().all().back();
-        std::vector<float> gradient = last.plain_diff();
+        std::vector<float> gradient = last.row_major_diff();
         gradient.back() = bad;
         test::set_gradient(last, gradient);
         EXPECT_FALSE(std::isfinite(optimizer->step(0.1).gradient)) << bad;
@@ -285,13 +285,13 @@ TEST_P(EveryRule, MeasuresHugeValues) {
     double weights = 0;
     for (const auto& parameter : network.parameters().all())
       if (parameter->kind == ParameterKind::weights)
-        for (const float w : parameter->plain_value()) weights += std::pow(static_cast<double>(w), 2);
+        for (const float w : parameter->row_major_value()) weights += std::pow(static_cast<double>(w), 2);
     const StepNorms norms = optimizer->step(rate);
     EXPECT_NEAR(norms.gradient, std::sqrt(gradients), 1e-5 * std::sqrt(gradients));
     EXPECT_NEAR(norms.weights, std::sqrt(weights), 1e-5 * std::sqrt(weights));
   }
   for (const auto& parameter : network.parameters().all())
-    parameter->set_plain_value(std::vector<float>(static_cast<std::size_t>(parameter->count()), 1e30f));
+    parameter->set_row_major_value(std::vector<float>(static_cast<std::size_t>(parameter->count()), 1e30f));
   EXPECT_TRUE(std::isfinite(optimizer->step(1e-3).weights));
 }
 
@@ -301,7 +301,7 @@ std::ptrdiff_t nonzero_padding(network::Network& network) {
     return std::count_if(values.begin(), values.end(), [](float value) { return value != 0.0f; });
   };
   std::ptrdiff_t count = nonzero(network.parameters().values());
-  for (const auto& parameter : network.parameters().all()) count -= nonzero(parameter->plain_value());
+  for (const auto& parameter : network.parameters().all()) count -= nonzero(parameter->row_major_value());
   return count;
 }
 
@@ -339,7 +339,7 @@ TEST(Optimizer, KeepsTheGradientsDirectionWhereItClips) {
   const auto after = plain_values(network);
   double squares = 0;
   for (std::size_t k = 0; k < before.size(); ++k) {
-    const std::vector<float> gradient = network.parameters().all()[k]->plain_diff();
+    const std::vector<float> gradient = network.parameters().all()[k]->row_major_diff();
     for (std::size_t i = 0; i < before[k].size(); ++i) {
       const double change = static_cast<double>(before[k][i]) - static_cast<double>(after[k][i]);
       EXPECT_NEAR(change, static_cast<double>(gradient[i]) * 0.25 / norm, 2e-7);

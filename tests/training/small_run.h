@@ -99,7 +99,7 @@ inline void run_first_batch(network::Network& network, const data::Dataset& data
 }
 
 inline void set_gradient(layers::Parameter& parameter, const std::vector<float>& values) {
-  parameter.set_plain(static_cast<float*>(parameter.diff.get_data_handle()), values);
+  parameter.set_row_major(static_cast<float*>(parameter.diff.get_data_handle()), values);
 }
 
 }  // namespace bnlab::test

@@ -38,7 +38,7 @@ struct Block {
     std::vector<std::vector<float>> masks;
     float in_values = 0;
     for (const layers::Segment& segment : parameters.segments()) {
-      masks.push_back(segment.parameter->plain(block.data() + segment.offset));
+      masks.push_back(segment.parameter->row_major(block.data() + segment.offset));
       in_values = std::accumulate(masks.back().begin(), masks.back().end(), in_values);
     }
     EXPECT_EQ(std::accumulate(block.begin(), block.end(), 0.0f), in_values) << "padding is marked";
