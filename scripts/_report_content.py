@@ -144,7 +144,17 @@ def provenance_of(data):
     times = [one for one in times if math.isfinite(one)]
     if sum(times) > 0:
         found.append(("Time of all runs", words.seconds_text(sum(times))))
+    settings = settings_of(data.experiment)[1::2]
+    if settings:
+        found.append(("Settings of all runs (--set)", ", ".join(settings)))
     return [*found, ("Folder", str(data.folder))]
+
+
+def settings_of(experiment):
+    """Its --set, as arguments."""
+    settings = experiment.get("settings")
+    lines = [text_of(one) for one in settings] if isinstance(settings, list) else []
+    return [part for line in lines for part in ("--set", line)]
 
 
 def commands_of(page):
@@ -153,7 +163,7 @@ def commands_of(page):
     commands = []
     profile = text_of(experiment.get("profile"))
     if data.has_claim and profile and page.file == data.name and (EXPERIMENTS / f"{data.name}.json").is_file():
-        commands.append(f"bnlab sweep {shlex.quote(data.name)} --profile {shlex.quote(profile)}")
+        commands.append(shlex.join(["bnlab", "sweep", data.name, "--profile", profile, *settings_of(experiment)]))
     commands.append(f"bnlab sweep {shlex.quote(str(data.folder / 'experiment.json'))} --out DIR")
     return [*commands, f"bnlab verdict {folder}", f"scripts/plot.py {folder}",
             f"scripts/report.py {folder} --out PAGES"]

@@ -142,12 +142,18 @@ def plans_of(experiment, verdict, tables):
     return {name: plan for name, plan in found.items() if plan and isinstance(plan, str)}
 
 
-def drop_others(found, experiment_plan, reader):
-    """Names the files of another plan than experiment.json's; they are not shown."""
-    others = [name for name, plan in found.items() if experiment_plan and plan != experiment_plan]
-    for name in others:
-        reader.problem(f"{reader.folder / name}: belongs to another plan ({found[name]}) than experiment.json "
-                       f"({experiment_plan}), so it is not shown; run the sweep again, or bnlab verdict")
+def others_of(plans, experiment, verdict, reader):
+    """The files of another plan than experiment.json's, each named as a problem: they are not shown. A verdict without
+    a plan, of an earlier version, must agree in profile, seeds and claim."""
+    plan = plans.get("experiment.json")
+    others = {name: f"plan ({found} in place of {plan})" for name, found in plans.items() if plan and found != plan}
+    for key in ("profile", "seeds", "claim"):
+        here, there = experiment.get(key), verdict.get(key)
+        if here and there and here != there:
+            others.setdefault("verdict.json", key)
+    for name, what in others.items():
+        reader.problem(f"{reader.folder / name}: is of another {what} than experiment.json, so it is not shown; "
+                       "`bnlab verdict` or the sweep writes it again")
     return others
 
 
@@ -162,7 +168,7 @@ def read_sweep(folder, judge, draw_figure):
     experiment = reader.json("experiment.json")
     verdict, runs, summary = tables.json("verdict.json"), tables.table("runs.csv"), tables.table("summary.csv")
     plans = plans_of(experiment, verdict, {"runs.csv": runs, "summary.csv": summary})
-    others = drop_others(plans, plans.get("experiment.json"), reader)
+    others = others_of(plans, experiment, verdict, reader)
     runs, summary = (Table() if name in others else table for name, table in
                      (("runs.csv", runs), ("summary.csv", summary)))
     if state.is_ahead and not judged:
