@@ -7,9 +7,11 @@ import numpy as np
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.patches import Patch, Rectangle
 
-from _plot_base import RunError, columns_of, warn
+from _plot_base import LARGEST, columns_of, warn
 from _plot_cells import HEADER, Scale, cells_of, is_declared, slant
-from _plot_sweep import note, points_of, short_path, shown
+from _plot_sweep import note, short_path
+from _plot_text import points_of, shown
+from _reading import ReadError
 
 CELL_LETTERS = 8.5
 CELL_LINE = 14  # points of height
@@ -27,8 +29,8 @@ def axes_of_map(sweep):
     first = sweep.figure.get("axis")
     paths = [*([first] if first else []), *(path for path in sweep.axes if path != first)][:2]
     if len(paths) < 2:
-        raise RunError(f"{sweep.file}: figure: a heat map needs two axes; the arms have "
-                       f"{', '.join(sweep.axes) or 'none'}")
+        raise ReadError(f"{sweep.file}: figure: a heat map needs two axes; the arms have "
+                        f"{', '.join(sweep.axes) or 'none'}")
     return paths
 
 
@@ -43,7 +45,7 @@ def draw_heat_map(sweep):
     runs = [run for line in lines for run in line.runs]
     across, up = (Scale(sweep, path, runs, False) for path in paths)
     if not across.texts or not up.texts:
-        raise RunError(f"{sweep.file}: figure.arms: none of them has the axes {' and '.join(paths)}")
+        raise ReadError(f"{sweep.file}: figure.arms: none of them has the axes {' and '.join(paths)}")
     cells = [cells_of(line, paths, False) for line in lines]
     every = [cell for one in cells for cell in one.values()]
     declared = is_declared(sweep)
@@ -72,7 +74,7 @@ def draw_heat_map(sweep):
 
 def norm_of(means):
     """Colours from the smallest mean to the largest; over more than two decades of their logarithm."""
-    means = [mean for mean in means if math.isfinite(mean)] or [0.0]
+    means = [mean for mean in means if abs(mean) <= LARGEST] or [0.0]
     low, high = min(means), max(means)
     if low > 0 and high > 100 * low:
         return LogNorm(low, high)

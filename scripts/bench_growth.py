@@ -18,7 +18,6 @@ import statistics
 import sys
 from pathlib import Path
 
-import _bench
 import _python
 
 _python.require("numpy", "matplotlib", "scipy", status=77)
@@ -26,6 +25,7 @@ _python.require("numpy", "matplotlib", "scipy", status=77)
 import matplotlib.pyplot as plt  # noqa: E402
 from matplotlib.lines import Line2D  # noqa: E402
 
+import _bench  # noqa: E402
 import _plot_base  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent

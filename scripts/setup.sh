@@ -17,11 +17,11 @@ EOF
 }
 
 required=(g++ cmake ninja-build pkg-config libdnnl-dev ocl-icd-opencl-dev libcli11-dev nlohmann-json3-dev
-          libspdlog-dev libfmt-dev zlib1g-dev libzip-dev libssl-dev librandom123-dev libboost-dev
+          libspdlog-dev libfmt-dev libisal-dev libzip-dev libssl-dev librandom123-dev libboost-dev
           python3 python3-numpy python3-scipy python3-matplotlib)
 optional=(dataset-fashion-mnist)
-test_required=(libgtest-dev)
-fuzz_required=(clang libclang-rt-dev libomp-dev)
+test_required=(libgtest-dev zlib1g-dev)
+fuzz_required=(clang libclang-rt-dev libomp-dev zlib1g-dev)
 # OpenBLAS: PyTorch would otherwise multiply matrices with the reference BLAS, ten times slower.
 test_optional=(python3-torch libopenblas0-pthread python3-jsonschema shellcheck flake8 clang-format-14)
 

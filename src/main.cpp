@@ -57,9 +57,13 @@ void check_command(const bnlab::cli::Command& program, int argc, char** argv) {
   if (argc < 2 || argv[1][0] == '-') return;
   std::vector<std::string> names;
   for (const auto& command : program.commands()) names.push_back(command.name());
-  if (std::find(names.begin(), names.end(), argv[1]) == names.end())
-    throw bnlab::ConfigError(fmt::format("{}: no such command{} Commands: {}", argv[1],
-                                         bnlab::did_you_mean(argv[1], names), bnlab::join(names)));
+  if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return;
+  std::error_code ignored;
+  std::string near = bnlab::did_you_mean(argv[1], names);
+  if (near.empty() && std::filesystem::is_regular_file(argv[1], ignored))
+    near = fmt::format("; did you mean \"bnlab train {}\"?", argv[1]);
+  throw bnlab::ConfigError(fmt::format("there is no command \"{}\"{}\nThe commands are {}.", argv[1],
+                                       near.empty() ? "." : near, bnlab::join(names)));
 }
 
 int run(int argc, char** argv, bnlab::cli::Context& context) {
@@ -68,10 +72,12 @@ int run(int argc, char** argv, bnlab::cli::Context& context) {
   bnlab::cli::Command program = parser.program();
   program.add_flag("-q,--quiet", context.log.quiet, "print warnings and errors only");
   program.add_flag("-v,--verbose", context.log.verbose, "print more about what happens");
-  program.add_option("--log-file", context.log.file, "write the log to a file too").type_name("FILE");
+  program.add_option("--log-file", context.log.file, "write the log to a file too").type_name("FILE").home_path();
   bnlab::cli::add_train(program, context);
   bnlab::cli::add_sweep(program, context);
   bnlab::cli::add_verdict(program, context);
+  bnlab::cli::add_compare(program, context);
+  bnlab::cli::add_export(program, context);
   bnlab::cli::add_reproduce(program, context);
   bnlab::cli::add_describe(program, context);
   bnlab::cli::add_validate(program, context);

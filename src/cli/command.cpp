@@ -25,6 +25,9 @@ std::vector<std::filesystem::path> shipped_folders(const std::string& folder) {
   return folders;
 }
 
+// Both the shell and the system tell of a closed terminal; the system sends SIGXCPU each second.
+constexpr int repeating_signals[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
+
 }  // namespace
 
 void start_log(Context& context, const std::vector<std::string>& inputs) {
@@ -43,10 +46,17 @@ void catch_signals(void (*handler)(int), int flags) {
   action.sa_flags = flags;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
-  // Both the shell and the system tell of a closed terminal; no second one may count as more.
   action.sa_flags = 0;
-  struct sigaction before {};
-  if (sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);
+  for (const int signal : repeating_signals) {
+    struct sigaction before {};
+    if (sigaction(signal, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
+  }
+}
+
+bool may_repeat(int signal) {
+  for (const int one : repeating_signals)
+    if (one == signal) return true;
+  return false;
 }
 
 std::string version_text() {
@@ -60,6 +70,7 @@ void ConfigOptions::add_to(Command command) {
   command
       .add_option("CONFIG", file,
                   "a run's config, JSON (see configs/README.md), or the bare name of one that bnlab comes with")
+      .home_path()
       .required();
   command
       .add_option("--set", overrides,
@@ -98,10 +109,10 @@ std::string existing(const std::string& name, const std::string& folder) {
 
 std::string ConfigOptions::path() const { return shipped(file, "configs"); }
 
-config::RunConfig ConfigOptions::load() const {
+config::RunConfig ConfigOptions::load(std::vector<std::string>* warnings) const {
   std::vector<std::string> all = overrides;
   if (!seed.empty()) all.push_back("training.seed=" + seed);
-  return config::load(existing(file, "configs"), all);
+  return config::load(existing(file, "configs"), all, warnings);
 }
 
 }  // namespace bnlab::cli

@@ -31,6 +31,8 @@ struct Context {
 void add_train(Command program, Context& context);
 void add_sweep(Command program, Context& context);
 void add_verdict(Command program, Context& context);
+void add_compare(Command program, Context& context);
+void add_export(Command program, Context& context);
 void add_reproduce(Command program, Context& context);
 void add_describe(Command program, Context& context);
 void add_validate(Command program, Context& context);
@@ -44,9 +46,12 @@ void add_manual(Command program, Context& context);
 /// where that is one of `inputs`.
 void start_log(Context& context, const std::vector<std::string>& inputs);
 
-/// Calls `handler` at Ctrl-C and SIGTERM, both with these flags of sigaction(2), and where the terminal closes, unless
-/// nohup says that it does not matter.
+/// Calls `handler` at Ctrl-C and SIGTERM, both with these flags of sigaction(2); where the terminal closes, unless
+/// nohup says that it does not matter; and at SIGUSR1, SIGUSR2 and SIGXCPU, by which schedulers announce a limit. These
+/// may come again and again: another one may not count as more (may_repeat).
 void catch_signals(void (*handler)(int), int flags);
+/// Whether the signal is one of those that may come more than once for one reason.
+bool may_repeat(int signal);
 
 /// The file of that name. Where there is none, and the name has no folder: the one in `folder` ("configs",
 /// "experiments") of those that bnlab comes with, with ".json" or without; else the name as it is.
@@ -67,8 +72,8 @@ struct ConfigOptions {
   void add_to(Command command);
   /// The config's file, also where it was asked for by its bare name.
   std::string path() const;
-  /// Reads and checks the config; throws ConfigError.
-  config::RunConfig load() const;
+  /// Reads and checks the config, as config::load() does; throws ConfigError.
+  config::RunConfig load(std::vector<std::string>* warnings = nullptr) const;
 };
 
 }  // namespace bnlab::cli

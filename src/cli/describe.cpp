@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cstdio>
 #include <map>
 
 #include "cli/command.h"
@@ -55,7 +56,9 @@ std::string call_table(const onednn::Program& program) {
 }
 
 void describe(const ConfigOptions& options) {
-  config::RunConfig config = options.load();
+  std::vector<std::string> warnings;
+  config::RunConfig config = options.load(&warnings);
+  for (const std::string& warning : warnings) std::fputs(fmt::format("warning: {}\n", warning).c_str(), stderr);
   network::set_threads(options.threads);
   if (config.training.composition == config::BatchComposition::full_batch)
     data::resolve_batches(config.training, data::load(config.dataset));

@@ -18,7 +18,9 @@ Family datasets() {
   Family family{"datasets", {}};
   for (const data::DatasetInfo& info : data::datasets()) {
     const auto folder = data::locate({.name = info.name, .path = ""});
-    const std::string where = !folder           ? "not found; get it with scripts/fetch_data.sh " + info.name
+    const std::string own = data::place_of_own(info.name);
+    const std::string where = !own.empty()      ? "named by dataset.path: " + own
+                              : !folder         ? "not found; get it with scripts/fetch_data.sh " + info.name
                               : folder->empty() ? "made as dataset.synthetic says; needs no file"
                                                 : folder->string();
     family.kinds.push_back({.name = info.name,

@@ -27,10 +27,10 @@ using namespace experiments;  // every name here is of a sweep
 std::atomic<int> stops_asked{0};
 extern "C" void ask_sweep_to_stop(int number) {
   int none = 0;
-  if (number != SIGHUP)
-    ++stops_asked;
-  else  // SIGHUP comes more than once
+  if (may_repeat(number))
     stops_asked.compare_exchange_strong(none, 1);
+  else
+    ++stops_asked;
 }
 
 /// Throws where a run would continue from its checkpoint with a different number of threads.
@@ -174,6 +174,7 @@ void add_sweep(Command program, Context& context) {
   const auto files = std::make_shared<std::vector<std::string>>();
   Command command = program.add_command("sweep", "run an experiment: all arms and seeds, then its verdict");
   command.add_option("EXPERIMENT", *files, "experiment files, or bare names of experiments that bnlab comes with")
+      .home_path()
       .required();
   add_sweep_options(command, *options);
   command.add_option("--seeds", options->seeds, "seeds 1 to N, in place of the experiment's")

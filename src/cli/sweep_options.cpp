@@ -27,6 +27,7 @@ void add_sweep_options(Command command, SweepOptions& options) {
       .number_between(1e-3, 1e9);
   command.add_option("--out", options.out, "directory of the sweep (default: results/NAME, or results/quick/NAME)")
       .type_name("DIR")
+      .home_path()
       .not_empty();
   command.add_flag("--retry-failed", options.retry_failed, "run again what failed");
   command.add_flag("--replace", options.replace,

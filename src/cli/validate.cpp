@@ -2,6 +2,8 @@
 
 #include <cstdio>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "cli/command.h"
 #include "config/effective.h"
@@ -16,10 +18,11 @@
 namespace bnlab::cli {
 namespace {
 
-/// Names settings that cancel each other, where the steps do not depend on the data.
-void warn(const std::string& file, const config::RunConfig& config) {
-  if (config.training.epochs || config.training.composition == config::BatchComposition::full_batch) return;
-  for (const std::string& warning : config::warnings(config))
+/// Adds settings that cancel each other, where the steps do not depend on the data, and prints all.
+void warn(const std::string& file, const config::RunConfig& config, std::vector<std::string> warnings) {
+  if (!config.training.epochs && config.training.composition != config::BatchComposition::full_batch)
+    for (std::string& warning : config::warnings(config)) warnings.push_back(std::move(warning));
+  for (const std::string& warning : warnings)
     std::fputs(fmt::format("{}: warning: {}\n", file, warning).c_str(), stderr);
 }
 
@@ -55,9 +58,10 @@ std::string check_file(const std::string& file) {
     check_experiment(file);
     return "ok";
   }
-  const config::RunConfig config = config::load(file, {});
+  std::vector<std::string> warnings;
+  const config::RunConfig config = config::load(file, {}, &warnings);
   check_config(config);
-  warn(file, config);
+  warn(file, config, std::move(warnings));
   return "ok";
 }
 
@@ -69,6 +73,10 @@ void validate(const std::vector<std::string>& files, Context& context) {
       std::fputs((std::string(error.what()) + "\n").c_str(), stderr);
       fmt::print("{}: wrong\n", file);
       context.exit_status = ExitStatus::usage_error;
+    } catch (const DataError& error) {  // of a dataset whose sizes only its files know
+      std::fputs((std::string(error.what()) + "\n").c_str(), stderr);
+      fmt::print("{}: not checked without its data\n", file);
+      if (context.exit_status == ExitStatus::done) context.exit_status = ExitStatus::data_error;
     }
   }
 }
@@ -78,7 +86,7 @@ void validate(const std::vector<std::string>& files, Context& context) {
 void add_validate(Command program, Context& context) {
   const auto files = std::make_shared<std::vector<std::string>>();
   Command command = program.add_command("validate", "check configs, networks and experiments without running anything");
-  command.add_option("FILE", *files, "configs, network files or experiments").required();
+  command.add_option("FILE", *files, "configs, network files or experiments").home_path().required();
   command.footer(
       "Examples:\n"
       "  bnlab validate configs/first_experiment.json\n"

@@ -95,9 +95,10 @@ void verdict(const VerdictOptions& options, Context& context) {
 void add_verdict(Command program, Context& context) {
   const auto options = std::make_shared<VerdictOptions>();
   Command command = program.add_command("verdict", "compute the verdict of sweeps again, from their CSV files");
-  command.add_option("RESULTS", options->directories, "directories of sweeps").required();
+  command.add_option("RESULTS", options->directories, "directories of sweeps").home_path().required();
   command.add_option("--markdown", options->markdown, "write the table as Markdown to a file too; -: print it instead")
       .type_name("FILE")
+      .home_path()
       .not_empty();
   command.add_flag("--strict", options->strict, "exit status 1 where a claim is not reproduced");
   command.footer(

@@ -52,7 +52,7 @@ std::vector<Override> parse_overrides(const std::vector<std::string>& texts, Pro
   std::vector<Override> overrides;
   for (const std::string& text : texts) {
     const std::string label = text.size() <= 100 ? text : text.substr(0, 100) + "...";
-    const int source = problems.add_source({.label = "--set " + label, .has_lines = false});
+    const int source = problems.add_source({.label = "--set " + label, .has_lines = false, .layer = 1});
     const Origin origin{.source = source};
     const std::size_t equal = text.find('=');
     const auto path = split(std::string_view(text).substr(0, equal));
@@ -62,7 +62,9 @@ std::vector<Override> parse_overrides(const std::vector<std::string>& texts, Pro
     }
     ParsedJson parsed = parse_value(std::string_view(text).substr(equal + 1), source);
     if (!parsed.error.empty())
-      problems.add(origin, "", parsed.error + ", at character " + std::to_string(parsed.column) + " of the value");
+      problems.add(origin, "",
+                   parsed.error + ", at character " + std::to_string(parsed.column) +
+                       " of the value; a text that begins with [, { or \" must be a JSON string: '\"[a]\"'");
     else
       overrides.push_back({*path, std::move(parsed.root)});
   }

@@ -55,8 +55,8 @@ RunRow row_of(const Plan& plan, const PlannedRun& run, const std::filesystem::pa
   return row;
 }
 
-/// Replaces the rows of runs that have no folder by what runs.csv, or that of an earlier plan, has of them. Arm, axes and seed are the plan's: the
-/// arm may have had another name.
+/// Replaces the rows of runs that have no folder by what runs.csv, or that of an earlier plan, has of them. Arm, axes
+/// and seed are the plan's: the arm may have had another name.
 void keep_earlier_results(RunTable& table, const std::filesystem::path& directory, const Plan& plan) {
   const auto is_missing = [](const RunRow& row) { return row.status == RunState::missing; };
   if (std::none_of(table.rows.begin(), table.rows.end(), is_missing)) return;

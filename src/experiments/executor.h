@@ -15,10 +15,11 @@ namespace bnlab::experiments {
 
 /// One run: `bnlab train CONFIG --out DIRECTORY --resume --threads N`.
 struct Task {
-  std::string name;                 // of the directory: HASH_arm_seed1
-  std::filesystem::path config;     // a resolved config
-  std::filesystem::path directory;  // of the run
-  std::int64_t steps = 0;           // that the config asks for; 0: not known before the data is read
+  std::string name;                    // of the directory: HASH_arm_seed1
+  std::filesystem::path config;        // a resolved config
+  std::filesystem::path directory;     // of the run
+  std::int64_t steps = 0;              // that the config asks for; 0: not known before the data is read
+  config::DatasetConfig dataset = {};  // what it learns; runs of one dataset share it
 };
 
 /// How far the run of a directory has come.

@@ -11,6 +11,8 @@
 #include <list>
 #include <system_error>
 
+#include "data/shared_data.h"
+#include "experiments/shared_datasets.h"
 #include "training/run_directory.h"
 #include "util/errors.h"
 #include "util/join.h"
@@ -32,6 +34,7 @@ class LocalExecutor {
       : options_(options), display_(display), stop_(stop) {}
 
   SweepEnd run(const std::vector<Task>& tasks) {
+    datasets_ = SharedDatasets(tasks);
     for (const Task& task : tasks) waiting_.push_back({&task, {}});
     while (!waiting_.empty() || !running_.empty()) {
       heed_stop();
@@ -114,7 +117,9 @@ class LocalExecutor {
           arguments_of(task, options_.program.empty() ? this_program() : options_.program, options_.threads);
       command.environment = {{"OMP_NUM_THREADS", std::to_string(options_.threads)}};
       command.error = log.get();
-      command.kept_open = options_.kept_open;
+      const int data = datasets_.descriptor_for(task);
+      command.kept_open = {options_.kept_open, data};
+      if (data >= 0) command.environment.emplace_back(data::shared_data_variable, std::to_string(data));
       std::error_code error;
       const std::uintmax_t size = fs::file_size(task.directory / training::stderr_file, error);
       running_.push_back({&task, Process(command), error ? 0 : size});
@@ -203,6 +208,7 @@ class LocalExecutor {
   const std::atomic<int>& stop_;
   std::deque<Waiting> waiting_;
   std::list<Running> running_;
+  SharedDatasets datasets_{{}};
   int heeded_ = 0;  // of stop_
   bool is_interrupted_ = false;
   Clock::time_point shown_at_ = Clock::now();

@@ -48,8 +48,8 @@ std::string difference_of(const CsvTable& runs, const Plan& plan) {
   for (const std::string& run : values_in(runs, "run")) hashes.erase(RunFolders::hash_in(run));
   for (const PlannedRun& run : plan.runs)
     if (hashes.contains(RunFolders::hash_in(run.name)))
-      return fmt::format("it lacks {} runs, such as that of {} with seed {}", hashes.size(), plan.points[run.point].label,
-                         run.seed);
+      return fmt::format("it lacks {} runs, such as that of {} with seed {}", hashes.size(),
+                         plan.points[run.point].label, run.seed);
   return "its profile, quantities or criteria are others";
 }
 
@@ -87,25 +87,25 @@ std::string plan_of_csv(const fs::path& file) {
 
 void refuse_edited(const config::ExperimentConfig& experiment, const Plan& plan, const fs::path& file) {
   if (experiment.plan.empty() || experiment.plan == plan.hash) return;
-  throw ConfigError(
-      fmt::format("{}: was changed after the sweep: its content makes the plan {}, got {}. Nothing is judged; change the "
-                  "experiment's own file and sweep it again",
-                  file.string(), plan.hash, experiment.plan));
+  throw ConfigError(fmt::format(
+      "{}: was changed after the sweep: its content makes the plan {}, got {}. Nothing is judged; change the "
+      "experiment's own file and sweep it again",
+      file.string(), plan.hash, experiment.plan));
 }
 
 std::string seeds_text(std::vector<std::uint64_t> seeds) {
   std::ranges::sort(seeds);
   const bool is_range = seeds.size() > 2 && seeds.back() - seeds.front() == seeds.size() - 1;
-  return is_range ? fmt::format("{} to {}", seeds.front(), seeds.back())
-                  : fmt::format("{}", fmt::join(seeds, ", "));
+  return is_range ? fmt::format("{} to {}", seeds.front(), seeds.back()) : fmt::format("{}", fmt::join(seeds, ", "));
 }
 
 void refuse_other_plan(const CsvTable& runs, const Plan& plan, const fs::path& file) {
   const std::string theirs = plan_of(runs);
   if (theirs.empty() || theirs == plan.hash) return;
-  throw DataError(fmt::format("{}: is of another plan ({}) than experiment.json ({}): {}. Nothing is judged; call bnlab "
-                              "sweep again, or move the file away where run directories are there",
-                              file.string(), theirs, plan.hash, difference_of(runs, plan)));
+  throw DataError(
+      fmt::format("{}: is of another plan ({}) than experiment.json ({}): {}. Nothing is judged; call bnlab "
+                  "sweep again, or move the file away where run directories are there",
+                  file.string(), theirs, plan.hash, difference_of(runs, plan)));
 }
 
 std::vector<std::string> conflicts(const config::ExperimentConfig& earlier, const Plan& plan) {

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "config/csv_columns.h"
-#include "config/names.h"
 #include "config/experiment.h"
+#include "config/names.h"
 #include "experiments/choices.h"
 #include "experiments/plan_identity.h"
 #include "experiments/run_folders.h"
@@ -293,7 +293,7 @@ class ExpectedRuns {
   using Axes = std::map<std::string, std::string>;
 
   const Plan& plan_;
-  std::map<std::pair<std::string, Axes>, std::size_t> points_;  // by arm and values of its axes
+  std::map<std::pair<std::string, Axes>, std::size_t> points_;            // by arm and values of its axes
   std::map<std::pair<std::string, std::uint64_t>, std::string> missing_;  // by label and seed: the hash of the run
 };
 

@@ -131,8 +131,9 @@ std::vector<SweepRun> sweep_runs(const Plan& plan, const fs::path& directory, co
     const std::string name = folders.name_of(run);
     const fs::path folder = folders.path_of(run);
     const std::int64_t steps = run.config.training.epochs ? 0 : run.config.training.steps;
-    all.push_back(
-        {&run, {name, directory / "configs" / (name + ".json"), folder, steps}, read_report(folder, run.config)});
+    all.push_back({&run,
+                   {name, directory / "configs" / (name + ".json"), folder, steps, run.config.dataset},
+                   read_report(folder, run.config)});
   }
   return all;
 }

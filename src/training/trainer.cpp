@@ -153,12 +153,14 @@ std::string name_of(RunStatus status) {
 }
 
 RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& display, const std::atomic<bool>& stop) {
+  display.working(fmt::format("reading {}", config.dataset.name));
   PreparedRun run = prepare(std::move(config), options.threads);
   const std::string config_text = config::to_json(run.config);
 
   RunDirectory directory(options.directory, options.existing, options.log_file);
   const EarlierRun earlier = find_earlier_run(directory, config_text, options);
   if (earlier.result) return *earlier.result;
+  display.working("building the network");
   TrainingLoop loop(run, options, directory);
   open_or_resume(loop, directory, earlier, config_text, options);
 

@@ -6,10 +6,12 @@
 #include <chrono>
 #include <cmath>
 
+#include "config/csv_columns.h"
 #include "layers/dropout.h"
 #include "training/schedule.h"
 #include "util/errors.h"
 #include "util/file.h"
+#include "util/home.h"
 
 namespace bnlab::training {
 namespace {
@@ -70,7 +72,7 @@ void TrainingLoop::resume() {
 
 void TrainingLoop::start_from_another_run() {
   if (config_.initialization.from.empty()) return;
-  std::filesystem::path file = config_.initialization.from;
+  std::filesystem::path file = with_home(config_.initialization.from);
   std::error_code problem;
   if (std::filesystem::is_directory(file, problem)) file /= "weights.npz";
   if (!std::filesystem::is_regular_file(file, problem))
@@ -89,9 +91,8 @@ void TrainingLoop::start_from_another_run() {
 }
 
 void TrainingLoop::open_files() {
-  train_csv_ = &directory_.open_csv("train", {"step", "epoch", "examples", "learning_rate", "loss", "accuracy",
-                                              "gradient_norm", "weight_norm", "seconds"});
-  eval_csv_ = &directory_.open_csv("eval", {"step", "epoch", "split", "statistics", "loss", "accuracy"});
+  train_csv_ = &directory_.open_csv("train", {config::train_columns.begin(), config::train_columns.end()});
+  eval_csv_ = &directory_.open_csv("eval", {config::eval_columns.begin(), config::eval_columns.end()});
   const probes::ProbeContext context{
       network_, dataset_, learner_.scaler(), config_,
       [this](const std::string& name, const std::vector<std::string>& columns) -> CsvWriter& {
@@ -110,7 +111,7 @@ RunStatus TrainingLoop::run(RunDisplay& display, const std::atomic<bool>& stop) 
   const Clock::time_point start = Clock::now();
   const double seconds_before = progress_.seconds;
   const std::int64_t steps = config_.training.steps;
-  if (!resumed_) begin();
+  if (!resumed_) begin(display);
   const std::int64_t first = progress_.step + 1;
   RunStatus status = RunStatus::completed;
   for (std::int64_t step = first; step <= steps; ++step) {
@@ -139,7 +140,7 @@ bool TrainingLoop::after_step(std::int64_t step, const StepOutcome& outcome, Run
   display.step_done(step, training.steps, outcome.loss);
   if (!reason_.empty()) return false;
   for_due_probes(step, [step](probes::Probe& probe) { probe.step_done(step); });
-  if (step == training.steps || is_due(step, training.eval_every)) evaluate(step);
+  if (step == training.steps || is_due(step, training.eval_every)) evaluate(step, display);
   const bool saves = step < training.steps && is_due(step, training.checkpoint_every);
   if (saves && reason_.empty()) reason_ = problem_of_checkpoint(network_, learner_.optimizer());
   if (!reason_.empty()) return false;
@@ -151,9 +152,10 @@ bool TrainingLoop::ran_here_alone() const {
   return progress_.instruction_set == network::onednn_isa() && progress_.onednn == network::onednn_version();
 }
 
-void TrainingLoop::begin() {
+void TrainingLoop::begin(RunDisplay& display) {
   if (config_.record.initial_weights) write_npz(directory_.file("weights_initial.npz"), network_.weights());
-  if (config_.training.eval_every > 0) evaluate(0);
+  if (config_.training.eval_every > 0) evaluate(0, display);
+  if (!probes_.empty()) display.working("measuring probes before the first step");
   for_due_probes(0, [](probes::Probe& probe) { probe.step_done(0); });
 }
 
@@ -212,7 +214,8 @@ void TrainingLoop::log(std::int64_t step, const StepOutcome& outcome) {
   logged_step_ = step;
 }
 
-void TrainingLoop::evaluate(std::int64_t step) {
+void TrainingLoop::evaluate(std::int64_t step, RunDisplay& display) {
+  display.working(step == 0 ? "evaluating before the first step" : fmt::format("evaluating after step {}", step));
   for (EvaluationRow& row : evaluator_.evaluate(step)) {
     eval_csv_->add(step).add(epoch(step)).add(row.split).add(row.statistics).add(row.loss).add(row.accuracy).end_row();
     progress_.evaluations.push_back(std::move(row));

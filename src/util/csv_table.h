@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,24 @@ struct CsvTable {
 CsvTable read_csv(const std::filesystem::path& file);
 /// The same from text; `source` names it in errors.
 CsvTable parse_csv(std::string_view text, const std::string& source);
+
+/// Reads such a file row by row, and holds no more of it than a row and a small buffer. Throws DataError as read_csv()
+/// does, whatever the file's size.
+class CsvFile {
+ public:
+  explicit CsvFile(const std::filesystem::path& file);
+  ~CsvFile();
+  CsvFile(const CsvFile&) = delete;
+  CsvFile& operator=(const CsvFile&) = delete;
+
+  const std::vector<std::string>& columns() const;
+  /// The next row; nothing at the end, or where the last row is not whole.
+  std::optional<std::vector<std::string>> next();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 /// A value as CsvWriter writes it: a number, nan, inf or -inf; nothing for any other text.
 std::optional<double> csv_number(std::string_view text);

@@ -2,19 +2,21 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <isa-l/igzip_lib.h>
 #include <openssl/evp.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "util/errors.h"
+#include "util/output_file.h"
 #include "util/posix.h"
 
 namespace bnlab {
@@ -23,11 +25,6 @@ namespace bnlab {
 
 struct FileReader::State {
   explicit State(std::filesystem::path file_path) : path(std::move(file_path)), buffer(std::size_t{1} << 18) {}
-  ~State() {
-    if (gzip) inflateEnd(&stream);
-  }
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
 
   void open(Gzip mode);
   std::size_t read_system(std::span<std::uint8_t> dst);
@@ -43,10 +40,28 @@ struct FileReader::State {
   std::vector<std::uint8_t> buffer;
   std::size_t begin = 0;  // unread bytes of the file: buffer[begin, end)
   std::size_t end = 0;
-  bool gzip = false;
-  bool member_ended = false;
-  z_stream stream{};
+  std::unique_ptr<inflate_state> stream;  // null for a file that is not gzip
 };
+
+/// Why ISA-L refuses a stream.
+static std::string_view problem_of(int status) {
+  switch (status) {
+    case ISAL_INVALID_WRAPPER:
+      return "no gzip header";
+    case ISAL_UNSUPPORTED_METHOD:
+      return "unknown compression method";
+    case ISAL_INVALID_BLOCK:
+      return "invalid block";
+    case ISAL_INVALID_SYMBOL:
+      return "invalid code";
+    case ISAL_INVALID_LOOKBACK:
+      return "invalid distance too far back";
+    case ISAL_INCORRECT_CHECKSUM:
+      return "incorrect data check";
+    default:
+      return "it cannot be unpacked";
+  }
+}
 
 void FileReader::State::open(Gzip mode) {
   file = posix::open(path, O_RDONLY | O_NONBLOCK);  // opening a pipe that nobody writes to would wait for ever
@@ -56,8 +71,9 @@ void FileReader::State::open(Gzip mode) {
   if (mode == Gzip::keep) return;
   fill_at_least(2);
   if (!at_member()) return;
-  if (inflateInit2(&stream, MAX_WBITS + 16) != Z_OK) throw RunError("cannot start zlib: out of memory");
-  gzip = true;
+  stream = std::make_unique<inflate_state>();
+  isal_inflate_init(stream.get());
+  stream->crc_flag = ISAL_GZIP;
 }
 
 std::size_t FileReader::State::read_system(std::span<std::uint8_t> dst) {
@@ -86,8 +102,7 @@ bool FileReader::State::start_next_member() {
   if (!at_member())
     throw DataError(
         fmt::format("{}: damaged: expected the end of the file after the gzip data, found other bytes", path.string()));
-  inflateReset(&stream);
-  member_ended = false;
+  isal_inflate_reset(stream.get());
   return true;
 }
 
@@ -104,26 +119,25 @@ std::size_t FileReader::State::read_plain(std::span<std::uint8_t> dst) {
 }
 
 std::size_t FileReader::State::read_gzip(std::span<std::uint8_t> dst) {
-  constexpr std::size_t largest_piece = std::size_t{1} << 30;  // zlib counts in 32 bits
+  constexpr std::size_t largest_piece = std::size_t{1} << 30;  // ISA-L counts in 32 bits
   std::size_t filled = 0;
   while (filled < dst.size()) {
-    if (member_ended && !start_next_member()) break;
+    if (stream->block_state == ISAL_BLOCK_FINISH && !start_next_member()) break;
     fill_at_least(1);
-    if (available() == 0)
-      throw DataError(fmt::format("{}: cut off: the file ends inside its gzip data", path.string()));
+    const bool at_end = available() == 0;  // though the stream may hold bytes that it has not given yet
     const std::size_t room = std::min(dst.size() - filled, largest_piece);
-    stream.next_in = buffer.data() + begin;
-    stream.avail_in = static_cast<uInt>(available());
-    stream.next_out = dst.data() + filled;
-    stream.avail_out = static_cast<uInt>(room);
-    const int status = inflate(&stream, Z_NO_FLUSH);
-    begin = end - stream.avail_in;
-    filled += room - stream.avail_out;
-    if (status == Z_STREAM_END)
-      member_ended = true;
-    else if (status != Z_OK && status != Z_BUF_ERROR)
-      throw DataError(fmt::format("{}: damaged gzip data: {}", path.string(),
-                                  stream.msg != nullptr ? stream.msg : "zlib cannot unpack it"));
+    stream->next_in = buffer.data() + begin;
+    stream->avail_in = static_cast<std::uint32_t>(available());
+    stream->next_out = dst.data() + filled;
+    stream->avail_out = static_cast<std::uint32_t>(room);
+    const int status = isal_inflate(stream.get());
+    if (status < 0 || status == ISAL_NEED_DICT)
+      throw DataError(fmt::format("{}: damaged gzip data: {}", path.string(), problem_of(status)));
+    const std::size_t given = room - stream->avail_out;
+    begin = end - stream->avail_in;
+    filled += given;
+    if (at_end && given == 0 && stream->block_state != ISAL_BLOCK_FINISH)
+      throw DataError(fmt::format("{}: cut off: the file ends inside its gzip data", path.string()));
   }
   return filled;
 }
@@ -135,14 +149,23 @@ FileReader::FileReader(const std::filesystem::path& path, Gzip gzip) : state_(st
 FileReader::~FileReader() = default;
 
 std::size_t FileReader::read(std::span<std::uint8_t> dst) {
-  return state_->gzip ? state_->read_gzip(dst) : state_->read_plain(dst);
+  return state_->stream ? state_->read_gzip(dst) : state_->read_plain(dst);
 }
 
 std::uint64_t FileReader::size_hint() const {
   struct stat status {};
   if (fstat(state_->file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return 0;
   const auto size = static_cast<std::uint64_t>(status.st_size);
-  return state_->gzip ? size * 4 : size;
+  return state_->stream ? size * 4 : size;
+}
+
+std::uint64_t FileReader::most_bytes() const {
+  constexpr std::uint64_t expansion = 1032;  // of deflate at most
+  struct stat status {};
+  if (fstat(state_->file.get(), &status) != 0 || !S_ISREG(status.st_mode))
+    return std::numeric_limits<std::uint64_t>::max();
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  return state_->stream ? size * expansion : size;
 }
 
 namespace {
@@ -238,6 +261,59 @@ void write_output(const std::filesystem::path& path, std::string_view bytes) {
   posix::Descriptor file = posix::open(path, O_WRONLY);
   if (!file.valid() || !posix::write_all(file, bytes) || !file.close())
     throw RunError(posix::failure(path, "write", errno));
+}
+
+struct OutputFile::State {
+  std::filesystem::path target;     // to which the file is renamed at the end
+  std::filesystem::path temporary;  // "": written in its place, as a pipe is
+  posix::Descriptor file;
+  std::string buffer;
+
+  void check(bool succeeded) const {
+    if (!succeeded) throw RunError(posix::failure(target, "write", errno));
+  }
+};
+
+OutputFile::OutputFile(const std::filesystem::path& path) : state_(std::make_unique<State>()) {
+  std::error_code error;
+  const auto type = std::filesystem::status(path, error).type();
+  state_->target = path;
+  if (type == std::filesystem::file_type::regular || type == std::filesystem::file_type::not_found) {
+    const std::filesystem::path target = std::filesystem::weakly_canonical(path, error);
+    if (!error) state_->target = target;
+    state_->temporary = state_->target;
+    state_->temporary += ".tmp";
+    state_->file = open_temporary(state_->temporary);
+  } else {
+    state_->file = posix::open(path, O_WRONLY);
+  }
+  const bool is_open = state_->file.valid();
+  if (!is_open) state_->temporary.clear();
+  state_->check(is_open);
+}
+
+OutputFile::~OutputFile() {
+  if (!state_->temporary.empty()) ::unlink(state_->temporary.c_str());
+}
+
+void OutputFile::write(std::string_view bytes) {
+  constexpr std::size_t piece = std::size_t{1} << 16;
+  state_->buffer += bytes;
+  if (state_->buffer.size() < piece) return;
+  state_->check(posix::write_all(state_->file, state_->buffer));
+  state_->buffer.clear();
+}
+
+void OutputFile::finish() {
+  State& state = *state_;
+  state.check(posix::write_all(state.file, state.buffer));
+  state.buffer.clear();
+  if (!state.temporary.empty()) {
+    state.check(fsync(state.file.get()) == 0 && std::rename(state.temporary.c_str(), state.target.c_str()) == 0);
+    state.temporary.clear();
+    sync_folder(state.target.has_parent_path() ? state.target.parent_path() : std::filesystem::path("."));
+  }
+  state.check(state.file.close());
 }
 
 // ---- SHA-256 -------------------------------------------------------------------------------------------------------

@@ -28,6 +28,9 @@ class FileReader {
   std::size_t read(std::span<std::uint8_t> dst);
   /// A first guess of the number of bytes that `read` will give.
   std::uint64_t size_hint() const;
+  /// More bytes than these `read` does not give: the size of a file, or what gzip could have packed into it. Of a
+  /// device the largest number.
+  std::uint64_t most_bytes() const;
 
  private:
   struct State;

@@ -62,7 +62,9 @@ struct Start {
   const char* program;
   char* const* arguments;
   char* const* environment;
-  int output, error, kept_open;
+  int output, error;
+  const int* kept_open;
+  std::size_t kept_open_count;
   int null;    // /dev/null
   int report;  // where errno goes when the program can't be executed
   pid_t parent;
@@ -83,12 +85,17 @@ void take_default_signals() {
   sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+bool keep_open(const Start& start) {
+  for (std::size_t i = 0; i < start.kept_open_count; ++i)
+    if (start.kept_open[i] >= 0 && fcntl(start.kept_open[i], F_SETFD, 0) != 0) return false;
+  return true;
+}
+
 [[noreturn]] void become(const Start& start) {
   setpgid(0, 0);
   const bool is_ready = prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && dup2(start.null, STDIN_FILENO) >= 0 &&
                         dup2(start.output >= 0 ? start.output : start.null, STDOUT_FILENO) >= 0 &&
-                        dup2(start.error >= 0 ? start.error : start.null, STDERR_FILENO) >= 0 &&
-                        (start.kept_open < 0 || fcntl(start.kept_open, F_SETFD, 0) == 0);
+                        dup2(start.error >= 0 ? start.error : start.null, STDERR_FILENO) >= 0 && keep_open(start);
   take_default_signals();
   // A parent that died before the first line here sends no signal any more.
   if (is_ready && getppid() == start.parent) execve(start.program, start.arguments, start.environment);
@@ -123,9 +130,16 @@ Process::Process(const Command& command) {
     throw RunError(fmt::format("can't start {}: {}", command.program.string(), reason(errno)));
   const posix::Descriptor report_read(ends[0]);
   posix::Descriptor report_write(ends[1]);
-  const Start start{
-      command.program.c_str(), argument_list.data(), environment_list.data(), command.output, command.error,
-      command.kept_open,       null.get(),           report_write.get(),      getpid()};
+  const Start start{command.program.c_str(),
+                    argument_list.data(),
+                    environment_list.data(),
+                    command.output,
+                    command.error,
+                    command.kept_open.data(),
+                    command.kept_open.size(),
+                    null.get(),
+                    report_write.get(),
+                    getpid()};
   {
     const SignalsBlocked blocked;
     id_ = fork();

@@ -80,7 +80,7 @@ TEST(Overrides, ProblemsNameTheOverride) {
        "evaluation.statistics: is no list here; set the whole list, as in evaluation.statistics=[...]"},
       {"network.layers.9.dense=1", "network.layers.9: no such entry; network.layers is a list of 3, counted from 0"},
       {"network.layers.2.dense.unit=1", "network.layers.2.dense.unit: unknown key; did you mean \"units\"?"},
-      {"network=vgg6", "network: must be an object, got \"vgg6\""},
+      {"network=vgg6", "network: must be an object, got \"vgg6\"; did you mean network.name?"},
       {"x", "must be key.path=value"},
       {"=1", "must be key.path=value"},
       {"", "must be key.path=value"},

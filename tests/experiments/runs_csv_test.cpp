@@ -40,7 +40,8 @@ TEST(RunsCsv, Columns) {
                                       "threads",
                                       "dataset_sha256",
                                       "machine",
-                                      "build", "plan"}));
+                                      "build",
+                                      "plan"}));
 }
 
 TEST(RunsCsv, ValuesAndBoundsComeBackEqual) {

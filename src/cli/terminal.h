@@ -1,0 +1,11 @@
+#pragma once
+// What standard output is.
+
+#include <cstddef>
+
+namespace bnlab::cli {
+
+/// The columns that a table may have: those of the terminal, at most 100; 100 where there is no terminal.
+std::size_t columns_of_output();
+
+}  // namespace bnlab::cli
