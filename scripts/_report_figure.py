@@ -5,6 +5,7 @@ import contextlib
 import io
 import math
 
+from _reading import ReadError
 from _report_files import Reader, Table, dict_of, number_of, table_of, text_of
 from _report_live import modified
 from _report_words import axis_text
@@ -54,18 +55,19 @@ def draw(data):
     """(table, problem) of the figure, drawn by plot.py's functions and thrown away."""
     import matplotlib.pyplot as plt
     import plot
-    figure, problem, table = None, "", Table()
+    problem, table = "", Table()
     try:
         sweep = plot.Sweep(data.folder)
         if data.source != data.folder:  # the table of the runs that have ended
             sweep.runs = plot.Sweep(data.source).runs
-        if sweep.type in plot.OF_EXPERIMENTS:
-            figure, header, rows = plot.OF_EXPERIMENTS[sweep.type](sweep)
+        drawing = plot.drawing_of(sweep)
+        if drawing:
+            _, header, rows = drawing(sweep)
             header, rows = [str(name) for name in header], [[csv_cell(one) for one in row] for row in rows]
             table = table_of(header, rows)
     except Exception as error:  # damaged numbers raise a dozen kinds deep in numpy and matplotlib
-        name = type(error).__name__
-        problem = str(error) if name in ("RunError", "ReadError") else f"{data.folder}: no figure: {name}: {error}"
+        said = str(error) if isinstance(error, ReadError) else f"{data.folder}: {type(error).__name__}: {error}"
+        problem = f"no figure: {said}"
     finally:
         plt.close("all")
     return table, problem

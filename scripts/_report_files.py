@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import _report_live as live
-from _report_reading import ReadError, parse_json, read_rows, read_text
+from _reading import LARGEST_JSON, ReadError, parse_json, read_rows, read_text
 
-LARGEST_JSON = 64 << 20  # bytes
 ENDED = ("completed", "diverged", "failed")
 SHOWN_FILES = ("experiment.json", "verdict.json", "runs.csv", "summary.csv", "figure.csv")
 

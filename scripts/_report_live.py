@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from _report_reading import ReadError, parse_json, read_rows, read_text
+from _reading import ReadError, parse_json, read_rows, read_text
 
 RECENT = 120  # seconds since the last write: the run is at work
 JUDGE_SECONDS = 120

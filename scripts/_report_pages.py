@@ -11,13 +11,13 @@ import jinja2
 import markupsafe
 
 import _report_words as words
+from _reading import LARGEST_DATA, ReadError, printable, read_text
 from _report_content import css_class, experiment_values, json_text, run_facts
 from _report_curves import run_charts
 from _report_figure import Figures, charts_of
 from _report_files import SHOWN_FILES, Names, Reader, read_sweep, text_of
 from _report_forest import criteria_of, effect_name, forest_of
 from _report_live import modified, names_in
-from _report_reading import LARGEST, ReadError, read_text
 
 HERE = Path(__file__).resolve().parent / "_report"
 OTHER_PART = "Other sweeps"
@@ -32,16 +32,16 @@ class PageError(Exception):
 
 # ---- writing ---------------------------------------------------------------------------------------------------------
 
-def printable(value):
+def shown(value):
     """Text without control characters, which would hide what follows or turn its direction."""
     if isinstance(value, markupsafe.Markup) or not isinstance(value, str):
         return value
-    return "".join(c if c.isprintable() or c in "\n\t\u00a0" else "\ufffd" for c in value)
+    return "\n".join(map(printable, value.split("\n")))
 
 
 def environment():
     made = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined,
-                              finalize=printable, trim_blocks=True, lstrip_blocks=True)
+                              finalize=shown, trim_blocks=True, lstrip_blocks=True)
     made.globals.update(verdict_word=words.verdict_word, marks=words.MARKS, meanings=words.MEANINGS,
                         count=words.count, number=words.number, no_claim=words.ABLATION, effect_name=effect_name)
     return made
@@ -138,7 +138,7 @@ class Site:
         try:
             if not os.path.lexists(folder / name):
                 return ""
-            save(self.out / page.file / name, read_text(folder / name, LARGEST, folder).encode())
+            save(self.out / page.file / name, read_text(folder / name, LARGEST_DATA, folder).encode())
             return name
         except (ReadError, OSError):
             return ""
