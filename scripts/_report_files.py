@@ -116,6 +116,10 @@ class SweepData:
         return self.state.running
 
     @property
+    def profile(self):
+        return text_of(self.experiment.get("profile"))
+
+    @property
     def has_claim(self):
         return bool(self.experiment.get("claim"))
 

@@ -83,7 +83,8 @@ class Criterion:
     within: float  # of an equality; nan otherwise
     source: str
     explanation: str
-    raw: dict
+    raw_effect: str  # as verdict.json has it
+    raw_interval: str
 
     @property
     def is_judged(self):
@@ -155,7 +156,8 @@ def criteria_of(data):
             text_of(one.get("verdict")), number_of(one.get("effect")), text_of(one.get("effect_is")),
             end_of(low, -math.inf), end_of(high, math.inf), seeds_of(one.get("seeds")),
             unit_of(kind, quantity, one), thresholds, number_of(one.get("within")),
-            text_of(one.get("threshold_source")), text_of(one.get("explanation")), one))
+            text_of(one.get("threshold_source")), text_of(one.get("explanation")),
+            text_of(one.get("effect")), " ".join(map(text_of, interval)) if isinstance(interval, list) else ""))
     return found
 
 

@@ -1,6 +1,7 @@
 """Writes the pages: an index, a page for each sweep, a page for each run."""
 
 import datetime
+import functools
 import json
 import os
 import urllib.parse
@@ -39,6 +40,7 @@ def shown(value):
     return "\n".join(map(printable, value.split("\n")))
 
 
+@functools.cache
 def environment():
     made = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined,
                               finalize=shown, trim_blocks=True, lstrip_blocks=True)

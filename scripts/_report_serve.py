@@ -8,6 +8,8 @@ import time
 import urllib.parse
 from pathlib import Path
 
+import jinja2
+
 from _report_pages import PageError, newest
 
 LOOK_EVERY = 3  # seconds between two looks at the files
@@ -16,13 +18,16 @@ TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8",
          ".js": "text/javascript; charset=utf-8", ".json": "application/json"}
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src data: blob:; "
           "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+# What a file of a kind that nobody thought of may raise; the other sweeps are shown all the same.
+BEYOND = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError,
+          jinja2.TemplateError)
 
 
 class Keeper:
     """Makes the pages of sweeps, those of a sweep again when its files have changed."""
 
-    def __init__(self, site, folders, find):
-        self.site, self.folders, self.find = site, folders, find
+    def __init__(self, site, folders, find, say):
+        self.site, self.folders, self.find, self.say = site, folders, find, say
         self.pages, self.states = {}, {}
 
     def write(self, sweeps):
@@ -32,21 +37,26 @@ class Keeper:
             state = newest(folder)
             if self.states.get(folder) == state:
                 continue
-            page = self.site.page_of(folder)
-            self.site.write_sweep(page)
-            self.pages[folder], self.states[folder] = page, state
+            self.states[folder] = state
+            try:
+                page = self.site.page_of(folder)
+                self.site.write_sweep(page)
+            except BEYOND as error:
+                self.say(f"{folder}: cannot be shown: {type(error).__name__}: {error}")
+                continue
+            self.pages[folder] = page
             changed = True
         if changed or not self.pages:
             self.site.write_index(list(self.pages.values()))
         return changed
 
-    def keep(self, ended, say):
+    def keep(self, ended):
         while not ended.wait(LOOK_EVERY):
             began = time.monotonic()
             try:
                 self.write(self.find([folder for folder in self.folders if folder.is_dir()]))
             except (PageError, OSError) as error:
-                say(error)
+                self.say(error)
             ended.wait(REST * (time.monotonic() - began))
 
 
@@ -113,17 +123,17 @@ class Server(http.server.ThreadingHTTPServer):
             return None
 
 
-def serve(keeper, folder, port, say):
+def serve(keeper, folder, port):
     """Until Ctrl-C. Returns the exit status."""
     try:
         server = Server(folder, port)
     except OSError as error:
         reason = "in use; name another port" if error.errno == errno.EADDRINUSE else error.strerror
-        say(f"--serve {port}: {reason}")
+        keeper.say(f"--serve {port}: {reason}")
         return 2
     ended = threading.Event()
     os.nice(10)  # the runs come first
-    worker = threading.Thread(target=keeper.keep, args=(ended, say), daemon=True)
+    worker = threading.Thread(target=keeper.keep, args=(ended,), daemon=True)
     worker.start()
     print(f"http://127.0.0.1:{server.server_port}/", flush=True)
     try:

@@ -11,7 +11,8 @@ server nor a network, and the folder can be moved. An earlier folder of pages is
 runs that ended, the step and loss of those that run, and the verdict so far, which is marked as such. It only reads the
 sweeps. Ctrl-C ends it.
 
-Exit status: 0 done; 2 usage, or FOLDER cannot be written; 3 no SWEEP is the directory of a sweep.
+Exit status: 0 done; 2 usage, or FOLDER cannot be written; 3 no SWEEP is the directory of a sweep, or one of them cannot
+be shown.
 """
 
 import argparse
@@ -25,15 +26,16 @@ import _python
 
 _python.require("jinja2", "matplotlib", "numpy", "plotly", "scipy")
 
+import _reading as reading  # noqa: E402
 import _report_serve as serve  # noqa: E402
 from _report_live import Judge, names_in  # noqa: E402
 from _report_pages import PageError, Site  # noqa: E402
 
-DONE, USAGE, DAMAGED = 0, 2, 3
+DONE, USAGE, DAMAGED = 0, reading.USAGE, reading.DAMAGED
 
 
 def say(text):
-    print(f"report.py: {text}", file=sys.stderr)
+    reading.say("report.py", text)
 
 
 def port(text):
@@ -86,11 +88,13 @@ def main():
             site = Site(out, Judge(program(arguments.bnlab), scratch),
                         live=serve.LOOK_EVERY if arguments.serve is not None else 0)
             site.prepare()
-            keeper = serve.Keeper(site, arguments.folders, sweeps_in)
+            keeper = serve.Keeper(site, arguments.folders, sweeps_in, say)
             keeper.write(sweeps)
             if arguments.serve is not None:
-                return serve.serve(keeper, out, arguments.serve, say)
-        print(out / "index.html")
+                return serve.serve(keeper, out, arguments.serve)
+        print(reading.printable(out / "index.html"))
+        if len(keeper.pages) < len(sweeps):
+            return DAMAGED
     except PageError as error:
         say(error)
         return USAGE

@@ -64,7 +64,7 @@ class PageParser(HTMLParser):
 
     @property
     def text(self):
-        return " ".join(" ".join(self.texts).split())
+        return " ".join(" ".join(self.texts).split()).replace(" ,", ",")
 
 
 class PagesTest(unittest.TestCase):

@@ -103,6 +103,7 @@ class Reproduce(unittest.TestCase):
         out, _ = self.reproduce("--all")
         self.assertEqual(self.only(), [])
         self.assertIn("--profile quick --out results/quick", self.calls("bnlab reproduce")[0])
+        self.assertIn("results/quick/pages/index.html", out)
         self.assertIn("results/quick/position/figure.png", out)
         self.log.unlink()
         self.reproduce("--full", "--jobs", "3")
