@@ -11,8 +11,6 @@
 #include "config/load.h"
 #include "config/warnings.h"
 #include "experiments/plan.h"
-#include "network/network.h"
-#include "probes/probe.h"
 #include "util/errors.h"
 
 namespace bnlab::cli {
@@ -24,10 +22,6 @@ void warn(const std::string& file, const config::RunConfig& config, std::vector<
     for (std::string& warning : config::warnings(config)) warnings.push_back(std::move(warning));
   for (const std::string& warning : warnings)
     std::fputs(fmt::format("{}: warning: {}\n", file, warning).c_str(), stderr);
-}
-
-void check_config(const config::RunConfig& config) {
-  probes::check(config, network::check(config, data::dataset_info(config.dataset)));
 }
 
 /// Every arm with both profiles.

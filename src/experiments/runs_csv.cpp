@@ -302,18 +302,6 @@ bool is_best_of(const ExperimentConfig& experiment, const std::string& arm) {
                              [&](const config::ArmConfig& one) { return one.name == arm && one.best_of; });
 }
 
-/// Whether two experiments mean the same numbers by a quantity.
-bool is_defined_alike(const std::string& name, const ExperimentConfig& a, const ExperimentConfig& b) {
-  const auto definition = [&](const ExperimentConfig& experiment) {
-    QuantityConfig quantity;
-    for (const QuantityConfig& one : experiment.quantities)
-      if (one.name == name) quantity = one;
-    quantity.meaning = quantity.unit = "";
-    return quantity;
-  };
-  return definition(a) == definition(b);
-}
-
 /// The columns of quantities that the file of an experiment has, of those that the plan asks for.
 RunTable columns_in(const CsvTable& csv, const ExperimentConfig& experiment, const Plan& plan) {
   RunTable table = empty_table(plan);
