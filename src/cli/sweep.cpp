@@ -94,7 +94,7 @@ std::optional<ExperimentVerdict> sweep_one(const Sweep& sweep, const SweepOption
                          aside.string());
   const std::vector<Task> tasks = remaining(runs, options.retry_failed);
   if (options.print_commands) {
-    for (const Task& task : tasks) say("{}\n", command_of(task, local_options(options)));
+    for (const Task& task : tasks) fmt::print("{}\n", command_of(task, local_options(options)));
     return std::nullopt;
   }
   if (options.retry_failed) clear_failures(runs);
@@ -169,7 +169,7 @@ void print_verdicts(const std::vector<ExperimentVerdict>& verdicts, bool strict,
 
 void print_summary(const ExperimentVerdict& verdict) {
   say("{}: mean +- half the 95 % interval over the seeds (Student's t)\n\n{}\n", verdict.experiment.name,
-             text_table(verdict.summary, columns_of_output()));
+      text_table(verdict.summary, columns_of_output()));
 }
 
 void set_status(const std::vector<ExperimentVerdict>& verdicts, bool strict, Context& context) {
