@@ -14,6 +14,7 @@
 #include "experiments/run_folders.h"
 #include "experiments/runs_csv.h"
 #include "util/errors.h"
+#include "util/result_file.h"
 
 namespace bnlab::experiments {
 namespace {
@@ -53,6 +54,8 @@ RunRow row_of(const Plan& plan, const PlannedRun& run, const std::filesystem::pa
   for (const QuantityConfig& quantity : plan.experiment.quantities) {
     try {
       row.quantities[quantity.name] = as_in_file(measure(quantity, directory, report));
+    } catch (const ReadError&) {
+      throw;  // its value may be in runs.csv, which must not lose it
     } catch (const DataError& error) {
       row.error = error.what();
     } catch (const ConfigError& error) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "experiments/choices.h"
@@ -56,5 +57,7 @@ std::string to_json(const ExperimentVerdict& verdict);
 std::string text_table(const std::vector<ExperimentVerdict>& verdicts);
 /// The same in Markdown, with claim, source and finding, and an explanation for what was not reproduced.
 std::string markdown_table(const std::vector<ExperimentVerdict>& verdicts);
+/// Whether a text begins as such a table does, also one of an earlier version.
+bool is_markdown_table(std::string_view text);
 
 }  // namespace bnlab::experiments

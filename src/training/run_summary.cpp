@@ -10,7 +10,9 @@
 
 #include "util/errors.h"
 #include "util/file.h"
+#include "util/printable.h"
 #include "util/provenance.h"
+#include "util/result_file.h"
 
 namespace bnlab::training {
 namespace {
@@ -92,14 +94,9 @@ Json inputs_json(const RunSummary& summary) {
   return json;
 }
 
-bool is_there(const std::filesystem::path& file) {
-  std::error_code error;
-  return std::filesystem::exists(std::filesystem::symlink_status(file, error));
-}
-
 /// Throws DataError where the file can't be read, or holds no JSON object.
 Json read_json(const std::filesystem::path& file) {
-  const std::vector<std::uint8_t> bytes = read_file(file, max_bytes);
+  const std::vector<std::uint8_t> bytes = read_file(file, max_bytes, Place::results);
   Json json = Json::parse(bytes, nullptr, false);
   if (!json.is_object()) throw DataError(fmt::format("{}: damaged: it is no JSON object", file.string()));
   return json;
@@ -188,7 +185,7 @@ std::string run_json(const RunSummary& summary, const RunOptions& options) {
   if (!summary.files.empty()) json["files"] = files_json(summary.files);
   json["provenance"] = provenance(summary, options);
   // Text from outside (a command line, a path) may not be UTF-8.
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return printable(json.dump(2, ' ', false, Json::error_handler_t::replace)) + "\n";
 }
 
 std::optional<RunEnd> read_end(const std::filesystem::path& file) {
@@ -233,13 +230,15 @@ std::string problem_of_interruption(const std::filesystem::path& directory) {
 
 std::string failure_json(const std::string& error) {
   const Json json = {{"status", "failed"}, {"error", error}, {"host", host_name()}, {"time", utc_time()}};
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return printable(json.dump(2, ' ', false, Json::error_handler_t::replace)) + "\n";
 }
 
 std::optional<std::string> read_failure(const std::filesystem::path& file) {
   if (!is_there(file)) return std::nullopt;
   try {
     if (const std::string error = text_at(read_json(file), "error"); !error.empty()) return error;
+  } catch (const ReadError&) {
+    throw;
   } catch (const DataError& problem) {
     return fmt::format("failed, but {}", problem.what());
   }

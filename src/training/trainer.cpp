@@ -14,6 +14,7 @@
 #include "util/errors.h"
 #include "util/file.h"
 #include "util/provenance.h"
+#include "util/result_file.h"
 
 namespace bnlab::training {
 namespace {
@@ -22,15 +23,14 @@ namespace {
 bool holds_this_run(const RunDirectory& directory, const std::string& config_text,
                     const std::filesystem::path& log_file) {
   const auto file = directory.file("config.json");
-  std::error_code error;
-  if (!std::filesystem::exists(file, error)) {
+  if (!is_there(file)) {
     if (!holds_nothing(directory.path(), log_file))
       throw ConfigError(
           fmt::format("--resume: {} is not empty, and holds no run: it has no config.json; nothing was changed",
                       directory.path().string()));
     return false;
   }
-  const auto bytes = read_file(file, std::uint64_t{1} << 28);
+  const auto bytes = read_file(file, std::uint64_t{1} << 28, Place::results);
   if (std::string(bytes.begin(), bytes.end()) != config_text)
     throw ConfigError(
         fmt::format("--resume: {} is of another config; resume with the same config and options, or replace "
@@ -44,6 +44,8 @@ std::optional<RunResult> ended_run(const RunDirectory& directory) {
   std::optional<RunEnd> end;
   try {
     end = read_end(directory.file("run.json"));
+  } catch (const ReadError&) {
+    throw;
   } catch (const DataError& error) {
     throw DataError(fmt::format("{}; --force starts the run anew", error.what()));
   }
@@ -68,9 +70,7 @@ EarlierRun find_earlier_run(const RunDirectory& directory, const std::string& co
   if (auto result = ended_run(directory)) return {std::move(result)};
   if (const std::string problem = problem_of_interruption(directory.path()); !problem.empty())
     throw DataError(problem + "; --force starts it anew");  // which is for its user to say
-  std::error_code ignored;
-  const auto status = std::filesystem::symlink_status(directory.file("checkpoint.npz"), ignored);
-  return {std::nullopt, std::filesystem::exists(status)};
+  return {std::nullopt, is_there(directory.file("checkpoint.npz"))};
 }
 
 /// Takes the directory for this run. Whatever can fail before the first file changes comes first: an older run is not

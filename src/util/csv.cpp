@@ -14,11 +14,14 @@
 #include <utility>
 
 #include "util/errors.h"
+#include "util/printable.h"
+#include "util/result_file.h"
 
 namespace bnlab {
 namespace {
 
-void append_text(std::string& row, std::string_view text) {
+void append_text(std::string& row, std::string_view as_it_is) {
+  const std::string text = printable(as_it_is);
   if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
     row += text;
     return;
@@ -66,17 +69,16 @@ std::string csv_line(const std::vector<std::string>& texts) {
 CsvWriter::CsvWriter(std::filesystem::path path, const std::vector<std::string>& columns)
     : path_(std::move(path)), columns_(columns.size()) {
   const std::string header = header_of(columns);
-  file_ = posix::open(path_, O_WRONLY | O_CREAT | O_TRUNC);
-  if (!file_.valid()) throw RunError(posix::failure(path_, "write", errno));
+  file_ = open_result_to_write(path_, O_WRONLY | O_CREAT | O_TRUNC);
   write_out(header);
 }
 
 CsvWriter::CsvWriter(std::filesystem::path path, const std::vector<std::string>& columns, std::uint64_t bytes)
     : path_(std::move(path)), columns_(columns.size()), bytes_(bytes) {
   const std::string header = header_of(columns);
-  file_ = posix::open(path_, O_RDWR);
   struct stat status {};
-  if (!file_.valid() || fstat(file_.get(), &status) != 0) throw RunError(posix::failure(path_, "continue", errno));
+  file_ = open_result_to_write(path_, O_RDWR, "continue");
+  if (fstat(file_.get(), &status) != 0) throw RunError(posix::failure(path_, "continue", errno));
   const auto size = static_cast<std::uint64_t>(status.st_size);
   if (bytes < header.size() || size < bytes)
     throw RunError(fmt::format("{}: cannot continue: expected at least {} bytes, found {}", path_.string(),

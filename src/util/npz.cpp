@@ -244,14 +244,14 @@ void write_npz(const std::filesystem::path& path, const NpzArrays& arrays) {
   write_file_atomically(path, npz_bytes(arrays));
 }
 
-NpzArrays read_npz(const std::filesystem::path& path) {
+NpzArrays read_npz(const std::filesystem::path& path, Place place) {
   constexpr std::uint64_t largest = std::uint64_t{16} << 30;
   std::error_code ignored;
   if (std::filesystem::is_regular_file(path, ignored))
     if (const auto size = std::filesystem::file_size(path, ignored); !ignored && size > memory_left() / 2)
       throw DataError(
           fmt::format("{}: too large for the memory: {:.1f} GiB", path.string(), static_cast<double>(size) / 0x1p30));
-  const std::vector<std::uint8_t> bytes = read_file(path, largest);
+  const std::vector<std::uint8_t> bytes = read_file(path, largest, place);
   const std::string file = path.string();
   if (bytes.empty()) throw DataError(file + ": expected an .npz, found an empty file");
   const Source source = source_over(bytes);

@@ -8,6 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include "util/file.h"
+
 namespace bnlab {
 
 /// One array: its shape and its values in C order.
@@ -30,7 +32,8 @@ std::string npz_bytes(const NpzArrays& arrays);
 void write_npz(const std::filesystem::path& path, const NpzArrays& arrays);
 
 /// Reads an .npz written by write_npz or numpy.savez. Throws DataError with the path and what is wrong for anything
-/// that is damaged, cut off, of another type, or whose shape does not match its bytes.
-NpzArrays read_npz(const std::filesystem::path& path);
+/// that is damaged, cut off, of another type, or whose shape does not match its bytes; ReadError where it can't be
+/// read.
+NpzArrays read_npz(const std::filesystem::path& path, Place place = Place::anywhere);
 
 }  // namespace bnlab
