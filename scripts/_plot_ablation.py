@@ -15,7 +15,7 @@ from _plot_cells import HEADER, Cell, Scale, is_declared, number_in, spans_decad
 from _plot_heat_map import CELL_LINE, cell_height, cell_width, draw_map, map_legend, norm_of
 from _plot_marks import label_ends
 from _plot_sweep import Line, Sweep, short_path, unquoted
-from _plot_text import plain_number, shown
+from _plot_text import plain_number, shown, spelled
 from _reading import ReadError
 
 ARM = "arm"  # the axis that several arms are
@@ -91,15 +91,23 @@ def draw_ablation(sweep):
     if len(panels) > MOST_PANELS:
         raise ReadError(f"{sweep.file}: its axes make {len(panels)} panels, {MOST_PANELS} at most can be drawn; say "
                         'what to draw in "figure"')
-    names = [short_path(path, axes.paths) for path in axes.paths if len(axes.texts[path]) > 1]
-    by = ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + "".join(names[-1:])
-    sweep.title = sweep.figure.get("title") or (f"{sweep.name} by {by}" if by else sweep.name)
+    if sweep.title == sweep.name:
+        sweep.title = title_of(sweeps, axes)
+    sweep.subtitle = sweep.name
     draw = draw_maps if axes.is_map else draw_dots if axes.across not in axes.numeric else draw_lines
     figure, cells, handles = draw(sweeps, axes, panels)
     sweep.finish(figure, handles)
     rows = [row for one, groups in zip(sweeps, cells) for values, cell in groups.items()
             for row in cell.rows(one.figure["quantity"], *values)]
     return figure, ("quantity", *axes.paths, *HEADER), rows
+
+
+def title_of(sweeps, axes):
+    """"Final test accuracy, final test loss by learning_rate and type"."""
+    what = ", ".join(sweep.quantity().get("meaning") or spelled(sweep.figure["quantity"]) for sweep in sweeps)
+    names = [short_path(path, axes.paths) for path in axes.paths if len(axes.texts[path]) > 1]
+    by = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    return what[:1].upper() + what[1:] + (f" by {by}" if by else "")
 
 
 def panels_of(sweep, axes):

@@ -142,6 +142,7 @@ class Sweep:
         self.quantities = {quantity["name"]: quantity for quantity in experiment.get("quantities") or []}
         self.criteria = experiment.get("criteria") or []
         self.title = self.figure.get("title") or self.name
+        self.subtitle = ""  # where nothing was judged
         self.axes = list(dict.fromkeys(path for arm in self.arms.values() for kind in ("grid", "zip")
                                        for path in arm.get(kind) or {}))
         self.where = texts_of(self.figure.get("where"))
@@ -270,7 +271,7 @@ class Sweep:
         longest = max((points_of(line, 9) for handle in handles for line in handle.get_label().split("\n")), default=0)
         columns = next((n for n in (3, 2) if longest <= legend_width(width, n) and len(handles) > 2), 1)
         lay_out(figure, shown(typeset(self.title), 72 * width - 30, 3, 12.5), handles, columns,
-                shown(verdict_text(self), 72 * width - 30, 3, 9.5), row=0.19)
+                shown(verdict_text(self) or self.subtitle, 72 * width - 30, 3, 9.5), row=0.19)
 
 
 def legend_width(inches, columns=1):

@@ -1,6 +1,7 @@
 #include "cli/command.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -11,8 +12,10 @@
 
 #include "config/load.h"
 #include "network/network.h"
+#include "probes/probe.h"
 #include "util/errors.h"
 #include "util/nearest.h"
+#include "util/process.h"
 #include "util/provenance.h"
 
 namespace bnlab::cli {
@@ -63,6 +66,22 @@ bool may_repeat(int signal) {
   for (const int one : repeating_signals)
     if (one == signal) return true;
   return false;
+}
+
+void suggest_plot(const std::filesystem::path& directory, const Context& context) {
+  if (context.log.quiet || isatty(STDERR_FILENO) != 1) return;
+  std::filesystem::path script = "scripts/plot.py";
+  std::error_code error;
+  for (const std::filesystem::path& folder : shipped_folders("scripts"))
+    if (std::filesystem::is_regular_file(folder / "plot.py", error)) {
+      script = folder / "plot.py";
+      break;
+    }
+  context.logger->info("to draw it: python3 {} {}", shell_quoted(script.string()), shell_quoted(directory.string()));
+}
+
+void check_config(const config::RunConfig& config) {
+  probes::check(config, network::check(config, data::dataset_info(config.dataset)));
 }
 
 std::string version_text() {

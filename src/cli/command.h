@@ -72,6 +72,11 @@ std::string shipped(const std::string& name, const std::string& folder);
 /// The same; throws ConfigError with the nearest name where a name without a folder has no file.
 std::string existing(const std::string& name, const std::string& folder);
 
+/// Names the command that draws what a directory of results holds, where somebody sits at a terminal.
+void suggest_plot(const std::filesystem::path& directory, const Context& context);
+/// Checks the network and the probes of a config against its dataset, without the data. Throws ConfigError.
+void check_config(const config::RunConfig& config);
+
 /// The text of `bnlab --version`.
 std::string version_text();
 

@@ -10,6 +10,8 @@
 #include "cli/command.h"
 #include "cli/sweep_display.h"
 #include "cli/sweep_plan.h"
+#include "cli/terminal.h"
+#include "config/ablation.h"
 #include "experiments/local_executor.h"
 #include "experiments/slurm_executor.h"
 #include "experiments/sweep.h"
@@ -139,11 +141,18 @@ void sweep(const std::vector<std::string>& files, const SweepOptions& options, C
   }
   const int status = context.exit_status;
   print();
+  if (all.size() == 1 && !verdicts.empty()) suggest_plot(all.front().directory, context);
   if (status == ExitStatus::interrupted) context.exit_status = status;
 }
 
 void print_verdicts(const std::vector<ExperimentVerdict>& verdicts, bool strict, Context& context) {
-  say("{}", text_table(verdicts));
+  const bool is_alone = verdicts.size() == 1;
+  std::vector<ExperimentVerdict> judged;
+  for (const ExperimentVerdict& one : verdicts) {
+    if (!one.experiment.criteria.empty()) judged.push_back(one);
+    if (is_alone || one.experiment.criteria.empty()) print_summary(one);
+  }
+  if (!judged.empty()) say("{}", text_table(judged));
   for (const ExperimentVerdict& one : verdicts) {
     for (const std::string& run : one.unfinished) say("{}: {}\n", one.experiment.name, on_one_line(run));
     for (const std::string& warning : all_warnings(one)) say("{}: {}\n", one.experiment.name, on_one_line(warning));
@@ -156,6 +165,11 @@ void print_verdicts(const std::vector<ExperimentVerdict>& verdicts, bool strict,
           choice.point.empty() ? " (undecided)" : choice.point, choice.quantity);
   }
   set_status(verdicts, strict, context);
+}
+
+void print_summary(const ExperimentVerdict& verdict) {
+  say("{}: mean +- half the 95 % interval over the seeds (Student's t)\n\n{}\n", verdict.experiment.name,
+      text_table(verdict.summary, columns_of_output()));
 }
 
 void set_status(const std::vector<ExperimentVerdict>& verdicts, bool strict, Context& context) {
@@ -173,14 +187,18 @@ void set_status(const std::vector<ExperimentVerdict>& verdicts, bool strict, Con
 void add_sweep(Command program, Context& context) {
   const auto options = std::make_shared<SweepOptions>();
   const auto files = std::make_shared<std::vector<std::string>>();
-  Command command = program.add_command("sweep", "run an experiment: all arms and seeds, then its verdict");
-  command.add_option("EXPERIMENT", *files, "experiment files, or bare names of experiments that bnlab comes with")
+  const auto seeds = std::make_shared<std::string>();
+  Command command =
+      program.add_command("sweep", "run an experiment or an ablation: all arms and seeds, then means and verdict");
+  command
+      .add_option("EXPERIMENT", *files,
+                  "experiment files, or bare names of experiments that bnlab comes with; or a run's config with --grid")
       .home_path()
       .required();
   add_sweep_options(command, *options);
-  command.add_option("--seeds", options->seeds, "seeds 1 to N, in place of the experiment's")
-      .type_name("N")
-      .between(1, 1000);
+  add_ablation_options(command, *options);
+  command.add_option("--seeds", *seeds, "seeds 1 to N, or a list such as 1,5,9 (default: the experiment's, or 3)")
+      .type_name("N|LIST");
   command
       .add_option("--set", options->overrides,
                   "change a value of every run: key.path=value; where an arm sets it too, the arm's counts")
@@ -198,6 +216,8 @@ void add_sweep(Command program, Context& context) {
   add_slurm_options(command, options->slurm);
   command.footer(
       "Examples:\n"
+      "  bnlab sweep configs/first_experiment.json --grid optimizer.learning_rate=0.01,0.1,1 \\\n"
+      "    --grid normalization.type=none,batch,layer --seeds 3\n"
       "  bnlab sweep experiments/faster_training.json\n"
       "  bnlab sweep experiments/faster_training.json --profile full --jobs 2 --out results/mine\n"
       "  bnlab sweep experiments/faster_training.json --dry-run\n"
@@ -208,10 +228,13 @@ void add_sweep(Command program, Context& context) {
       "nothing. Ctrl-C stops the runs; the same command goes on where they stopped.\n"
       "Exit status: 0 done, 1 a run failed (with --strict: or a claim is not reproduced), 2 usage or config error,\n"
       "130 interrupted.");
-  command.callback([files, options, command, &context] {
-    for (std::string& file : *files) file = shipped(file, "experiments");
+  command.callback([files, seeds, options, command, &context] {
+    for (std::string& file : *files) file = shipped(shipped(file, "experiments"), "configs");
     start_log(context, *files);
-    for (std::string& file : *files) file = existing(file, "experiments");
+    const char* const folder = options->grid.empty() && options->zip.empty() ? "experiments" : "configs";
+    for (std::string& file : *files) file = existing(file, folder);
+    if (command.option("--seeds").is_given()) options->seeds = config::parse_seeds(*seeds);
+    options->has_profile = command.option("--profile").is_given();
     refuse_options_of_another_executor(command, options->executor);
     options->is_parent = files->size() > 1;
     sweep(*files, *options, context);

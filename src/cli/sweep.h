@@ -13,7 +13,11 @@ namespace bnlab::cli {
 /// Runs experiments one after another, and prints their verdicts. All are read and checked before the first run.
 void sweep(const std::vector<std::string>& files, const SweepOptions& options, Context& context);
 
-/// The table of verdicts, and a line for whatever has no result. Sets the exit status.
+/// The table of means.
+void print_summary(const experiments::ExperimentVerdict& verdict);
+
+/// The table of means of each sweep without criteria, or of a sweep that is alone; the table of verdicts, and a line
+/// for whatever has no result. Sets the exit status.
 void print_verdicts(const std::vector<experiments::ExperimentVerdict>& verdicts, bool strict, Context& context);
 
 /// Sets the exit status "failed", with a warning, where a run has no result or, with `strict`, a claim is not

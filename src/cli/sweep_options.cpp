@@ -25,7 +25,10 @@ void add_sweep_options(Command command, SweepOptions& options) {
   command.add_option("--timeout", options.timeout, "stop a run after so many seconds; it counts as failed")
       .type_name("SECONDS")
       .number_between(1e-3, 1e9);
-  command.add_option("--out", options.out, "directory of the sweep (default: results/NAME, or results/quick/NAME)")
+  command
+      .add_option(
+          "--out", options.out,
+          "directory of the sweep (default: results/NAME, results/quick/NAME, or results/sweeps/NAME of an ablation)")
       .type_name("DIR")
       .home_path()
       .not_empty();
@@ -34,6 +37,32 @@ void add_sweep_options(Command command, SweepOptions& options) {
                    "replace a sweep in the directory that has another profile, other seeds or another --set; what it "
                    "found goes into a folder old/ there, and its runs stay");
   command.add_flag("--strict", options.strict, "exit status 1 where a claim is not reproduced");
+}
+
+void add_ablation_options(Command command, SweepOptions& options) {
+  const char* const group = "Ablation of a run's config";
+  command
+      .add_option("--grid", options.grid,
+                  "an axis of an ablation: a path of the config and its values, each JSON or a word, between commas; "
+                  "several axes give every combination")
+      .type_name("PATH=V,V,...")
+      .one_value_each()
+      .group(group);
+  command
+      .add_option(
+          "--zip", options.zip,
+          "axes that go together: the first value of each, then the second, ...; with --grid: each of these with "
+          "every combination")
+      .type_name("PATH=V,V,...")
+      .one_value_each()
+      .group(group);
+  command
+      .add_option("--metric", options.metrics,
+                  "what is measured, such as eval.csv:accuracy:best, train.csv:loss:mean:100, "
+                  "eval.csv[split=train]:loss, or a quantity as JSON (default: final test accuracy and loss)")
+      .type_name("[FILE:]COLUMN[:REDUCTION[:N]]")
+      .one_value_each()
+      .group(group);
 }
 
 void add_slurm_options(Command command, experiments::SlurmOptions& slurm) {

@@ -1,11 +1,12 @@
 #pragma once
 // The options of `bnlab sweep`, some of which `bnlab reproduce` has too.
 
-#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/command.h"
+#include "config/experiment_config.h"
 #include "experiments/local_executor.h"
 #include "experiments/slurm_executor.h"
 
@@ -13,11 +14,13 @@ namespace bnlab::cli {
 
 struct SweepOptions {
   std::string profile = "quick";
-  int jobs = 0;  // 0: one for each core
+  bool has_profile = false;  // it was asked for
+  int jobs = 0;              // 0: one for each core
   int threads = 1;
-  std::int64_t seeds = 0;  // 0: the experiment's
+  std::optional<config::Seeds> seeds;  // unset: the experiment's
   double timeout = 0;
   std::vector<std::string> overrides;
+  std::vector<std::string> grid, zip, metrics;  // of an ablation (config/ablation.h)
   std::vector<std::string> only;
   std::string out;
   bool is_parent = false;  // `out` holds a directory for each experiment
@@ -31,6 +34,7 @@ struct SweepOptions {
 };
 
 void add_sweep_options(Command command, SweepOptions& options);
+void add_ablation_options(Command command, SweepOptions& options);
 void add_slurm_options(Command command, experiments::SlurmOptions& slurm);
 
 /// Throws ConfigError for an option of the executor that is not chosen: it would have no effect.

@@ -7,9 +7,13 @@
 #include <optional>
 
 #include "cli/status_line.h"
+#include "config/ablation.h"
 #include "config/effective.h"
 #include "config/experiment.h"
+#include "config/load.h"
+#include "experiments/plan_identity.h"
 #include "util/errors.h"
+#include "util/result_file.h"
 
 namespace bnlab::cli {
 namespace {
@@ -23,17 +27,77 @@ fs::path directory_of(const SweepOptions& options, const config::ExperimentConfi
   return fs::path("results") / options.profile / experiment.name;
 }
 
-Sweep load_sweep(const std::string& file, const SweepOptions& options) {
+Sweep load_experiment(const std::string& file, const SweepOptions& options) {
   const config::ExperimentConfig written = config::load_experiment(file);
   const auto profile = options.profile == "full" ? config::Profile::full : config::Profile::quick;
-  const std::optional<std::int64_t> seeds = options.seeds > 0 ? std::optional(options.seeds) : std::nullopt;
   const fs::path folder = fs::path(file).has_parent_path() ? fs::path(file).parent_path() : fs::path(".");
-  Sweep sweep{make_plan(config::effective(written, profile, options.overrides, seeds, folder)), {}, 0, 0};
+  Sweep sweep{make_plan(config::effective(written, profile, options.overrides, options.seeds, folder)), {}, 0, 0};
   sweep.directory = directory_of(options, sweep.plan.experiment);
   const config::ProfileConfig& chosen = profile == config::Profile::full ? written.full : written.quick;
   sweep.minutes = chosen.minutes;
   sweep.runs_of_minutes = sweep.plan.points.size() * chosen.seeds.value_or(written.seeds).list.size();
   return sweep;
+}
+
+/// Whether a directory holds a sweep of these axes and this base, which the plan can continue.
+bool continues(const Plan& plan, const fs::path& directory) {
+  try {
+    const auto there = experiment_in(directory);
+    return there && there->base == plan.experiment.base && there->arms == plan.experiment.arms &&
+           conflicts(*there, plan).empty();
+  } catch (const ConfigError&) {
+    return false;
+  }
+}
+
+/// results/sweeps/NAME, or the first of results/sweeps/NAME_2, ... that does not exist or holds the same ablation,
+/// maybe with other metrics or fewer seeds.
+fs::path directory_of_ablation(const SweepOptions& options, const Plan& plan) {
+  if (!options.out.empty()) return directory_of(options, plan.experiment);
+  for (int number = 1;; ++number) {
+    const std::string end = number == 1 ? "" : fmt::format("_{}", number);
+    fs::path directory = fs::path("results/sweeps") / (plan.experiment.name + end);
+    if (!is_there(directory) || continues(plan, directory)) return directory;
+  }
+}
+
+Sweep load_ablation(const std::string& file, const SweepOptions& options) {
+  if (config::is_network_file(file))
+    throw ConfigError(fmt::format("{}: is a network, must be an experiment or a run's config", file));
+  if (options.grid.empty() && options.zip.empty())
+    throw ConfigError(
+        fmt::format("{}: this is a run's config; use `bnlab train {}`, or `bnlab sweep {} --grid PATH=VALUE,VALUE,...`",
+                    file, file, file));
+  if (options.has_profile)
+    throw ConfigError(fmt::format("--profile: {} is a run's config, which has no profiles", file));
+  Sweep sweep{make_plan(config::to_experiment({.file = file,
+                                               .settings = options.overrides,
+                                               .grid = options.grid,
+                                               .zip = options.zip,
+                                               .metrics = options.metrics,
+                                               .seeds = options.seeds})),
+              {},
+              0,
+              0};
+  for (const ArmPoint& point : sweep.plan.points) {
+    try {
+      check_config(point.config);
+    } catch (const ConfigError& error) {
+      throw ConfigError(fmt::format("{}: {}", point.label, error.what()));
+    }
+  }
+  sweep.directory = directory_of_ablation(options, sweep.plan);
+  return sweep;
+}
+
+Sweep load_sweep(const std::string& file, const SweepOptions& options) {
+  if (!config::is_experiment_file(file)) return load_ablation(file, options);
+  for (const auto& [option, values] :
+       {std::pair("--grid", &options.grid), std::pair("--zip", &options.zip), std::pair("--metric", &options.metrics)})
+    if (!values->empty())
+      throw ConfigError(fmt::format(
+          "{}: only with a run's config; {} is an experiment, which has arms and quantities of its own", option, file));
+  return load_experiment(file, options);
 }
 
 std::string estimate(const Sweep& sweep, const std::vector<SweepRun>& runs, std::size_t left, int jobs) {
@@ -45,7 +109,7 @@ std::string estimate(const Sweep& sweep, const std::vector<SweepRun>& runs, std:
   if (finished > 0)
     return fmt::format("about {} with {} at a time, from the {} that are finished",
                        duration_text(seconds / static_cast<double>(finished) * rounds), jobs, finished);
-  if (sweep.minutes <= 0) return "how long they take the experiment does not say";
+  if (sweep.minutes <= 0) return "with no estimate of the time until one is finished";
   return fmt::format(
       "about {:.3g} minutes with {} at a time, from the {:.3g} on two cores of which the experiment says",
       2 * sweep.minutes * rounds / static_cast<double>(sweep.runs_of_minutes), jobs, sweep.minutes);
@@ -98,8 +162,11 @@ void warn_of_overridden(const Sweep& sweep, const SweepOptions& options, Context
 
 void print_plan(const Sweep& sweep, const std::vector<SweepRun>& runs, const SweepOptions& options) {
   const Plan& plan = sweep.plan;
-  say("{}: {} runs, profile {}\n{}\n\n", plan.experiment.name, runs.size(), plan.experiment.profile,
-      on_one_line(plan.experiment.claim));
+  const config::ExperimentConfig& experiment = plan.experiment;
+  say("{}: {} runs{}\n", experiment.name, runs.size(),
+      experiment.profile.empty() ? "" : ", profile " + experiment.profile);
+  say("{}", experiment.claim.empty() ? "" : on_one_line(experiment.claim) + "\n");
+  say("directory: {}\n\n", sweep.directory.string());
   print_arms(plan, runs);
   say("\n");
   std::vector<std::vector<std::string>> rows{{"run", "state"}};

@@ -20,7 +20,7 @@ struct Sweep {
   std::size_t runs_of_minutes = 0;
 };
 
-/// Reads and checks all experiments. Throws ConfigError, also where two would share a directory.
+/// Reads and checks all experiments and ablations. Throws ConfigError, also where two would share a directory.
 std::vector<Sweep> load_sweeps(const std::vector<std::string>& files, const SweepOptions& options);
 
 /// Warns of each --set that has no effect in an arm, because the arm sets the same path.

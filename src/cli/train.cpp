@@ -123,6 +123,8 @@ void train(const TrainOptions& options, Context& context) {
   if (result.status == training::RunStatus::interrupted) {
     logger->warn("interrupted; continue with --resume --out {}", run.directory.string());
     context.exit_status = ExitStatus::interrupted;
+  } else {
+    suggest_plot(run.directory, context);
   }
 }
 

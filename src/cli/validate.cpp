@@ -10,8 +10,6 @@
 #include "config/load.h"
 #include "config/warnings.h"
 #include "experiments/plan.h"
-#include "network/network.h"
-#include "probes/probe.h"
 #include "util/errors.h"
 
 namespace bnlab::cli {
@@ -22,10 +20,6 @@ void warn(const std::string& file, const config::RunConfig& config, std::vector<
   if (!config.training.epochs && config.training.composition != config::BatchComposition::full_batch)
     for (std::string& warning : config::warnings(config)) warnings.push_back(std::move(warning));
   for (const std::string& warning : warnings) complain(fmt::format("{}: warning: {}", file, warning));
-}
-
-void check_config(const config::RunConfig& config) {
-  probes::check(config, network::check(config, data::dataset_info(config.dataset)));
 }
 
 /// Every arm with both profiles.

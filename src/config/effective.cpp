@@ -1,6 +1,5 @@
 #include "config/effective.h"
 
-#include <numeric>
 #include <sstream>
 #include <system_error>
 
@@ -40,9 +39,9 @@ fs::path find_base(const std::string& name, const fs::path& folder) {
 
 /// A config from `text`, which is that of `file` where that is not empty.
 RunConfig resolve_text(const std::string& text, const fs::path& file, const std::vector<std::string>& settings,
-                       const fs::path& folder, const std::string& label) {
+                       const fs::path& folder, const std::string& label, std::string_view option = "--set") {
   try {
-    return parse(text, settings, folder, label, nullptr, file);
+    return parse(text, settings, folder, label, file, option);
   } catch (const ConfigError& error) {
     // Problems of settings, of network files and of extended configs have labels of their own.
     std::istringstream lines(error.what());
@@ -56,7 +55,7 @@ RunConfig resolve_text(const std::string& text, const fs::path& file, const std:
 }  // namespace
 
 ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
-                           const std::vector<std::string>& settings, std::optional<std::int64_t> seeds,
+                           const std::vector<std::string>& settings, const std::optional<Seeds>& seeds,
                            const fs::path& folder) {
   const ProfileConfig& chosen = profile == Profile::quick ? experiment.quick : experiment.full;
   ExperimentConfig result = experiment;
@@ -64,10 +63,7 @@ ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
   result.plan.clear();
   result.settings.lines.insert(result.settings.lines.end(), settings.begin(), settings.end());
   if (chosen.seeds) result.seeds = *chosen.seeds;
-  if (seeds) {
-    result.seeds.list.resize(static_cast<std::size_t>(*seeds));
-    std::iota(result.seeds.list.begin(), result.seeds.list.end(), std::uint64_t{1});
-  }
+  if (seeds) result.seeds = *seeds;
   for (const std::string& setting : settings)
     if (setting.starts_with(std::string(seed_path) + "=")) throw ConfigError("--set " + setting + ": " + leave_seed);
   std::vector<std::string> all = texts_of(chosen.set);
@@ -99,8 +95,8 @@ ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
 }
 
 RunConfig resolve(const BaseConfig& base, const std::vector<std::string>& settings, const fs::path& folder,
-                  const std::string& label) {
-  return resolve_text(base.text, "", settings, folder, label);
+                  const std::string& label, std::string_view option) {
+  return resolve_text(base.text, "", settings, folder, label, option);
 }
 
 std::vector<std::string> texts_of(const Settings& settings) {

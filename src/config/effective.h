@@ -1,10 +1,10 @@
 #pragma once
 // An experiment as it is run with a profile, and the configs of its runs.
 
-#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/experiment_config.h"
@@ -18,16 +18,16 @@ enum class Profile { quick, full };
 /// The experiment as it is run with a profile: settings of the profile, then `settings`, in the base and in the configs
 /// that arms have of their own, which are read (with what they extend), resolved and written out, so that nothing
 /// outside changes them; seeds, levels and axes of the profile in place; no profiles left. `folder`: of the experiment,
-/// where the files of configs are looked for first. `seeds`: how many, in place of those. Where this is not the full
+/// where the files of configs are looked for first. `seeds`: in place of those. Where this is not the full
 /// profile as the file has it, "(full profile)" is put before the finding and the explanations. Throws ConfigError.
 ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
-                           const std::vector<std::string>& settings, std::optional<std::int64_t> seeds,
+                           const std::vector<std::string>& settings, const std::optional<Seeds>& seeds,
                            const std::filesystem::path& folder);
 
 /// The config of one run: a base that is written out, with settings ("optimizer.learning_rate=0.5") on top in their
-/// order. Throws ConfigError whose lines name `label`.
+/// order. Throws ConfigError whose lines name `label`, and the settings as those of `option`.
 RunConfig resolve(const BaseConfig& base, const std::vector<std::string>& settings, const std::filesystem::path& folder,
-                  const std::string& label);
+                  const std::string& label, std::string_view option = "--set");
 
 /// "path=value" for each.
 std::vector<std::string> texts_of(const Settings& settings);

@@ -18,7 +18,7 @@ ExperimentConfig load_experiment(const std::filesystem::path& file, Place place 
 /// The same from JSON text; `source` names it in errors.
 ExperimentConfig parse_experiment(std::string_view text, const std::string& source);
 
-/// Whether a JSON file is an experiment (an object with `claim` or `arms`), for `bnlab validate`.
+/// Whether a JSON file is an experiment (an object with `claim`, `arms` or `base`) and no config of a run.
 bool is_experiment_file(const std::filesystem::path& file);
 
 /// The whole experiment as JSON, every default in it; parse_experiment() of it gives an equal one.

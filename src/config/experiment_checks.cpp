@@ -40,15 +40,13 @@ std::string unknown(const std::string& kind, const std::string& name, const Name
 
 // ---- axes
 
-const Axes& axes_of(const ArmConfig& arm) { return arm.grid.paths.empty() ? arm.zip : arm.grid; }
-
-bool has_axes(const ArmConfig& arm) { return !axes_of(arm).paths.empty(); }
-
-Names axis_names(const ArmConfig& arm) {
+Names path_names(const Axes& axes) {
   Names names;
-  for (const auto& [path, values] : axes_of(arm).paths) names.push_back(path);
+  for (const auto& [path, values] : axes.paths) names.push_back(path);
   return names;
 }
+
+Names axis_names(const ArmConfig& arm) { return path_names(arm.axes()); }
 
 /// The axes of these arms, each once.
 Names axis_names(const std::vector<ArmConfig>& arms) {
@@ -67,7 +65,7 @@ std::string no_axis(const std::string& who, const std::string& path, const Names
 /// The label that a plan gives the first point of an arm, without the arm: "[learning_rate=0.1]".
 std::string example_point(const ArmConfig& arm) {
   std::string text;
-  for (const auto& [path, values] : axes_of(arm).paths)
+  for (const auto& [path, values] : arm.axes().paths)
     text += fmt::format("{}{}={}", text.empty() ? "[" : ",", path.substr(path.rfind('.') + 1), values.front().text);
   return text + "]";
 }
@@ -157,19 +155,26 @@ class ExperimentChecks {
                     " and " + std::to_string(first.size()) + " of " + first_path);
     for (const auto& [path, value] : arm.set.paths)
       if (path == seed_path) problem("arms", i, "set", leave_seed);
-    for (const auto& [path, values] : axes_of(arm).paths) {
-      if (path == seed_path) problem("arms", i, arm.zip.paths.empty() ? "grid" : "zip", leave_seed);
-      for (const auto& [set, value] : arm.set.paths)
+    check_axes(i, "grid", arm.grid);
+    check_axes(i, "zip", arm.zip);
+    for (const auto& [path, values] : arm.zip.paths)
+      if (contains(path_names(arm.grid), path)) problem("arms", i, "zip", path + " is an axis of the grid");
+    if (arm.best_of) check_best_of(i, *arm.best_of);
+  }
+
+  void check_axes(std::size_t i, const char* field, const Axes& axes) {
+    for (const auto& [path, values] : axes.paths) {
+      if (path == seed_path) problem("arms", i, field, leave_seed);
+      for (const auto& [set, value] : experiment_.arms[i].set.paths)
         if (set == path) problem("arms", i, "set", "must leave " + path + " to the axis");
     }
-    if (arm.best_of) check_best_of(i, *arm.best_of);
   }
 
   void check_best_of(std::size_t i, const BestOf& best) {
     const ArmConfig* of = find_named(experiment_.arms, best.arm);
     if (!of)
       problem("arms", i, "best_of", unknown("arm", best.arm, names_in(experiment_.arms)));
-    else if (!has_axes(*of))
+    else if (!of->has_axes())
       problem("arms", i, "best_of", "arm " + in_quotes(best.arm) + " has no axes to choose from");
     const QuantityConfig* by = find_named(experiment_.quantities, best.quantity);
     if (!by)
@@ -228,7 +233,7 @@ class ExperimentChecks {
       problem("criteria", i, "arms", "must be arms with an axis, got the point " + in_quotes(label));
     else if (!contains(axes, axis))
       problem("criteria", i, "axis", no_axis("arm " + in_quotes(label) + " has", axis, axes));
-    else if (arm->grid.paths.size() > 1)
+    else if (arm->grid.paths.size() + (arm->zip.paths.empty() ? 0 : 1) > 1)
       problem("criteria", i, "arms",
               "arm " + in_quotes(label) + " has more than one axis; zip them, or make an arm of each");
   }
@@ -239,9 +244,9 @@ class ExperimentChecks {
     if (!arm) return;
     const std::string name = in_quotes(arm->name);
     const bool is_point = arm->name != label;
-    if (is_point && !has_axes(*arm))
+    if (is_point && !arm->has_axes())
       problem("criteria", i, "arms", "arm " + name + " has no axes, so no point " + in_quotes(label));
-    else if (!is_point && has_axes(*arm))
+    else if (!is_point && arm->has_axes())
       problem("criteria", i, "arms",
               "arm " + name + " has axes; name one of its points, such as " +
                   in_quotes(arm->name + example_point(*arm)) + ", or an arm that is its best_of");
@@ -294,7 +299,7 @@ class ExperimentChecks {
       figure_problem("axis", no_axis("the arms have", figure.axis, axes));
     const bool enough = std::any_of(experiment_.arms.begin(), experiment_.arms.end(), [&](const ArmConfig& one) {
       const bool drawn = figure.arms.empty() || contains(figure.arms, one.name);
-      return drawn && axes_of(one).paths.size() >= kind.axes;
+      return drawn && one.axes().paths.size() >= kind.axes;
     });
     if (kind.axes > 0 && !enough)
       figure_problem("type", kind.axes == 2 ? "needs an arm with two axes" : "needs an arm with an axis");

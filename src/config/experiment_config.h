@@ -74,8 +74,16 @@ struct ArmConfig {
   std::vector<std::string> differs_in;  // config: the paths in which it may differ from the base
   Settings set;
   Axes grid;  // every combination
-  Axes zip;   // the first values together, then the second, ...
+  Axes zip;   // the first values together, then the second, ...; each of these with every combination of the grid
   std::optional<BestOf> best_of;
+
+  /// Those of the grid, then those of the zip.
+  Axes axes() const {
+    Axes all = grid;
+    all.paths.insert(all.paths.end(), zip.paths.begin(), zip.paths.end());
+    return all;
+  }
+  bool has_axes() const { return !grid.paths.empty() || !zip.paths.empty(); }
   bool operator==(const ArmConfig&) const = default;
 };
 
@@ -154,8 +162,9 @@ struct FigureConfig {
 };
 
 struct ExperimentConfig {
-  std::string name;     // the file's name without its ending
-  std::string profile;  // these three are written by a sweep: "quick" or "full"
+  std::string name;  // the file's name without its ending
+  // These three are written by a sweep.
+  std::string profile;  // "quick" or "full"; empty: an ablation, which has no profiles
   Lines settings;       // its --set, in their order
   std::string plan;     // experiments::Plan::hash
   std::string claim;
@@ -165,7 +174,7 @@ struct ExperimentConfig {
   BaseConfig base;
   std::vector<ArmConfig> arms;
   Seeds seeds;
-  std::vector<QuantityConfig> quantities;
+  std::vector<QuantityConfig> quantities;  // empty: the final accuracy and loss of the test split
   std::vector<CriterionConfig> criteria;
   ProfileConfig quick;
   ProfileConfig full;

@@ -38,9 +38,11 @@ void fields(V& v, ArmConfig& c) {
   v.field("differs_in", c.differs_in, "the paths in which the arm's own config may differ from the base");
   v.field("set", c.set, "dotted paths and their values, as --set takes them");
   v.field("grid", c.grid, "dotted paths and lists of values: a point for every combination");
-  v.field("zip", c.zip, "dotted paths and lists of equal length: a point for each place in the lists");
+  v.field(
+      "zip", c.zip,
+      "dotted paths and lists of equal length: a point for each place in the lists; with a grid: for each place and "
+      "every combination of the grid");
   v.optional_section("best_of", c.best_of, "the best point of another arm, in place of runs of its own");
-  v.require(c.grid.paths.empty() || c.zip.paths.empty(), "zip", "can't stand beside a grid");
   v.require(c.differs_in.empty() || c.config, "differs_in", "only with config");
   v.require(!c.best_of || (c.set.paths.empty() && c.grid.paths.empty() && c.zip.paths.empty() && !c.config), "best_of",
             "can't stand beside set, grid, zip or config");
@@ -166,12 +168,12 @@ void fields(V& v, FigureConfig& c) {
 template <class V>
 void fields(V& v, ExperimentConfig& c) {
   v.field("name", c.name, "of the experiment; empty: the file's, without .json", file_name());
-  v.field("profile", c.profile, "of a sweep's experiment.json: the profile that was run");
+  v.field("profile", c.profile, "of a sweep's experiment.json: the profile that was run; empty: an ablation (--grid)");
   v.field("settings", c.settings, "of a sweep's experiment.json: its --set");
   v.field("plan", c.plan,
           "of a sweep's experiment.json: a hash of what decides its runs and their judgement. A sweep writes its own");
-  v.field("claim", c.claim, "what is claimed, in a sentence", required().not_empty());
-  v.field("source", c.source, "who claims it, where, with which number", required().not_empty());
+  v.field("claim", c.claim, "what is claimed, in a sentence");
+  v.field("source", c.source, "who claims it, where, with which number");
   v.field("finding", c.finding,
           "one sentence: what a reader should take away from the verdict of the full profile; shown with it. Where "
           "another profile, other seeds or --set are judged, \"(full profile)\" stands before it");
@@ -180,8 +182,9 @@ void fields(V& v, ExperimentConfig& c) {
   v.field("base", c.base, "the config that the arms start from: a file's name, or the config", required());
   v.sections("arms", c.arms, "what is compared", required().not_empty());
   v.field("seeds", c.seeds, "of the runs of each arm: a list, or n for 1 to n");
-  v.sections("quantities", c.quantities, "what is measured of each run", required().not_empty());
-  v.sections("criteria", c.criteria, "what the claim says of it", required().not_empty());
+  v.sections("quantities", c.quantities,
+             "what is measured of each run; empty: test_accuracy and test_loss, the final ones");
+  v.sections("criteria", c.criteria, "what the claim says of it; empty: nothing is judged");
   v.section("quick", c.quick, "the small profile: seconds to a few minutes");
   v.section("full", c.full, "what the claim deserves");
   v.section("figure", c.figure, "what shows it");

@@ -145,16 +145,17 @@ std::string warning_of_type(const Json& root, const NetworkConfig& network) {
 }  // namespace
 
 RunConfig load(const fs::path& file, const std::vector<std::string>& overrides, std::vector<std::string>* warnings) {
-  return parse(read_text(file), overrides, folder_of(file), file.string(), warnings, file);
+  return parse(read_text(file), overrides, folder_of(file), file.string(), file, "--set", warnings);
 }
 
 RunConfig parse(std::string_view text, const std::vector<std::string>& overrides, const fs::path& folder,
-                const std::string& source, std::vector<std::string>* warnings, const fs::path& file) {
+                const std::string& source, const fs::path& file, std::string_view option,
+                std::vector<std::string>* warnings) {
   Problems problems;
   problems.look_for_keys_with(places_of_key);
   Json root = parse_source(text, problems.add_source({.label = source}), source);
   if (root.is(Json::Kind::object)) extend(root, {file.empty() ? folder : folder_of(file), file}, problems);
-  const std::vector<Override> changes = parse_overrides(overrides, problems);
+  const std::vector<Override> changes = parse_overrides(overrides, option, problems);
   for (const Override& change : changes)
     if (change.path.front() == extends_key)
       problems.add(change.value.origin, extends_key, "must be said in the config's file");

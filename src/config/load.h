@@ -22,10 +22,10 @@ RunConfig load(const std::filesystem::path& file, const std::vector<std::string>
                std::vector<std::string>* warnings = nullptr);
 
 /// The same from JSON text; `folder` is where `networks/NAME.json` is looked for first; `source` names the text in
-/// errors. `file`: where the text is from, which `extends` is relative to; empty: to `folder`.
+/// errors, `option` the overrides. `file`: where the text is from, which `extends` is relative to; empty: to `folder`.
 RunConfig parse(std::string_view text, const std::vector<std::string>& overrides, const std::filesystem::path& folder,
-                const std::string& source, std::vector<std::string>* warnings = nullptr,
-                const std::filesystem::path& file = {});
+                const std::string& source, const std::filesystem::path& file = {}, std::string_view option = "--set",
+                std::vector<std::string>* warnings = nullptr);
 
 /// A network file alone (configs/networks/*.json), checked.
 NetworkConfig load_network(const std::filesystem::path& file);

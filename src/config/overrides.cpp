@@ -33,12 +33,6 @@ ParsedJson parse_word(std::string_view word, int source) {
   return parse_json(text + '"', source);
 }
 
-ParsedJson parse_value(std::string_view text, int source) {
-  ParsedJson parsed = parse_json(text, source);
-  if (parsed.error.empty() || text.starts_with('{') || text.starts_with('[') || text.starts_with('"')) return parsed;
-  return parse_word(text, source);
-}
-
 std::optional<std::size_t> index(const std::string& part) {
   std::size_t value = 0;
   const auto result = std::from_chars(part.data(), part.data() + part.size(), value);
@@ -48,11 +42,23 @@ std::optional<std::size_t> index(const std::string& part) {
 
 }  // namespace
 
-std::vector<Override> parse_overrides(const std::vector<std::string>& texts, Problems& problems) {
+ParsedJson parse_value(std::string_view text, int source) {
+  ParsedJson parsed = parse_json(text, source);
+  if (parsed.error.empty() || text.starts_with('{') || text.starts_with('[') || text.starts_with('"')) return parsed;
+  return parse_word(text, source);
+}
+
+std::string option_label(std::string_view option, std::string_view text) {
+  constexpr std::size_t most = 100;
+  std::string label = std::string(option) + (option.empty() ? "" : " ") + std::string(text.substr(0, most));
+  return text.size() <= most ? label : label + "...";
+}
+
+std::vector<Override> parse_overrides(const std::vector<std::string>& texts, std::string_view option,
+                                      Problems& problems) {
   std::vector<Override> overrides;
   for (const std::string& text : texts) {
-    const std::string label = text.size() <= 100 ? text : text.substr(0, 100) + "...";
-    const int source = problems.add_source({.label = "--set " + label, .has_lines = false, .layer = 1});
+    const int source = problems.add_source({.label = option_label(option, text), .has_lines = false, .layer = 1});
     const Origin origin{.source = source};
     const std::size_t equal = text.find('=');
     const auto path = split(std::string_view(text).substr(0, equal));

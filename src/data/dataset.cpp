@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "config/hints.h"
 #include "data/cifar.h"
 #include "data/idx_dataset.h"
 #include "data/npz_dataset.h"
@@ -137,7 +138,8 @@ const Kind& kind_of(const std::string& name) {
     if (kind.info.name == name) return kind;
   std::vector<std::string> names;
   for (const Kind& kind : kinds()) names.push_back(kind.info.name);
-  throw ConfigError(fmt::format("dataset.name: must be one of {}, got \"{}\"", join(names, ", "), name));
+  throw ConfigError(fmt::format("dataset.name: must be one of {}, got \"{}\"{}", join(names, ", "), name,
+                                config::hint_text(name, names)));
 }
 
 // ---- what fits a dataset -------------------------------------------------------------------------------------------

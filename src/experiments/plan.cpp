@@ -11,6 +11,8 @@
 #include "config/effective.h"
 #include "config/experiment.h"
 #include "config/load.h"
+#include "experiments/certain_claims.h"
+#include "experiments/default_quantities.h"
 #include "experiments/plan_checks.h"
 #include "util/csv_table.h"
 #include "util/errors.h"
@@ -22,15 +24,12 @@ namespace bnlab::experiments {
 namespace {
 
 using config::ArmConfig;
-using config::Axes;
 using config::ExperimentConfig;
 using config::RunConfig;
 using Combination = std::vector<std::pair<std::string, std::string>>;
 
 constexpr std::size_t most_runs = 100'000;
 constexpr std::size_t hash_digits = 16;
-
-const Axes& axes_of(const ArmConfig& arm) { return arm.grid.paths.empty() ? arm.zip : arm.grid; }
 
 /// How many points an arm has; some number above `most_runs` where it is more than that.
 std::size_t points_of(const ArmConfig& arm) {
@@ -63,29 +62,26 @@ std::vector<Combination> combinations(const ArmConfig& arm) {
     all = std::move(longer);
   }
   if (arm.zip.paths.empty()) return all;
-  all.assign(arm.zip.paths.front().second.size(), {});
-  for (const auto& [path, values] : arm.zip.paths)
-    for (std::size_t i = 0; i < all.size(); ++i) all[i].emplace_back(path, values[i].text);
-  return all;
+  std::vector<Combination> zipped;
+  for (const Combination& one : all)
+    for (std::size_t i = 0; i < arm.zip.paths.front().second.size(); ++i) {
+      zipped.push_back(one);
+      for (const auto& [path, values] : arm.zip.paths) zipped.back().emplace_back(path, values[i].text);
+    }
+  return zipped;
 }
 
 std::string last_part(const std::string& path) { return path.substr(path.rfind('.') + 1); }
 
-std::string without_quotes(const std::string& json) {
-  const bool is_text = json.size() >= 2 && json.front() == '"' && json.back() == '"';
-  return is_text ? json.substr(1, json.size() - 2) : json;
-}
-
-/// "[learning_rate=0.1,std=0.01]": the last parts of the paths, or the whole ones where two are alike.
+/// "[learning_rate=0.1,std=0.01]".
 std::string label_of(const Combination& settings) {
   if (settings.empty()) return "";
-  const bool alike = std::any_of(settings.begin(), settings.end(), [&](const auto& one) {
-    return std::count_if(settings.begin(), settings.end(),
-                         [&](const auto& other) { return last_part(one.first) == last_part(other.first); }) > 1;
-  });
+  std::vector<std::string> paths;
+  for (const auto& [path, value] : settings) paths.push_back(path);
+  const std::vector<std::string> names = names_of_axes(paths);
   std::string text;
-  for (const auto& [path, value] : settings)
-    text += (text.empty() ? "[" : ",") + (alike ? path : last_part(path)) + "=" + without_quotes(value);
+  for (std::size_t i = 0; i < settings.size(); ++i)
+    text += (text.empty() ? "[" : ",") + names[i] + "=" + shown_value(settings[i].second);
   return text + "]";
 }
 
@@ -118,7 +114,7 @@ bool is_declared(const config::Difference& difference, const std::vector<std::st
 std::vector<std::string> declared_by(const ArmConfig& arm) {
   std::vector<std::string> paths = arm.differs_in;
   for (const auto& [path, value] : arm.set.paths) paths.push_back(path);
-  for (const auto& [path, values] : axes_of(arm).paths) paths.push_back(path);
+  for (const auto& [path, values] : arm.axes().paths) paths.push_back(path);
   return paths;
 }
 
@@ -139,8 +135,10 @@ ArmPoint resolve_point(const ExperimentConfig& experiment, const ArmConfig& arm,
   ArmPoint point{arm.name, arm.name + label_of(settings), settings, {}};
   std::vector<std::string> texts = config::texts_of(arm.set);
   for (const auto& [path, value] : settings) texts.push_back(path + "=" + value);
+  const bool is_ablation = experiment.profile.empty();
   point.config = config::resolve(arm.config.value_or(experiment.base), texts, ".",
-                                 fmt::format("{}: arm {}", experiment.name, point.label));
+                                 is_ablation ? "" : fmt::format("{}: arm {}", experiment.name, point.label),
+                                 is_ablation ? "--grid" : "");
   point.config.description.clear();
   point.config.training.seed = experiment.seeds.list.front();
   refuse_undeclared(experiment, arm, point.label, base, point.config);
@@ -188,6 +186,19 @@ void refuse_unknown_points(const Plan& plan) {
 
 }  // namespace
 
+std::vector<std::string> names_of_axes(const std::vector<std::string>& paths) {
+  std::vector<std::string> names;
+  for (const std::string& path : paths) names.push_back(last_part(path));
+  const bool alike =
+      std::ranges::any_of(names, [&](const std::string& name) { return std::ranges::count(names, name) > 1; });
+  return alike ? paths : names;
+}
+
+std::string shown_value(const std::string& json) {
+  const bool is_text = json.size() >= 2 && json.front() == '"' && json.back() == '"';
+  return is_text ? json.substr(1, json.size() - 2) : json;
+}
+
 std::string hash_of(const RunConfig& config) {
   RunConfig copy = config;
   copy.description.clear();
@@ -203,12 +214,13 @@ Plan make_plan(const ExperimentConfig& experiment) {
   base.description.clear();
   base.training.seed = experiment.seeds.list.front();
   for (const ArmConfig& arm : experiment.arms) {
-    for (const auto& [path, values] : axes_of(arm).paths)
+    for (const auto& [path, values] : arm.axes().paths)
       if (std::find(plan.axes.begin(), plan.axes.end(), path) == plan.axes.end()) plan.axes.push_back(path);
     if (arm.best_of) continue;
     for (const Combination& settings : combinations(arm))
       plan.points.push_back(resolve_point(experiment, arm, settings, base));
   }
+  if (plan.experiment.quantities.empty()) plan.experiment.quantities = default_quantities(plan.points);
   refuse_unknown_points(plan);
   refuse_what_no_run_gives(plan);
   std::map<std::string, std::string> names;  // by hash
@@ -225,6 +237,7 @@ Plan make_plan(const ExperimentConfig& experiment) {
       hashes.push_back(hash);
     }
   plan.hash = hash_of(plan, hashes);
+  refuse_certain_claims(plan);
   return plan;
 }
 
@@ -242,7 +255,7 @@ double axis_value(const Plan& plan, const std::string& arm, const std::string& p
   if (const auto number = csv_number(value)) return *number;
   for (const ArmConfig& one : plan.experiment.arms)
     if (one.name == arm)
-      for (const auto& [axis, values] : axes_of(one).paths)
+      for (const auto& [axis, values] : one.axes().paths)
         if (axis == path)
           for (std::size_t i = 0; i < values.size(); ++i)
             if (values[i].text == value) return static_cast<double>(i);

@@ -27,20 +27,28 @@ struct PlannedRun {
 };
 
 struct Plan {
-  config::ExperimentConfig experiment;  // effective
+  config::ExperimentConfig experiment;  // effective, with quantities
   std::vector<std::string> axes;        // every path that some arm has as an axis, in their order
   std::vector<ArmPoint> points;
   std::vector<PlannedRun> runs;  // of each seed all points, so that a sweep that is stopped has whole pairs
   std::string hash;  // 16 hexadecimal digits of what decides the runs and their judgement; words are not part of it
 };
 
-/// All runs of an experiment as config::effective() made it. Throws ConfigError for settings that make no config, for
+/// All runs of an experiment as config::effective() or config::to_experiment() made it. Without quantities it gets
+/// default_quantities(). Throws ConfigError for settings that make no config, for
 /// an arm with undeclared differences from the base, for a criterion about an unknown point, for quantities and axes
-/// that no run provides (plan_checks.h), and for more than 100,000 runs.
+/// that no run provides (plan_checks.h), for a claim that could not fail (certain_claims.h), and for more than 100,000
+/// runs.
 Plan make_plan(const config::ExperimentConfig& experiment);
 
 /// What an arm's point declares and changes against the base: "optimizer.learning_rate: 0.1 -> 0.5", one a line.
 std::vector<std::string> changes_of(const Plan& plan, const ArmPoint& point);
+
+/// How labels and tables call axes: the last parts of the paths, or the whole paths where two are alike.
+std::vector<std::string> names_of_axes(const std::vector<std::string>& paths);
+
+/// The value of an axis as labels and tables show it: a text without its quotes, else the JSON.
+std::string shown_value(const std::string& json);
 
 /// 64 hexadecimal digits of the config's content; its description is not part of it.
 std::string hash_of(const config::RunConfig& config);

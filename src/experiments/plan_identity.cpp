@@ -105,6 +105,17 @@ void refuse_other_plan(const CsvTable& runs, const Plan& plan, const fs::path& f
                   file.string(), theirs, plan.hash, difference_of(runs, plan)));
 }
 
+bool is_defined_alike(const std::string& name, const config::ExperimentConfig& a, const config::ExperimentConfig& b) {
+  const auto definition = [&](const config::ExperimentConfig& experiment) {
+    config::QuantityConfig quantity;
+    for (const config::QuantityConfig& one : experiment.quantities)
+      if (one.name == name) quantity = one;
+    quantity.meaning = quantity.unit = "";
+    return quantity;
+  };
+  return definition(a) == definition(b);
+}
+
 std::vector<std::string> conflicts(const config::ExperimentConfig& earlier, const Plan& plan) {
   const config::ExperimentConfig& now = plan.experiment;
   if (plan_of(earlier) == plan.hash) return {};

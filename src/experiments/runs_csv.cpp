@@ -306,18 +306,6 @@ bool is_best_of(const ExperimentConfig& experiment, const std::string& arm) {
                              [&](const config::ArmConfig& one) { return one.name == arm && one.best_of; });
 }
 
-/// Whether two experiments mean the same numbers by a quantity.
-bool is_defined_alike(const std::string& name, const ExperimentConfig& a, const ExperimentConfig& b) {
-  const auto definition = [&](const ExperimentConfig& experiment) {
-    QuantityConfig quantity;
-    for (const QuantityConfig& one : experiment.quantities)
-      if (one.name == name) quantity = one;
-    quantity.meaning = quantity.unit = "";
-    return quantity;
-  };
-  return definition(a) == definition(b);
-}
-
 /// The columns of quantities that the file of an experiment has, of those that the plan asks for.
 RunTable columns_in(const CsvTable& csv, const ExperimentConfig& experiment, const Plan& plan) {
   RunTable table = empty_table(plan);
@@ -333,8 +321,7 @@ RunTable columns_in(const CsvTable& csv, const ExperimentConfig& experiment, con
 std::map<std::string, RunRow> results_in(const std::filesystem::path& file, const ExperimentConfig& experiment,
                                          const Plan& plan) {
   std::map<std::string, RunRow> rows;
-  std::error_code error;
-  if (!std::filesystem::exists(file, error)) return rows;
+  if (!is_there(file)) return rows;
   const CsvTable csv = read_csv(file);
   const auto refuse = [&](const std::string& problem) {
     throw DataError(

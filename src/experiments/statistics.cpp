@@ -23,7 +23,7 @@ MeanInterval mean_interval(std::span<const double> values, double confidence) {
   const boost::math::students_t distribution(count - 1);
   const double t = boost::math::quantile(boost::math::complement(distribution, (1 - confidence) / 2));
   const double half_width = t * std::sqrt(squares / (count - 1) / count);
-  return {mean, {mean - half_width, mean + half_width}};
+  return {mean, {mean - half_width, mean + half_width}, std::sqrt(squares / (count - 1))};
 }
 
 }  // namespace bnlab::experiments

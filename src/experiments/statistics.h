@@ -15,6 +15,7 @@ struct Interval {
 struct MeanInterval {
   double mean = 0;
   Interval interval;
+  double deviation = 0;  // s
 };
 
 /// Requires at least 2 values, all finite, and 0 < confidence < 1; throws std::logic_error else. Values near the

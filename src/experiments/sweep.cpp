@@ -110,7 +110,8 @@ bool is_file_of_a_sweep(const fs::path& directory, const fs::path& file) {
   if (inside.empty()) return false;
   const fs::path first = *inside.begin();
   if (first == "configs" || first == "runs" || first == "old") return true;
-  const std::set<fs::path> names{"experiment.json", "runs.csv", "verdict.json", ".sweep.lock", ".sweep.runs.lock"};
+  const std::set<fs::path> names{"experiment.json", "runs.csv",    "summary.csv",
+                                 "verdict.json",    ".sweep.lock", ".sweep.runs.lock"};
   return names.contains(inside);
 }
 

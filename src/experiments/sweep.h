@@ -1,5 +1,6 @@
 #pragma once
-// A sweep's directory: experiment.json, configs/NAME.json and runs/NAME of each run, runs.csv, verdict.json.
+// A sweep's directory: experiment.json, configs/NAME.json and runs/NAME of each run, runs.csv, summary.csv,
+// verdict.json.
 
 #include <filesystem>
 #include <string>

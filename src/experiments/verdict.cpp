@@ -200,7 +200,8 @@ ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
                             {},
                             0,
                             0,
-                            0};
+                            0,
+                            summarize(plan, table)};
   const auto warn = [&](std::string warning) {
     if (!warning.empty()) verdict.warnings.push_back(std::move(warning));
   };
@@ -244,6 +245,7 @@ ExperimentVerdict judge_directory(const fs::path& directory) {
     verdict.seeds_before = before;
     verdict.warnings.push_back(fewer_seeds(seeds, before));
   }
+  write_file_atomically(directory / "summary.csv", to_csv(verdict.summary));
   write_file_atomically(directory / "verdict.json", to_json(verdict));
   verdict.stale = stale_files(directory, plan);
   return verdict;

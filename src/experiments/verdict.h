@@ -11,6 +11,7 @@
 #include "experiments/criteria.h"
 #include "experiments/plan.h"
 #include "experiments/run_table.h"
+#include "experiments/summary.h"
 
 namespace bnlab::experiments {
 
@@ -27,13 +28,15 @@ struct ExperimentVerdict {
   std::size_t seeds_before = 0;        // of the verdict that this one replaces, where it had more seeds; otherwise 0
   std::int64_t completed = 0;          // each run once, though arms may share it
   std::int64_t diverged = 0;
+  Summary summary;
 };
 
 /// Applies the criteria to a table of runs. A run that is missing or failed makes what needs it inconclusive.
 ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table);
 
 /// The verdict of a sweep's directory, from its experiment.json and its run directories. The results of run directories
-/// that were deleted come from its runs.csv. Writes runs.csv (from run directories) and verdict.json. Throws
+/// that were deleted come from its runs.csv. Writes runs.csv (from run directories), summary.csv and verdict.json.
+/// Throws
 /// ConfigError where the directory holds no sweep, or its experiment.json was changed since; DataError for files that
 /// are damaged or of another plan.
 ExperimentVerdict judge_directory(const std::filesystem::path& directory);

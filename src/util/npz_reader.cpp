@@ -136,9 +136,9 @@ void NpzReader::Array::State::read_header() {
   constexpr std::string_view magic = "\x93NUMPY";
   constexpr std::size_t most_header = 1 << 20;
   std::vector<std::uint8_t>& bytes = header_bytes;
-  const auto extend = [&](std::size_t count) {
+  const auto extend = [&](std::size_t more) {
     const std::size_t before = bytes.size();
-    bytes.resize(before + count);
+    bytes.resize(before + more);
     read(std::span(bytes).subspan(before));
   };
   extend(8);

@@ -44,7 +44,8 @@ std::string wrapped(std::string_view text, std::size_t width, std::size_t indent
       all += margin + line + "\n";
       line.clear();
     }
-    line += (line.empty() ? "" : " ") + std::string(word);
+    if (!line.empty()) line += " ";
+    line += word;
   }
   return line.empty() ? all : all + margin + line + "\n";
 }

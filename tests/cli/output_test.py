@@ -169,7 +169,8 @@ class Output(ProgramTest):
         self.assertEqual(process.wait(), DONE)
         places = [text.find(word) for word in (b"reading mnist", b"building the network",
                                                b"evaluating before the first step",
-                                               b"measuring probes before the first step", b"evaluating after step 10")]
+                                               b"measuring probes before the first step", b"evaluating after step 10",
+                                               b"completed after 20", b"scripts/plot.py " + bytes(self.folder / "out"))]
         self.assertEqual(places, sorted(places), text)
         self.assertGreaterEqual(places[0], 0, text)
         _, error = self.run_program("train", path, "--out", self.folder / "verbose", "--verbose")

@@ -66,7 +66,7 @@ TEST(Effective, QuickAndFull) {
 
 TEST(Effective, SettingsComeAfterTheProfileAndBeforeTheArms) {
   const ExperimentConfig one = test::effective(with_profiles(), Profile::quick,
-                                               {"training.steps=9", "normalization.type=layer"}, std::int64_t{3});
+                                               {"training.steps=9", "normalization.type=layer"}, Seeds{{1, 2, 3}});
   EXPECT_EQ(one.seeds.list, (std::vector<std::uint64_t>{1, 2, 3}));
   const auto plan = experiments::make_plan(one);
   EXPECT_EQ(plan.points[0].config.training.steps, 9);
@@ -89,8 +89,8 @@ TEST(Effective, TextsOfTheFullProfileSaySoBesideOtherNumbers) {
   const char* const finding = "(full profile) 5 seeds differ";
   const char* const explanation = "(full profile) 1.8 times";
   expect_texts(test::effective(text, Profile::full), "5 seeds differ", "1.8 times");
-  expect_texts(test::effective(text, Profile::full, {}, std::int64_t{2}), "5 seeds differ", "1.8 times");  // as it has
-  expect_texts(test::effective(text, Profile::full, {}, std::int64_t{3}), finding, explanation);
+  expect_texts(test::effective(text, Profile::full, {}, Seeds{{1, 2}}), "5 seeds differ", "1.8 times");  // as it has
+  expect_texts(test::effective(text, Profile::full, {}, Seeds{{1, 2, 3}}), finding, explanation);
   expect_texts(test::effective(text, Profile::full, {"training.steps=9"}), finding, explanation);
   const ExperimentConfig quick = test::effective(text, Profile::quick);
   expect_texts(quick, finding, explanation);

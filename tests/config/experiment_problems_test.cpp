@@ -19,20 +19,19 @@ TEST(ExperimentProblems, TheSmallestExperimentHasNone) {
 
 TEST(ExperimentProblems, WhatIsRequired) {
   const ErrorLines lines = experiment_problems("{}");
-  for (const char* field : {"claim", "source", "base", "arms", "quantities", "criteria"})
+  for (const char* field : {"base", "arms"})
     EXPECT_TRUE(any_contains(lines, "e.json:1: " + std::string(field) + ": is required")) << field;
-  EXPECT_EQ(lines.size(), 6u);
+  EXPECT_EQ(lines.size(), 2u);
   const ErrorLines inside = experiment_problems(
       R"({"claim": "", "source": "", "base": "", "arms": [{}], "quantities": [{"series": {}}], "criteria": [{}]})");
   for (const char* problem :
-       {"claim: must not be empty", "source: must not be empty", "base: must not be empty", "arms.0.name: is required",
-        "quantities.0.name: is required", "quantities.0.series.column: is required", "criteria.0.name: is required",
-        "criteria.0.type: is required", "criteria.0.quantity: is required", "criteria.0.arms: is required"})
+       {"base: must not be empty", "arms.0.name: is required", "quantities.0.name: is required",
+        "quantities.0.series.column: is required", "criteria.0.name: is required", "criteria.0.type: is required",
+        "criteria.0.quantity: is required", "criteria.0.arms: is required"})
     EXPECT_TRUE(any_contains(inside, problem)) << problem;
   ExperimentText none;
-  none.arms = none.quantities = none.criteria = "[]";
-  for (const char* field : {"arms", "quantities", "criteria"})
-    EXPECT_TRUE(any_contains(experiment_problems(none), std::string(field) + ": must have at least 1 entry")) << field;
+  none.arms = "[]";
+  EXPECT_TRUE(any_contains(experiment_problems(none), "arms: must have at least 1 entry"));
 }
 
 TEST(ExperimentProblems, UnknownKeysAndChoices) {
@@ -240,8 +239,8 @@ TEST(ExperimentProblems, Arms) {
   expect_problem(of_axes(R"("grid": {"training.seed": [3, 4]})"), "5: arms.1.grid: must leave training.seed to seeds");
   expect_problem(of_axes(R"("zip": {"training.seed": [3, 4]})"), "5: arms.1.zip: must leave training.seed to seeds");
   expect_problem(of_axes(R"("grid": {"p": [1]}, "set": {"p": 2})"), "5: arms.1.set: must leave p to the axis");
-  expect_problem(of_axes(R"("grid": {"p": [1]}, "zip": {"q": [2]})"),
-                 R"(5: arms.1.zip: can't stand beside a grid, got {"q": [2]})");
+  expect_problem(of_axes(R"("grid": {"p": [1]}, "zip": {"p": [2]})"), "5: arms.1.zip: p is an axis of the grid");
+  expect_problem(of_axes(R"("zip": {"p": [1]}, "set": {"p": 2})"), "5: arms.1.set: must leave p to the axis");
   expect_problem(of_axes(R"("zip": {"p": [1, 2], "q": [2]})"),
                  "5: arms.1.zip: must have lists of equal length, got 1 values of q and 2 of p");
   expect_problem(of_axes(R"("grid": {"p": []})"), "5: arms.1.grid.p: must be a list of 1 to 1000 values, got []");

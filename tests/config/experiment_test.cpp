@@ -188,6 +188,7 @@ TEST(ExperimentFiles, AreToldFromOthers) {
   EXPECT_TRUE(is_experiment(ExperimentText{}.text()));
   EXPECT_TRUE(is_experiment(R"({"claim": "c"})"));  // so that it's told what it lacks
   EXPECT_TRUE(is_experiment(R"({"arms": []})"));
+  EXPECT_TRUE(is_experiment(R"({"base": "first_experiment.json"})"));
   EXPECT_FALSE(is_experiment(config_with("")));
   EXPECT_FALSE(is_experiment("[]"));
   EXPECT_FALSE(is_experiment_file(experiments_folder / "schema.json"));

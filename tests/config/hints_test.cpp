@@ -91,7 +91,7 @@ TEST(Overrides, TextFieldsTakeTheWord) {
 
 std::vector<std::string> warnings_of(const std::string& text, const std::vector<std::string>& overrides = {}) {
   std::vector<std::string> warnings;
-  parse(text, overrides, configs_folder, "c.json", &warnings);
+  parse(text, overrides, configs_folder, "c.json", {}, "--set", &warnings);
   return warnings;
 }
 

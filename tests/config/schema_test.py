@@ -61,7 +61,7 @@ EXPERIMENT_CHANGES = [
     ({}, True),
     ({"$schema": "schema.json", "name": "n", "notes": "text", "base": MINIMAL, "seeds": 3}, True),
     ({"notes": ["one", "two"], "seeds": [0, 7]}, True),
-    ({"claim": ""}, False),
+    ({"claim": "", "source": "", "quantities": [], "criteria": []}, True),
     ({"claims": "c"}, False),
     ({"name": "a/b"}, False),
     ({"base": 3}, False),

@@ -104,7 +104,7 @@ TEST(DatasetTable, NamesTheValidNames) {
   const std::string text = error_text<ConfigError>([] { dataset_info(named("mnits")); });
   EXPECT_EQ(text,
             "dataset.name: must be one of mnist, fashion_mnist, cifar10, cifar100, idx, npz, gaussian_regression, "
-            "gaussian_clusters, drawn_digits, got \"mnits\"");
+            "gaussian_clusters, drawn_digits, got \"mnits\"; did you mean \"mnist\"?");
   EXPECT_THROW(load_named("mnits"), ConfigError);
   EXPECT_THROW(locate(named("mnits")), ConfigError);
 }

@@ -52,7 +52,7 @@ inline config::ExperimentConfig parsed(const ExperimentText& text) {
 
 inline config::ExperimentConfig effective(const ExperimentText& text, config::Profile profile = config::Profile::full,
                                           const std::vector<std::string>& settings = {},
-                                          std::optional<std::int64_t> seeds = std::nullopt,
+                                          const std::optional<config::Seeds>& seeds = std::nullopt,
                                           const std::filesystem::path& folder = "/nowhere") {
   return config::effective(parsed(text), profile, settings, seeds, folder);
 }

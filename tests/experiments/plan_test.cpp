@@ -129,13 +129,13 @@ TEST(Plan, TheHashIsThatOfTheContent) {
 
 TEST(Plan, SettingsThatMakeNoConfigAreNamedWithTheirArm) {
   EXPECT_EQ(error_lines([] { plan_of(with_arms(R"({"name": "x", "set": {"optimizer.learning_rat": 1}})")); }),
-            (Texts{R"(e: arm x: --set optimizer.learning_rat=1: optimizer.learning_rat: unknown key; did you mean )"
+            (Texts{R"(e: arm x: optimizer.learning_rat=1: optimizer.learning_rat: unknown key; did you mean )"
                    R"("learning_rate"?)"}));
   EXPECT_EQ(error_lines([] { plan_of(with_arms(R"({"name": "x", "grid": {"dataset.limit": [100, -1]}})")); }).size(),
             1u);
   EXPECT_TRUE(
       any_contains(error_lines([] { plan_of(with_arms(R"({"name": "x", "grid": {"dataset.limit": [100, -1]}})")); }),
-                   "e: arm x[limit=-1]: --set dataset.limit=-1: dataset.limit: must be "));
+                   "e: arm x[limit=-1]: dataset.limit=-1: dataset.limit: must be "));
 }
 
 TEST(Plan, ACriterionAboutAPointThatThereIsNot) {

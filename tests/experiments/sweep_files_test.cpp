@@ -71,8 +71,8 @@ TEST(IsFileOfASweep, WhatItWrites) {
   const test::TemporaryFolder folder;
   fs::create_directories(folder / "sweep");
   const fs::path sweep = folder / "sweep";
-  for (const char* name : {"experiment.json", "runs.csv", "verdict.json", ".sweep.lock", "configs/a.json",
-                           "runs/a/train.csv", "runs/../verdict.json"})
+  for (const char* name : {"experiment.json", "runs.csv", "summary.csv", "verdict.json", ".sweep.lock",
+                           "configs/a.json", "runs/a/train.csv", "runs/../verdict.json"})
     EXPECT_TRUE(is_file_of_a_sweep(sweep, sweep / name)) << name;
   for (const char* name : {"log.txt", "logs/runs.csv", "../runs.csv", "figure.svg"})
     EXPECT_FALSE(is_file_of_a_sweep(sweep, sweep / name)) << name;

@@ -1,0 +1,225 @@
+#include "experiments/summary.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <utility>
+
+#include "config/csv_columns.h"
+#include "experiments/statistics.h"
+#include "util/csv.h"
+#include "util/text_table.h"
+
+namespace bnlab::experiments {
+namespace {
+
+using Cells = std::vector<std::string>;
+
+SummaryCell cell_of(const std::vector<double>& values) {
+  SummaryCell cell{.count = values.size()};
+  if (values.size() == 1) cell.mean = values.front();
+  if (values.size() < 2) return cell;
+  const MeanInterval mean = mean_interval(values);
+  cell.mean = mean.mean;
+  cell.deviation = mean.deviation;
+  cell.half_interval = mean.interval.high - mean.mean;
+  return cell;
+}
+
+/// The row of the runs of one arm and point.
+SummaryRow row_of(const std::vector<const RunRow*>& runs, const std::vector<QuantityColumn>& quantities) {
+  SummaryRow row{.arm = runs.front()->arm, .axes = runs.front()->axes, .runs = runs.size(), .cells = {}};
+  for (const RunRow* run : runs) {
+    row.completed += run->status == RunState::completed ? 1 : 0;
+    row.diverged += run->status == RunState::diverged ? 1 : 0;
+    row.failed += run->status == RunState::failed ? 1 : 0;
+  }
+  for (const QuantityColumn& quantity : quantities) {
+    std::vector<double> values;
+    bool is_bound = false;
+    for (const RunRow* run : runs) {
+      const auto found = run->quantities.find(quantity.name);
+      if (found == run->quantities.end() || !std::isfinite(found->second.value)) continue;
+      values.push_back(found->second.value);
+      is_bound = is_bound || found->second.bound == Bound::at_least;
+    }
+    row.cells.push_back(cell_of(values));
+    if (is_bound) row.cells.back().bound = Bound::at_least;
+  }
+  return row;
+}
+
+// ---- the table of text
+
+/// With as many digits as half its interval deserves: "0.8712 +- 0.0031".
+std::string mean_text(const SummaryCell& cell, std::size_t runs) {
+  if (cell.count == 0) return "-";
+  const double half = cell.half_interval;
+  std::string text = cell.bound == Bound::at_least ? ">= " : "";
+  const double size = std::abs(cell.mean);
+  const bool is_plain = size == 0 || (size >= 1e-3 && size < 1e6);
+  if (std::isnan(half)) {
+    text += fmt::format("{:.4g}", cell.mean);
+  } else if (half > 0 && half >= 1e-4 && is_plain) {
+    const int decimals = std::clamp(1 - static_cast<int>(std::floor(std::log10(half))), 0, 5);
+    text += fmt::format("{:.{}f} +- {:.{}f}", cell.mean, decimals, half, decimals);
+  } else {
+    text += fmt::format("{:.4g} +- {:.2g}", cell.mean, half);
+  }
+  return cell.count == runs ? text : text + fmt::format(" ({} of {})", cell.count, runs);
+}
+
+/// A column of text: its header first.
+using Column = std::vector<std::string>;
+
+std::size_t width_of(const Column& column) {
+  std::size_t width = 0;
+  for (const std::string& cell : column) width = std::max(width, display_width(cell));
+  return width;
+}
+
+std::size_t width_of(const std::vector<Column>& columns) {
+  constexpr std::size_t gap = 2;
+  std::size_t width = 0;
+  for (const Column& column : columns) width += width_of(column) + gap;
+  return width - std::min(width, gap);
+}
+
+/// The columns that tell the rows apart.
+std::vector<Column> keys_of(const Summary& summary) {
+  std::vector<Column> columns;
+  std::set<std::string> arms;
+  Column arm{"arm"};
+  for (const SummaryRow& row : summary.rows) {
+    arms.insert(row.arm);
+    arm.push_back(row.arm);
+  }
+  if (arms.size() > 1 || summary.axes.empty()) columns.push_back(std::move(arm));
+  const std::vector<std::string> names = names_of_axes(summary.axes);
+  for (std::size_t i = 0; i < summary.axes.size(); ++i) {
+    Column& column = columns.emplace_back(Column{names[i]});
+    for (const SummaryRow& row : summary.rows) {
+      const auto found = row.axes.find(summary.axes[i]);
+      column.push_back(found == row.axes.end() ? "" : shown_value(found->second));
+    }
+  }
+  return columns;
+}
+
+/// How many runs there are and, where some did so, diverged, failed, are missing.
+std::vector<Column> counts_of(const Summary& summary) {
+  std::vector<Column> columns;
+  const auto add = [&](const char* name, bool always, auto count) {
+    Column column{name};
+    bool any = always;
+    for (const SummaryRow& row : summary.rows) {
+      any = any || count(row) > 0;
+      column.push_back(std::to_string(count(row)));
+    }
+    if (any) columns.push_back(std::move(column));
+  };
+  add("runs", true, [](const SummaryRow& row) { return row.runs; });
+  add("diverged", false, [](const SummaryRow& row) { return row.diverged; });
+  add("failed", false, [](const SummaryRow& row) { return row.failed; });
+  add("missing", false, [](const SummaryRow& row) { return row.missing(); });
+  return columns;
+}
+
+/// Shortens the longest cells until the columns are at most `width` wide, or 8 characters each.
+void shorten(std::vector<Column>& columns, std::size_t width) {
+  constexpr std::size_t least = 8;
+  std::vector<std::size_t> widths;
+  for (const Column& one : columns) widths.push_back(width_of(one));
+  for (std::size_t all = width_of(columns); all > width; --all) {
+    const auto widest = std::ranges::max_element(widths);
+    if (widest == widths.end() || *widest <= least) break;
+    --*widest;
+  }
+  for (std::size_t i = 0; i < columns.size(); ++i)
+    for (std::string& cell : columns[i]) cell = elided(cell, widths[i]);
+}
+
+std::string text_of(const std::vector<Column>& columns, std::size_t left) {
+  std::vector<Cells> rows(columns.front().size());
+  for (const Column& column : columns)
+    for (std::size_t i = 0; i < rows.size(); ++i) rows[i].push_back(column[i]);
+  return table(rows, left);
+}
+
+}  // namespace
+
+Summary summarize(const Plan& plan, const RunTable& table) {
+  Summary summary{plan.hash, plan.axes, table.quantities, {}};
+  std::vector<std::vector<const RunRow*>> groups;
+  std::map<std::pair<std::string, std::map<std::string, std::string>>, std::size_t> places;  // by arm and axes
+  for (const RunRow& run : table.rows) {
+    const auto [place, is_new] = places.emplace(std::pair(run.arm, run.axes), groups.size());
+    if (is_new) groups.emplace_back();
+    groups[place->second].push_back(&run);
+  }
+  for (const auto& runs : groups) summary.rows.push_back(row_of(runs, summary.quantities));
+  return summary;
+}
+
+std::string to_csv(const Summary& summary) {
+  const auto number = [](double value) { return std::isnan(value) ? std::string() : csv_text(value); };
+  Cells header{"arm"};
+  header.insert(header.end(), summary.axes.begin(), summary.axes.end());
+  header.insert(header.end(), {"runs", "completed", "diverged", "failed"});
+  for (const QuantityColumn& quantity : summary.quantities) {
+    for (const char* end : {"_n", "_mean", "_sd", "_half_interval"}) header.push_back(quantity.name + end);
+    if (quantity.counts_steps) header.push_back(quantity.name + config::bound_suffix);
+  }
+  header.emplace_back("plan");
+  std::string text = csv_line(header);
+  for (const SummaryRow& row : summary.rows) {
+    Cells cells{row.arm};
+    for (const std::string& axis : summary.axes) {
+      const auto found = row.axes.find(axis);
+      cells.push_back(found == row.axes.end() ? "" : shown_value(found->second));
+    }
+    for (const std::size_t count : {row.runs, row.completed, row.diverged, row.failed})
+      cells.push_back(std::to_string(count));
+    for (std::size_t i = 0; i < row.cells.size(); ++i) {
+      const SummaryCell& cell = row.cells[i];
+      cells.push_back(std::to_string(cell.count));
+      for (const double value : {cell.mean, cell.deviation, cell.half_interval}) cells.push_back(number(value));
+      if (summary.quantities[i].counts_steps) cells.emplace_back(cell.bound == Bound::at_least ? "at_least" : "");
+    }
+    cells.push_back(summary.plan);
+    text += csv_line(cells);
+  }
+  return text;
+}
+
+std::string text_table(const Summary& summary, std::size_t width) {
+  std::vector<Column> keys = keys_of(summary);
+  const std::vector<Column> counts = counts_of(summary);
+  constexpr std::size_t for_means = 28;  // of a quantity that is "at least", of some of the runs
+  const std::size_t for_counts = width_of(counts) + 2;
+  shorten(keys, width - std::min(width, for_counts + for_means));
+  const std::size_t left = keys.size();
+  std::vector<Column> columns = keys;
+  columns.insert(columns.end(), counts.begin(), counts.end());
+  std::string text;
+  bool has_quantity = false;
+  for (std::size_t i = 0; i < summary.quantities.size(); ++i) {
+    Column column{elided(summary.quantities[i].name, for_means)};
+    for (const SummaryRow& row : summary.rows) column.push_back(mean_text(row.cells[i], row.runs));
+    columns.push_back(std::move(column));
+    if (!has_quantity || width_of(columns) <= width) {
+      has_quantity = true;
+      continue;
+    }
+    std::vector<Column> next = keys;
+    next.push_back(std::move(columns.back()));
+    columns.pop_back();
+    text += text_of(columns, left) + "\n";
+    columns = std::move(next);
+  }
+  return text + text_of(columns, left);
+}
+
+}  // namespace bnlab::experiments

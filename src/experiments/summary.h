@@ -1,0 +1,55 @@
+#pragma once
+// The means of a sweep: one row for each arm and point.
+
+#include <cstddef>
+#include <limits>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "experiments/plan.h"
+#include "experiments/run_table.h"
+
+namespace bnlab::experiments {
+
+/// A quantity over the runs of a point. Only finite values count: a run that diverged before its quantity was measured
+/// has none, and `count` says so.
+struct SummaryCell {
+  std::size_t count = 0;
+  double mean = std::numeric_limits<double>::quiet_NaN();           // NaN without values
+  double deviation = std::numeric_limits<double>::quiet_NaN();      // unbiased variance; NaN with less than 2 values
+  double half_interval = std::numeric_limits<double>::quiet_NaN();  // of Student's t, 95 %; NaN as the deviation
+  Bound bound = Bound::exact;  // at_least where one of the values is: a level that was never reached
+};
+
+struct SummaryRow {
+  std::string arm;
+  std::map<std::string, std::string> axes;  // path and value as JSON
+  std::size_t runs = 0;                     // one for each seed
+  std::size_t completed = 0, diverged = 0, failed = 0;
+  std::vector<SummaryCell> cells;  // of each quantity
+
+  std::size_t missing() const { return runs - completed - diverged - failed; }  // or unfinished
+};
+
+struct Summary {
+  std::string plan;  // Plan::hash
+  std::vector<std::string> axes;
+  std::vector<QuantityColumn> quantities;
+  std::vector<SummaryRow> rows;
+};
+
+/// Rows in the order of the plan, then those of arms that are the best of another.
+Summary summarize(const Plan& plan, const RunTable& table);
+
+/// summary.csv. Columns: arm, the axes (texts without quotes), runs, completed, diverged, failed; of each quantity
+/// NAME_n (the values that count), NAME_mean, NAME_sd, NAME_half_interval and, of one that counts steps, NAME_bound
+/// ("at_least" where a level was not reached by each run, so that the mean is at least this); plan, Plan::hash. Empty:
+/// no such number.
+std::string to_csv(const Summary& summary);
+
+/// The same to look at, mean +- half_interval, at most `width` columns wide (and at least 60): quantities that do not
+/// fit are in further tables below. The arm is left out where there is only one, and what no run did.
+std::string text_table(const Summary& summary, std::size_t width);
+
+}  // namespace bnlab::experiments
