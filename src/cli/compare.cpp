@@ -89,7 +89,9 @@ void add_compare(Command program, Context& context) {
   const auto options = std::make_shared<CompareOptions>();
   Command command = program.add_command(
       "compare", "show side by side where the configs of runs and sweeps differ, and how the runs ended");
-  command.add_option("RESULTS", options->directories, "directories of runs and sweeps, or folders of them").required();
+  command.add_option("RESULTS", options->directories, "directories of runs and sweeps, or folders of them")
+      .required()
+      .not_empty();
   command.add_option("--csv", options->csv, "write the table as CSV to a file too; -: print it instead")
       .type_name("FILE")
       .not_empty();
