@@ -16,6 +16,7 @@
 #include "util/errors.h"
 #include "util/join.h"
 #include "util/nearest.h"
+#include "util/result_file.h"
 
 namespace bnlab::experiments {
 namespace {
@@ -38,10 +39,8 @@ bool is_written(const config::RunConfig& config, const std::string& file) {
 }
 
 void add_files(const fs::path& folder, Cells& files) {
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
-    if (const std::string name = entry->path().filename().string(); name.ends_with(".csv") && !contains(files, name))
-      files.push_back(name);
+  for (const std::string& name : names_in(folder))
+    if (name.ends_with(".csv") && !contains(files, name)) files.push_back(name);
 }
 
 }  // namespace
@@ -58,7 +57,7 @@ Export::Export(const std::vector<fs::path>& directories, const std::string& file
     const fs::path place = fs::weakly_canonical(directory, ignored);
     if (contains(places, place)) throw ConfigError(fmt::format("{}: is given twice", directory.string()));
     places.push_back(place);
-    plans.push_back(make_plan(config::load_experiment(directory / "experiment.json")));
+    plans.push_back(make_plan(config::load_experiment(directory / "experiment.json", Place::results)));
     ++names[plans.back().experiment.name];
     for (const std::string& axis : plans.back().axes)
       if (!contains(axes_, axis)) axes_.push_back(axis);
@@ -91,8 +90,7 @@ void Export::add_sweep(const fs::path& directory, const std::string& name, const
     }
     if (files_.empty()) add_files(folder, files_);
     const fs::path file = folder / file_;
-    std::error_code error;
-    if (!fs::exists(file, error)) {
+    if (!is_there(file)) {
       if (is_written(run->config, file_))
         leave_out("its " + file_ + " is gone");
       else
