@@ -169,7 +169,7 @@ void print_verdicts(const std::vector<ExperimentVerdict>& verdicts, bool strict,
 
 void print_summary(const ExperimentVerdict& verdict) {
   say("{}: mean +- half the 95 % interval over the seeds (Student's t)\n\n{}\n", verdict.experiment.name,
-             text_table(verdict.summary, columns_of_output()));
+      text_table(verdict.summary, columns_of_output()));
 }
 
 void set_status(const std::vector<ExperimentVerdict>& verdicts, bool strict, Context& context) {
