@@ -155,19 +155,23 @@ def text_of(error):
     return f"{os.fsdecode(error.filename)}: {reason_of(error)}" if error.filename else str(error)
 
 
+def drawing_of(sweep):
+    """The function that draws the figure of a sweep; None where it names none."""
+    if sweep.type == "none":
+        return None if sweep.claim else draw_ablation
+    if sweep.type not in OF_EXPERIMENTS:
+        raise ReadError(f"{sweep.file}: figure.type: must be one of {', '.join(OF_EXPERIMENTS)}, none")
+    return OF_EXPERIMENTS[sweep.type]
+
+
 def draw_experiment(folder, arguments, stem_of):
     """Draws the figure of one."""
     sweep = Sweep(folder)
     out, stem = stem_of(sweep)
-    if sweep.type == "none" and not sweep.claim:
-        draw = draw_ablation
-    elif sweep.type == "none":
+    draw = drawing_of(sweep)
+    if not draw:
         warn(f"{sweep.file}: names no figure")
         return
-    elif sweep.type not in OF_EXPERIMENTS:
-        raise ReadError(f"{sweep.file}: figure.type: must be one of {', '.join(OF_EXPERIMENTS)}, none")
-    else:
-        draw = OF_EXPERIMENTS[sweep.type]
     sweep.title = arguments.title or sweep.title
     figure, header, rows = draw(sweep)
     out.mkdir(parents=True, exist_ok=True)

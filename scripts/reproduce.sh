@@ -119,19 +119,21 @@ if ((status > 1)); then # a run that failed leaves the others, and the table nam
   exit "$status"
 fi
 
-figures=()
+figures=() sweeps=()
 for experiment in "$out"/*/experiment.json; do
   folder=$(dirname -- "$experiment")
   is_wanted "$(basename -- "$folder")" || continue
+  sweeps+=("$folder")
   if quietly "drawing $(basename -- "$folder")" python3 scripts/plot.py "$folder"; then
     figures+=("$folder/figure.png")
   else
     status=1
   fi
 done
+quietly "making the pages" python3 scripts/report.py "${sweeps[@]}" --out "$out/pages" || status=1
 printf '%s\n' "$verdicts"
 say "done in $((SECONDS / 60)) min $((SECONDS % 60)) s after the build. Look at:"
-printf '  %s\n' "${figures[@]}"
+printf '  %s\n' "$out/pages/index.html" "${figures[@]}"
 cat <<END
   $out/NAME/runs.csv, with a row for each run; $out/NAME/runs/ has the curves
   results/README.md: what the full profiles found

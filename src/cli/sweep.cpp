@@ -94,7 +94,7 @@ std::optional<ExperimentVerdict> sweep_one(const Sweep& sweep, const SweepOption
                          aside.string());
   const std::vector<Task> tasks = remaining(runs, options.retry_failed);
   if (options.print_commands) {
-    for (const Task& task : tasks) say("{}\n", command_of(task, local_options(options)));
+    for (const Task& task : tasks) fmt::print("{}\n", command_of(task, local_options(options)));
     return std::nullopt;
   }
   if (options.retry_failed) clear_failures(runs);

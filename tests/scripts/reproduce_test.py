@@ -79,8 +79,10 @@ class Reproduce(unittest.TestCase):
         self.assertEqual(error, "")
         lines = out.splitlines()
         self.assertLess(lines.index("the table of verdicts"), lines.index("  results/quick/faster_training/figure.png"))
-        # Figures of this call alone.
-        self.assertEqual(len(self.calls("python3")), 1)
+        # Figures and pages of this call alone.
+        self.assertEqual(self.calls("python3"),
+                         ["python3 scripts/plot.py results/quick/faster_training",
+                          "python3 scripts/report.py results/quick/faster_training --out results/quick/pages"])
         self.assertNotIn("position", out)
 
     def test_one_line_for_apt_and_build(self):
@@ -103,6 +105,7 @@ class Reproduce(unittest.TestCase):
         out, _ = self.reproduce("--all")
         self.assertEqual(self.only(), [])
         self.assertIn("--profile quick --out results/quick", self.calls("bnlab reproduce")[0])
+        self.assertIn("results/quick/pages/index.html", out)
         self.assertIn("results/quick/position/figure.png", out)
         self.log.unlink()
         self.reproduce("--full", "--jobs", "3")
