@@ -12,7 +12,7 @@ import numpy as np
 from _plot_axis import axis_legend, fill_panels
 from _plot_base import COLOURS, columns_of, cross, is_share, limits_of
 from _plot_cells import HEADER, Cell, Scale, is_declared, number_in, spans_decades
-from _plot_heat_map import CELL_LINE, cell_height, cell_width, draw_map, map_legend, norm_of
+from _plot_heat_map import CELL_LINE, add_bar, cell_height, cell_width, draw_map, map_legend, norm_of
 from _plot_marks import label_ends
 from _plot_sweep import Line, Sweep, short_path, unquoted
 from _plot_text import plain_number, shown, spelled
@@ -33,7 +33,8 @@ class Axes:
         self.texts = {path: list(dict.fromkeys(run.axes.get(path, "") for run in sweep.runs)) for path in paths}
         self.paths = [path for path in paths if len(self.texts[path]) > 1] or paths[:1]
         self.numeric = [path for path in self.paths
-                        if all(number_in(text) is not None for text in self.texts[path] if text)]
+                        if any(self.texts[path])
+                        and all(number_in(text) is not None for text in self.texts[path] if text)]
         words = [path for path in self.paths if path not in self.numeric]
         by_count = sorted(self.paths, key=lambda path: -len(self.texts[path]))
         numbers = [path for path in by_count if path in self.numeric]
@@ -187,7 +188,7 @@ def draw_lines(sweeps, axes, panels):
             whole = [Line("", "", axes.label(axes.second, text), runs_with(sweep, {axes.second: text}), True)
                      for text in seconds] if axes.second else [Line("", "", sweep.name, sweep.runs, True)]
             every = [cell for one in cells for cell in one.values()]
-            handles = axis_legend(whole, every, log_y, own[0].get_ylim(), named)
+            handles = axis_legend(whole, every, log_y, own[0].get_ylim(), [] if named else list(enumerate(whole)))
     return figure, all_cells, handles
 
 
@@ -228,7 +229,7 @@ def draw_dots(sweeps, axes, panels):
         panel.set_xlabel(sweep.quantity_label(330))
     every = [cell for one in all_cells for cell in one.values()]
     return figure, all_cells, axis_legend([Line("", "", "", sweeps[0].runs, True)], every, False, (-math.inf, math.inf),
-                                          True)
+                                          [])
 
 
 def fill_dots(panel, cells):
@@ -272,7 +273,5 @@ def draw_maps(sweeps, axes, panels):
             draw_map(panel, shown_cells, *scales, norm, width / len(scales[0].texts))
             panel.set(xlabel=shown(short_path(axes.across, axes.paths), width),
                       ylabel=shown(short_path(axes.second, axes.paths), height))
-            bar = figure.colorbar(plt.cm.ScalarMappable(norm, "cividis"), ax=panel)
-            bar.set_label(sweep.quantity_label(height))
-            bar.outline.set_visible(False)
+            add_bar(figure, norm, sweep.quantity_label(height), ax=panel)
     return figure, found, map_legend(every)

@@ -31,12 +31,14 @@ def draw_axis(sweep):
     below = sum(run.number <= 0 for line in lines for run in line.runs) if log_y else 0
     if below:
         warn(f"{sweep.folder / 'runs.csv'}: {below} values of 0 or below have no place on a logarithmic axis")
-    figure, panels = panels_for(lines, shown(path))
-    ends = fill_panels(sweep, panels, cells, scale, log_y)
-    named = len(panels) > 1 or label_ends(panels[0][0], ends)
+    figure, panels, looks = panels_for(lines, shown(path))
+    of_line = {id(line): one for line, one in zip(lines, cells)}
+    in_order = [of_line[id(line)] for _, members in panels for _, line in members]
+    ends = fill_panels(sweep, panels, in_order, scale, log_y)
+    named = len(panels) == 1 and label_ends(panels[0][0], ends)
     label_left(figure, sweep.quantity_label)
     every = [cell for one in cells for cell in one.values()]
-    sweep.finish(figure, axis_legend(lines, every, log_y, panels[0][0].get_ylim(), named))
+    sweep.finish(figure, axis_legend(lines, every, log_y, panels[0][0].get_ylim(), [] if named else looks))
     rows = [row for line, one in zip(lines, cells) for (text,), cell in one.items()
             for row in cell.rows(line.arm, line.point, text)]
     return figure, ("arm", "point", path, *HEADER), rows
@@ -69,7 +71,7 @@ def fill_panels(sweep, panels, cells, scale, log_y):
                 draw_over_axis(panel, index, one, scale, dodge, stacked)
                 x, y = max(((scale.x[text], cell.mean) for (text,), cell in one.items() if text), default=(0, math.nan))
                 ends.append((index, line.name(), x, y))
-        draw_levels(panel, levels)
+        draw_levels(panel, levels, panel is first)
     return ends
 
 
@@ -88,7 +90,7 @@ def begin_at(sweep, axis, cells, log_y):
     """figure.min_y as the lower end of the vertical axis, as long as most means are above it: the small profile's may
     not be."""
     bottom = sweep.figure.get("min_y")
-    if bottom is None:
+    if bottom is None or not math.isfinite(bottom):
         return
     if log_y and bottom <= 0:
         raise ReadError(f"{sweep.file}: figure.min_y: must be above 0 on a logarithmic axis, got {bottom:g}")
@@ -148,13 +150,13 @@ def draw_lost(axis, index, x, count, level):
         axis.text(x, 1.0, f"  {count}", transform=beside, fontsize=8, va="center", ha="left")
 
 
-def axis_legend(lines, cells, log_y, limits, named=False):
-    """`named`: whether the lines have their names beside them."""
+def axis_legend(lines, cells, log_y, limits, looks):
+    """`looks`: [(index, line)] to be named; none where they have their names beside them."""
     bottom, top = limits
-    handles = [] if named else [note(line.legend(), **bold_of(index)) for index, line in enumerate(lines)]
+    handles = [note(line.legend(), **bold_of(index)) for index, line in looks]
     if any(len(cell.values) > 1 for cell in cells):
         handles.append(mean_note(log_y, any(cell.low < bottom or cell.high > top for cell in cells),
-                                 common_seeds(lines) if named else None))
+                                 None if looks else common_seeds(lines)))
         handles.append(note("small: each seed", marker="o", markersize=4, markerfacecolor="none"))
     under = [(sum(run.status == "completed" and run.number < bottom for cell in cells for run in cell.runs), "run"),
              (sum(cell.mean < bottom for cell in cells), "mean")]

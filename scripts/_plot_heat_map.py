@@ -6,11 +6,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from _plot_base import LARGEST, columns_of, warn
 from _plot_cells import HEADER, Scale, cells_of, is_declared, slant
 from _plot_sweep import note, short_path
-from _plot_text import points_of, shown
+from _plot_text import plain_number, points_of, shown
 from _reading import ReadError
 
 CELL_LETTERS = 8.5
@@ -62,14 +63,20 @@ def draw_heat_map(sweep):
         panel.set_title(line.legend(width + 14, 3, 10), fontsize=10)
         panel.set_xlabel(names[0] if place + columns >= len(panels) else "")
         panel.set_ylabel(names[1] if place % columns == 0 else "")
-    bar = figure.colorbar(plt.cm.ScalarMappable(norm, "cividis"), cax=beside)
-    bar.set_label(sweep.quantity_label(rows * height))
-    bar.outline.set_visible(False)
+    add_bar(figure, norm, sweep.quantity_label(rows * height), cax=beside)
     size_panels(figure, panels[0], width, height)
     sweep.finish(figure, map_legend(every))
     rows = [row for line, one in zip(lines, cells) for values, cell in one.items()
             for row in cell.rows(line.arm, line.point, *values)]
     return figure, ("arm", "point", *paths, *HEADER), rows
+
+
+def add_bar(figure, norm, label, **place):
+    """What the colours mean."""
+    bar = figure.colorbar(plt.cm.ScalarMappable(norm, "cividis"), format=FuncFormatter(plain_number), **place)
+    bar.ax.yaxis.set_minor_formatter(NullFormatter())
+    bar.set_label(label)
+    bar.outline.set_visible(False)
 
 
 def norm_of(means):

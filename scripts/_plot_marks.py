@@ -16,14 +16,16 @@ MOST_LINES = len(COLOURS)
 
 # ---- levels ----------------------------------------------------------------------------------------------------------
 
-def draw_levels(axis, levels):
-    """Thin lines across at [(value, text)], those in view, named inside the frame where it is emptiest."""
+def draw_levels(axis, levels, named=True):
+    """Thin lines across at [(value, text)], those in view; `named` inside the frame where it is emptiest."""
     bottom, top = axis.get_ylim()
     boxes = []
     for value, text in levels:
         if not bottom <= value <= top:
             continue
         axis.axhline(value, color=GREY, linewidth=1.0, linestyle=(0, (4, 3)), zorder=1.5)
+        if not named:
+            continue
         text = shown(text, 260, 1, LEVEL_LETTERS)
         across, above, box = emptiest(axis, value, points_of(text, LEVEL_LETTERS), boxes)
         boxes.append(box)

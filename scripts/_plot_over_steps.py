@@ -171,12 +171,12 @@ def draw_lines(sweep, lines, series, log_y, marks, style, xlabel):
     scales of a panel, before anything is named in it. Returns (figure, [(line, seed, what, x, y)], what `curves_legend`
     needs to know)."""
     levels = levels_of(sweep)
-    figure, panels = panels_for(lines, xlabel)
+    figure, panels, looks = panels_for(lines, xlabel)
     limit_curves(panels[0][0], lines, series, log_y, [value for value, _ in levels],
                  is_share(sweep.figure.get("column", "accuracy")))
     drawn, ends, crosses, cuts = [], [], False, False
     for panel, members in panels:
-        if len(panels) > 1:
+        if not looks:
             background(panel, [series[key_of(line, run)] for line in lines for run in line.runs if run.has_result()
                                and line not in [one for _, one in members]])
         for index, line in members:
@@ -185,9 +185,9 @@ def draw_lines(sweep, lines, series, log_y, marks, style, xlabel):
             ends.append((index, line.name(), *end))
             crosses, cuts = crosses or crossed, cuts or cut
         style(panel)
-        draw_levels(panel, levels)
-    named = len(panels) > 1 or label_ends(panels[0][0], ends)
-    return figure, drawn, (named, crosses, cuts)
+        draw_levels(panel, levels, panel is panels[0][0])
+    named = len(panels) == 1 and label_ends(panels[0][0], ends)
+    return figure, drawn, ([] if named else looks, named or not looks, crosses, cuts)
 
 
 def draw_curves(sweep):
@@ -247,11 +247,10 @@ def limit_curves(axis, lines, series, log_y, levels=(), share=False):
     set_limits(axis, np.concatenate(calm), np.concatenate(reach or [[]]), log_y, levels, share)
 
 
-def curves_legend(sweep, lines, facts, named, crosses, cuts):
-    """`facts`: what is shown, beside the rows that figure.where leaves. `named`: whether the lines have their names
-    beside them."""
-    handles = [] if named else [Line2D([], [], **bold_of(index), label=line.legend())
-                                for index, line in enumerate(lines)]
+def curves_legend(sweep, lines, facts, looks, named, crosses, cuts):
+    """`facts`: what is shown, beside the rows that figure.where leaves. `looks`: [(index, line)] to be named, unless
+    they have their names beside them, `named`."""
+    handles = [Line2D([], [], **bold_of(index), label=line.legend()) for index, line in looks]
     if any(len([run for run in line.runs if run.has_result()]) > 1 for line in lines):
         handles.append(mean_note(sweep.figure.get("log_y"), cuts, common_seeds(lines) if named else None))
         handles.append(note("thin: each seed", linestyle="-", linewidth=1.0))

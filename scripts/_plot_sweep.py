@@ -271,7 +271,7 @@ class Sweep:
         longest = max((points_of(line, 9) for handle in handles for line in handle.get_label().split("\n")), default=0)
         columns = next((n for n in (3, 2) if longest <= legend_width(width, n) and len(handles) > 2), 1)
         lay_out(figure, shown(typeset(self.title), 72 * width - 30, 3, 12.5), handles, columns,
-                shown(verdict_text(self) or self.subtitle, 72 * width - 30, 3, 9.5), row=0.19)
+                shown(typeset(verdict_text(self)) or self.subtitle, 72 * width - 30, 3, 9.5), row=0.19)
 
 
 def legend_width(inches, columns=1):

@@ -102,6 +102,7 @@ def draw(points, peak, repeats):
         panel.set(xscale="log", yscale="log", xlabel=LABELS[axis], xticks=values,
                   xticklabels=[f"{value:g}" for value in values])
         panel.minorticks_off()
+        _plot_base.style_log_ticks(panel.yaxis, *panel.get_ylim())
         panel.set_ylabel("step (ms)" if axis == "depth" else "")
         rows += [(axis, value, flop, peak, repeat + 1, one) for value, flop, seconds in own
                  for repeat, one in enumerate(seconds)]

@@ -11,7 +11,8 @@ NAME is one of
   fashion_mnist   DIR/fashion_mnist/*.gz           31 MB
   cifar10         DIR/cifar-10-batches-bin/*.bin  170 MB
 DIR is the checkout's data/ unless given. A file appears under its name only when its checksum is right; an interrupted
-download leaves NAME.part, and the next call continues it. What is there and right is not downloaded again.
+download leaves NAME.part, and the next call continues it. What is there and right is not downloaded again. A mirror
+that sends more than twice a file's size, or hardly anything, is given up.
 
 Environment, for sites without internet access and for private mirrors:
   BNLAB_MIRROR      base addresses, separated by spaces, used in place of the public mirrors, in turn. A file is looked
@@ -46,6 +47,16 @@ cifar_folder=cifar-10-batches-bin
 cifar_files=(data_batch_{1,2,3,4,5}.bin test_batch.bin)
 cifar_sums=md5sums.txt # written when the archive is unpacked
 cifar_file_bytes=30730000
+least_bytes=100000 # that an attempt has to bring, or the whole file
+least_rate=1000    # bytes in a second, over a minute
+
+most_bytes() { # FILE: twice what it has, for a mirror that has compressed it anew
+  case $1 in
+    *-images-*) echo 60000000 ;;
+    *-labels-*) echo 1000000 ;;
+    *) echo 350000000 ;;
+  esac
+}
 
 name='' to=''
 while (($#)); do
@@ -132,14 +143,23 @@ sum_of() { # FILE EXPECTED: the sum of FILE, of the kind that EXPECTED is
 
 size_of() { if [[ -e $1 ]]; then wc -c <"$1"; else echo 0; fi; }
 
+# A program whose files end at so many bytes: the write after that fails.
+limited() { # BYTES PROGRAM...
+  trap '' XFSZ
+  ulimit -f $((($1 + 1023) / 1024))
+  shift
+  exec "$@"
+}
+
 # One attempt to bring PART to its full length; continues what is there. Leaves the reason in $scratch/error.
-attempt() { # URL PART
-  local url=$1 part=$2 status=0 http
+attempt() { # URL PART MOST_BYTES
+  local url=$1 part=$2 most=$3 status=0 http
   : >"$scratch/error"
   if [[ $client == curl ]]; then
     local look=(--silent --show-error --stderr "$scratch/error")
     [[ -t 2 ]] && look=(--progress-bar)
-    run curl "${look[@]}" --fail --location --connect-timeout 20 --speed-limit 1 --speed-time 60 \
+    run limited "$most" curl "${look[@]}" --fail --location --connect-timeout 20 --max-redirs 5 \
+      --speed-limit "$least_rate" --speed-time 60 \
       --write-out '%{http_code}' --continue-at - --output "$part" "$url" >"$scratch/http" || status=$?
     http=$(cat "$scratch/http")
     # 416: the server has no such range; 33: it knows no ranges. What is here cannot be continued: begin anew.
@@ -150,34 +170,43 @@ attempt() { # URL PART
   else
     local look=(--no-verbose --output-file="$scratch/error")
     [[ -t 2 ]] && look=(--quiet --show-progress)
-    run wget "${look[@]}" --continue --tries=1 --connect-timeout=20 --read-timeout=60 \
+    # It knows no least speed: what does not end in two minutes counts as an attempt that brought so many bytes.
+    run limited "$most" timeout 120 wget "${look[@]}" --continue --tries=1 --connect-timeout=20 --read-timeout=60 \
       --output-document="$part" "$url" || status=$?
   fi
   return "$status"
 }
 
-# Fetches from one mirror: goes on as long as each attempt brings something. The sum is not checked here.
-complete() { # URL PART
-  local url=$1 part=$2 before after status
-  local stalled=0
-  while ((stalled < 2)); do
+# Fetches from one mirror: continues as long as the attempts bring enough. The sum is not checked here.
+complete() { # URL PART MOST_BYTES
+  local url=$1 part=$2 most=$3 before after status
+  local stalled=0 slow=0
+  while ((stalled < 2 && slow < 4)); do
     before=$(size_of "$part") status=0
-    attempt "$url" "$part" || status=$?
+    attempt "$url" "$part" "$most" || status=$?
     ((status == 0)) && return
     after=$(size_of "$part")
+    if ((after >= most)); then
+      rm -f -- "$part"
+      warn "$url: sends more than $most bytes: removed"
+      return 1
+    fi
     [[ $after == 0 ]] && rm -f -- "$part"
     if ((after > before)); then stalled=0; else stalled=$((stalled + 1)); fi
+    if ((after - before >= least_bytes)); then slow=0; else slow=$((slow + 1)); fi
     # Refused by the server (404 and the like): asking again won't help.
     [[ $client == curl && $status == 22 || $client == wget && $status == 8 ]] && break
   done
   local reason
   reason=$(tail -n 1 "$scratch/error")
+  ((slow < 4)) || reason="too slow: less than $least_bytes bytes in each of $slow attempts${reason:+; $reason}"
   warn "$url: ${reason:-$client failed} ($client exit status $status)"
   return 1
 }
 
 fetch_file() { # FILE TARGET
-  local file=$1 target=$2 part=$2.part expected found mirror url resumed
+  local file=$1 target=$2 part=$2.part expected found mirror url resumed most
+  most=$(most_bytes "$file")
   expected=$(expected_sum "$name/$file")
   local kind
   kind=$(sum_kind "$expected")
@@ -205,12 +234,12 @@ fetch_file() { # FILE TARGET
     resumed=false
     [[ -s $part ]] && resumed=true
     if $resumed; then say "continuing $url"; else say "fetching $url"; fi
-    complete "$url" "$part" || continue
+    complete "$url" "$part" "$most" || continue
     found=$(sum_of "$part" "$expected")
     if [[ $found != "$expected" ]] && $resumed; then
       warn "$part: $kind sum $found, expected $expected: removed, fetching it anew"
       rm -f -- "$part"
-      complete "$url" "$part" || continue
+      complete "$url" "$part" "$most" || continue
       found=$(sum_of "$part" "$expected")
     fi
     if [[ $found == "$expected" ]]; then

@@ -2,7 +2,8 @@
 """Draws the figures of runs, or the figure that an experiment names.
 
     scripts/plot.py RUN... [--figure curves|distribution|gradients|all] [--out DIR]
-    scripts/plot.py EXPERIMENT_DIR... [--out DIR]
+    scripts/plot.py SWEEP... [--out DIR]
+    scripts/plot.py FOLDER                  all sweeps in it, or else all runs
 
 Of run directories:
 
@@ -24,6 +25,12 @@ axis          a quantity over an axis: seeds as points, mean and interval; runs 
               the scale, unless the experiment declares their value (when_diverged).
 heat_map      a quantity over two axes, a panel an arm: the seeds' mean, diverged runs marked.
 rows          a column over the rows of one step, such as layers: seeds faint, mean and interval.
+none          where there is no claim either: what fits the axes. One of numbers: each quantity over it; one of words: a
+              row for each value; two: lines by colour, or a heat map; more: panels.
+
+Lines have their names at their ends where those fit. More than four arms that are named "a, b" have a panel for each
+"a", more than eight one each. Steps are on a logarithmic axis where most of the way is in the first tenth of them.
+Thresholds and levels of the criteria are drawn where they are near the values.
 
 It is written as figure.png, figure.svg and figure.csv into the sweep's directory, and replaced when asked for again;
 with several directories and one --out as figure_EXPERIMENT.*. The verdict's finding, where there is one, is in the
@@ -34,6 +41,7 @@ Exit status: 0 done; 2 usage; 3 a file is missing, empty or damaged, or lacks wh
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -49,6 +57,7 @@ from _plot_axis import draw_axis  # noqa: E402
 from _plot_heat_map import draw_heat_map  # noqa: E402
 from _plot_over_steps import draw_bands, draw_curves  # noqa: E402
 from _plot_over_rows import draw_rows  # noqa: E402
+from _plot_run import name_of  # noqa: E402
 from _plot_runs import DRAW, draw_runs  # noqa: E402
 from _plot_sweep import Sweep  # noqa: E402
 from _reading import DAMAGED, USAGE, ReadError, exists, is_folder, printable, reason_of  # noqa: E402
@@ -122,7 +131,7 @@ def runs_or_sweeps_in(folder):
             raise ReadError(f"{folder}: {'is not a folder' if folder.exists() else 'no such folder'}")
         if kind(folder) is not None:
             return [(folder, kind(folder))]
-        within = sorted(path for path in folder.iterdir() if is_folder(path))
+        within = sorted((path for path in folder.iterdir() if is_folder(path)), key=lambda path: (name_of(path), path))
     except OSError as error:
         raise ReadError(f"{folder}: can't be read: {reason_of(error)}") from None
     found = [(path, kind(path)) for path in within if kind(path) is not None]
@@ -139,6 +148,11 @@ def runs_or_sweeps_in(folder):
 
 # What damaged or hostile numbers may raise deep in matplotlib, where no file is named.
 BEYOND = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+
+
+def text_of(error):
+    """Of a file that can't be written."""
+    return f"{os.fsdecode(error.filename)}: {reason_of(error)}" if error.filename else str(error)
 
 
 def drawing_of(sweep):
@@ -182,6 +196,9 @@ def draw_experiments(arguments):
         except ReadError as error:
             warn(error)
             status = max(status, error.status)
+        except OSError as error:
+            warn(text_of(error))
+            status = max(status, USAGE)
         except BEYOND as error:
             warn(f"{folder}: can't be drawn: {type(error).__name__}: {error}")
             status = DAMAGED
@@ -202,7 +219,7 @@ def main():
         warn(error)
         return error.status
     except OSError as error:
-        warn(error)
+        warn(text_of(error))
         return USAGE
     except BEYOND as error:
         warn(f"{arguments.folders[0]}: can't be drawn: {type(error).__name__}: {error}")

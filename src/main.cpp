@@ -8,7 +8,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <iostream>
 #include <new>
 #include <system_error>
 
@@ -31,7 +30,7 @@ std::string joined(int argc, char** argv) {
 }
 
 int report(const bnlab::cli::Context& context, const std::string& text, ExitStatus status) {
-  std::fputs(("bnlab: " + text + "\n").c_str(), stderr);  // fmt::print throws where nobody can be told
+  bnlab::cli::complain("bnlab: " + text);
   const std::filesystem::path folder = context.log.file.parent_path();
   std::error_code ignored;
   // An error makes no folder for it.
@@ -90,8 +89,7 @@ int run(int argc, char** argv, bnlab::cli::Context& context) {
       "Example:\n  bnlab train configs/first_experiment.json --set optimizer.learning_rate=1 --out results/first");
   check_command(program, argc, argv);
   if (!parser.parse(argc, argv)) context.exit_status = ExitStatus::usage_error;
-  std::cout.flush();  // of --help and --version
-  if (!std::cout || std::fflush(stdout) != 0)
+  if (std::ferror(stdout) != 0 || std::fflush(stdout) != 0)
     throw bnlab::RunError("can't write to standard output: " + std::generic_category().message(errno));
   if (context.logger) bnlab::write_log_file(*context.logger);
   return context.exit_status;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdio>
 #include <filesystem>
 #include <system_error>
 #include <thread>
@@ -33,7 +34,12 @@ constexpr int repeating_signals[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
 
 }  // namespace
 
+void complain(const std::string& line) {
+  std::fputs((printable(line) + "\n").c_str(), stderr);  // fmt::print throws where nobody can be told
+}
+
 void start_log(Context& context, const std::vector<std::string>& inputs) {
+  std::signal(SIGPIPE, SIG_IGN);
   std::error_code ignored;
   for (const std::string& input : inputs)
     if (std::filesystem::equivalent(context.log.file, input, ignored))

@@ -2,15 +2,19 @@
 // What the subcommands share. Each subcommand is one file: it adds its options to the parser, and a callback that does
 // the work.
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/parser.h"
 #include "config/run_config.h"
 #include "data/dataset.h"
 #include "util/logging.h"
+#include "util/printable.h"
 #include "util/text_table.h"
 
 namespace bnlab::cli {
@@ -42,9 +46,18 @@ void add_gradcheck(Command program, Context& context);
 void add_completion(Command program, Context& context);
 void add_manual(Command program, Context& context);
 
-/// Sets context.logger and logs the command line; its file stays as it is until write_log_file. Throws ConfigError
-/// where that is one of `inputs`.
+/// Sets context.logger and logs the command line; its file stays as it is until write_log_file. From now on output that
+/// nobody reads any more is an error of the write, not the end of the program. Throws ConfigError where the file is one
+/// of `inputs`.
 void start_log(Context& context, const std::vector<std::string>& inputs);
+
+/// Prints to standard output, with nothing in it that a terminal would obey: text may come from files.
+template <class... T>
+void say(fmt::format_string<T...> format, T&&... values) {
+  fmt::print("{}", printable(fmt::format(format, std::forward<T>(values)...)));
+}
+/// A line on standard error, in the same way. Nothing happens where nobody can be told.
+void complain(const std::string& line);
 
 /// Calls `handler` at Ctrl-C and SIGTERM, both with these flags of sigaction(2); where the terminal closes, unless
 /// nohup says that it does not matter; and at SIGUSR1, SIGUSR2 and SIGXCPU, by which schedulers announce a limit. These

@@ -10,6 +10,7 @@
 #include "experiments/comparison.h"
 #include "util/errors.h"
 #include "util/file.h"
+#include "util/result_file.h"
 
 namespace bnlab::cli {
 namespace {
@@ -31,6 +32,8 @@ std::vector<std::string> inside(const std::string& directory) {
   std::error_code error;
   for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error))
     if (can_be_compared(entry->path())) found.push_back(entry->path().string());
+  if (error && error != std::errc::no_such_file_or_directory && error != std::errc::not_a_directory)
+    throw_read_error(directory, "read", error.value());
   std::sort(found.begin(), found.end());
   return found.empty() ? std::vector{directory} : found;
 }
@@ -70,16 +73,17 @@ void compare(const CompareOptions& options, Context& context) {
     if (context.exit_status == ExitStatus::done) throw ConfigError("there is nothing to compare");
     return;
   }
-  const auto write = [](const std::string& file, const std::string& text) {
+  const auto write = [](const std::string& option, const std::string& file, const std::string& text,
+                        const auto& is_ours) {
     if (file == "-")
-      fmt::print("{}", text);
+      say("{}", text);
     else if (!file.empty())
-      write_output(file, text);
+      write_output(option, file, text, is_ours);
   };
   if (options.csv != "-" && options.markdown != "-")
-    fmt::print("{}", experiments::text_table(comparison, columns_of_output()));
-  write(options.csv, experiments::to_csv(comparison));
-  write(options.markdown, experiments::markdown_table(comparison));
+    say("{}", experiments::text_table(comparison, columns_of_output()));
+  write("--csv", options.csv, experiments::to_csv(comparison), experiments::is_comparison_csv);
+  write("--markdown", options.markdown, experiments::markdown_table(comparison), experiments::is_comparison_markdown);
 }
 
 }  // namespace
@@ -88,12 +92,16 @@ void add_compare(Command program, Context& context) {
   const auto options = std::make_shared<CompareOptions>();
   Command command = program.add_command(
       "compare", "show side by side where the configs of runs and sweeps differ, and how the runs ended");
-  command.add_option("RESULTS", options->directories, "directories of runs and sweeps, or folders of them").required();
+  command.add_option("RESULTS", options->directories, "directories of runs and sweeps, or folders of them")
+      .home_path()
+      .required();
   command.add_option("--csv", options->csv, "write the table as CSV to a file too; -: print it instead")
       .type_name("FILE")
+      .home_path()
       .not_empty();
   command.add_option("--markdown", options->markdown, "write the table as Markdown to a file too; -: print it instead")
       .type_name("FILE")
+      .home_path()
       .not_empty();
   command.footer(
       "Examples:\n"

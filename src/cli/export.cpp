@@ -50,12 +50,13 @@ void add_export(Command program, Context& context) {
   const auto options = std::make_shared<ExportOptions>();
   Command command =
       program.add_command("export", "write a CSV file of all runs of sweeps as one table, for pandas, R and the like");
-  command.add_option("SWEEP", options->directories, "directories of sweeps").required();
+  command.add_option("SWEEP", options->directories, "directories of sweeps").home_path().required();
   command.add_option("--file", options->file, "the file of each run (default: train.csv)")
       .type_name("NAME")
       .not_empty();
   command.add_option("--out", options->out, "the file to write; -: standard output")
       .type_name("FILE")
+      .home_path()
       .required()
       .not_empty();
   command.footer(

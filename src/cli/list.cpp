@@ -71,10 +71,10 @@ std::string text_of(const Family& family) {
 void list(const std::string& wanted, bool as_json) {
   std::vector<Family> all = families();
   if (!wanted.empty()) std::erase_if(all, [&](const Family& family) { return family.name != wanted; });
-  if (as_json) return fmt::print("{}", config::families_json(all));
+  if (as_json) return say("{}", config::families_json(all));
   for (const Family& family : all) {
-    if (wanted.empty()) fmt::print("{}{}:\n", &family == &all.front() ? "" : "\n", family.name);
-    fmt::print("{}", text_of(family));
+    if (wanted.empty()) say("{}{}:\n", &family == &all.front() ? "" : "\n", family.name);
+    say("{}", text_of(family));
   }
 }
 

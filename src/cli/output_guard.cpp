@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <fstream>
 
 #include "experiments/comparison.h"
 #include "experiments/sweep.h"
 #include "training/run_directory.h"
 #include "util/errors.h"
+#include "util/file.h"
 
 namespace bnlab::cli {
 
@@ -27,14 +27,7 @@ void refuse_to_replace(const std::string& option, const std::string& file,
         (experiments::is_run(folder) && training::is_file_of_a_run(folder, target)))
       throw ConfigError(fmt::format("{}: {} is a file of {}; choose another name", option, file, folder.string()));
   }
-  if (!fs::is_regular_file(target, error) || fs::file_size(target, error) == 0) return;
-  std::string begin(64, '\0');
-  std::ifstream stream(target, std::ios::binary);
-  stream.read(begin.data(), static_cast<std::streamsize>(begin.size()));
-  begin.resize(static_cast<std::size_t>(stream.gcount()));
-  if (!is_ours(begin))
-    throw ConfigError(
-        fmt::format("{}: {} exists and is no such table; choose another name, or remove it", option, file));
+  refuse_foreign_output(option, file, is_ours);
 }
 
 }  // namespace bnlab::cli

@@ -6,9 +6,12 @@
 #include <algorithm>
 #include <cctype>
 #include <cstddef>
+#include <cstdio>
 #include <filesystem>
+#include <sstream>
 
 #include "util/home.h"
+#include "util/printable.h"
 
 namespace bnlab::cli {
 namespace {
@@ -224,7 +227,11 @@ bool Parser::parse(int argc, char** argv) {
     app_->parse(arguments);
     return true;
   } catch (const CLI::ParseError& error) {  // --help and --version, too
-    return app_->exit(error) == 0;
+    std::ostringstream out, problems;
+    const bool is_right = app_->exit(error, out, problems) == 0;
+    std::fputs(printable(problems.str()).c_str(), stderr);  // values may be names of files
+    std::fputs(out.str().c_str(), stdout);
+    return is_right;
   }
 }
 

@@ -152,34 +152,38 @@ void print_verdicts(const std::vector<ExperimentVerdict>& verdicts, bool strict,
     if (!one.experiment.criteria.empty()) judged.push_back(one);
     if (is_alone || one.experiment.criteria.empty()) print_summary(one);
   }
-  if (!judged.empty()) fmt::print("{}", text_table(judged));
+  if (!judged.empty()) say("{}", text_table(judged));
   for (const ExperimentVerdict& one : verdicts) {
-    for (const std::string& run : one.unfinished) fmt::print("{}: {}\n", one.experiment.name, run);
-    for (const std::string& warning : all_warnings(one)) fmt::print("{}: {}\n", one.experiment.name, warning);
+    for (const std::string& run : one.unfinished) say("{}: {}\n", one.experiment.name, on_one_line(run));
+    for (const std::string& warning : all_warnings(one)) say("{}: {}\n", one.experiment.name, on_one_line(warning));
     for (std::size_t i = 0; i < one.judgements.size(); ++i)
       if (!one.judgements[i].explanation.empty())
-        fmt::print("{}: {}: {}\n", one.experiment.name, one.experiment.criteria[i].name, one.judgements[i].explanation);
+        say("{}: {}: {}\n", one.experiment.name, one.experiment.criteria[i].name,
+            on_one_line(one.judgements[i].explanation));
     for (const Choice& choice : one.choices)
-      fmt::print("{}: {} is {}{}, the best by {}\n", one.experiment.name, choice.arm, choice.of,
-                 choice.point.empty() ? " (undecided)" : choice.point, choice.quantity);
+      say("{}: {} is {}{}, the best by {}\n", one.experiment.name, choice.arm, choice.of,
+          choice.point.empty() ? " (undecided)" : choice.point, choice.quantity);
   }
   set_status(verdicts, strict, context);
 }
 
 void print_summary(const ExperimentVerdict& verdict) {
-  fmt::print("{}: mean +- half the 95 % interval over the seeds (Student's t)\n\n{}\n", verdict.experiment.name,
-             text_table(verdict.summary, columns_of_output()));
+  say("{}: mean +- half the 95 % interval over the seeds (Student's t)\n\n{}\n", verdict.experiment.name,
+      text_table(verdict.summary, columns_of_output()));
 }
 
 void set_status(const std::vector<ExperimentVerdict>& verdicts, bool strict, Context& context) {
   for (const ExperimentVerdict& one : verdicts) {
     const bool claimed = one.verdict == Verdict::reproduced || one.verdict == Verdict::reported;
-    if (one.unfinished.empty() && (claimed || !strict)) continue;
+    if (one.unfinished.empty() && ((claimed && one.doubts.empty()) || !strict)) continue;
     context.exit_status = ExitStatus::failed;
-    if (one.unfinished.empty())
+    if (!one.unfinished.empty())
+      context.logger->warn("{}: {} runs have no result", one.experiment.name, one.unfinished.size());
+    else if (!claimed)
       context.logger->warn("{}: {}", one.experiment.name, experiments::name_of(one.verdict));
     else
-      context.logger->warn("{}: {} runs have no result", one.experiment.name, one.unfinished.size());
+      context.logger->warn("{}: {} doubts about its runs, such as: {}", one.experiment.name, one.doubts.size(),
+                           one.doubts.front());
   }
 }
 

@@ -36,7 +36,8 @@ void add_sweep_options(Command command, SweepOptions& options) {
   command.add_flag("--replace", options.replace,
                    "replace a sweep in the directory that has another profile, other seeds or another --set; what it "
                    "found goes into a folder old/ there, and its runs stay");
-  command.add_flag("--strict", options.strict, "exit status 1 where a claim is not reproduced");
+  command.add_flag("--strict", options.strict,
+                   "exit status 1 where a claim is not reproduced, or the files of its runs are in doubt");
 }
 
 void add_ablation_options(Command command, SweepOptions& options) {

@@ -120,10 +120,10 @@ void print_arms(const Plan& plan, const std::vector<SweepRun>& runs) {
   for (const ArmPoint& point : plan.points) {
     const auto is_of = [&](const SweepRun& one) { return plan.points[one.run->point].label == point.label; };
     if (std::none_of(runs.begin(), runs.end(), is_of)) continue;
-    fmt::print("arm {}\n", point.label);
+    say("arm {}\n", point.label);
     const std::vector<std::string> changes = changes_of(plan, point);
-    for (const std::string& change : changes) fmt::print("  {}\n", change);
-    if (changes.empty()) fmt::print("  the base as it is\n");
+    for (const std::string& change : changes) say("  {}\n", on_one_line(change));
+    if (changes.empty()) say("  the base as it is\n");
   }
 }
 
@@ -163,23 +163,23 @@ void warn_of_overridden(const Sweep& sweep, const SweepOptions& options, Context
 void print_plan(const Sweep& sweep, const std::vector<SweepRun>& runs, const SweepOptions& options) {
   const Plan& plan = sweep.plan;
   const config::ExperimentConfig& experiment = plan.experiment;
-  fmt::print("{}: {} runs{}\n", experiment.name, runs.size(),
-             experiment.profile.empty() ? "" : ", profile " + experiment.profile);
-  fmt::print("{}", experiment.claim.empty() ? "" : experiment.claim + "\n");
-  fmt::print("directory: {}\n\n", sweep.directory.string());
+  say("{}: {} runs{}\n", experiment.name, runs.size(),
+      experiment.profile.empty() ? "" : ", profile " + experiment.profile);
+  say("{}", experiment.claim.empty() ? "" : on_one_line(experiment.claim) + "\n");
+  say("directory: {}\n\n", sweep.directory.string());
   print_arms(plan, runs);
-  fmt::print("\n");
+  say("\n");
   std::vector<std::vector<std::string>> rows{{"run", "state"}};
   for (const SweepRun& one : runs) rows.push_back({one.task.name, experiments::name_of(one.report.state)});
-  fmt::print("{}\n", table(rows, 2));
+  say("{}\n", table(rows, 2));
   const std::size_t left = remaining(runs, options.retry_failed).size();
   const auto failed = std::ranges::count(runs, RunState::failed, [](const SweepRun& one) { return one.report.state; });
   if (left > 0)
-    fmt::print("{} runs are left, {}.\n", left, estimate(sweep, runs, left, local_options(options).jobs));
+    say("{} runs are left, {}.\n", left, estimate(sweep, runs, left, local_options(options).jobs));
   else if (failed > 0)
-    fmt::print("No runs are left but {} that failed; --retry-failed runs them again.\n", failed);
+    say("No runs are left but {} that failed; --retry-failed runs them again.\n", failed);
   else
-    fmt::print("All runs are finished.\n");
+    say("All runs are finished.\n");
 }
 
 }  // namespace bnlab::cli

@@ -119,7 +119,7 @@ void train(const TrainOptions& options, Context& context) {
   const training::RunResult result = training::run(config, run, display, stop_asked);
   display.clear();
   logger->debug("{}: {}", run.directory.string(), result.summary);
-  if (!context.log.quiet) fmt::print("{}: {}\n", run.directory.string(), result.summary);
+  if (!context.log.quiet) say("{}: {}\n", run.directory.string(), result.summary);
   if (result.status == training::RunStatus::interrupted) {
     logger->warn("interrupted; continue with --resume --out {}", run.directory.string());
     context.exit_status = ExitStatus::interrupted;
@@ -153,13 +153,13 @@ void profile(const TrainOptions& options, Context& context) {
   total("update", profile.update);
   total("rest", profile.step - in_calls - profile.batch - profile.update);
   total("step", profile.step);
-  fmt::print("{}", table(rows, 3));
-  fmt::print("Medians of {} steps on {}. ", options.profile_steps,
-             options.config.threads == 1 ? "1 thread" : fmt::format("{} threads", options.config.threads));
+  say("{}", table(rows, 3));
+  say("Medians of {} steps on {}. ", options.profile_steps,
+      options.config.threads == 1 ? "1 thread" : fmt::format("{} threads", options.config.threads));
   if (profile.peak_flops > 0)
-    fmt::print("Peak: {:.0f} GFLOP/s, measured with multiply-adds alone.\n", 1e-9 * profile.peak_flops);
+    say("Peak: {:.0f} GFLOP/s, measured with multiply-adds alone.\n", 1e-9 * profile.peak_flops);
   else
-    fmt::print("Peak: unknown, this processor has no bf16 instructions.\n");
+    say("Peak: unknown, this processor has no bf16 instructions.\n");
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,8 +19,7 @@ namespace {
 void warn(const std::string& file, const config::RunConfig& config, std::vector<std::string> warnings) {
   if (!config.training.epochs && config.training.composition != config::BatchComposition::full_batch)
     for (std::string& warning : config::warnings(config)) warnings.push_back(std::move(warning));
-  for (const std::string& warning : warnings)
-    std::fputs(fmt::format("{}: warning: {}\n", file, warning).c_str(), stderr);
+  for (const std::string& warning : warnings) complain(fmt::format("{}: warning: {}", file, warning));
 }
 
 /// Every arm with both profiles.
@@ -62,14 +60,14 @@ std::string check_file(const std::string& file) {
 void validate(const std::vector<std::string>& files, Context& context) {
   for (const std::string& file : files) {
     try {
-      fmt::print("{}: {}\n", file, check_file(file));
+      say("{}: {}\n", file, check_file(file));
     } catch (const ConfigError& error) {
-      std::fputs((std::string(error.what()) + "\n").c_str(), stderr);
-      fmt::print("{}: wrong\n", file);
+      complain(error.what());
+      say("{}: wrong\n", file);
       context.exit_status = ExitStatus::usage_error;
     } catch (const DataError& error) {  // of a dataset whose sizes only its files know
-      std::fputs((std::string(error.what()) + "\n").c_str(), stderr);
-      fmt::print("{}: not checked without its data\n", file);
+      complain(error.what());
+      say("{}: not checked without its data\n", file);
       if (context.exit_status == ExitStatus::done) context.exit_status = ExitStatus::data_error;
     }
   }

@@ -7,6 +7,7 @@
 #include "experiments/sweep.h"
 #include "util/errors.h"
 #include "util/file.h"
+#include "util/result_file.h"
 
 namespace bnlab::cli {
 namespace {
@@ -17,36 +18,35 @@ struct VerdictOptions {
   std::vector<std::string> directories;
   std::string markdown;
   bool strict = false;
+  bool verify = false;
 };
 
-bool is_sweep(const fs::path& path) {
-  std::error_code error;
-  return fs::exists(path / "experiment.json", error);
-}
+bool is_sweep(const fs::path& path) { return is_there(path / "experiment.json"); }
 
 /// What `results/*` finds beside sweeps: a file, a run, a folder of sweeps. Why it is no sweep, or "" for anything
 /// else.
 std::string known_neighbour(const fs::path& path) {
   std::error_code error;
   if (fs::is_regular_file(path, error)) return "a file";
-  if (fs::exists(path / "run.json", error)) return "a run";
+  if (is_there(path / "run.json")) return "a run";
   for (fs::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error))
     if (is_sweep(entry->path())) return "a folder of sweeps";
   return "";
 }
 
 /// The verdicts of the sweeps among the directories; what is none, or can't be judged, is named and sets the status.
-std::vector<experiments::ExperimentVerdict> judge_all(const std::vector<std::string>& directories, Context& context) {
+std::vector<experiments::ExperimentVerdict> judge_all(const VerdictOptions& options, Context& context) {
+  const training::Check check = options.verify ? training::Check::all : training::Check::changed;
   std::vector<experiments::ExperimentVerdict> verdicts;
-  for (const std::string& directory : directories) {
-    if (!is_sweep(directory)) {
-      if (const std::string what = known_neighbour(directory); !what.empty()) {
-        context.logger->info("{}: left out: {}, no sweep", directory, what);
-        continue;
-      }
-    }
+  for (const std::string& directory : options.directories) {
     try {
-      verdicts.push_back(experiments::judge_directory(directory));
+      if (!is_sweep(directory)) {
+        if (const std::string what = known_neighbour(directory); !what.empty()) {
+          context.logger->info("{}: left out: {}, no sweep", directory, what);
+          continue;
+        }
+      }
+      verdicts.push_back(experiments::judge_directory(directory, check));
     } catch (const ConfigError& error) {
       context.logger->error("{}", error.what());
       context.exit_status = ExitStatus::usage_error;
@@ -58,7 +58,7 @@ std::vector<experiments::ExperimentVerdict> judge_all(const std::vector<std::str
   return verdicts;
 }
 
-/// Throws where the table would replace a file of a sweep.
+/// Throws where the table would replace a file of a sweep, or anything but such a table.
 void check_markdown(const fs::path& file) {
   if (file.empty() || file == "-") return;
   std::error_code ignored;
@@ -68,12 +68,13 @@ void check_markdown(const fs::path& file) {
     if (is_sweep(folder) && experiments::is_file_of_a_sweep(folder, file))
       throw ConfigError(fmt::format("--markdown: {} is a file of the sweep in {}", file.string(), folder.string()));
   }
+  refuse_foreign_output("--markdown", file, experiments::is_markdown_table);
 }
 
 void verdict(const VerdictOptions& options, Context& context) {
   context.logger = make_logger(context.log);
   check_markdown(options.markdown);
-  const std::vector<experiments::ExperimentVerdict> verdicts = judge_all(options.directories, context);
+  const std::vector<experiments::ExperimentVerdict> verdicts = judge_all(options, context);
   if (verdicts.empty()) {
     if (context.exit_status == ExitStatus::done)
       throw ConfigError(fmt::format("{}: holds no sweep", fmt::join(options.directories, ", ")));
@@ -81,10 +82,12 @@ void verdict(const VerdictOptions& options, Context& context) {
   }
   const int status = context.exit_status;
   if (options.markdown == "-") {
-    fmt::print("{}", experiments::markdown_table(verdicts));
+    say("{}", experiments::markdown_table(verdicts));
     set_status(verdicts, options.strict, context);
   } else {
-    if (!options.markdown.empty()) write_output(options.markdown, experiments::markdown_table(verdicts));
+    if (!options.markdown.empty())
+      write_output("--markdown", options.markdown, experiments::markdown_table(verdicts),
+                   experiments::is_markdown_table);
     print_verdicts(verdicts, options.strict, context);
   }
   if (status != ExitStatus::done) context.exit_status = status;
@@ -100,7 +103,10 @@ void add_verdict(Command program, Context& context) {
       .type_name("FILE")
       .home_path()
       .not_empty();
-  command.add_flag("--strict", options->strict, "exit status 1 where a claim is not reproduced");
+  command.add_flag("--strict", options->strict,
+                   "exit status 1 where a claim is not reproduced, or the files of its runs are in doubt");
+  command.add_flag("--verify", options->verify,
+                   "hash all files of the runs again; without it, those whose time or size has changed");
   command.footer(
       "Examples:\n"
       "  bnlab verdict results/faster_training\n"

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "util/printable.h"
+
 namespace bnlab::config {
 namespace {
 
@@ -116,6 +118,8 @@ bool Codec<std::string>::read(const Input& in, std::string& value) {
   const std::string& text = *given;
   if (in.rule.is_not_empty && text.empty()) return in.wrong("must not be empty");
   if (text.find('\0') != std::string::npos) return in.wrong("must not hold a NUL character");
+  if (in.rule.is_file_name && on_one_line(text) != text)
+    return in.wrong("must not hold a newline or another control character");
   if (in.rule.is_file_name && !is_plain_file_name(text)) return in.wrong("must be a plain file name, without / and ..");
   if (in.rule.is_name && !is_name(text))
     return in.wrong("must be letters, digits, ., _ and -, the first a letter or a digit");
@@ -126,7 +130,7 @@ bool Codec<std::string>::read(const Input& in, std::string& value) {
 Json Codec<std::string>::schema(const Rule& rule) {
   Json schema = Json::object().set("type", "string");
   if (rule.is_not_empty) schema.set("minLength", Json(std::int64_t{1}));
-  if (rule.is_file_name) schema.set("pattern", "^(?!\\.$|.*\\.\\.)[^/\\\\]*$");
+  if (rule.is_file_name) schema.set("pattern", "^(?!\\.$|.*\\.\\.)[^/\\\\\\u0000-\\u001f\\u007f-\\u009f]*$");
   if (rule.is_name) schema.set("pattern", "^[A-Za-z0-9][A-Za-z0-9._-]*$");
   return schema;
 }

@@ -88,6 +88,7 @@ fs::path find(const Json& extends, const fs::path& folder, const Chain& chain, P
     const fs::path parent = file.has_parent_path() ? file.parent_path() : fs::path(".");
     return refuse("no such file: " + file.string() + did_you_mean(file.stem().string(), json_names(parent)));
   }
+  if (!fs::is_regular_file(file, error)) return refuse("must be a regular file, got " + file.string());
   if (chain.has(file)) return refuse("a cycle: " + chain.with(file));
   if (chain.size() >= most_files)
     return refuse("more than " + std::to_string(most_files) + " files: " + chain.with(file));

@@ -1,16 +1,13 @@
 #include "data/background_sha256.h"
 
-#include <system_error>
 #include <utility>
 
 namespace bnlab::data {
 
-BackgroundSha256::BackgroundSha256() {
-  try {
-    sum_ = std::async(std::launch::async, [this] { return add_up(); });
-  } catch (const std::system_error&) {  // no further thread: hex() adds all up
-    sum_ = std::async(std::launch::deferred, [this] { return add_up(); });
-  }
+// Where there is no further thread, hex() adds all up.
+BackgroundSha256::BackgroundSha256(Start start) {
+  if (start == Start::at_once)
+    sum_ = std::async(std::launch::async | std::launch::deferred, [this] { return add_up(); });
 }
 
 BackgroundSha256::~BackgroundSha256() {
@@ -27,6 +24,11 @@ void BackgroundSha256::update(std::span<const std::uint8_t> bytes, std::shared_p
     pieces_.push_back({bytes, std::move(owner)});
   }
   changed_.notify_one();
+}
+
+void BackgroundSha256::append(BackgroundSha256& other) {
+  for (Piece& piece : other.pieces_) update(piece.bytes, std::move(piece.owner));
+  other.pieces_.clear();
 }
 
 std::string BackgroundSha256::hex() {

@@ -263,7 +263,7 @@ DatasetInfo inspect_npz(const DatasetInfo& info, const fs::path& path, const con
   found.height = layout.height;
   found.width = layout.width;
   found.has_floats = type_of(x) != Type::bytes;
-  BackgroundSha256 unused;
+  BackgroundSha256 unused(BackgroundSha256::Start::with_another);
   Array y_train = open_array(file, "y_train"), y_test = open_array(file, "y_test");
   OwnLabels labels;
   labels.train = read_labels(y_train, unused);

@@ -130,8 +130,7 @@ Interval over_rows(OverRows reduction, Interval values) {
 
 Interval range_of(const QuantityConfig& quantity) {
   Interval values = range_of(quantity.series);
-  if (quantity.divided_by)
-    values = values.low >= 0 && range_of(*quantity.divided_by).low >= 0 ? from_zero : any_number;
+  if (quantity.divided_by) values = values.low >= 0 && range_of(*quantity.divided_by).low >= 0 ? from_zero : any_number;
   values = over_rows(quantity.over_rows, values);
   if (quantity.when_diverged)
     values = {std::min(values.low, *quantity.when_diverged), std::max(values.high, *quantity.when_diverged)};
@@ -224,12 +223,12 @@ class ClaimChecks {
     const Interval effects = range_of_effect(criterion, range_of(quantity));
     const auto refuse = [&](const char* field, const std::optional<double>& threshold, bool always) {
       if (threshold && always)
-        add(criterion, fmt::format("{} {:.4g} can't be missed: {} of {} lies in [{:.4g}, {:.4g}]; without a threshold it "
-                                   "is reported",
-                                   field, *threshold,
-                                   criterion.type == CriterionType::value ? "the value"
-                                                                          : "a " + config::name_of(criterion.type),
-                                   criterion.quantity, effects.low, effects.high));
+        add(criterion,
+            fmt::format("{} {:.4g} can't be missed: {} of {} lies in [{:.4g}, {:.4g}]; without a threshold it "
+                        "is reported",
+                        field, *threshold,
+                        criterion.type == CriterionType::value ? "the value" : "a " + config::name_of(criterion.type),
+                        criterion.quantity, effects.low, effects.high));
     };
     refuse("at_least", criterion.at_least, criterion.at_least <= effects.low);
     refuse("more_than", criterion.more_than, criterion.more_than < effects.low);

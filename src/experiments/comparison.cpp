@@ -9,12 +9,14 @@
 #include "config/experiment.h"
 #include "config/load.h"
 #include "config/names.h"
+#include "config/text_file.h"
 #include "experiments/plan.h"
 #include "experiments/quantities.h"
 #include "experiments/run_folders.h"
 #include "experiments/runs_csv.h"
 #include "training/evaluation.h"
 #include "util/errors.h"
+#include "util/result_file.h"
 
 namespace bnlab::experiments {
 namespace {
@@ -76,6 +78,8 @@ void add_run(Comparison& comparison, ComparedRun& run, const config::RunConfig& 
     for (const Metric& metric : metrics) {
       try {
         add_metric(run, metric.name, as_in_file(measure(quantity_of(metric, config), directory, report)));
+      } catch (const ReadError&) {
+        throw;
       } catch (const DataError& problem) {
         error = problem.what();
       } catch (const ConfigError& problem) {
@@ -95,13 +99,19 @@ void add_row(Comparison& comparison, ComparedRun& run, const RunRow& row, std::u
   add_end(run, seed, row.run, row.status, row.last_step, row.seconds, row.error, row.dataset_sha256);
 }
 
+/// The config that a run wrote into its directory.
+config::RunConfig config_of(const fs::path& directory) {
+  const fs::path file = directory / "config.json";
+  return config::parse(config::read_text(file, Place::results), {}, directory, file.string());
+}
+
 void add_sweep(Comparison& comparison, const fs::path& directory) {
-  const Plan plan = make_plan(config::load_experiment(directory / "experiment.json"));
+  const Plan plan = make_plan(config::load_experiment(directory / "experiment.json", Place::results));
   const RunFolders folders(directory);
   const bool some_are_gone =
       !std::all_of(plan.runs.begin(), plan.runs.end(), [&](const PlannedRun& run) { return folders.has(run); });
   std::map<std::string, RunRow> earlier;
-  if (some_are_gone) earlier = earlier_results(directory / "runs.csv", plan);
+  if (some_are_gone) earlier = earlier_results(directory, plan);
   std::vector<ComparedRun> points;
   for (const ArmPoint& point : plan.points)
     points.push_back({.directory = directory.string(), .label = point.label, .config = point.config});
@@ -129,29 +139,21 @@ void sort_metrics(Comparison& comparison) {
 }  // namespace
 
 bool is_run(const fs::path& directory) {
-  std::error_code error;
-  return fs::is_regular_file(directory / "config.json", error) &&
-         (fs::exists(directory / "run.json", error) || fs::exists(directory / "train.csv", error));
+  return is_there(directory / "config.json") && (is_there(directory / "run.json") || is_there(directory / "train.csv"));
 }
 
-bool is_sweep(const fs::path& directory) {
-  std::error_code error;
-  return fs::exists(directory / "experiment.json", error);
-}
+bool is_sweep(const fs::path& directory) { return is_there(directory / "experiment.json"); }
 
 void add_directory(Comparison& comparison, const fs::path& directory) {
   if (is_sweep(directory)) {
     add_sweep(comparison, directory);
   } else if (is_run(directory)) {
-    ComparedRun run{
-        .directory = directory.string(), .label = "", .config = config::load(directory / "config.json", {})};
+    ComparedRun run{.directory = directory.string(), .label = "", .config = config_of(directory)};
     add_run(comparison, run, run.config, directory, directory.string());
     comparison.runs.push_back(std::move(run));
   } else {
-    std::error_code error;
-    throw ConfigError(
-        fmt::format("{}: {}", directory.string(),
-                    fs::exists(directory, error) ? "holds neither a run nor a sweep" : "no such directory"));
+    throw ConfigError(fmt::format("{}: {}", directory.string(),
+                                  is_there(directory) ? "holds neither a run nor a sweep" : "no such directory"));
   }
   sort_metrics(comparison);
 }

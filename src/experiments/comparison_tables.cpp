@@ -4,11 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <set>
 
 #include "config/differences.h"
 #include "experiments/comparison.h"
-#include "experiments/statistics.h"
+#include "experiments/summary.h"
 #include "util/csv.h"
 #include "util/join.h"
 #include "util/text_table.h"
@@ -23,62 +24,14 @@ const char* const csv_begin = "directory,label,";
 const char* const markdown_begin = "| run |";
 const char* const none = "-";
 
-/// A mean over seeds; half_interval is NaN with less than 2 values.
-struct Mean {
-  double value = std::nan("");
-  double half_interval = std::nan("");
-  bool at_least = false;
-};
-
-/// Of finite values.
-Mean mean_of(const std::vector<double>& values) {
-  Mean mean;
-  if (values.size() == 1) mean.value = values.front();
-  if (values.size() < 2) return mean;
-  const MeanInterval interval = mean_interval(values);
-  mean.value = interval.mean;
-  mean.half_interval = interval.interval.high - interval.mean;
-  return mean;
-}
-
-/// Of the values that are finite, since one run that diverged would hide all others; how many they are is shown.
-Mean mean_of(const std::vector<Value>& values) {
-  std::vector<double> numbers;
-  bool at_least = false;
-  for (const Value& value : values) {
-    if (!std::isfinite(value.value)) continue;
-    numbers.push_back(value.value);
-    at_least = at_least || value.bound == Bound::at_least;
-  }
-  Mean mean = mean_of(numbers);
-  mean.at_least = at_least;
-  return mean;
-}
-
-std::size_t count_of(const std::vector<Value>& values) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(values, [](const Value& value) { return std::isfinite(value.value); }));
-}
-
-/// "0.8712 +- 0.0031", with as many digits as half the interval deserves; "(2 of 3)" where not every run has a value.
-std::string mean_text(const ComparedRun& run, const std::string& metric) {
+SummaryCell mean_of(const ComparedRun& run, const std::string& metric) {
   const auto found = run.metrics.find(metric);
-  if (found == run.metrics.end()) return none;
-  const Mean mean = mean_of(found->second);
-  if (std::isnan(mean.value)) return none;
-  std::string text = mean.at_least ? ">= " : "";
-  const double size = std::abs(mean.value), half = mean.half_interval;
-  const bool is_plain = size == 0 || (size >= 1e-3 && size < 1e6);
-  if (std::isnan(half)) {
-    text += fmt::format("{:.4g}", mean.value);
-  } else if (half >= 1e-4 && is_plain) {
-    const int decimals = std::clamp(1 - static_cast<int>(std::floor(std::log10(half))), 0, 5);
-    text += fmt::format("{:.{}f} +- {:.{}f}", mean.value, decimals, half, decimals);
-  } else {
-    text += fmt::format("{:.4g} +- {:.2g}", mean.value, half);
-  }
-  const std::size_t count = count_of(found->second);
-  return count == run.seeds.size() ? text : text + fmt::format(" ({} of {})", count, run.seeds.size());
+  return found == run.metrics.end() ? SummaryCell{} : summarize(found->second);
+}
+
+double mean_seconds(const ComparedRun& run) {
+  const double sum = std::accumulate(run.seconds.begin(), run.seconds.end(), 0.0);
+  return run.seconds.empty() ? std::nan("") : sum / static_cast<double>(run.seconds.size());
 }
 
 std::int64_t count_of(const ComparedRun& run, RunState state) { return std::ranges::count(run.states, state); }
@@ -99,7 +52,7 @@ std::string steps_text(const ComparedRun& run) {
 }
 
 std::string seconds_text(const ComparedRun& run) {
-  const double mean = run.seconds.empty() ? std::nan("") : mean_of(run.seconds).value;
+  const double mean = mean_seconds(run);
   return std::isnan(mean) ? none : fmt::format("{:.{}f}", mean, mean < 100 ? 1 : 0);
 }
 
@@ -178,7 +131,8 @@ std::vector<Column> columns_of(const Comparison& comparison) {
   for (const std::string& metric : comparison.metrics) {
     if (std::ranges::none_of(comparison.runs, [&](const ComparedRun& run) { return run.metrics.contains(metric); }))
       continue;
-    add(metric_column(metric), true, [&](const ComparedRun& run) { return mean_text(run, metric); });
+    add(metric_column(metric), true,
+        [&](const ComparedRun& run) { return mean_text(mean_of(run, metric), run.seeds.size()); });
     // Without evaluations before the end the best is the final one.
     if (metric.starts_with("best_") && columns[columns.size() - 2].cells == columns.back().cells) columns.pop_back();
   }
@@ -305,11 +259,10 @@ std::string to_csv(const Comparison& comparison) {
     for (const RunState state : {RunState::completed, RunState::diverged, RunState::failed})
       cells.push_back(std::to_string(count_of(run, state)));
     cells.push_back(steps_text(run));
-    cells.push_back(number(run.seconds.empty() ? std::nan("") : mean_of(run.seconds).value));
+    cells.push_back(number(mean_seconds(run)));
     for (const std::string& metric : comparison.metrics) {
-      const auto found = run.metrics.find(metric);
-      const Mean mean = found == run.metrics.end() ? Mean{} : mean_of(found->second);
-      cells.insert(cells.end(), {number(mean.value), number(mean.half_interval)});
+      const SummaryCell mean = mean_of(run, metric);
+      cells.insert(cells.end(), {number(mean.mean), number(mean.half_interval)});
     }
     text += csv_line(cells);
   }

@@ -16,6 +16,7 @@
 #include "util/errors.h"
 #include "util/join.h"
 #include "util/nearest.h"
+#include "util/result_file.h"
 
 namespace bnlab::experiments {
 namespace {
@@ -37,17 +38,9 @@ bool is_written(const config::RunConfig& config, const std::string& file) {
                      [&](const config::ProbeConfig& probe) { return config::name_of(probe.type) + ".csv" == file; });
 }
 
-/// The value of an axis: a text without its quotes, else JSON.
-std::string shown_axis(const std::string& json) {
-  const bool is_plain = json.size() >= 2 && json.front() == '"' && json.find('\\') == std::string::npos;
-  return is_plain ? json.substr(1, json.size() - 2) : json;
-}
-
 void add_files(const fs::path& folder, Cells& files) {
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
-    if (const std::string name = entry->path().filename().string(); name.ends_with(".csv") && !contains(files, name))
-      files.push_back(name);
+  for (const std::string& name : names_in(folder))
+    if (name.ends_with(".csv") && !contains(files, name)) files.push_back(name);
 }
 
 }  // namespace
@@ -64,7 +57,7 @@ Export::Export(const std::vector<fs::path>& directories, const std::string& file
     const fs::path place = fs::weakly_canonical(directory, ignored);
     if (contains(places, place)) throw ConfigError(fmt::format("{}: is given twice", directory.string()));
     places.push_back(place);
-    plans.push_back(make_plan(config::load_experiment(directory / "experiment.json")));
+    plans.push_back(make_plan(config::load_experiment(directory / "experiment.json", Place::results)));
     ++names[plans.back().experiment.name];
     for (const std::string& axis : plans.back().axes)
       if (!contains(axes_, axis)) axes_.push_back(axis);
@@ -97,8 +90,7 @@ void Export::add_sweep(const fs::path& directory, const std::string& name, const
     }
     if (files_.empty()) add_files(folder, files_);
     const fs::path file = folder / file_;
-    std::error_code error;
-    if (!fs::exists(file, error)) {
+    if (!is_there(file)) {
       if (is_written(run->config, file_))
         leave_out("its " + file_ + " is gone");
       else
@@ -109,7 +101,7 @@ void Export::add_sweep(const fs::path& directory, const std::string& name, const
     Cells keys{name, point.arm};
     for (const std::string& axis : axes_) {
       const auto setting = std::ranges::find(point.settings, axis, [](const auto& one) { return one.first; });
-      keys.push_back(setting == point.settings.end() ? "" : shown_axis(setting->second));
+      keys.push_back(setting == point.settings.end() ? "" : shown_value(setting->second));
     }
     keys.push_back(std::to_string(run->seed));
     add_columns(file);

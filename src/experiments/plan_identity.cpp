@@ -12,6 +12,7 @@
 #include "experiments/run_folders.h"
 #include "util/errors.h"
 #include "util/join.h"
+#include "util/result_file.h"
 
 namespace bnlab::experiments {
 namespace {
@@ -61,9 +62,8 @@ std::vector<std::string> files_of_a_plan() {
 
 std::optional<config::ExperimentConfig> experiment_in(const fs::path& directory) {
   const fs::path file = directory / "experiment.json";
-  std::error_code error;
-  if (!fs::exists(fs::symlink_status(file, error))) return std::nullopt;
-  return config::load_experiment(file);
+  if (!is_there(file)) return std::nullopt;
+  return config::load_experiment(file, Place::results);
 }
 
 std::string plan_of(const config::ExperimentConfig& experiment) {
@@ -80,10 +80,7 @@ std::string plan_of(const CsvTable& table) {
   return column && !table.rows.empty() ? table.rows.front()[*column] : "";
 }
 
-std::string plan_of_csv(const fs::path& file) {
-  std::error_code error;
-  return fs::exists(fs::symlink_status(file, error)) ? plan_of(read_csv(file)) : "";
-}
+std::string plan_of_csv(const fs::path& file) { return is_there(file) ? plan_of(read_csv(file)) : ""; }
 
 void refuse_edited(const config::ExperimentConfig& experiment, const Plan& plan, const fs::path& file) {
   if (experiment.plan.empty() || experiment.plan == plan.hash) return;

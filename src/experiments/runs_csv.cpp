@@ -24,6 +24,8 @@
 #include "util/errors.h"
 #include "util/join.h"
 #include "util/nearest.h"
+#include "util/printable.h"
+#include "util/result_file.h"
 
 namespace bnlab::experiments {
 namespace {
@@ -77,6 +79,12 @@ Column column_of(RunColumn column) {
       return {&RunRow::machine};
     case RunColumn::build:
       return {&RunRow::build};
+    case RunColumn::initial_weights_sha256:
+      return {&RunRow::initial_weights_sha256};
+    case RunColumn::train_sha256:
+      return {&RunRow::train_sha256};
+    case RunColumn::doubt:
+      return {&RunRow::doubt};
     case RunColumn::plan:
       return {&RunRow::plan};
   }
@@ -259,7 +267,9 @@ class ExpectedRuns {
   explicit ExpectedRuns(const Plan& plan) : plan_(plan) {
     for (std::size_t i = 0; i < plan.points.size(); ++i) {
       const ArmPoint& point = plan.points[i];
-      points_.emplace(std::pair(point.arm, Axes(point.settings.begin(), point.settings.end())), i);
+      Axes axes;
+      for (const auto& [path, value] : point.settings) axes[path] = printable(value);  // as the file has it
+      points_.emplace(std::pair(point.arm, std::move(axes)), i);
     }
     for (const PlannedRun& run : plan.runs)
       missing_.emplace(std::pair(plan.points[run.point].label, run.seed), RunFolders::hash_in(run.name));
@@ -380,7 +390,10 @@ std::map<std::string, RunRow> earlier_results(const std::filesystem::path& direc
   std::map<std::string, RunRow> rows = results_in(directory / "runs.csv", plan.experiment, plan);
   for (const std::filesystem::path& folder : earlier_plans(directory)) {
     try {
-      rows.merge(results_in(folder / "runs.csv", config::load_experiment(folder / "experiment.json"), plan));
+      rows.merge(
+          results_in(folder / "runs.csv", config::load_experiment(folder / "experiment.json", Place::results), plan));
+    } catch (const ReadError&) {
+      throw;
     } catch (const ConfigError&) {  // kept for people; what it can't give counts as missing
     } catch (const DataError&) {
     }

@@ -13,6 +13,7 @@
 #include "config/experiment.h"
 #include "config/experiment_fields.h"
 #include "experiments/collect.h"
+#include "experiments/doubts.h"
 #include "experiments/evidence.h"
 #include "experiments/plan_identity.h"
 #include "experiments/run_folders.h"
@@ -22,6 +23,8 @@
 #include "util/errors.h"
 #include "util/file.h"
 #include "util/join.h"
+#include "util/printable.h"
+#include "util/result_file.h"
 #include "util/text_table.h"
 
 namespace bnlab::experiments {
@@ -116,12 +119,6 @@ Json choice_json(const Choice& choice) {
           {"candidates", std::move(candidates)}};
 }
 
-std::string on_one_line(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
-  return text;
-}
-
 /// The text as a cell of a Markdown table, with special characters escaped.
 std::string in_cell(const std::string& text) {
   const std::string special = "\\|`*<[";
@@ -136,11 +133,12 @@ std::string in_cell(const std::string& text) {
 /// An earlier verdict; null where there is none that can be read.
 Json earlier_verdict(const fs::path& file) {
   constexpr std::uint64_t most_bytes = std::uint64_t{1} << 28;
-  std::error_code error;
-  if (!fs::is_regular_file(file, error)) return nullptr;
+  if (!is_there(file)) return nullptr;
   try {
-    Json json = Json::parse(read_file(file, most_bytes), nullptr, false);
+    Json json = Json::parse(read_file(file, most_bytes, Place::results), nullptr, false);
     if (json.is_object()) return json;
+  } catch (const ReadError&) {
+    throw;
   } catch (const DataError&) {
   }
   return nullptr;
@@ -163,10 +161,11 @@ std::size_t seeds_of_earlier(const fs::path& directory) {
 
 /// A table, where it is there and can be read.
 CsvTable parsed_table(const fs::path& file) {
-  std::error_code error;
-  if (!fs::exists(file, error)) return {};
+  if (!is_there(file)) return {};
   try {
     return read_csv(file);
+  } catch (const ReadError&) {
+    throw;
   } catch (const DataError&) {  // told, or written anew from the runs, by whoever needs its rows
     return {};
   }
@@ -196,7 +195,8 @@ ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
                             {},
                             choices(table, plan),
                             {},
-                            differences_between_runs(table, plan),
+                            {},
+                            doubts_about(table, plan),
                             {},
                             plan.hash,
                             {},
@@ -207,6 +207,8 @@ ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
   const auto warn = [&](std::string warning) {
     if (!warning.empty()) verdict.warnings.push_back(std::move(warning));
   };
+  verdict.warnings = verdict.doubts;
+  for (std::string& difference : differences_between_runs(table)) warn(std::move(difference));
   for (const Choice& choice : verdict.choices) warn(edge_of_choice(choice, plan));
   for (const CriterionConfig& criterion : plan.experiment.criteria) {
     const Evidence evidence = evidence_for(criterion, table, plan);
@@ -227,13 +229,11 @@ ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
   return verdict;
 }
 
-ExperimentVerdict judge_directory(const fs::path& directory) {
+ExperimentVerdict judge_directory(const fs::path& directory, training::Check check) {
   const fs::path file = directory / "experiment.json";
-  std::error_code error;
-  if (!fs::exists(file, error))
-    throw ConfigError(fmt::format("{}: holds no sweep: {}", directory.string(),
-                                  error ? error.message() : "it has no experiment.json"));
-  const config::ExperimentConfig experiment = config::load_experiment(file);
+  if (!is_there(file))
+    throw ConfigError(fmt::format("{}: holds no sweep: it has no experiment.json", directory.string()));
+  const config::ExperimentConfig experiment = config::load_experiment(file, Place::results);
   const Plan plan = make_plan(experiment);
   refuse_edited(experiment, plan, file);
   const fs::path runs_csv = directory / "runs.csv";
@@ -241,7 +241,7 @@ ExperimentVerdict judge_directory(const fs::path& directory) {
   const bool has_runs =
       std::any_of(plan.runs.begin(), plan.runs.end(), [&](const PlannedRun& run) { return folders.has(run); });
   refuse_other_plan(parsed_table(runs_csv), plan, runs_csv);
-  if (has_runs || !fs::exists(runs_csv, error)) write_file_atomically(runs_csv, to_csv(collect(plan, directory)));
+  if (has_runs || !is_there(runs_csv)) write_file_atomically(runs_csv, to_csv(collect(plan, directory, check)));
   // Always from the file, so that a verdict is the same with and without the run directories.
   ExperimentVerdict verdict = judge_runs(plan, read_run_table(runs_csv, plan));
   const std::size_t seeds = plan.experiment.seeds.list.size();
@@ -287,10 +287,11 @@ std::string to_json(const ExperimentVerdict& verdict) {
                {"runs_diverged", verdict.diverged},
                {"runs_without_result", verdict.unfinished},
                {"warnings", verdict.warnings},
+               {"doubts", verdict.doubts},
                {"git_revisions", verdict.revisions},
                {"finding", experiment.finding}};
   if (verdict.seeds_before > 0) json["seeds_before"] = verdict.seeds_before;
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return printable(json.dump(2, ' ', false, Json::error_handler_t::replace)) + "\n";
 }
 
 std::string text_table(const std::vector<ExperimentVerdict>& verdicts) {
@@ -329,6 +330,8 @@ std::string short_revisions(const std::vector<std::string>& revisions) {
 }
 
 }  // namespace
+
+bool is_markdown_table(std::string_view text) { return text.starts_with("| claim | source |"); }
 
 std::string markdown_table(const std::vector<ExperimentVerdict>& verdicts) {
   std::string text =

@@ -153,7 +153,7 @@ bool TrainingLoop::ran_here_alone() const {
 }
 
 void TrainingLoop::begin(RunDisplay& display) {
-  if (config_.record.initial_weights) write_npz(directory_.file("weights_initial.npz"), network_.weights());
+  if (config_.record.initial_weights) directory_.write("weights_initial.npz", npz_bytes(network_.weights()));
   if (config_.training.eval_every > 0) evaluate(0, display);
   if (!probes_.empty()) display.working("measuring probes before the first step");
   for_due_probes(0, [](probes::Probe& probe) { probe.step_done(0); });
@@ -170,7 +170,7 @@ TrainingLoop::StepOutcome TrainingLoop::train_step(std::int64_t step, bool timed
                       .learning_rate = learning_rate(config_.optimizer, step, config_.training.steps),
                       .norms = {}};
   if (step == 1 && config_.record.initial_weights)
-    write_npz(directory_.file("gradients_first.npz"), network_.gradients());
+    directory_.write("gradients_first.npz", npz_bytes(network_.gradients()));
   for_due_probes(step, [&](probes::Probe& probe) { probe.gradients_ready(step, outcome.learning_rate); });
   start = Clock::now();
   outcome.norms = learner_.update(outcome.learning_rate);
@@ -235,13 +235,14 @@ void TrainingLoop::finish(RunStatus status) {
   if (status == RunStatus::interrupted) return save();
   directory_.sync_csv();
   // What took the time comes first: another file may be too large for the disk.
-  if (config_.record.final_weights) write_npz(directory_.file("weights.npz"), network_.weights());
+  if (config_.record.final_weights) directory_.write("weights.npz", npz_bytes(network_.weights()));
   // A run that diverged has no next step: killed before it says so, it diverges again from an earlier checkpoint.
   if (config_.training.checkpoint_every > 0 && status != RunStatus::diverged) save();
   if (config_.record.batches) write_batches();
   if (config_.record.dropout_masks)
-    write_npz(directory_.file("dropout_masks.npz"), layers::dropout_masks(network_.layers(), config_.training.seed,
-                                                                          progress_.step, config_.training.batch_size));
+    directory_.write("dropout_masks.npz",
+                     npz_bytes(layers::dropout_masks(network_.layers(), config_.training.seed, progress_.step,
+                                                     config_.training.batch_size)));
 }
 
 // A batch depends on the config and its step alone, so it can be written at the end of a run that was interrupted and
@@ -252,8 +253,7 @@ void TrainingLoop::write_batches() {
   for (std::int64_t step = 0; step < progress_.step; ++step)
     for (const std::uint32_t index : learner_.batches().indices(step))
       indices.push_back(static_cast<std::int32_t>(index));
-  write_file_atomically(directory_.file("batches.npy"),
-                        npy_bytes({{progress_.step, config_.training.batch_size}, std::move(indices)}));
+  directory_.write("batches.npy", npy_bytes({{progress_.step, config_.training.batch_size}, std::move(indices)}));
 }
 
 }  // namespace bnlab::training

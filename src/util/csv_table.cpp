@@ -104,13 +104,13 @@ CsvTable parse_csv(std::string_view text, const std::string& source) {
 }
 
 CsvTable read_csv(const std::filesystem::path& file) {
-  const std::vector<std::uint8_t> bytes = read_file(file, most_bytes);
+  const std::vector<std::uint8_t> bytes = read_file(file, most_bytes, Place::results);
   return parse_csv({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file.string());
 }
 
 struct CsvFile::State {
   explicit State(const std::filesystem::path& file)
-      : source(file.string()), reader(file, FileReader::Gzip::keep), records({}, source) {}
+      : source(file.string()), reader(file, FileReader::Gzip::keep, Place::results), records({}, source) {}
 
   std::optional<std::vector<std::string>> next() {
     for (;;) {

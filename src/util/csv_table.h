@@ -20,7 +20,7 @@ struct CsvTable {
 
 /// Reads RFC 4180. A last line without its newline, which a run that was killed may leave, is left out. Throws
 /// DataError with path and line for a file that is missing, empty, larger than 1 GB, or whose rows don't fit its
-/// header.
+/// header, and ReadError for one that can't be read, a link, or no regular file.
 CsvTable read_csv(const std::filesystem::path& file);
 /// The same from text; `source` names it in errors.
 CsvTable parse_csv(std::string_view text, const std::string& source);

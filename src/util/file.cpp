@@ -18,6 +18,7 @@
 #include "util/errors.h"
 #include "util/output_file.h"
 #include "util/posix.h"
+#include "util/result_file.h"
 
 namespace bnlab {
 
@@ -26,7 +27,7 @@ namespace bnlab {
 struct FileReader::State {
   explicit State(std::filesystem::path file_path) : path(std::move(file_path)), buffer(std::size_t{1} << 18) {}
 
-  void open(Gzip mode);
+  void open(Gzip mode, Place place);
   std::size_t read_system(std::span<std::uint8_t> dst);
   void fill_at_least(std::size_t count);
   bool at_member() const { return available() >= 2 && buffer[begin] == 0x1f && buffer[begin + 1] == 0x8b; }
@@ -63,10 +64,13 @@ static std::string_view problem_of(int status) {
   }
 }
 
-void FileReader::State::open(Gzip mode) {
-  file = posix::open(path, O_RDONLY | O_NONBLOCK);  // opening a pipe that nobody writes to would wait for ever
+void FileReader::State::open(Gzip mode, Place place) {
+  if (place == Place::results)
+    file = open_result(path);
+  else
+    file = posix::open(path, O_RDONLY | O_NONBLOCK);  // opening a pipe that nobody writes to would wait for ever
   struct stat status {};
-  if (!file.valid() || fstat(file.get(), &status) != 0) throw DataError(posix::failure(path, "open", errno));
+  if (!file.valid() || fstat(file.get(), &status) != 0) throw_read_error(path, "open", errno);
   if (S_ISFIFO(status.st_mode)) throw DataError(fmt::format("{}: is a pipe, not a file", path.string()));
   if (mode == Gzip::keep) return;
   fill_at_least(2);
@@ -78,7 +82,7 @@ void FileReader::State::open(Gzip mode) {
 
 std::size_t FileReader::State::read_system(std::span<std::uint8_t> dst) {
   const ssize_t count = posix::read(file, dst.data(), dst.size());
-  if (count < 0) throw DataError(posix::failure(path, "read", errno));
+  if (count < 0) throw ReadError(posix::failure(path, "read", errno));
   return static_cast<std::size_t>(count);
 }
 
@@ -142,8 +146,9 @@ std::size_t FileReader::State::read_gzip(std::span<std::uint8_t> dst) {
   return filled;
 }
 
-FileReader::FileReader(const std::filesystem::path& path, Gzip gzip) : state_(std::make_unique<State>(path)) {
-  state_->open(gzip);
+FileReader::FileReader(const std::filesystem::path& path, Gzip gzip, Place place)
+    : state_(std::make_unique<State>(path)) {
+  state_->open(gzip, place);
 }
 
 FileReader::~FileReader() = default;
@@ -170,8 +175,9 @@ std::uint64_t FileReader::most_bytes() const {
 
 namespace {
 
-std::vector<std::uint8_t> read_all(const std::filesystem::path& path, FileReader::Gzip gzip, std::uint64_t max_bytes) {
-  FileReader reader(path, gzip);
+std::vector<std::uint8_t> read_all(const std::filesystem::path& path, FileReader::Gzip gzip, Place place,
+                                   std::uint64_t max_bytes) {
+  FileReader reader(path, gzip, place);
   constexpr std::uint64_t smallest = 1 << 12;
   std::vector<std::uint8_t> bytes(std::min(max_bytes, std::max(reader.size_hint() + 1, smallest)));
   std::size_t filled = 0;
@@ -191,12 +197,12 @@ std::vector<std::uint8_t> read_all(const std::filesystem::path& path, FileReader
 
 }  // namespace
 
-std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
-  return read_all(path, FileReader::Gzip::keep, max_bytes);
+std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::uint64_t max_bytes, Place place) {
+  return read_all(path, FileReader::Gzip::keep, place, max_bytes);
 }
 
 std::vector<std::uint8_t> read_maybe_gzip(const std::filesystem::path& path, std::uint64_t max_bytes) {
-  return read_all(path, FileReader::Gzip::unpack, max_bytes);
+  return read_all(path, FileReader::Gzip::unpack, Place::anywhere, max_bytes);
 }
 
 // ---- writing -------------------------------------------------------------------------------------------------------
@@ -214,7 +220,7 @@ posix::Descriptor open_temporary(const std::filesystem::path& path) {
     if (lstat(path.c_str(), &there) == 0 && (!S_ISREG(there.st_mode) || there.st_nlink > 1) &&
         ::unlink(path.c_str()) != 0)
       return {};
-    posix::Descriptor file = posix::open(path, O_WRONLY | O_CREAT | O_NOFOLLOW);
+    posix::Descriptor file = posix::open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK);
     if (!file.valid()) return file;
     // A file system without locks leaves it to the user that one process writes at a time.
     while (::flock(file.get(), LOCK_EX) != 0 && errno == EINTR) continue;
@@ -231,7 +237,7 @@ void sync_folder(const std::filesystem::path& folder) {
   const posix::Descriptor handle = posix::open(folder, O_RDONLY | O_DIRECTORY);
   const bool synced = handle.valid() && fsync(handle.get()) == 0;
   if (!synced && errno != EINVAL && errno != EACCES)  // not every file system or folder lets itself be synced
-    throw RunError(posix::failure(folder, "sync", errno));
+    throw_run_error(folder, "sync", errno);
 }
 
 }  // namespace
@@ -245,22 +251,56 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view b
       std::rename(temporary.c_str(), path.c_str()) != 0) {
     const int error = errno;
     if (file.valid()) ::unlink(temporary.c_str());
-    throw RunError(posix::failure(path, "write", error));
+    throw_run_error(path, "write", error);
   }
-  if (!file.close()) throw RunError(posix::failure(path, "write", errno));
+  if (!file.close()) throw_run_error(path, "write", errno);
   sync_folder(path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
 }
 
-void write_output(const std::filesystem::path& path, std::string_view bytes) {
+namespace {
+
+/// Whether the folder is a run's or a sweep's, or lies in one.
+bool is_in_results(std::filesystem::path folder) {
+  constexpr int deepest = 3;  // SWEEP/runs/RUN/FILE
+  for (int i = 0; i < deepest && !folder.empty(); ++i, folder = folder.parent_path())
+    for (const char* name : {"run.json", "experiment.json", "runs.csv", "verdict.json"})
+      if (is_there(folder / name)) return true;
+  return false;
+}
+
+}  // namespace
+
+void refuse_foreign_output(const std::string& option, const std::filesystem::path& path,
+                           const std::function<bool(std::string_view)>& is_ours) {
+  std::error_code error;
+  const std::filesystem::path absolute = std::filesystem::absolute(path, error).lexically_normal();
+  const FileKind kind = kind_of(absolute);
+  if ((kind == FileKind::link || kind == FileKind::other) && is_in_results(absolute.parent_path()))
+    throw ConfigError(fmt::format("{}: {}: is {} in a folder of results; it is not written to", option, path.string(),
+                                  kind == FileKind::link ? "a symbolic link" : "no regular file"));
+  if (!std::filesystem::is_regular_file(path, error)) return;
+  constexpr std::size_t enough = std::size_t{1} << 16;
+  std::string beginning(enough, '\0');
+  FileReader reader(path, FileReader::Gzip::keep);
+  beginning.resize(reader.read({reinterpret_cast<std::uint8_t*>(beginning.data()), beginning.size()}));
+  if (!beginning.empty() && !is_ours(beginning))
+    throw ConfigError(fmt::format("{}: {} exists and holds something else; choose another name, or remove it", option,
+                                  path.string()));
+}
+
+void write_output(const std::string& option, const std::filesystem::path& path, std::string_view bytes,
+                  const std::function<bool(std::string_view)>& is_ours) {
+  refuse_foreign_output(option, path, is_ours);
   std::error_code error;
   const auto type = std::filesystem::status(path, error).type();
   if (type == std::filesystem::file_type::regular || type == std::filesystem::file_type::not_found) {
     const std::filesystem::path target = std::filesystem::weakly_canonical(path, error);
     return write_file_atomically(error ? path : target, bytes);
   }
-  posix::Descriptor file = posix::open(path, O_WRONLY);
-  if (!file.valid() || !posix::write_all(file, bytes) || !file.close())
-    throw RunError(posix::failure(path, "write", errno));
+  // O_NONBLOCK: a pipe that nobody reads is an error, no reason to wait.
+  posix::Descriptor file = posix::open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+  if (!file.valid() || !posix::set_blocking(file) || !posix::write_all(file, bytes) || !file.close())
+    throw_run_error(path, "write", errno);
 }
 
 struct OutputFile::State {
@@ -270,7 +310,7 @@ struct OutputFile::State {
   std::string buffer;
 
   void check(bool succeeded) const {
-    if (!succeeded) throw RunError(posix::failure(target, "write", errno));
+    if (!succeeded) throw_run_error(target, "write", errno);
   }
 };
 
@@ -285,7 +325,8 @@ OutputFile::OutputFile(const std::filesystem::path& path) : state_(std::make_uni
     state_->temporary += ".tmp";
     state_->file = open_temporary(state_->temporary);
   } else {
-    state_->file = posix::open(path, O_WRONLY);
+    state_->file = posix::open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+    if (state_->file.valid() && !posix::set_blocking(state_->file)) state_->file = {};
   }
   const bool is_open = state_->file.valid();
   if (!is_open) state_->temporary.clear();

@@ -157,25 +157,6 @@ std::string bytes_of(zip_source_t* source) {
   return bytes;
 }
 
-std::string npz_bytes(const NpzArrays& arrays) {
-  // libzip deletes an archive without entries instead of writing one: an end record alone.
-  if (arrays.empty()) return std::string("PK\x05\x06") + std::string(18, '\0');
-  std::vector<std::string> entries;  // libzip reads them when it closes the archive
-  entries.reserve(arrays.size());
-  const Source buffer = source_over({});
-  ZipError error;
-  Archive archive = open_archive(buffer.get(), ZIP_TRUNCATE, error);
-  if (!archive) throw RunError("cannot make an .npz: " + error.text());
-  for (const auto& [name, array] : arrays) {
-    entries.push_back(npy_bytes(array));
-    add_entry(archive.get(), name + ".npy", entries.back());
-  }
-  if (zip_close(archive.get()) != 0)
-    throw RunError(fmt::format("cannot make an .npz: {}", zip_strerror(archive.get())));
-  static_cast<void>(archive.release());  // zip_close freed it
-  return bytes_of(buffer.get());
-}
-
 /// The unpacked bytes of one entry. `limit` is what the entries before have left of the file's size: stored entries
 /// that don't overlap can't have more, and memory grows with the file alone.
 std::string read_entry(zip_t* archive, const zip_stat_t& status, std::uint64_t limit, const std::string& where) {
@@ -240,18 +221,37 @@ std::string npy_bytes(const NpyArray& array) {
       array.values);
 }
 
+std::string npz_bytes(const NpzArrays& arrays) {
+  // libzip deletes an archive without entries instead of writing one: an end record alone.
+  if (arrays.empty()) return std::string("PK\x05\x06") + std::string(18, '\0');
+  std::vector<std::string> entries;  // libzip reads them when it closes the archive
+  entries.reserve(arrays.size());
+  const Source buffer = source_over({});
+  ZipError error;
+  Archive archive = open_archive(buffer.get(), ZIP_TRUNCATE, error);
+  if (!archive) throw RunError("cannot make an .npz: " + error.text());
+  for (const auto& [name, array] : arrays) {
+    entries.push_back(npy_bytes(array));
+    add_entry(archive.get(), name + ".npy", entries.back());
+  }
+  if (zip_close(archive.get()) != 0)
+    throw RunError(fmt::format("cannot make an .npz: {}", zip_strerror(archive.get())));
+  static_cast<void>(archive.release());  // zip_close freed it
+  return bytes_of(buffer.get());
+}
+
 void write_npz(const std::filesystem::path& path, const NpzArrays& arrays) {
   write_file_atomically(path, npz_bytes(arrays));
 }
 
-NpzArrays read_npz(const std::filesystem::path& path) {
+NpzArrays read_npz(const std::filesystem::path& path, Place place) {
   constexpr std::uint64_t largest = std::uint64_t{16} << 30;
   std::error_code ignored;
   if (std::filesystem::is_regular_file(path, ignored))
     if (const auto size = std::filesystem::file_size(path, ignored); !ignored && size > memory_left() / 2)
       throw DataError(
           fmt::format("{}: too large for the memory: {:.1f} GiB", path.string(), static_cast<double>(size) / 0x1p30));
-  const std::vector<std::uint8_t> bytes = read_file(path, largest);
+  const std::vector<std::uint8_t> bytes = read_file(path, largest, place);
   const std::string file = path.string();
   if (bytes.empty()) throw DataError(file + ": expected an .npz, found an empty file");
   const Source source = source_over(bytes);

@@ -16,6 +16,8 @@
 #include <system_error>
 
 #include "util/errors.h"
+#include "util/printable.h"
+#include "util/result_file.h"
 
 namespace bnlab {
 namespace {
@@ -75,7 +77,7 @@ struct Start {
 void take_default_signals() {
   for (int number = 1; number < NSIG; ++number) {
     struct sigaction action {};
-    if (sigaction(number, nullptr, &action) != 0 || action.sa_handler == SIG_IGN) continue;
+    if (sigaction(number, nullptr, &action) != 0 || (action.sa_handler == SIG_IGN && number != SIGPIPE)) continue;
     action.sa_handler = SIG_DFL;
     action.sa_flags = 0;
     sigaction(number, &action, nullptr);
@@ -126,8 +128,7 @@ Process::Process(const Command& command) {
   const std::vector<char*> environment_list = pointers(environment);
   const posix::Descriptor null = posix::open("/dev/null", O_RDWR);
   int ends[2];
-  if (!null.valid() || pipe2(ends, O_CLOEXEC) != 0)
-    throw RunError(fmt::format("can't start {}: {}", command.program.string(), reason(errno)));
+  if (!null.valid() || pipe2(ends, O_CLOEXEC) != 0) throw_run_error(command.program, "start", errno);
   const posix::Descriptor report_read(ends[0]);
   posix::Descriptor report_write(ends[1]);
   const Start start{command.program.c_str(),
@@ -145,13 +146,13 @@ Process::Process(const Command& command) {
     id_ = fork();
     if (id_ == 0) become(start);
   }
-  if (id_ < 0) throw RunError(fmt::format("can't start {}: {}", command.program.string(), reason(errno)));
+  if (id_ < 0) throw_run_error(command.program, "start", errno);
   report_write.close();
   int error = 0;
   if (posix::read(report_read, &error, sizeof error) == sizeof error) {  // else: closed by the program's start
     while (waitpid(id_, nullptr, 0) < 0 && errno == EINTR) {
     }
-    throw RunError(fmt::format("can't start {}: {}", command.program.string(), reason(error)));
+    throw_run_error(command.program, "start", error);
   }
   handle_ = posix::Descriptor(static_cast<int>(syscall(SYS_pidfd_open, id_, 0)));
 }
@@ -225,17 +226,17 @@ std::optional<std::filesystem::path> find_on_path(const std::string& name) {
 std::filesystem::path this_program() { return std::filesystem::read_symlink("/proc/self/exe"); }
 
 std::string shell_quoted(std::string_view text) {
-  const bool has_newline = text.find('\n') != std::string_view::npos;
+  // Control characters and the like are written as octal digits, which printf %b takes back.
+  const bool is_coded = on_one_line(text) != text;
   // A command substitution drops newlines at the end.
-  if (has_newline && text.back() == '\n') throw ConfigError("a path must not end with a newline");
+  if (is_coded && text.back() == '\n') throw ConfigError("a path must not end with a newline");
   std::string word;
   for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
     if (c == '\'')
       word += R"('\'')";
-    else if (has_newline && c == '\n')
-      word += R"(\n)";
-    else if (has_newline && c == '\\')
-      word += R"(\\)";
+    else if (is_coded && (byte < ' ' || byte > '~' || c == '\\'))
+      word += fmt::format("\\0{:03o}", byte);
     else
       word += c;
   }
@@ -243,7 +244,7 @@ std::string shell_quoted(std::string_view text) {
                                              "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                              "_-+=./,:@") == std::string_view::npos;
   if (is_plain) return word;
-  return has_newline ? "\"$(printf %b '" + word + "')\"" : "'" + word + "'";
+  return is_coded ? "\"$(printf %b '" + word + "')\"" : "'" + word + "'";
 }
 
 }  // namespace bnlab

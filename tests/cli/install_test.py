@@ -14,6 +14,22 @@ class InstallTest(ProgramTest):
         cls.prefix = cls.shared / "usr"
         subprocess.run(["cmake", "--install", BNLAB.parent, "--prefix", cls.prefix], check=True, capture_output=True)
 
+    def test_a_build_that_is_not_whole(self):
+        script = (BNLAB.parent / "cmake_install.cmake").read_text()
+        built = self.folder / "built"
+        shutil.copytree(BNLAB.parent / "generated", built / "generated")
+        shutil.copy(BNLAB, built)
+        (self.folder / "install.cmake").write_text(script.replace(str(BNLAB.parent), str(built)))
+        for name in ("bnlab", "generated/bnlab.1", "generated/_bnlab"):
+            (built / name).rename(built / "away")
+            result = subprocess.run(["cmake", f"-DCMAKE_INSTALL_PREFIX={self.folder / 'usr'}", "-P", "install.cmake"],
+                                    cwd=self.folder, capture_output=True, text=True)
+            self.assertNotEqual(result.returncode, 0)
+            self.assertIn(f"not built: {built / name}. Nothing was installed; run cmake --build",
+                          " ".join(result.stderr.split()))
+            self.assertFalse((self.folder / "usr").exists())
+            (built / "away").rename(built / name)
+
     def setUp(self):
         super().setUp()
         del self.environment["BNLAB_CONFIGS"]

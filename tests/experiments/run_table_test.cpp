@@ -154,7 +154,9 @@ TEST(Collect, ARunWhoseFilesChangedSinceItsEndHasFailed) {
     EXPECT_EQ(remaining(runs, false).size(), 0u) << one.name;
     EXPECT_EQ(remaining(runs, true).size(), 1u) << one.name;
     clear_failures(runs);
-    EXPECT_FALSE(fs::exists(run)) << one.name;
+    const bool is_another = std::string_view(one.name) == "of another config";  // perhaps somebody else's
+    EXPECT_EQ(fs::exists(run), is_another) << one.name;
+    if (is_another) continue;
     EXPECT_EQ(remaining(sweep_runs(plan, folder.path(), {}), false).size(), 1u) << one.name;
   }
 }

@@ -69,7 +69,7 @@ class SharedData(ProgramTest):
         for n, dataset in enumerate(({}, {"limit": 200, "validation": 50}, {"shift": {"noise": 0.1}},
                                      {"augmentation": {"flip": True}}, {"scaling": "binary"})):
             with self.subTest(dataset):
-                experiment = self.experiment(**dataset)
+                experiment = self.experiment(seeds=1, **dataset)
                 together, alone = self.folder / f"together{n}", self.folder / f"alone{n}"
                 self.run_program("sweep", experiment, "--out", together, "--jobs", "2")
                 commands, _ = self.run_program("sweep", experiment, "--out", alone, "--print-commands")

@@ -417,4 +417,5 @@ class Reproduce(SweepTest):
             self.assertIn(verdict["verdict"], ("reproduced", "not reproduced", "inconclusive", "reported"))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -29,7 +29,7 @@ import _plot_verdict
 import _reading
 
 DAMAGES = 500
-DRAWN = int(os.environ.get("BNLAB_DRAW", 3))  # of each file, as figures
+DRAWN = int(os.environ.get("BNLAB_DRAW", 1))  # of each file, as figures
 NUMBERS = ["1e308", "-1e308", "1e-320", "nan", "inf", "-inf", "1e999", "", "0", "-1", "9" * 400, "1_0", "x", "0x10"]
 TEXTS = ["$\\frac{$", "\x1b[31mred", "\u202e", "_hidden", "../../etc", "a\nb", "é" * 300, "%s", "\ud800", "\0"]
 VALUES = [None, True, False, [], {}, [[]], "", 0, -1, 1e308, float("nan"), float("inf"), 10**400, *TEXTS]

@@ -72,6 +72,21 @@ class AblationTest(SweepFigureTest):
         self.assertEqual(len(panels), 6)
         self.assertIn("none, batch_size=16", [panel.get_title() for panel in panels])
 
+    def test_values_over_decades(self):
+        def value(arm, axes, seed):
+            return "completed", 10.0**(3 * axes[RATE]) + seed / 100
+        loss = {"name": "final_loss", "meaning": "final loss", "series": {"column": "loss", "over_time": "final"}}
+        self.assertEqual(self.panels(self.ablation(RATE, value=value, quantity=loss))[0].get_yscale(), "log")
+        self.ablation(RATE, BATCH, value=value, quantity=loss)  # the colour bar, too
+
+    def test_an_axis_without_values(self):
+        sweep = self.sweep([{"name": "grid", "grid": {RATE: [0.1]}}], [1, 2], {"type": "none"}, completed)
+        sweep.experiment["claim"] = ""
+        sweep.write_experiment()
+        path = self.folder / "runs.csv"
+        path.write_text(path.read_text().replace("grid,0.1,", "grid,,"))
+        self.draw()
+
     def test_arms_are_an_axis(self):
         arms = [{**arm, "grid": {RATE: GRID[RATE]}} for arm in TWO_ARMS]
         panel, = self.panels(self.ablation(arms=arms))
@@ -173,6 +188,20 @@ class ScalesTest(SweepFigureTest):
                 self.assertEqual(len(set(colours)), len(colours))
         # The others' lines are there too, to compare with.
         self.assertEqual(len([line for line in panels[0].lines if line.get_color() == "#cccccc"]), 16)
+
+    def test_arms_that_belong_together_share_a_panel(self):
+        arms = [{"name": f"{network}_{place}", "meaning": f"{network}, {place}"} for network in ("V6", "M3", "ResNet")
+                for place in ("before", "after")]
+        self.sweep(arms, [1, 2], CURVES, completed)
+        figure = self.figure()
+        panels = self.panels(figure)
+        self.assertEqual([panel.get_title() for panel in panels], ["V6", "M3", "ResNet"])
+        colours = [[line.get_color() for line in panel.lines if line.get_linewidth() == 2.4] for panel in panels]
+        self.assertEqual(colours, [colours[0]] * 3)
+        self.assertEqual(len(set(colours[0])), 2)
+        legend = [text.get_text() for text in figure.legends[0].get_texts()]
+        self.assertEqual(legend[:2], ["before (2 seeds)", "after (2 seeds)"])
+        self.assert_readable(figure)
 
     def test_bands_of_diverged_runs_alone(self):
         self.sweep(TWO_ARMS, [1, 2], BANDS, lambda arm, axes, seed: ("diverged", math.nan))

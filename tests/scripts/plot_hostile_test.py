@@ -105,6 +105,14 @@ class HostileFoldersTest(SweepFigureTest):
         self.assertEqual(outside.read_text(), "mine")
         self.assertFalse((self.folder / "figure.csv").is_symlink())
 
+    def test_a_figure_that_cannot_be_written_stops_no_other(self):
+        for name in ("one", "two"):
+            SweepFolder(self.folder / name, TWO_ARMS, [1], CURVES, completed)
+        (self.folder / "one" / "figure.svg").mkdir()
+        result = self.plot(self.folder, "--format", "svg", status=2)
+        self.assertIn(f"{self.folder / 'one' / 'figure.svg'}: can't be written: Is a directory", result.stderr)
+        self.assertTrue((self.folder / "two" / "figure.svg").exists())
+
     def test_names_that_lead_out_of_the_folder(self):
         sweep = self.sweep(TWO_ARMS, [1], {**CURVES, "file": "../../secret.csv"}, completed)
         self.assertIn("figure.file: must be a file's name", self.plot(self.folder, status=3).stderr)
