@@ -267,7 +267,7 @@
       if (!state.has(chart.id)) {
         state.set(chart.id, {hidden: new Set(), logX: Boolean(chart.x.log), logY: Boolean(chart.y.log)});
       }
-      const figure = {chart, own: state.get(chart.id), plot: holder.querySelector(".plot"),
+      const figure = {chart, own: state.get(chart.id), plot: holder.querySelector(".chart-canvas"),
         box: holder.querySelector(".legend")};
       figures.push(figure);
       controls(figure, holder.querySelector(".controls"));
@@ -362,7 +362,7 @@
         const next = new DOMParser().parseFromString(text, "text/html").querySelector("main");
         const opened = [...document.querySelectorAll("main details")].map((one) => one.open);
         const focused = document.activeElement?.id;
-        document.querySelectorAll("main .plot").forEach((plot) => Plotly.purge(plot));
+        document.querySelectorAll("main .chart-canvas").forEach((plot) => Plotly.purge(plot));
         document.querySelector("main").replaceChildren(...document.importNode(next, true).childNodes);
         document.querySelectorAll("main details").forEach((one, i) => { one.open = opened[i] ?? one.open; });
         start();

@@ -10,7 +10,7 @@ import tempfile
 import time
 
 PROGRAMS = ("chromium", "chromium-browser")
-PATIENCE = 60  # seconds for an answer
+PATIENCE = 40  # seconds for an answer
 
 
 def program():
@@ -116,7 +116,7 @@ class Browser:
 
     def wait_for(self, condition, seconds=PATIENCE):
         end = time.monotonic() + seconds
-        while not self.run(condition):
+        while not self.run(f"Boolean({condition})"):
             if time.monotonic() > end:
                 raise TimeoutError(f"not within {seconds} s: {condition}")
             time.sleep(0.05)
