@@ -258,8 +258,8 @@ class Sweep:
         return lines
 
     def with_finding(self, header, rows):
-        """Header and rows of the figure's CSV, with the plan, and the doubts and the finding of verdict.json, in the first
-        row of last columns."""
+        """Header and rows of the figure's CSV, with the plan, and the doubts and the finding of verdict.json, in the
+        first row of last columns."""
         verdict = read_verdict(self)
         for name, text in (("plan", self.plan), ("doubts", "; ".join(verdict.get("doubts") or [])),
                            ("finding", verdict.get("finding"))):

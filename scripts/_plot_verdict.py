@@ -12,7 +12,8 @@ CRITERION = {"name": str, "meaning": Optional(str), "type": str, "verdict": str,
              "interval": Optional([END]),
              **{key: Optional(Number()) for key in ("at_least", "more_than", "at_most", "less_than", "within")}}
 VERDICT = {"verdict": Optional(str), "finding": Optional(str), "plan": Optional(str), "profile": Optional(str),
-           "claim": Optional(str), "seeds": Optional([int]), "doubts": Optional([str]), "criteria": Optional([CRITERION])}
+           "claim": Optional(str), "seeds": Optional([int]), "doubts": Optional([str]),
+           "criteria": Optional([CRITERION])}
 
 
 def read_verdict(sweep):
