@@ -10,6 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import _reading
+
 DEFAULT_BNLAB = Path(__file__).resolve().parent.parent / "build/release/bnlab"
 
 
@@ -66,6 +68,9 @@ def main(name, parser, bench):
     try:
         with tempfile.TemporaryDirectory(prefix="bnlab_bench_") as folder:
             return bench(arguments, Path(folder))
+    except _reading.ReadError as error:
+        _reading.say(name, error)
+        return error.status
     except (BenchError, OSError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 1

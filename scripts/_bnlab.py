@@ -1,19 +1,22 @@
 """Runs bnlab, and reads what it knows and what it wrote."""
 
-import csv
 import functools
-import json
 import subprocess
 
 import numpy as np
 
+from _reading import Number, ReadError, exists, parse_json, read_csv, read_json, read_npy, read_npz
 
-class BnlabError(Exception):
+CONFIG = {"network": {"name": str}, "normalization": {"type": str}, "optimizer": dict, "dataset": {"name": str},
+          "training": {"batch_size": int, "seed": int}}
+RESULT = {"status": str, "last_step": Number()}
+
+
+class BnlabError(ReadError):
     """bnlab failed, or did not write what this script needs."""
 
     def __init__(self, text, status=1):
-        super().__init__(text)
-        self.status = status
+        super().__init__(text, status)
 
 
 def train(bnlab, config, overrides, threads, out):
@@ -28,7 +31,7 @@ def train(bnlab, config, overrides, threads, out):
                          "--preset release), or name it with --bnlab") from None
     if done.returncode != 0:
         raise BnlabError(f"{' '.join(command)}: exit status {done.returncode}\n{done.stderr.strip()}", done.returncode)
-    result = json.loads((out / "run.json").read_text())
+    result = read_json(out / "run.json", RESULT)
     if result["status"] != "completed":
         raise BnlabError(f"{out}: the run {result['status']} at step {result['last_step']}; nothing to compare")
     return result
@@ -37,7 +40,8 @@ def train(bnlab, config, overrides, threads, out):
 @functools.cache
 def kinds(bnlab):
     """What `bnlab list --json` says: {family: [{"name": ..., "meaning": ..., and traits}]}."""
-    return json.loads(subprocess.run([str(bnlab), "list", "--json"], check=True, capture_output=True, text=True).stdout)
+    command = [str(bnlab), "list", "--json"]
+    return parse_json(subprocess.run(command, check=True, capture_output=True, text=True).stdout, " ".join(command))
 
 
 def kind_of(bnlab, family, name):
@@ -50,22 +54,16 @@ def absorbs_bias(bnlab, config):
     return kind_of(bnlab, "normalizations", config["normalization"]["type"])["absorbs_bias"]
 
 
-def read_npz(path):
-    if not path.exists():
-        raise BnlabError(f"{path}: missing; bnlab did not write it")
-    with np.load(path) as arrays:
-        return dict(arrays)
-
-
 def statistics_in(weights):
     return {name: array.astype(np.float64) for name, array in weights.items()
             if name.endswith((".running_mean", ".running_variance"))}
 
 
 def column(path, name, **wanted):
-    with path.open(newline="") as file:
-        return np.array([float(row[name]) for row in csv.DictReader(file)
-                         if all(row[key] == value for key, value in wanted.items())])
+    """The numbers of a column, where the other columns have the `wanted` values."""
+    table = read_csv(path, list(wanted), [name, *wanted])
+    keep = np.all([table[key] == value for key, value in wanted.items()], axis=0) if wanted else slice(None)
+    return table[name][keep]
 
 
 def read_run(bnlab, out):
@@ -74,10 +72,10 @@ def read_run(bnlab, out):
     evaluations = column(out / "eval.csv", "accuracy", split="test", statistics="running")
     if not len(evaluations):
         raise BnlabError(f"{out / 'eval.csv'}: no row with split test and statistics running")
-    config = json.loads((out / "config.json").read_text())
+    config = read_json(out / "config.json", CONFIG)
     return {"config": config, "absorbs_bias": absorbs_bias(bnlab, config),
             "initial": read_npz(out / "weights_initial.npz"),
-            "gradients": read_npz(out / "gradients_first.npz"), "batches": np.load(out / "batches.npy"),
+            "gradients": read_npz(out / "gradients_first.npz"), "batches": read_npy(out / "batches.npy"),
             "losses": column(out / "train.csv", "loss"), "weights": weights, "statistics": statistics_in(weights),
             "first_statistics": {}, "accuracy": evaluations[-1],
-            "dropout_masks": read_npz(masks) if masks.exists() else {}}
+            "dropout_masks": read_npz(masks) if exists(masks) else {}}

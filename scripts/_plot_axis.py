@@ -2,69 +2,98 @@
 
 import math
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.path import Path
 from matplotlib.transforms import ScaledTranslation
 
-from _plot_base import RunError, bold_of, cross, look_of, set_limits, style_log_axis, warn
+from _plot_base import bold_of, cross, is_share, look_of, set_limits, style_linear_axis, style_log_axis, warn
 from _plot_cells import HEADER, Scale, cells_of, is_declared
-from _plot_sweep import SIZE, cross_note, mean_note, note, shown
+from _plot_levels import levels_of
+from _plot_marks import draw_levels, label_ends
+from _plot_over_steps import label_left
+from _plot_panels import panels_for
+from _plot_sweep import common_seeds, cross_note, mean_note, note
+from _plot_text import shown
+from _reading import ReadError
 
-ARROW = {"marker": r"$\uparrow$", "markersize": 9, "linestyle": "none", "markeredgewidth": 0.2}
+UP = Path([(0, -1), (0, 1), (-0.45, 0.45), (0, 1), (0.45, 0.45)],
+          [Path.MOVETO, Path.LINETO, Path.MOVETO, Path.LINETO, Path.LINETO])
+ARROW = {"marker": UP, "markersize": 9, "linestyle": "none", "markeredgewidth": 1.3, "fillstyle": "none"}
 
 
 def draw_axis(sweep):
     path, log_y = sweep.figure.get("axis") or next(iter(sweep.axes), ""), sweep.figure.get("log_y", False)
     lines = sweep.lines((path,))
-    runs = [run for line in lines for run in line.runs]
-    scale = Scale(sweep, path, runs, sweep.figure.get("log_x", False))
+    scale = Scale(sweep, path, [run for line in lines for run in line.runs], sweep.figure.get("log_x", False))
     if not scale.texts:
-        raise RunError(f"{sweep.file}: figure.arms: none of them has the axis {path}")
-    figure, axis = plt.subplots(figsize=SIZE)
+        raise ReadError(f"{sweep.file}: figure.arms: none of them has the axis {path}")
     cells = [cells_of(line, (path,), log_y) for line in lines]
-    below = sum(run.number <= 0 for run in runs) if log_y else 0
+    below = sum(run.number <= 0 for line in lines for run in line.runs) if log_y else 0
     if below:
         warn(f"{sweep.folder / 'runs.csv'}: {below} values of 0 or below have no place on a logarithmic axis")
+    figure, panels, looks = panels_for(lines, shown(path))
+    of_line = {id(line): one for line, one in zip(lines, cells)}
+    in_order = [of_line[id(line)] for _, members in panels for _, line in members]
+    ends = fill_panels(sweep, panels, in_order, scale, log_y)
+    named = len(panels) == 1 and label_ends(panels[0][0], ends)
+    label_left(figure, sweep.quantity_label)
     every = [cell for one in cells for cell in one.values()]
-    limit_values(axis, every, log_y, is_declared(sweep))
-    begin_at(sweep, axis, every, log_y)
-    scale.apply(axis, 72 * 7)
-    if log_y:
-        style_log_axis(axis)
-    # Points; arms stand side by side at each value.
-    spread = min(max(14.0, 4.0 * len(lines)), 0.5 * 72 * 7 / len(scale.texts))
-    stacked = {}
-    for index, (line, one) in enumerate(zip(lines, cells)):
-        dodge = spread * ((index + 0.5) / len(lines) - 0.5)
-        if all(text == "" for text, in one):
-            draw_level(axis, index, one[("",)])
-        else:
-            draw_over_axis(axis, index, one, scale, dodge, stacked)
-    axis.set(xlabel=shown(path), ylabel=sweep.quantity_label(260))
-    sweep.finish(figure, axis_legend(lines, every, log_y, axis.get_ylim()))
+    sweep.finish(figure, axis_legend(lines, every, log_y, panels[0][0].get_ylim(), [] if named else looks))
     rows = [row for line, one in zip(lines, cells) for (text,), cell in one.items()
             for row in cell.rows(line.arm, line.point, text)]
     return figure, ("arm", "point", path, *HEADER), rows
 
 
-def limit_values(axis, cells, log_y, declared):
+def fill_panels(sweep, panels, cells, scale, log_y):
+    """Draws lines, {(value of the axis,): Cell} each, on `panels`, [(panel, [(index of the look, line)])] that share
+    their vertical axis; returns what names the lines of the last one, [(index of the look, name, x, y)]."""
+    levels = levels_of(sweep)
+    every = [cell for one in cells for cell in one.values()]
+    first = panels[0][0]
+    limit_values(first, every, log_y, is_declared(sweep), [value for value, _ in levels],
+                 is_share(sweep.quantity()["series"]["column"]))
+    begin_at(sweep, first, every, log_y)
+    found = iter(cells)
+    for panel, members in panels:
+        width = 72 * panel.figure.get_size_inches()[0] * panel.get_position().width
+        scale.apply(panel, width)
+        (style_log_axis if log_y else style_linear_axis)(panel)
+        # Points; arms stand side by side at each value.
+        spread = min(max(14.0, 4.0 * len(members)), 0.5 * width / len(scale.texts))
+        stacked, ends = {}, []
+        for place, (index, line) in enumerate(members):
+            one = next(found)
+            dodge = spread * ((place + 0.5) / len(members) - 0.5)
+            if all(text == "" for text, in one):
+                draw_level(panel, index, one[("",)])
+                ends.append((index, line.name(), panel.get_xlim()[1], one[("",)].mean))
+            else:
+                draw_over_axis(panel, index, one, scale, dodge, stacked)
+                x, y = max(((scale.x[text], cell.mean) for (text,), cell in one.items() if text), default=(0, math.nan))
+                ends.append((index, line.name(), x, y))
+        draw_levels(panel, levels, panel is first)
+    return ends
+
+
+def limit_values(axis, cells, log_y, declared, levels=(), share=False):
     """Vertical limits. Runs that diverged don't set the scale, as long as others did not, unless their value is
     `declared` or a bound: a loss of 1e28 would hide what the others show."""
     runs = [run for cell in cells for run in cell.runs]
     calm = [run.number for run in runs if run.status == "completed" or run.at_least or declared]
     other = [run.number for run in runs]
     ends = [end for cell in cells for end in (cell.low, cell.high)]
-    set_limits(axis, np.array(calm if np.isfinite(calm).any() else other), np.array([*other, *ends]), log_y)
+    set_limits(axis, np.array(calm if np.isfinite(calm).any() else other), np.array([*calm, *ends]), log_y, levels,
+               share)
 
 
 def begin_at(sweep, axis, cells, log_y):
     """figure.min_y as the lower end of the vertical axis, as long as most means are above it: the small profile's may
     not be."""
     bottom = sweep.figure.get("min_y")
-    if bottom is None:
+    if bottom is None or not math.isfinite(bottom):
         return
     if log_y and bottom <= 0:
-        raise RunError(f"{sweep.file}: figure.min_y: must be above 0 on a logarithmic axis, got {bottom:g}")
+        raise ReadError(f"{sweep.file}: figure.min_y: must be above 0 on a logarithmic axis, got {bottom:g}")
     means = np.array([cell.mean for cell in cells if math.isfinite(cell.mean)])
     if bottom < axis.get_ylim()[1] and 2 * (means >= bottom).sum() >= len(means):
         axis.set_ylim(bottom=bottom)
@@ -121,11 +150,13 @@ def draw_lost(axis, index, x, count, level):
         axis.text(x, 1.0, f"  {count}", transform=beside, fontsize=8, va="center", ha="left")
 
 
-def axis_legend(lines, cells, log_y, limits):
+def axis_legend(lines, cells, log_y, limits, looks):
+    """`looks`: [(index, line)] to be named; none where they have their names beside them."""
     bottom, top = limits
-    handles = [note(line.legend(), **bold_of(index)) for index, line in enumerate(lines)]
+    handles = [note(line.legend(), **bold_of(index)) for index, line in looks]
     if any(len(cell.values) > 1 for cell in cells):
-        handles.append(mean_note(log_y, any(cell.low < bottom or cell.high > top for cell in cells)))
+        handles.append(mean_note(log_y, any(cell.low < bottom or cell.high > top for cell in cells),
+                                 None if looks else common_seeds(lines)))
         handles.append(note("small: each seed", marker="o", markersize=4, markerfacecolor="none"))
     under = [(sum(run.status == "completed" and run.number < bottom for cell in cells for run in cell.runs), "run"),
              (sum(cell.mean < bottom for cell in cells), "mean")]

@@ -1,12 +1,11 @@
-"""What all figures share: reading a run's files, the look, the layout, writing."""
+"""What all figures share: means and intervals, the look, the layout, writing."""
 
+import contextlib
 import csv
-import difflib
 import io
-import json
 import math
 import os
-import sys
+import warnings
 
 import matplotlib
 
@@ -14,15 +13,20 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # noqa: E402
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, ScalarFormatter  # noqa: E402
 from scipy.special import stdtrit  # noqa: E402
 
-# Okabe & Ito's palette, which colour-blind readers can tell apart, without its yellow, too light for lines on white.
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"]
+import _reading  # noqa: E402
+from _plot_text import plain_number, power_of_ten  # noqa: E402
+
+# Okabe & Ito's palette, which colour-blind readers can tell apart; for its yellow, too light for lines on white, a dark
+# red. More lines than these get a panel each.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#882255"]
 # A second mark of each line, so that a black and white print can be read.
 DASHED, DOTTED = (0, (6, 2)), (0, (1.2, 1.4))
-STYLES = ["-", DASHED, DOTTED, (0, (7, 2, 1.2, 2)), (0, (3, 1.5)), (0, (7, 2, 1.2, 2, 1.2, 2)), (0, (10, 3))]
-MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
+STYLES = ["-", DASHED, DOTTED, (0, (7, 2, 1.2, 2)), (0, (3, 1.5)), (0, (7, 2, 1.2, 2, 1.2, 2)), (0, (10, 3)),
+          (0, (4, 1, 1, 1))]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<"]
 PERCENTILES = [("p85", "#D55E00", DASHED, "^", "85th percentile"), ("p50", "#000000", "-", "o", "median"),
                ("p15", "#0072B2", DOTTED, "v", "15th percentile")]
 RC = {
@@ -30,80 +34,21 @@ RC = {
     "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True,
     "grid.color": "#dddddd", "grid.linewidth": 0.6, "figure.dpi": 100, "savefig.dpi": 150,
     "svg.hashsalt": "bnlab", "svg.fonttype": "path",
+    "text.parse_math": False,  # a name such as $a_b$ is drawn as it is
 }
 STEP_LABEL = "training step"
 
 
-class RunError(Exception):
-    """A run's files can't be plotted; the text names the file."""
+# Whatever numbers a file has, such as 1e308: what overflows is not drawn. Letters that no font has become boxes.
+np.seterr(all="ignore")
+warnings.filterwarnings("ignore", message="Glyph .* missing from")
 
 
 def warn(text):
-    print(f"plot.py: {text}", file=sys.stderr)
+    _reading.say("plot.py", text)
 
 
-# ---- reading ---------------------------------------------------------------------------------------------------------
-
-def read_json(path):
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RunError(f"{path}: missing; is {path.parent} a run directory of bnlab?") from None
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path}: can't be read: {error}") from None
-
-
-def read_object(path):
-    content = read_json(path)
-    if not isinstance(content, dict):
-        raise RunError(f"{path}: must hold a JSON object")
-    return content
-
-
-def read_csv(path, text_columns, columns, optional=(), empty_ok=False):
-    """Columns of a CSV file: {name: array}, text for `text_columns`, float64 for the others of `columns`; of the text
-    columns `optional` those that are there. A last line that is cut off (a killed run, a full disk) is left out with a
-    warning; RunError for anything else that is wrong, and for a file without rows unless `empty_ok`."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise RunError(f"{path}: missing") from None
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path}: can't be read: {error}") from None
-    if not text:
-        raise RunError(f"{path}: empty, not even a header")
-    whole, newline, rest = text.rpartition("\n")
-    if rest:
-        warn(f"{path}: the last line is cut off; it is left out")
-    try:
-        rows = list(csv.reader(io.StringIO(whole + newline, newline="")))
-    except csv.Error as error:
-        raise RunError(f"{path}: can't be read: {error}") from None
-    header = rows[0] if rows else []
-    absent = [name for name in columns if name not in header]
-    if absent:
-        raise RunError(f"{path}: no column {', '.join(absent)} in its header{did_you_mean(absent[0], header)}")
-    for number, row in enumerate(rows[1:], start=2):
-        if len(row) != len(header):
-            raise RunError(f"{path}:{number}: {len(row)} values, expected {len(header)}")
-    if len(rows) < 2 and not empty_ok:
-        raise RunError(f"{path}: no rows yet")
-    optional = [name for name in optional if name in header]
-    table = {}
-    for name in dict.fromkeys([*columns, *optional]):
-        values = [row[header.index(name)] for row in rows[1:]]
-        is_text = name in text_columns or name in optional
-        try:
-            table[name] = np.array(values, dtype=np.str_ if is_text else np.float64)
-        except ValueError as error:
-            raise RunError(f"{path}: column {name}: {error}") from None
-    return table
-
-
-def did_you_mean(name, known):
-    near = difflib.get_close_matches(name, known, 1)
-    return f'; did you mean "{near[0]}"?' if near else ""
-
+# ---- tables ---------------------------------------------------------------------------------------------------------
 
 def chosen(table, **wanted):
     """The rows of `table` where each named column has the given value."""
@@ -148,38 +93,85 @@ def mean_and_interval(series, log=False):
 
 # ---- drawing ---------------------------------------------------------------------------------------------------------
 
-def mark_every(count):
-    return max(1, count // 10)
-
-
-def short_number(value, _=None):
-    return f"{value / 1000:g}k" if abs(value) >= 1000 else f"{value:g}"
+def mark_every(x, log_x=False):
+    """Which points of a line, by their numbers, get a mark: about ten, evenly along the axis."""
+    if len(x) < 12:
+        return 1
+    along = np.log(np.maximum(x, x[x > 0].min())) if log_x and (x > 0).any() else x
+    wanted = np.linspace(along[0], along[-1], 11)
+    if not np.isfinite(wanted).all():
+        return max(1, len(x) // 10)
+    return sorted(set(np.clip(np.searchsorted(along, wanted), 0, len(x) - 1).tolist()))
 
 
 def style_log_axis(axis):
     axis.set_yscale("log")
-    low, high = axis.get_ylim()
-    if high / low < 1000:  # few decades: label 2 and 5 too
-        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.yaxis.set_minor_formatter(NullFormatter())
+    style_log_ticks(axis.yaxis, *axis.get_ylim())
 
 
-def set_limits(axis, values, reach, log):
-    """Vertical limits around the finite `values`, and towards the ends of intervals, `reach`, by a quarter of the
-    height at most: with few seeds they would squeeze all else."""
-    values, reach = (one[np.isfinite(one) & (one > 0)] if log else one[np.isfinite(one)] for one in (values, reach))
-    if log:
-        values, reach = np.log10(values), np.log10(reach)
+def style_log_ticks(axis, low, high):
+    """Labels at powers of ten; over less than two at their 2- and 5-fold too."""
+    if high / low < 100:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(FuncFormatter(plain_number))
+    else:
+        axis.set_major_formatter(FuncFormatter(plain_power))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def plain_power(value, _=None):
+    return power_of_ten(round(math.log10(value))) if value > 0 else ""
+
+
+def style_linear_axis(axis):
+    """Whole numbers at the ticks, without a factor or a summand at the end of the axis."""
+    if not 1e-3 <= max(map(abs, axis.get_ylim())) < 1e5:
+        axis.yaxis.set_major_formatter(FuncFormatter(plain_number))
+    else:
+        axis.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
+
+
+LARGEST = 1e100  # no number beyond it sets the scale of an axis, whose ends and width must be numbers
+
+
+def is_share(column):
+    """Whether a column's values lie from 0 to 1."""
+    return "accuracy" in column or column.startswith("fraction_")
+
+
+def set_limits(axis, values, reach, log, levels=(), share=False):
+    """Vertical limits as `limits_of` says, where there are values."""
+    limits = limits_of(values, reach, log, levels, share)
+    if limits:
+        axis.set_ylim(*limits)
+
+
+def limits_of(values, reach, log, levels=(), share=False):
+    """(low, high) around the finite `values`, and towards the ends of intervals, `reach`, by a quarter of the width at
+    most: with few seeds they would squeeze all else. `levels` are in view where they are near. `share`: no value lies
+    beyond 0 and 1, whatever an interval says. None without values."""
+    values, reach, levels = (usable(one, log) for one in (values, reach, levels))
     if not len(values):
-        return
+        return None
+    if share and not log and values.min() >= 0 and values.max() <= 1:
+        reach = np.clip(reach, 0, 1)
     low, high = values.min(), values.max()
     if low == high:  # one value stands in the middle of a tenth of itself
         low, high = low - (abs(low) / 20 or 0.5), high + (abs(high) / 20 or 0.5)
     span = high - low
-    low, high = (max(min([low, *reach]), low - 0.25 * span) - 0.04 * span,
-                 min(max([high, *reach]), high + 0.25 * span) + 0.04 * span)
-    axis.set_ylim(*((10**low, 10**high) if log else (low, high)))
+    around = max(2 * span, 4 * log)
+    near = levels[(levels > low - around) & (levels < high + around)]
+    bottom = min([max(min([low, *reach]), low - 0.25 * span), *near])
+    top = max([min(max([high, *reach]), high + 0.25 * span), *near])
+    margin = 0.04 * (top - bottom)
+    return (10**(bottom - margin), 10**(top + margin)) if log else (bottom - margin, top + margin)
+
+
+def usable(values, log):
+    """Those that can set a scale; `log`: their logarithms to base 10."""
+    values = np.asarray(values, dtype=np.float64)
+    values = values[np.abs(values) <= LARGEST]
+    return np.log10(values[values > 1 / LARGEST]) if log else values
 
 
 def lay_out(figure, title, handles, columns, subtitle="", row=0.24):
@@ -187,7 +179,7 @@ def lay_out(figure, title, handles, columns, subtitle="", row=0.24):
     they cover nothing."""
     lines = [handle.get_label().count("\n") for handle in handles]
     rows = math.ceil(len(handles) / columns)
-    further = max(sum(lines[first:first + rows]) for first in range(0, len(lines), rows))
+    further = max((sum(lines[first:first + rows]) for first in range(0, len(lines), rows or 1)), default=0)
     heading = 0.21 * title.count("\n")
     width, height = figure.get_size_inches()
     below = row * rows + 0.15 * further + 0.15
@@ -198,35 +190,32 @@ def lay_out(figure, title, handles, columns, subtitle="", row=0.24):
     figure.suptitle(title, fontsize=12.5, y=1 - 0.1 / height)
     if subtitle:
         figure.text(0.5, 1 - (0.36 + heading) / height, subtitle, ha="center", va="top", fontsize=9.5, color="#333333")
-    figure.legend(handles=handles, loc="lower center", ncol=columns, frameon=False, handlelength=4)
+    if handles:
+        figure.legend(handles=handles, loc="lower center", ncol=columns, frameon=False, handlelength=4)
 
 
 def columns_of(count):
-    """In which so many panels stand: at most three, and four panels two by two."""
-    return 2 if count == 4 else min(count, 3)
+    """In which so many panels stand: at most four, and few of them as a square."""
+    return 2 if count == 4 else min(count, 3) if count <= 9 else 4
 
 
-def grid_of(count):
+def grid_of(count, xlabel=STEP_LABEL, size=(4.2, 3.5)):
     """Figure with `count` panels of one size that share both axes; returns (figure, panels)."""
     columns = columns_of(count)
     rows = math.ceil(count / columns)
     figure, panels = plt.subplots(rows, columns, sharex=True, sharey=True, squeeze=False,
-                                  figsize=(max(6.4, 4.2 * columns), 3.5 * rows))
+                                  figsize=(max(6.4, size[0] * columns), size[1] * rows))
     for panel in panels.flat[count:]:
         panel.set_visible(False)
     for panel in panels.flat[max(0, count - columns):count]:
-        panel.set_xlabel(STEP_LABEL)
+        panel.set_xlabel(xlabel)
         panel.tick_params(labelbottom=True)
-    for panel in panels.flat[:count]:
-        panel.xaxis.set_major_formatter(FuncFormatter(short_number))
     return figure, list(panels.flat[:count])
 
 
 def look_of(index):
-    """(colour and line style, marker) of arm number `index`; the first 49 differ."""
-    other = index + index // len(COLOURS)  # with the colours at their beginning again, each gets another style
-    line = {"color": COLOURS[index % len(COLOURS)], "linestyle": STYLES[other % len(STYLES)]}
-    return line, MARKERS[other % len(MARKERS)]
+    """(colour and line style, marker) of arm number `index`; more than there are colours get panels of their own."""
+    return {"color": COLOURS[index], "linestyle": STYLES[index]}, MARKERS[index]
 
 
 def bold_of(index):
@@ -234,10 +223,10 @@ def bold_of(index):
     return {**line, "linewidth": 2.4, "marker": marker, "markersize": 5.5}
 
 
-def draw_mean(axis, index, x, mean, low, high):
-    """The bold line of several seeds, over the band of its interval."""
+def draw_mean(axis, index, x, mean, low, high, marks=None):
+    """The bold line of several seeds, over the band of its interval; `marks`: which points get one."""
     axis.fill_between(x, low, high, color=look_of(index)[0]["color"], alpha=0.18, linewidth=0)
-    axis.plot(x, mean, **bold_of(index), markevery=mark_every(len(x)))
+    axis.plot(x, mean, **bold_of(index), markevery=mark_every(x) if marks is None else marks)
 
 
 def cross(colour):
@@ -249,26 +238,35 @@ def cross(colour):
 # ---- writing ---------------------------------------------------------------------------------------------------------
 
 def save(path, content):
-    """Writes beside `path` first, so that a file is whole or not there."""
+    """Writes beside `path` first, so that a file is whole or not there. A link of either name is replaced, never
+    written through."""
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        with temporary.open("wb") as file:
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+        with open(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OSError(f"{path}: can't be written: {error.strerror}") from None
-    print(path)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise OSError(f"{path}: can't be written: {error.strerror}; --out names another folder") from None
+    print(_reading.printable(path))
 
 
 def csv_bytes(header, rows):
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([f"{value:.9g}" if isinstance(value, float) else value for value in row] for row in rows)
+    writer.writerow(map(csv_value, header))
+    writer.writerows(map(csv_value, row) for row in rows)
     return text.getvalue().encode()
+
+
+def csv_value(value):
+    """Nine digits of numbers; texts as `printable`."""
+    return f"{value:.9g}" if isinstance(value, float) else _reading.printable(value)
 
 
 def write_figure(figure, header, rows, out, stem, kinds):

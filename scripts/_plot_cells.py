@@ -1,13 +1,17 @@
 """The runs of a sweep by their values on one or two axes. From runs.csv alone."""
 
-import json
 import math
 
 import numpy as np
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from _plot_base import RunError, did_you_mean, interval_of
-from _plot_sweep import points_of, shown, unquoted
+from _plot_base import LARGEST, interval_of, style_log_ticks
+from _plot_sweep import unquoted
+from _plot_text import plain_number, points_of, shown
+from _reading import ReadError, did_you_mean, finite_number_in
+
+
+MOST_VALUES = 200  # of an axis
 
 
 class Scale:
@@ -15,23 +19,26 @@ class Scale:
 
     def __init__(self, sweep, path, runs, log):
         if path not in sweep.axes:
-            raise RunError(f"{sweep.file}: figure.axis: no arm has an axis {path!r}; there are "
-                           f"{', '.join(sweep.axes) or 'none'}{did_you_mean(path, sweep.axes)}")
+            raise ReadError(f"{sweep.file}: figure.axis: no arm has an axis {path!r}; there are "
+                            f"{', '.join(sweep.axes) or 'none'}{did_you_mean(path, sweep.axes)}")
         self.path = path
         texts = list(dict.fromkeys(run.axes[path] for run in runs if path in run.axes))
+        if len(texts) > MOST_VALUES:
+            raise ReadError(f"{sweep.folder / 'runs.csv'}: column {path}: {len(texts)} values, {MOST_VALUES} at most "
+                            "can be drawn")
         numbers = [number_in(text) for text in texts]
         self.is_numeric = all(number is not None for number in numbers)
         if self.is_numeric:
             texts = [text for _, text in sorted(zip(numbers, texts))]
         self.texts = texts
         self.x = {text: number_in(text) if self.is_numeric else place for place, text in enumerate(texts)}
-        self.log = log and self.is_numeric
+        self.log = self.is_numeric and (log or spans_decades(self.x.values()))
         positive = [x for x in self.x.values() if x > 0]
         self.symlog = self.log and len(positive) < len(self.x)  # 0 and below have a place too
         self.smallest = min(positive, default=1.0)
 
     def label(self, text):
-        return shown(f"{self.x[text]:g}" if self.is_numeric else unquoted(text), 90)
+        return shown(plain_number(self.x[text]) if self.is_numeric else unquoted(text), 90)
 
     def apply(self, axis, points):
         """Sets scale, limits and ticks of the horizontal axis, `points` points (1/72 inch) wide."""
@@ -55,6 +62,10 @@ class Scale:
             axis.xaxis.set_minor_locator(NullLocator())
             if not fits:
                 slant(axis)
+        elif self.log and not self.symlog:
+            style_log_ticks(axis.xaxis, *axis.get_xlim())
+        else:
+            axis.xaxis.set_major_formatter(FuncFormatter(plain_number))
 
 
 def slant(axis):
@@ -64,13 +75,16 @@ def slant(axis):
 
 
 def number_in(text):
-    """The number that a JSON text is; None for any other value."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return None
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if is_number else None
+    """The number that a JSON text is, where an axis can show it; None for any other value."""
+    number = finite_number_in(text)
+    return number if number is not None and abs(number) <= LARGEST else None
+
+
+def spans_decades(numbers):
+    """Whether the positive of at least three numbers lie two decades apart: on a linear axis all but the largest would
+    stand in one place."""
+    positive = [number for number in numbers if number > 0]
+    return len(positive) > 2 and max(positive) >= 99.9 * min(positive)
 
 
 class Cell:

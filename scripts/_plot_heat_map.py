@@ -6,10 +6,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from _plot_base import RunError, columns_of, warn
+from _plot_base import LARGEST, columns_of, warn
 from _plot_cells import HEADER, Scale, cells_of, is_declared, slant
-from _plot_sweep import note, points_of, short_path, shown
+from _plot_sweep import note, short_path
+from _plot_text import plain_number, points_of, shown
+from _reading import ReadError
 
 CELL_LETTERS = 8.5
 CELL_LINE = 14  # points of height
@@ -27,8 +30,8 @@ def axes_of_map(sweep):
     first = sweep.figure.get("axis")
     paths = [*([first] if first else []), *(path for path in sweep.axes if path != first)][:2]
     if len(paths) < 2:
-        raise RunError(f"{sweep.file}: figure: a heat map needs two axes; the arms have "
-                       f"{', '.join(sweep.axes) or 'none'}")
+        raise ReadError(f"{sweep.file}: figure: a heat map needs two axes; the arms have "
+                        f"{', '.join(sweep.axes) or 'none'}")
     return paths
 
 
@@ -43,7 +46,7 @@ def draw_heat_map(sweep):
     runs = [run for line in lines for run in line.runs]
     across, up = (Scale(sweep, path, runs, False) for path in paths)
     if not across.texts or not up.texts:
-        raise RunError(f"{sweep.file}: figure.arms: none of them has the axes {' and '.join(paths)}")
+        raise ReadError(f"{sweep.file}: figure.arms: none of them has the axes {' and '.join(paths)}")
     cells = [cells_of(line, paths, False) for line in lines]
     every = [cell for one in cells for cell in one.values()]
     declared = is_declared(sweep)
@@ -60,9 +63,7 @@ def draw_heat_map(sweep):
         panel.set_title(line.legend(width + 14, 3, 10), fontsize=10)
         panel.set_xlabel(names[0] if place + columns >= len(panels) else "")
         panel.set_ylabel(names[1] if place % columns == 0 else "")
-    bar = figure.colorbar(plt.cm.ScalarMappable(norm, "cividis"), cax=beside)
-    bar.set_label(sweep.quantity_label(rows * height))
-    bar.outline.set_visible(False)
+    add_bar(figure, norm, sweep.quantity_label(rows * height), cax=beside)
     size_panels(figure, panels[0], width, height)
     sweep.finish(figure, map_legend(every))
     rows = [row for line, one in zip(lines, cells) for values, cell in one.items()
@@ -70,9 +71,17 @@ def draw_heat_map(sweep):
     return figure, ("arm", "point", *paths, *HEADER), rows
 
 
+def add_bar(figure, norm, label, **place):
+    """What the colours mean."""
+    bar = figure.colorbar(plt.cm.ScalarMappable(norm, "cividis"), format=FuncFormatter(plain_number), **place)
+    bar.ax.yaxis.set_minor_formatter(NullFormatter())
+    bar.set_label(label)
+    bar.outline.set_visible(False)
+
+
 def norm_of(means):
     """Colours from the smallest mean to the largest; over more than two decades of their logarithm."""
-    means = [mean for mean in means if math.isfinite(mean)] or [0.0]
+    means = [mean for mean in means if abs(mean) <= LARGEST] or [0.0]
     low, high = min(means), max(means)
     if low > 0 and high > 100 * low:
         return LogNorm(low, high)

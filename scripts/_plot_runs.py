@@ -1,6 +1,5 @@
 """Figures of run directories: curves, distribution, gradients."""
 
-import json
 import os
 import re
 from pathlib import Path
@@ -8,108 +7,23 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter
 
-from _plot_base import (COLOURS, MARKERS, PERCENTILES, STEP_LABEL, STYLES, RunError, bold_of, chosen, columns_of, cross,
-                        draw_mean, grid_of, lay_out, look_of, mark_every, mean_and_interval, read_csv, read_object,
-                        short_number, smooth, style_log_axis, warn, write_figure)
+from _plot_base import (COLOURS, MARKERS, PERCENTILES, STEP_LABEL, STYLES, bold_of, chosen, columns_of, cross,
+                        draw_mean, grid_of, lay_out, look_of, mark_every, mean_and_interval, set_limits, smooth,
+                        style_log_axis, usable, warn, write_figure)
+from _plot_marks import end_of, label_ends
+from _plot_over_steps import is_at_the_start, style_steps
+from _plot_run import Run, arms_of
+from _plot_text import UNITS, shown
+from _reading import ReadError
 
-
-class Run:
-    """One run directory. Files are read when asked for."""
-
-    def __init__(self, folder):
-        self.folder = Path(folder)
-        if not self.folder.is_dir():
-            raise RunError(f"{self.folder}: no such run directory")
-        self.config = read_object(self.folder / "config.json")
-        self.seed = self.config.get("training", {}).get("seed", 1)
-        result = self.folder / "run.json"
-        # A run that was killed, or that still goes on, has no run.json.
-        self.result = read_object(result) if result.exists() else {"status": "unfinished"}
-        self.label = ""
-
-    def key(self):
-        """Equal for runs that differ in their seed only."""
-        config = json.loads(json.dumps(self.config))
-        config.get("training", {}).pop("seed", None)
-        return json.dumps(config, sort_keys=True)
-
-    def stop(self):
-        """What a reader must know of a run that did not complete; empty for one that did."""
-        status = str(self.result.get("status", "unfinished"))
-        if status == "completed":
-            return ""
-        last = self.result.get("last_step")
-        return status if last is None else f"{status} at step {last}"
-
-    def train(self):
-        return read_csv(self.folder / "train.csv", (), ("step", "loss", "accuracy"))
-
-    def evaluations(self, split, statistics):
-        """Rows of eval.csv of one split, or None if the run has no evaluation yet."""
-        path = self.folder / "eval.csv"
-        try:
-            table = read_csv(path, ("split", "statistics"), ("step", "split", "statistics", "loss", "accuracy"))
-        except RunError as error:
-            warn(f"{error}; only training batches are drawn")
-            return None
-        table = chosen(table, split=split)
-        present = list(dict.fromkeys(table["statistics"].tolist()))
-        if not present:
-            raise RunError(f"{path}: no rows with split {split}")
-        if statistics is None:
-            statistics = next((name for name in ("running", "precise", "batch") if name in present), present[0])
-        elif statistics not in present:
-            raise RunError(f"{path}: no rows with statistics {statistics}; it has {', '.join(present)}")
-        return chosen(table, statistics=statistics)
-
-    def probe(self, name, text_columns, columns):
-        path = self.folder / f"{name}.csv"
-        if not path.exists():
-            raise RunError(f'{path}: missing; the run had no such probe: add {{"type": "{name}"}} to "probes" of its '
-                           "config and run it again")
-        return read_csv(path, text_columns, columns)
-
-
-class Arm:
-    """Runs that share a config but the seed."""
-
-    def __init__(self, runs):
-        self.runs = runs
-        self.label = runs[0].folder.resolve().name
-        if len(runs) > 1:
-            self.label = re.sub(r"[-_. ]*(seed)?[-_. =]*\d+$", "", self.label) or self.label
-
-
-def arms_of(runs, labels):
-    """Groups runs into arms and names arms and runs. Runs of the same config and the same seed stay apart."""
-    groups = {}
-    for run in runs:
-        groups.setdefault(run.key(), []).append(run)
-    arms = []
-    for group in groups.values():
-        distinct = len({run.seed for run in group}) == len(group)
-        arms += [Arm(group)] if distinct else [Arm([run]) for run in group]
-    if labels and len(labels) != len(arms):
-        names = "; ".join(", ".join(str(run.folder) for run in arm.runs) for arm in arms)
-        warn(f"{len(labels)} --label for {len(arms)} arms (runs that differ only in their seed are one arm): {names}")
-        raise SystemExit(2)
-    for arm, label in zip(arms, labels):
-        arm.label = label
-    names = [arm.label for arm in arms]
-    if not labels and len(set(names)) < len(names):  # same folder name in different parents
-        for arm in arms:
-            arm.label = "/".join(arm.runs[0].folder.resolve().parts[-2:])
-    for arm in arms:
-        for run in arm.runs:
-            run.label = arm.label if len(arm.runs) == 1 else f"{arm.label}, seed {run.seed}"
-    return arms
+GREY = "#555555"
+MOST_ARMS = 40
 
 
 # ---- drawing ---------------------------------------------------------------------------------------------------------
 
-METRICS = [("loss", "cross-entropy (nats)", "Loss"), ("accuracy", "fraction correct", "Accuracy")]
+METRICS = [("loss", f"cross-entropy ({UNITS['loss']})", "Loss"), ("accuracy", UNITS["accuracy"], "Accuracy")]
 
 
 def read_curves(arms, arguments):
@@ -121,20 +35,20 @@ def read_curves(arms, arguments):
 
 
 def draw_arm(axis, metric, index, arm, tables, width, split):
-    """Draws one metric of one arm; returns the rows of the figure's CSV."""
+    """Draws one metric of one arm; returns the rows of the figure's CSV, and the end of its bold line."""
     line, _ = look_of(index)
     several = len(tables) > 1
-    rows, series = [], []
+    rows, series, end = [], [], (None, np.nan)
     for run, train, evaluation in tables:
         x, y = smooth(train["step"], train[metric], width)
         axis.plot(x, y, **line, linewidth=0.9, alpha=0.3 if several else 0.65)
         rows += [(metric, arm.label, run.seed, "train", a, b) for a, b in zip(x, y)]
         if run.stop():
-            axis.plot(x[-1:], y[-1:], **cross(line["color"]))
+            axis.plot(x[-1:], np.clip(y[-1:], *axis.get_ylim()), **cross(line["color"]))
         if evaluation is None:
             continue
-        shown = np.isfinite(evaluation[metric])
-        x, y = evaluation["step"][shown], evaluation[metric][shown]
+        seen = np.isfinite(evaluation[metric])
+        x, y = evaluation["step"][seen], evaluation[metric][seen]
         rows += [(metric, arm.label, run.seed, split, a, b) for a, b in zip(x, y)]
         series.append((x, y))
     if several and len(series) == len(tables):
@@ -142,61 +56,96 @@ def draw_arm(axis, metric, index, arm, tables, width, split):
             axis.plot(x, y, **line, linewidth=1.0, alpha=0.45)
         x, y, low, high = mean_and_interval(series)
         draw_mean(axis, index, x, y, low, high)
+        end = end_of(x, y)
         for name, values in (("mean", y), ("interval_low", low), ("interval_high", high)):
             rows += [(metric, arm.label, "all", f"{split}_{name}", a, b) for a, b in zip(x, values)]
     else:
         for x, y in series:
-            axis.plot(x, y, **bold_of(index), markevery=mark_every(len(x)))
-    return rows
+            axis.plot(x, y, **bold_of(index), markevery=mark_every(x))
+            end = end_of(x, y)
+    return rows, end
 
 
-def curves_legend(arms, tables, width, split):
-    handles = []
-    for index, arm in enumerate(arms):
-        text = arm.label if len(arm.runs) == 1 else f"{arm.label} ({len(arm.runs)} seeds)"
-        stops = [run.stop() for run in arm.runs if run.stop()]
-        if stops:
-            text += f": {', '.join(stops)}"
-        handles.append(Line2D([], [], **bold_of(index), label=text))
-    grey = "#555555"
+def legend_text(arm, points=400, lines=2, size=9):
+    text = arm.label if len(arm.runs) == 1 else f"{arm.label} ({len(arm.runs)} seeds)"
+    stops = [run.stop() for run in arm.runs if run.stop()]
+    return shown(f"{text}: {', '.join(stops)}" if stops else text, points, lines, size)
+
+
+def curves_legend(arms, tables, width, split, named):
+    """`named`: whether the arms have their names beside their lines."""
+    handles = [] if named else [Line2D([], [], **bold_of(index), label=legend_text(arm))
+                                for index, arm in enumerate(arms)]
     bold = f"bold: {split} split"
     used = {name for arm in tables for _, _, table in arm if table is not None for name in table["statistics"].tolist()}
     if used and normalized(arms):
         bold += f", {'/'.join(sorted(used))} statistics"
     if any(len(arm.runs) > 1 for arm in arms):
         bold += "; of several seeds their mean, with its 95 % interval"
-    handles.append(Line2D([], [], color=grey, linewidth=2.4, label=bold))
+    if any(table is not None for arm in tables for _, _, table in arm):
+        handles.append(Line2D([], [], color=GREY, linewidth=2.4, label=shown(bold, 500, 2, 9)))
     thin = "thin: training batches" + (f", mean of {width} logged steps" if width > 1 else "")
-    handles.append(Line2D([], [], color=grey, linewidth=0.9, label=thin))
+    handles.append(Line2D([], [], color=GREY, linewidth=0.9, label=thin))
     if any(run.stop() for arm in arms for run in arm.runs):
-        handles.append(Line2D([], [], color=grey, linestyle="none", marker="x", markersize=9, markeredgewidth=2.4,
+        handles.append(Line2D([], [], color=GREY, linestyle="none", marker="x", markersize=9, markeredgewidth=2.4,
                               label="cross: the run stopped before its last step"))
     return handles
 
 
+def limit_metric(axis, metric, tables, width):
+    """Scale and limits: those of the runs that did not diverge, as long as there are any. Losses over more than a
+    factor of 20 are on a logarithmic axis. Returns whether it is one."""
+    def values_of(runs):
+        found = [values for _, train, evaluation in runs
+                 for values in (smooth(train["step"], train[metric], width)[1],
+                                [] if evaluation is None else evaluation[metric])]
+        return np.concatenate([np.asarray(values, np.float64) for values in found]) if found else np.array([])
+
+    runs = [one for arm in tables for one in arm]
+    values = values_of([one for one in runs if one[0].sets_scale()])
+    values = values if np.isfinite(values).any() else values_of(runs)
+    decades = usable(values, True)
+    log = metric == "loss" and len(decades) > 0 and 10**np.ptp(decades) > 20
+    set_limits(axis, values, (), log, share=metric == "accuracy")
+    bottom, top = axis.get_ylim()
+    if metric == "loss" and not log and 0 < bottom < 0.35 * top:
+        axis.set_ylim(bottom=0)
+    return log
+
+
 def draw_curves(arms, arguments, title):
     tables, width = read_curves(arms, arguments)
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4))
-    rows = []
-    for axis, (metric, unit, name) in zip(axes, METRICS):
+    if len(arms) > MOST_ARMS:
+        raise ReadError(f"{arms[0].runs[0].folder}: {len(arms)} arms, {MOST_ARMS} at most can be drawn; name "
+                        "fewer runs")
+    apart = len(arms) > len(COLOURS)  # a row for each arm
+    figure, axes = plt.subplots(len(arms) if apart else 1, 2, figsize=(10, 1.9 * len(arms) if apart else 4),
+                                sharex=True, sharey="col" if apart else False, squeeze=False)
+    curves = [(table["step"], table["loss"]) for arm in tables for run in arm for table in run[1:] if table is not None]
+    log_x = is_at_the_start(curves, False)
+    steps = np.concatenate([x for x, _ in curves])
+    rows, ends = [], {metric: [] for metric, _, _ in METRICS}
+    for column, (metric, unit, name) in enumerate(METRICS):
+        log_y = limit_metric(axes[0, column], metric, tables, width)
         for index, (arm, table) in enumerate(zip(arms, tables)):
-            rows += draw_arm(axis, metric, index, arm, table, width, arguments.split)
-        axis.set(title=name, xlabel=STEP_LABEL, ylabel=unit)
-        axis.xaxis.set_major_formatter(FuncFormatter(short_number))
-        axis.margins(x=0.02)
-    axes[1].set_ylim(0.0, 1.0)
-    losses = [row[-1] for row in rows if row[0] == "loss" and row[-1] > 0]
-    if losses and max(losses) > 20 * min(losses):
-        style_log_axis(axes[0])
-    else:
-        axes[0].set_ylim(bottom=0)
-    handles = curves_legend(arms, tables, width, arguments.split)
+            axis = axes[index if apart else 0, column]
+            found, end = draw_arm(axis, metric, 0 if apart else index, arm, table, width, arguments.split)
+            rows += found
+            ends[metric].append((index, legend_text(arm), *end))
+            axis.set(ylabel=unit, title=name)
+            if apart:
+                axis.set_title(legend_text(arm, 310, 2, 10) if column == 0 else "", fontsize=10)
+        for axis in axes[:, column]:
+            style_steps(axis, log_x, log_y, steps)
+        axes[-1, column].set_xlabel(STEP_LABEL)
+    named = apart or label_ends(axes[0, 1], ends["accuracy"])
+    handles = curves_legend(arms, tables, width, arguments.split, named)
     lay_out(figure, title, handles, 1 if max(len(handle.get_label()) for handle in handles) > 60 else 2)
     return figure, ("metric", "arm", "seed", "series", "step", "value"), rows
 
 
 def normalized(arms):
-    return any(arm.runs[0].config.get("normalization", {}).get("type", "none") != "none" for arm in arms)
+    return any((arm.runs[0].config.get("normalization") or {}).get("type", "none") != "none" for arm in arms)
 
 
 def number_in(name):
@@ -213,19 +162,19 @@ def distribution_of(run, arguments):
     layers = sorted(set(table["layer"].tolist()), key=number_in)
     layer = arguments.layer or layers[-1]
     if layer not in layers:
-        raise RunError(f"{path}: no layer {layer}; it has {', '.join(layers)}")
+        raise ReadError(f"{path}: no layer {layer}; it has {', '.join(layers)}")
     table = chosen(table, layer=layer, tensor=arguments.tensor)
     units = list(dict.fromkeys(table["unit"].tolist()))
     if not units:
-        raise RunError(f"{path}: no rows with tensor {arguments.tensor} for {layer}")
+        raise ReadError(f"{path}: no rows with tensor {arguments.tensor} for {layer}")
     unit = arguments.unit or next((name for name in units if name != "all"), "all")
     if unit not in units:
-        raise RunError(f"{path}: no unit {unit} of {layer}; it has {', '.join(units)}")
+        raise ReadError(f"{path}: no unit {unit} of {layer}; it has {', '.join(units)}")
     return layer, unit, chosen(table, unit=unit)
 
 
 def draw_distribution(arms, arguments, title):
-    found = with_probe(arms, arguments, lambda run: distribution_of(run, arguments))
+    found = with_probe(arms, arguments, distribution_of)
     figure, panels = grid_of(len(found))
     rows = []
     described = {(layer, unit) for _, (layer, unit, _) in found}
@@ -234,26 +183,30 @@ def draw_distribution(arms, arguments, title):
         panel.fill_between(x, table["p15"], table["p85"], color="#999999", alpha=0.15, linewidth=0)
         for column, colour, style, marker, _ in PERCENTILES:
             panel.plot(x, table[column], color=colour, linestyle=style, linewidth=1.6, marker=marker, markersize=5,
-                       markevery=mark_every(len(x)))
+                       markevery=mark_every(x))
         name = run.label if len(described) == 1 else f"{run.label}: {where(layer, unit)}"
-        panel.set_title(name + (f"\n({run.stop()})" if run.stop() else ""))
+        panel.set_title(panel_title(run, name))
         panel.margins(x=0.02)
         rows += [(run.label, layer, arguments.tensor, unit, *values)
                  for values in zip(x, table["p15"], table["p50"], table["p85"])]
     named = where(*described.pop()) if len(described) == 1 else "an activation"
     for panel in panels[::columns_of(len(panels))]:
-        panel.set_ylabel(f"{arguments.tensor} {'to' if arguments.tensor == 'input' else 'of'} {named}")
+        panel.set_ylabel(shown(f"{arguments.tensor} {'to' if arguments.tensor == 'input' else 'of'} {named}", 240, 2))
     handles = [Line2D([], [], color=colour, linestyle=style, marker=marker, linewidth=1.6, markersize=5, label=text)
                for _, colour, style, marker, text in PERCENTILES]
     lay_out(figure, title, handles, 3)
     return figure, ("run", "layer", "tensor", "unit", "step", "p15", "p50", "p85"), rows
 
 
+def panel_title(run, name):
+    return shown(name, 250, 2, 11) + (f"\n({shown(run.stop(), 250, 1, 11)})" if run.stop() else "")
+
+
 def where(layer, unit):
     return f"{layer}, " + ("all units" if unit == "all" else f"unit {unit}")
 
 
-def gradients_of(run):
+def gradients_of(run, _):
     return run.probe("gradient_norm", ("parameter",), ("step", "parameter", "gradient_norm"))
 
 
@@ -263,7 +216,7 @@ def draw_gradients(arms, arguments, title):
     parameters = list(dict.fromkeys(name for _, table in found for name in table["parameter"].tolist()
                                     if name.endswith(".weights")))
     if not parameters:
-        raise RunError(f"{found[0][0].folder / 'gradient_norm.csv'}: no rows for weights")
+        raise ReadError(f"{found[0][0].folder / 'gradient_norm.csv'}: no rows for weights")
     if len(parameters) <= len(COLOURS):
         colours = COLOURS
     else:  # too many for separate hues: dark to light with depth
@@ -275,38 +228,46 @@ def draw_gradients(arms, arguments, title):
         for name, (colour, style, marker) in look.items():
             part = chosen(table, parameter=name)
             x, y = part["step"], part["gradient_norm"]
-            shown = np.isfinite(y) & (y > 0)
-            panel.plot(x[shown], y[shown], color=colour, linestyle=style, linewidth=1.5, marker=marker, markersize=5,
-                       markevery=mark_every(int(shown.sum())))
+            seen = np.isfinite(y) & (y > 0)
+            panel.plot(x[seen], y[seen], color=colour, linestyle=style, linewidth=1.5, marker=marker, markersize=5,
+                       markevery=mark_every(x[seen]))
             rows += [(run.label, name, a, b) for a, b in zip(x, y)]
-        panel.set_title(run.label + (f"\n({run.stop()})" if run.stop() else ""))
+        panel.set_title(panel_title(run, run.label))
         panel.margins(x=0.02)
     for panel in panels:
         style_log_axis(panel)
     for panel in panels[::columns_of(len(panels))]:
         panel.set_ylabel("L2 norm of the loss gradient")
-    handles = [Line2D([], [], color=colour, linestyle=style, marker=marker, linewidth=1.5, markersize=5, label=name)
+    handles = [Line2D([], [], color=colour, linestyle=style, marker=marker, linewidth=1.5, markersize=5,
+                      label=shown(name, 160, 1, 9))
                for name, (colour, style, marker) in look.items()]
     lay_out(figure, title, handles, 4)
     return figure, ("run", "parameter", "step", "gradient_norm"), rows
 
 
 def with_probe(arms, arguments, read):
-    """[(run, what `read` gives)] for the runs that have the probe. With `--figure all` runs without it are named and
-    left out; RunError where none is left, or where the figure was asked for by name."""
+    """[(run, what `read` gives)] for the runs that have the probe. With `--figure all` those whose file is damaged are
+    named and left out, and those without the probe are not drawn; ReadError where none is left, or where the figure was
+    asked for by name."""
+    name = PROBES[read]
     found, problems = [], []
     for run in (run for arm in arms for run in arm.runs):
+        if arguments.figure == "all" and not run.has_probe(name):
+            continue
         try:
-            found.append((run, read(run)))
-        except RunError as error:
-            problems.append(str(error))
+            found.append((run, read(run, arguments)))
+        except ReadError as error:
+            problems.append(error)
     if problems and (arguments.figure != "all" or not found):
-        raise RunError("\n".join(problems))
+        for problem in problems[:-1]:
+            warn(problem)
+        raise problems[-1]
     for problem in problems:
         warn(problem)
     return found
 
 
+PROBES = {distribution_of: "activation_distribution", gradients_of: "gradient_norm"}
 TITLES = {"curves": "Loss and accuracy during training",
           "distribution": "Distribution of an activation's {tensor} during training",
           "gradients": "Gradient norm of each layer's weights during training"}
@@ -314,24 +275,26 @@ DRAW = {"curves": draw_curves, "distribution": draw_distribution, "gradients": d
 
 
 def write_run_figure(name, arms, arguments, out):
-    title = arguments.title or TITLES[name].format(tensor=arguments.tensor)
+    title = shown(arguments.title or TITLES[name].format(tensor=arguments.tensor), 440, 3, 12.5)
     figure, header, rows = DRAW[name](arms, arguments, title)
     write_figure(figure, header, rows, out, f"figure_{name}", arguments.format)
 
 
 def draw_runs(arguments):
-    """Draws what is asked for. Throws RunError."""
+    """Draws what is asked for. Throws ReadError."""
     runs = [Run(folder) for folder in arguments.folders]
     arms = arms_of(runs, arguments.label)
-    folders = [run.folder.resolve() for run in runs]
+    folders = [Path(os.path.abspath(run.folder)) for run in runs]
     out = Path(arguments.out or (folders[0] if len(runs) == 1 else os.path.commonpath([one.parent for one in folders])))
     out.mkdir(parents=True, exist_ok=True)
     if arguments.figure != "all":
         write_run_figure(arguments.figure, arms, arguments, out)
         return
     write_run_figure("curves", arms, arguments, out)
-    for name in ("distribution", "gradients"):  # only where the runs have their probes
+    for name, probe in (("distribution", PROBES[distribution_of]), ("gradients", PROBES[gradients_of])):
+        if not any(run.has_probe(probe) for run in runs):
+            continue
         try:
             write_run_figure(name, arms, arguments, out)
-        except RunError as error:
+        except ReadError as error:
             warn(f"no figure {name}: {error}")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 APT_PACKAGES = {"matplotlib": "python3-matplotlib", "numpy": "python3-numpy", "scipy": "python3-scipy",
-                "torch": "python3-torch"}
+                "torch": "python3-torch", "jinja2": "python3-jinja2", "plotly": "python3-plotly"}
 
 
 def _interpreters():

@@ -38,6 +38,7 @@ import torch  # noqa: E402
 import _bench  # noqa: E402
 import _bnlab  # noqa: E402
 import compare_pytorch  # noqa: E402
+from _reading import ReadError, read_json, say  # noqa: E402
 
 
 @dataclasses.dataclass
@@ -207,7 +208,7 @@ class PyTorchMemory:
 
 
 def print_peak_memory(config_file, steps, threads, bnlab):
-    config = json.loads(Path(config_file).read_text())
+    config = read_json(Path(config_file), _bnlab.CONFIG)
     set_threads(int(threads))
     images, labels = (array[:FEW_IMAGES].clone() for array in load_images())
     PyTorch(config, (images, labels), bnlab).train(int(steps))
@@ -239,7 +240,7 @@ def measure(name, arguments, data, folder):
             elif case.measure == "1 / bytes":
                 other = PyTorchMemory(resolved, steps, threads, arguments.bnlab)
             else:
-                config = json.loads(resolved.read_text())
+                config = read_json(resolved, _bnlab.CONFIG)
                 config["training"]["precision"] = "f32"
                 other = PyTorchSteps(config, data, steps, arguments)
         rates.append(other.train())
@@ -326,6 +327,9 @@ def main():
     except _bnlab.BnlabError as error:
         print(f"bench.py: {error}", file=sys.stderr)
         return {2: 2, 3: 77}.get(error.status, 1)
+    except ReadError as error:
+        say("bench.py", error)
+        return error.status
     except OSError as error:
         print(f"bench.py: {error}", file=sys.stderr)
         return 1

@@ -18,7 +18,6 @@ import statistics
 import sys
 from pathlib import Path
 
-import _bench
 import _python
 
 _python.require("numpy", "matplotlib", "scipy", status=77)
@@ -26,6 +25,7 @@ _python.require("numpy", "matplotlib", "scipy", status=77)
 import matplotlib.pyplot as plt  # noqa: E402
 from matplotlib.lines import Line2D  # noqa: E402
 
+import _bench  # noqa: E402
 import _plot_base  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -102,6 +102,7 @@ def draw(points, peak, repeats):
         panel.set(xscale="log", yscale="log", xlabel=LABELS[axis], xticks=values,
                   xticklabels=[f"{value:g}" for value in values])
         panel.minorticks_off()
+        _plot_base.style_log_ticks(panel.yaxis, *panel.get_ylim())
         panel.set_ylabel("step (ms)" if axis == "depth" else "")
         rows += [(axis, value, flop, peak, repeat + 1, one) for value, flop, seconds in own
                  for repeat, one in enumerate(seconds)]

@@ -2,6 +2,7 @@
 """Times a sweep of short runs: with one job, with several, and the same runs bare, one after another, in turn.
 
     scripts/bench_sweep.py [--repeats 5] [--runs 24] [--jobs 2]
+    scripts/bench_sweep.py --start-up 20 [--before BNLAB]
 
 The runs train M3 (mlp_3x100_sigmoid, batches of 60) on drawn digits, made in memory, for about a second each on one
 thread, half of them with batch normalization. Bare: the commands of `bnlab sweep --print-commands`. From each repeat
@@ -10,22 +11,33 @@ come two ratios:
 speed-up   runs in a second with several jobs, over those with one
 overhead   time of the sweep with one job, over that of the bare runs, minus 1
 
-Exit status: 0 done; 1 a run failed; 2 usage.
+--start-up N times what a run costs beside its steps instead: N runs of one step of configs/first_experiment.json, which
+needs Fashion-MNIST, alone and in a sweep of N runs with one job (its time, over N). With --before another program does
+the same in turn. "seconds" pass on the clock, "CPU" is what the processor works; the best is the least disturbed.
+
+Exit status: 0 done; 1 a run failed; 2 usage; 3 a file is damaged; 77 numpy is missing.
 """
 
 import argparse
-import csv
 import json
+import os
 import shlex
 import statistics
+import subprocess
 import sys
 import time
 from pathlib import Path
 
-import _bench
+import _python
+
+_python.require("numpy", status=77)
+
+import _bench  # noqa: E402
+from _reading import read_csv  # noqa: E402
 
 STEPS = 2500  # of a run
 SMOKE_STEPS, SMOKE_RUNS = 20, 4
+FIRST_EXPERIMENT = Path(__file__).resolve().parent.parent / "configs/first_experiment.json"
 
 
 def write_experiment(path, runs, steps):
@@ -45,8 +57,7 @@ def sweep_seconds(arguments, experiment, out, jobs):
     start = time.perf_counter()
     _bench.run([arguments.bnlab, "sweep", experiment, "--out", out, "--jobs", str(jobs), "--threads", "1"])
     seconds = time.perf_counter() - start
-    with (out / "runs.csv").open(newline="") as file:
-        states = [row["status"] for row in csv.DictReader(file)]
+    states = read_csv(out / "runs.csv", ["status"], ["status"])["status"].tolist()
     if states != ["completed"] * arguments.runs:
         raise _bench.BenchError(f"{out / 'runs.csv'}: expected {arguments.runs} completed runs, "
                                 f"got {', '.join(states)}")
@@ -64,7 +75,70 @@ def bare_seconds(arguments, experiment, out):
     return time.perf_counter() - start
 
 
+def timed(command):
+    """(seconds on the clock, seconds of the processor) of a command, its children included."""
+    start = time.perf_counter()
+    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    error = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise _bench.BenchError(f"{shlex.join(map(str, command))}: exit status {process.returncode}: "
+                                f"{error.decode().strip()}")
+    return seconds, usage.ru_utime + usage.ru_stime
+
+
+def start_up_experiment(config, path, runs):
+    """One arm of `runs` seeds, each of one step."""
+    base = json.loads(config.read_text())
+    base["training"] = {**base.get("training", {}), "steps": 1}
+    path.write_text(json.dumps({
+        "claim": "A run costs little beside its steps.", "source": "scripts/bench_sweep.py", "base": base,
+        "arms": [{"name": "batch"}], "seeds": runs,
+        "quantities": [{"name": "loss", "file": "train.csv", "series": {"column": "loss"}}],
+        "criteria": [{"name": "value", "type": "value", "quantity": "loss", "arms": ["batch"]}]}))
+
+
+def bench_start_up(arguments, folder):
+    """Prints medians and the best of each way and program; ratios where there are two programs."""
+    config = arguments.config
+    programs = {"now": arguments.bnlab, **({"before": arguments.before} if arguments.before else {})}
+    start_up_experiment(config, folder / "start_up.json", arguments.start_up)
+    rows = {(way, name): [] for way in ("alone", "in a sweep") for name in programs}
+    for repeat in range(arguments.start_up):
+        for name, program in programs.items():
+            out = folder / f"{name}{repeat}"
+            rows["alone", name].append(timed([program, "train", config, "--quiet", "--out", out, "--set",
+                                              "training.steps=1"]))
+    for repeat in range(arguments.repeats):
+        for name, program in programs.items():
+            seconds = timed([program, "sweep", folder / "start_up.json", "--quiet", "--jobs", "1", "--threads", "1",
+                             "--out", folder / f"sweep_{name}{repeat}"])
+            rows["in a sweep", name].append(tuple(one / arguments.start_up for one in seconds))
+    print(f"\na run of one step of {config.name}, of {arguments.start_up} (in a sweep: of {arguments.repeats} sweeps)")
+    print(f"{'':>20}{'seconds: median':>18}{'best':>8}{'CPU: median':>14}{'best':>8}")
+    result = {}
+    for (way, name), times in rows.items():
+        columns = [column for kind in zip(*times) for column in (statistics.median(kind), min(kind))]
+        result.setdefault(name, {})[way] = dict(zip(("median", "best", "cpu_median", "cpu_best"), columns))
+        print(f"{way + ', ' + name:>20}{columns[0]:18.3f}{columns[1]:8.3f}{columns[2]:14.3f}{columns[3]:8.3f}")
+    if arguments.before:
+        for way in ("alone", "in a sweep"):
+            ratios = [result["now"][way][key] / result["before"][way][key] for key in ("median", "best", "cpu_best")]
+            print(f"{way}, now over before: median {ratios[0]:.2f}, best {ratios[1]:.2f}, CPU {ratios[2]:.2f}")
+    return result
+
+
 def bench(arguments, folder):
+    if arguments.start_up:
+        arguments.repeats = arguments.repeats or (1 if arguments.smoke else 5)
+        machine = _bench.describe_machine(arguments.bnlab)
+        _bench.print_machine("bench_sweep.py", machine)
+        result = bench_start_up(arguments, folder)
+        if arguments.json:
+            arguments.json.write_text(json.dumps({"machine": machine, "start_up": result}, indent=2) + "\n")
+        return 0
     arguments.repeats = arguments.repeats or (1 if arguments.smoke else 5)
     arguments.runs = arguments.runs or (SMOKE_RUNS if arguments.smoke else 24)
     machine = _bench.describe_machine(arguments.bnlab)
@@ -111,6 +185,9 @@ def main():
     parser.add_argument("--repeats", type=_bench.at_least_one, help="default: 5")
     parser.add_argument("--runs", type=even, help="of a sweep; default: 24")
     parser.add_argument("--jobs", type=_bench.at_least_one, default=2, help="compared with one; default: %(default)s")
+    parser.add_argument("--start-up", type=_bench.at_least_one, metavar="N", help="time N runs of one step instead")
+    parser.add_argument("--before", type=Path, metavar="BNLAB", help="with --start-up: another program beside it")
+    parser.add_argument("--config", type=Path, default=FIRST_EXPERIMENT, help="with --start-up; default: %(default)s")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the measurements here too")
     parser.add_argument("--smoke", action="store_true", help=f"{SMOKE_RUNS} runs of {SMOKE_STEPS} steps, one repeat: "
                         "that it runs, not how fast")

@@ -16,15 +16,12 @@ the yardstick, and within 1e-6. A row that misses its tolerance where the yardst
 times the yardstick, is "undecided": with this config rounding alone carries runs that far apart; choose a smaller
 learning rate.
 
-Exit status: 0 every judged row passed; 1 one failed or is undecided, or bnlab failed; 2 usage; 77 PyTorch or the data
-is missing.
+Exit status: 0 every judged row passed; 1 one failed or is undecided, or bnlab failed; 2 usage; 3 a file is damaged; 77
+PyTorch or the data is missing.
 """
 
 import argparse
 import csv
-import gzip
-import json
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -37,9 +34,11 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from torch import nn  # noqa: E402
 
-from _bnlab import BnlabError, read_npz, read_run, statistics_in, train  # noqa: E402
+from _bnlab import BnlabError, read_run, statistics_in, train  # noqa: E402
+from _pytorch_data import read_dataset  # noqa: E402
 from _pytorch_network import build_network, load_weights, named_tensors  # noqa: E402
 from _pytorch_training import learning_rates, loss_of, make_optimizer  # noqa: E402
+from _reading import Optional, ReadError, read_json, read_npz, say  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST = 20  # steps over which rounding has not grown far yet
@@ -55,35 +54,6 @@ ACCURACY_TOLERANCE = 0.2  # percentage points
 
 # ---- data ------------------------------------------------------------------------------------------------------------
 
-def read_idx(path):
-    """The unsigned bytes of an IDX file, gzipped or not."""
-    content = path.read_bytes()
-    if content[:2] == b"\x1f\x8b":
-        content = gzip.decompress(content)
-    if content[:3] != b"\x00\x00\x08":
-        raise ValueError(f"{path}: not an IDX file of unsigned bytes")
-    shape = np.frombuffer(content, ">u4", content[3], 4).astype(int)
-    return np.frombuffer(content, np.uint8, int(shape.prod()), 4 + 4 * len(shape)).reshape(shape)
-
-
-def find_data(dataset):
-    """The four files of a dataset in IDX format, searched where bnlab searches, or None."""
-    names = [dataset["name"], dataset["name"].replace("_", "-")]
-    if dataset.get("path"):
-        folders = [Path(dataset["path"]) / name for name in names] + [Path(dataset["path"])]
-    else:
-        roots = [Path(root) for root in (os.environ.get("BNLAB_DATA"), "/usr/share/datasets", "data") if root]
-        folders = [folder for root in roots
-                   for folder in [root / names[0], root / names[1], root if root.name in names else None] if folder]
-    stems = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
-    for folder in folders:
-        files = [next((path for path in (folder / stem, folder / f"{stem}.gz") if path.exists()), None)
-                 for stem in stems]
-        if all(files):
-            return files
-    return None
-
-
 def check_supported(config):
     """ValueError for what the replay can't repeat."""
     dataset = config["dataset"]
@@ -96,26 +66,9 @@ def check_supported(config):
 
 
 def load_data(dataset):
-    """(training images, labels, test images, labels) as the config scales and cuts them: images (N, 1, H, W) float32,
-    labels int64; None where the files are not found."""
-    files = find_data(dataset)
-    if files is None:
-        return None
-    train, train_labels, test, test_labels = (read_idx(path) for path in files)
-    count = (dataset.get("limit") or len(train)) - dataset.get("validation", 0)
-    train, train_labels = train[:count], train_labels[:count]
-    scaling = dataset.get("scaling", "unit")
-    mean = std = None
-    if scaling == "standardized":  # one channel
-        counts = np.bincount(train.ravel(), minlength=256) / train.size
-        values = np.arange(256) / 255
-        mean = float(counts @ values)
-        std = float(np.sqrt(counts @ (values - mean) ** 2))
-    table = np.arange(256, dtype=np.float64)
-    table = {"unit": lambda v: v / 255, "binary": lambda v: v >= 128, "raw": lambda v: v,
-             "standardized": lambda v: (v / 255 - mean) / std if std else 0 * v}[scaling](table).astype(np.float32)
-    arrays = table[train][:, None], train_labels.astype(np.int64), table[test][:, None], test_labels.astype(np.int64)
-    return tuple(torch.from_numpy(array) for array in arrays)
+    """_pytorch_data.read_dataset(), as tensors."""
+    arrays = read_dataset(dataset)
+    return arrays and tuple(torch.from_numpy(array) for array in arrays)
 
 
 # ---- replay ----------------------------------------------------------------------------------------------------------
@@ -299,8 +252,8 @@ def compare_run(arguments, out):
     overrides = [*arguments.overrides, "training.log_every=1", "training.eval_every=0", "probes=[]",
                  'evaluation.statistics=["running"]', "record.initial_weights=true", "record.batches=true",
                  "record.final_weights=true", "record.dropout_masks=true"]
-    raw = json.loads(arguments.config.read_text())
-    if raw.get("training", {}).get("epochs") is not None:
+    raw = read_json(arguments.config, {"training": Optional({"epochs": Optional(object)})}, None)
+    if (raw.get("training") or {}).get("epochs") is not None:
         overrides.append("training.epochs=null")
     train(arguments.bnlab, arguments.config, [*overrides, f"training.steps={arguments.steps}"], 1, out / "run")
     run = read_run(arguments.bnlab, out / "run")
@@ -308,7 +261,7 @@ def compare_run(arguments, out):
     check_supported(config)
     data = load_data(config["dataset"])
     if data is None:
-        print(f"compare_pytorch.py: skipped: no IDX files of {config['dataset']['name']} found", file=sys.stderr)
+        print(f"compare_pytorch.py: skipped: no files of {config['dataset']['name']} found", file=sys.stderr)
         return 77
     counts = len(run["losses"]), len(run["batches"])
     if counts != (arguments.steps, arguments.steps):
@@ -365,6 +318,9 @@ def main():
     except BnlabError as error:
         print(f"compare_pytorch.py: {error}", file=sys.stderr)
         return {2: 2, 3: 77}.get(error.status, 1)
+    except ReadError as error:
+        say("compare_pytorch.py", error)
+        return error.status
     except (OSError, ValueError) as error:
         print(f"compare_pytorch.py: {error}", file=sys.stderr)
         return 1

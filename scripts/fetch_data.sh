@@ -10,8 +10,10 @@ NAME is one of
   mnist           DIR/mnist/*.gz                   12 MB
   fashion_mnist   DIR/fashion_mnist/*.gz           31 MB
   cifar10         DIR/cifar-10-batches-bin/*.bin  170 MB
+  cifar100        DIR/cifar-100-binary/*.bin      169 MB
 DIR is the checkout's data/ unless given. A file appears under its name only when its checksum is right; an interrupted
-download leaves NAME.part, and the next call continues it. What is there and right is not downloaded again.
+download leaves NAME.part, and the next call continues it. What is there and right is not downloaded again. A mirror
+that sends more than twice a file's size, or hardly anything, is given up.
 
 Environment, for sites without internet access and for private mirrors:
   BNLAB_MIRROR      base addresses, separated by spaces, used in place of the public mirrors, in turn. A file is looked
@@ -28,7 +30,7 @@ warn() { printf 'fetch_data.sh: %s\n' "$*" >&2; }
 die() { warn "$*"; exit 1; }
 misused() { usage >&2; warn "$*"; exit 2; }
 
-# The MD5 sums that torchvision checks, and the one on the CIFAR-10 page.
+# The MD5 sums that torchvision checks, and those on the CIFAR page.
 checksums='
 f68b3c2dcbeaaa9fbdd348bbdeb94873  mnist/train-images-idx3-ubyte.gz
 d53e105ee54ea40749a09fcbcd1e9432  mnist/train-labels-idx1-ubyte.gz
@@ -39,13 +41,24 @@ ec29112dd5afa0611ce80d1b7f02629c  mnist/t10k-labels-idx1-ubyte.gz
 bef4ecab320f06d8554ea6380940ec79  fashion_mnist/t10k-images-idx3-ubyte.gz
 bb300cfdad3c16e7a12a480ee83cd310  fashion_mnist/t10k-labels-idx1-ubyte.gz
 c32a1d4ab5d03f1284b67883e8d87530  cifar10/cifar-10-binary.tar.gz
+03b5dce01913d631647c71ecec9e9cb8  cifar100/cifar-100-binary.tar.gz
 '
 idx_files=(train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz)
 cifar_archive=cifar-10-binary.tar.gz
 cifar_folder=cifar-10-batches-bin
 cifar_files=(data_batch_{1,2,3,4,5}.bin test_batch.bin)
 cifar_sums=md5sums.txt # written when the archive is unpacked
-cifar_file_bytes=30730000
+cifar_bytes=30730000,30730000,30730000,30730000,30730000,30730000 # of cifar_files
+least_bytes=100000 # that an attempt has to bring, or the whole file
+least_rate=1000    # bytes in a second, over a minute
+
+most_bytes() { # FILE: twice what it has, for a mirror that has compressed it anew
+  case $1 in
+    *-images-*) echo 60000000 ;;
+    *-labels-*) echo 1000000 ;;
+    *) echo 350000000 ;;
+  esac
+}
 
 name='' to=''
 while (($#)); do
@@ -62,10 +75,16 @@ done
 case $name in
   mnist) mirrors=(https://ossci-datasets.s3.amazonaws.com/mnist https://storage.googleapis.com/cvdf-datasets/mnist) ;;
   fashion_mnist) mirrors=(http://fashion-mnist.s3-website.eu-central-1.amazonaws.com) ;;
-  cifar10) mirrors=(https://www.cs.toronto.edu/~kriz https://cave.cs.toronto.edu/kriz) ;;
+  cifar10 | cifar100) mirrors=(https://www.cs.toronto.edu/~kriz https://cave.cs.toronto.edu/kriz) ;;
   '') misused "which data set?" ;;
-  *) misused "unknown data set: $name (known: mnist, fashion_mnist, cifar10)" ;;
+  *) misused "unknown data set: $name (known: mnist, fashion_mnist, cifar10, cifar100)" ;;
 esac
+if [[ $name == cifar100 ]]; then
+  cifar_archive=cifar-100-binary.tar.gz
+  cifar_folder=cifar-100-binary
+  cifar_files=(train.bin test.bin)
+  cifar_bytes=153700000,30740000
+fi
 if [[ -n ${BNLAB_MIRROR:-} ]]; then
   read -r -a mirrors <<<"$BNLAB_MIRROR"
   mirrors=("${mirrors[@]%/}")
@@ -132,14 +151,23 @@ sum_of() { # FILE EXPECTED: the sum of FILE, of the kind that EXPECTED is
 
 size_of() { if [[ -e $1 ]]; then wc -c <"$1"; else echo 0; fi; }
 
+# A program whose files end at so many bytes: the write after that fails.
+limited() { # BYTES PROGRAM...
+  trap '' XFSZ
+  ulimit -f $((($1 + 1023) / 1024))
+  shift
+  exec "$@"
+}
+
 # One attempt to bring PART to its full length; continues what is there. Leaves the reason in $scratch/error.
-attempt() { # URL PART
-  local url=$1 part=$2 status=0 http
+attempt() { # URL PART MOST_BYTES
+  local url=$1 part=$2 most=$3 status=0 http
   : >"$scratch/error"
   if [[ $client == curl ]]; then
     local look=(--silent --show-error --stderr "$scratch/error")
     [[ -t 2 ]] && look=(--progress-bar)
-    run curl "${look[@]}" --fail --location --connect-timeout 20 --speed-limit 1 --speed-time 60 \
+    run limited "$most" curl "${look[@]}" --fail --location --connect-timeout 20 --max-redirs 5 \
+      --speed-limit "$least_rate" --speed-time 60 \
       --write-out '%{http_code}' --continue-at - --output "$part" "$url" >"$scratch/http" || status=$?
     http=$(cat "$scratch/http")
     # 416: the server has no such range; 33: it knows no ranges. What is here cannot be continued: begin anew.
@@ -150,34 +178,43 @@ attempt() { # URL PART
   else
     local look=(--no-verbose --output-file="$scratch/error")
     [[ -t 2 ]] && look=(--quiet --show-progress)
-    run wget "${look[@]}" --continue --tries=1 --connect-timeout=20 --read-timeout=60 \
+    # It knows no least speed: what does not end in two minutes counts as an attempt that brought so many bytes.
+    run limited "$most" timeout 120 wget "${look[@]}" --continue --tries=1 --connect-timeout=20 --read-timeout=60 \
       --output-document="$part" "$url" || status=$?
   fi
   return "$status"
 }
 
-# Fetches from one mirror: goes on as long as each attempt brings something. The sum is not checked here.
-complete() { # URL PART
-  local url=$1 part=$2 before after status
-  local stalled=0
-  while ((stalled < 2)); do
+# Fetches from one mirror: continues as long as the attempts bring enough. The sum is not checked here.
+complete() { # URL PART MOST_BYTES
+  local url=$1 part=$2 most=$3 before after status
+  local stalled=0 slow=0
+  while ((stalled < 2 && slow < 4)); do
     before=$(size_of "$part") status=0
-    attempt "$url" "$part" || status=$?
+    attempt "$url" "$part" "$most" || status=$?
     ((status == 0)) && return
     after=$(size_of "$part")
+    if ((after >= most)); then
+      rm -f -- "$part"
+      warn "$url: sends more than $most bytes: removed"
+      return 1
+    fi
     [[ $after == 0 ]] && rm -f -- "$part"
     if ((after > before)); then stalled=0; else stalled=$((stalled + 1)); fi
+    if ((after - before >= least_bytes)); then slow=0; else slow=$((slow + 1)); fi
     # Refused by the server (404 and the like): asking again won't help.
     [[ $client == curl && $status == 22 || $client == wget && $status == 8 ]] && break
   done
   local reason
   reason=$(tail -n 1 "$scratch/error")
+  ((slow < 4)) || reason="too slow: less than $least_bytes bytes in each of $slow attempts${reason:+; $reason}"
   warn "$url: ${reason:-$client failed} ($client exit status $status)"
   return 1
 }
 
 fetch_file() { # FILE TARGET
-  local file=$1 target=$2 part=$2.part expected found mirror url resumed
+  local file=$1 target=$2 part=$2.part expected found mirror url resumed most
+  most=$(most_bytes "$file")
   expected=$(expected_sum "$name/$file")
   local kind
   kind=$(sum_kind "$expected")
@@ -205,12 +242,12 @@ fetch_file() { # FILE TARGET
     resumed=false
     [[ -s $part ]] && resumed=true
     if $resumed; then say "continuing $url"; else say "fetching $url"; fi
-    complete "$url" "$part" || continue
+    complete "$url" "$part" "$most" || continue
     found=$(sum_of "$part" "$expected")
     if [[ $found != "$expected" ]] && $resumed; then
       warn "$part: $kind sum $found, expected $expected: removed, fetching it anew"
       rm -f -- "$part"
-      complete "$url" "$part" || continue
+      complete "$url" "$part" "$most" || continue
       found=$(sum_of "$part" "$expected")
     fi
     if [[ $found == "$expected" ]]; then
@@ -224,20 +261,19 @@ fetch_file() { # FILE TARGET
 }
 
 cifar_complete() { # FOLDER
-  local file
+  local file sizes=''
   for file in "${cifar_files[@]}"; do
     [[ -f $1/$file ]] || return 1
+    sizes+=,$(size_of "$1/$file")
   done
   if [[ -f $1/$cifar_sums ]]; then
     (cd -- "$1" && md5sum --check --status --strict "$cifar_sums")
   else # unpacked by somebody else
-    for file in "${cifar_files[@]}"; do
-      (($(size_of "$1/$file") == cifar_file_bytes)) || return 1
-    done
+    [[ ${sizes#,} == "$cifar_bytes" ]]
   fi
 }
 
-fetch_cifar10() {
+fetch_cifar() {
   local folder=$to/$cifar_folder archive=$to/$cifar_archive
   if cifar_complete "$folder"; then
     say "$folder is there and right"
@@ -263,8 +299,8 @@ if command -v flock >/dev/null && exec 9<"$to"; then
   ((locked != 75)) || die "another fetch_data.sh is at work in $to"
 fi
 
-if [[ $name == cifar10 ]]; then
-  fetch_cifar10
+if [[ $name == cifar* ]]; then
+  fetch_cifar
 else
   for file in "${idx_files[@]}"; do
     fetch_file "$file" "$to/$name/$file"

@@ -12,7 +12,7 @@ and what earlier runs came upon (build/fuzz/corpus/TARGET). Everything that a re
 finding, and so are 2 GB of memory and 20 seconds for one file. A target stops at its first finding, which is kept in
 build/fuzz/findings/TARGET. Status 1 if there was one.
 
-  TARGET       config, experiment, idx, idx_gz, cifar, npz, csv; none: all of them
+  TARGET       config, experiment, idx, idx_gz, cifar, cifar100, npz, npz_dataset, csv; none: all of them
   --minutes N  of each target, 10 unless told
   --help       this text
 
@@ -34,7 +34,7 @@ refuse() {
 }
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
-all=(config experiment idx idx_gz cifar npz csv)
+all=(config experiment idx idx_gz cifar cifar100 npz npz_dataset csv)
 minutes=10
 targets=()
 while (($#)); do

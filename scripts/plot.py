@@ -2,7 +2,8 @@
 """Draws the figures of runs, or the figure that an experiment names.
 
     scripts/plot.py RUN... [--figure curves|distribution|gradients|all] [--out DIR]
-    scripts/plot.py EXPERIMENT_DIR... [--out DIR]
+    scripts/plot.py SWEEP... [--out DIR]
+    scripts/plot.py FOLDER                  all sweeps in it, or else all runs
 
 Of run directories:
 
@@ -24,6 +25,12 @@ axis          a quantity over an axis: seeds as points, mean and interval; runs 
               the scale, unless the experiment declares their value (when_diverged).
 heat_map      a quantity over two axes, a panel an arm: the seeds' mean, diverged runs marked.
 rows          a column over the rows of one step, such as layers: seeds faint, mean and interval.
+none          where there is no claim either: what fits the axes. One of numbers: each quantity over it; one of words: a
+              row for each value; two: lines by colour, or a heat map; more: panels.
+
+Lines have their names at their ends where those fit. More than four arms that are named "a, b" have a panel for each
+"a", more than eight one each. Steps are on a logarithmic axis where most of the way is in the first tenth of them.
+Thresholds and levels of the criteria are drawn where they are near the values.
 
 It is written as figure.png, figure.svg and figure.csv into the sweep's directory, and replaced when asked for again;
 with several directories and one --out as figure_EXPERIMENT.*. The verdict's finding, where there is one, is in the
@@ -34,6 +41,7 @@ Exit status: 0 done; 2 usage; 3 a file is missing, empty or damaged, or lacks wh
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -43,13 +51,16 @@ _python.require("matplotlib", "numpy", "scipy")
 
 import matplotlib.pyplot as plt  # noqa: E402
 
-from _plot_base import RC, RunError, warn, write_figure  # noqa: E402
+from _plot_base import RC, warn, write_figure  # noqa: E402
+from _plot_ablation import draw_ablation  # noqa: E402
 from _plot_axis import draw_axis  # noqa: E402
 from _plot_heat_map import draw_heat_map  # noqa: E402
 from _plot_over_steps import draw_bands, draw_curves  # noqa: E402
 from _plot_over_rows import draw_rows  # noqa: E402
+from _plot_run import name_of  # noqa: E402
 from _plot_runs import DRAW, draw_runs  # noqa: E402
 from _plot_sweep import Sweep  # noqa: E402
+from _reading import DAMAGED, USAGE, ReadError, exists, is_folder, printable, reason_of  # noqa: E402
 
 OF_EXPERIMENTS = {"curves": draw_curves, "bands": draw_bands, "axis": draw_axis, "heat_map": draw_heat_map,
                   "rows": draw_rows}
@@ -90,56 +101,131 @@ def parse_arguments():
     parser.add_argument("--tensor", choices=["input", "output"], default="input",
                         help="distribution: of the activation; default: input")
     arguments = parser.parse_args()
-    arguments.of_experiments = [(Path(folder) / "experiment.json").is_file() for folder in arguments.folders]
-    if any(arguments.of_experiments):
-        if not all(arguments.of_experiments):
-            other = arguments.folders[arguments.of_experiments.index(False)]
-            parser.error(f"{other}: has no experiment.json: runs and experiments are drawn one after the other")
+    arguments.of_experiments = all_of_one_kind(parser, arguments)
+    if arguments.of_experiments:
         for name in ("figure", "label", "split", "statistics", "smooth", "layer", "unit", "tensor"):
             if getattr(arguments, name) != parser.get_default(name):
                 parser.error(f"--{name}: is for run directories; the figure of an experiment is in its experiment.json")
     return arguments
 
 
+def all_of_one_kind(parser, arguments):
+    """Puts the runs or sweeps in a folder in its place; returns whether they are sweeps."""
+    found = [one for folder in arguments.folders for one in runs_or_sweeps_in(Path(folder))]
+    arguments.folders = [path for path, _ in found]
+    kinds = {is_sweep for _, is_sweep in found}
+    if len(kinds) > 1:
+        other = next(path for path, is_sweep in found if not is_sweep)
+        parser.error(printable(f"{other}: has no experiment.json: runs and experiments are drawn one after the other"))
+    return kinds.pop()
+
+
+def runs_or_sweeps_in(folder):
+    """[(path, whether it is a sweep)]: the folder itself, or else those of the folders in it that are one."""
+    def kind(path):
+        return (True if exists(path / "experiment.json") else
+                False if exists(path / "config.json") or exists(path / "train.csv") else None)
+
+    try:
+        if not folder.is_dir():
+            raise ReadError(f"{folder}: {'is not a folder' if folder.exists() else 'no such folder'}")
+        if kind(folder) is not None:
+            return [(folder, kind(folder))]
+        within = sorted((path for path in folder.iterdir() if is_folder(path)), key=lambda path: (name_of(path), path))
+    except OSError as error:
+        raise ReadError(f"{folder}: can't be read: {reason_of(error)}") from None
+    found = [(path, kind(path)) for path in within if kind(path) is not None]
+    sweeps = [one for one in found if one[1]]
+    if not found:
+        try:
+            deeper = any(is_folder(one) and kind(one) is not None for path in within for one in path.iterdir())
+        except OSError:
+            deeper = False
+        raise ReadError(f"{folder}: is neither a run's nor a sweep's directory, and no folder in it is one"
+                        + (f"; those two folders down: plot.py {folder}/*/*" if deeper else ""))
+    return sweeps or found
+
+
+# What damaged or hostile numbers may raise deep in matplotlib, where no file is named.
+BEYOND = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+
+
+def text_of(error):
+    """Of a file that can't be written."""
+    return f"{os.fsdecode(error.filename)}: {reason_of(error)}" if error.filename else str(error)
+
+
+def drawing_of(sweep):
+    """The function that draws the figure of a sweep; None where it names none."""
+    if sweep.type == "none":
+        return None if sweep.claim else draw_ablation
+    if sweep.type not in OF_EXPERIMENTS:
+        raise ReadError(f"{sweep.file}: figure.type: must be one of {', '.join(OF_EXPERIMENTS)}, none")
+    return OF_EXPERIMENTS[sweep.type]
+
+
+def draw_experiment(folder, arguments, stem_of):
+    """Draws the figure of one."""
+    sweep = Sweep(folder)
+    out, stem = stem_of(sweep)
+    draw = drawing_of(sweep)
+    if not draw:
+        warn(f"{sweep.file}: names no figure")
+        return
+    sweep.title = arguments.title or sweep.title
+    figure, header, rows = draw(sweep)
+    out.mkdir(parents=True, exist_ok=True)
+    write_figure(figure, *sweep.with_finding(header, rows), out, stem, arguments.format)
+
+
 def draw_experiments(arguments):
     """Draws the figure of each; those that can't be drawn are named. Returns the exit status."""
     names, status = {}, 0
+
+    def stem_of(sweep):
+        stem = f"figure_{sweep.name}" if arguments.out and len(arguments.folders) > 1 else "figure"
+        out = arguments.out or sweep.folder
+        if names.setdefault(out / stem, sweep.folder) != sweep.folder:
+            raise ReadError(f"{sweep.folder}: has the same name as {names[out / stem]}: give each an --out of its own",
+                            USAGE)
+        return out, stem
+
     for folder in arguments.folders:
         try:
-            sweep = Sweep(folder)
-            stem = f"figure_{sweep.name}" if arguments.out and len(arguments.folders) > 1 else "figure"
-            out = arguments.out or sweep.folder
-            if names.setdefault(out / stem, folder) != folder:
-                warn(f"{folder}: has the same name as {names[out / stem]}: give each an --out of its own")
-                return 2
-            if sweep.type == "none":
-                warn(f"{sweep.file}: names no figure")
-                continue
-            if sweep.type not in OF_EXPERIMENTS:
-                raise RunError(f"{sweep.file}: figure.type: must be one of {', '.join(OF_EXPERIMENTS)}, none")
-            out.mkdir(parents=True, exist_ok=True)
-            sweep.title = arguments.title or sweep.title
-            figure, header, rows = OF_EXPERIMENTS[sweep.type](sweep)
-            write_figure(figure, *sweep.with_finding(header, rows), out, stem, arguments.format)
-        except RunError as error:
+            draw_experiment(folder, arguments, stem_of)
+        except ReadError as error:
             warn(error)
-            status = 3
+            status = max(status, error.status)
+        except OSError as error:
+            warn(text_of(error))
+            status = max(status, USAGE)
+        except BEYOND as error:
+            warn(f"{folder}: can't be drawn: {type(error).__name__}: {error}")
+            status = DAMAGED
+        finally:
+            plt.close("all")
     return status
 
 
 def main():
-    arguments = parse_arguments()
     plt.rcParams.update(RC)
+    sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        if all(arguments.of_experiments):
+        arguments = parse_arguments()
+        if arguments.of_experiments:
             return draw_experiments(arguments)
         draw_runs(arguments)
-    except RunError as error:
+    except ReadError as error:
         warn(error)
-        return 3
+        return error.status
     except OSError as error:
-        warn(error)
-        return 2
+        warn(text_of(error))
+        return USAGE
+    except BEYOND as error:
+        warn(f"{arguments.folders[0]}: can't be drawn: {type(error).__name__}: {error}")
+        return DAMAGED
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

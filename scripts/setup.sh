@@ -17,13 +17,13 @@ EOF
 }
 
 required=(g++ cmake ninja-build pkg-config libdnnl-dev ocl-icd-opencl-dev libcli11-dev nlohmann-json3-dev
-          libspdlog-dev libfmt-dev zlib1g-dev libzip-dev libssl-dev librandom123-dev libboost-dev
-          python3 python3-numpy python3-scipy python3-matplotlib)
+          libspdlog-dev libfmt-dev libisal-dev libzip-dev libssl-dev librandom123-dev libboost-dev
+          python3 python3-numpy python3-scipy python3-matplotlib python3-jinja2 python3-plotly)
 optional=(dataset-fashion-mnist)
-test_required=(libgtest-dev)
-fuzz_required=(clang libclang-rt-dev libomp-dev)
+test_required=(libgtest-dev zlib1g-dev)
+fuzz_required=(clang libclang-rt-dev libomp-dev zlib1g-dev)
 # OpenBLAS: PyTorch would otherwise multiply matrices with the reference BLAS, ten times slower.
-test_optional=(python3-torch libopenblas0-pthread python3-jsonschema shellcheck flake8 clang-format-14)
+test_optional=(python3-torch libopenblas0-pthread python3-jsonschema chromium shellcheck flake8 clang-format-14)
 
 # What it means that an optional package is not there, and what to do without it.
 without() {
@@ -31,6 +31,7 @@ without() {
     dataset-fashion-mnist) echo "scripts/fetch_data.sh fashion_mnist downloads the data instead." ;;
     python3-torch) echo "The comparison with PyTorch is skipped; everything else works." ;;
     libopenblas0-pthread) echo "PyTorch is slow then, and scripts/bench.py compares with a slow PyTorch." ;;
+    chromium) echo "The test of the pages in a browser is skipped." ;;
     python3-jsonschema) echo "The test of the schemas is skipped." ;;
     shellcheck | flake8 | clang-format-14) echo "That check of scripts/lint.sh is skipped." ;;
   esac

@@ -8,7 +8,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <iostream>
 #include <new>
 #include <system_error>
 
@@ -31,7 +30,7 @@ std::string joined(int argc, char** argv) {
 }
 
 int report(const bnlab::cli::Context& context, const std::string& text, ExitStatus status) {
-  std::fputs(("bnlab: " + text + "\n").c_str(), stderr);  // fmt::print throws where nobody can be told
+  bnlab::cli::complain("bnlab: " + text);
   const std::filesystem::path folder = context.log.file.parent_path();
   std::error_code ignored;
   // An error makes no folder for it.
@@ -57,9 +56,13 @@ void check_command(const bnlab::cli::Command& program, int argc, char** argv) {
   if (argc < 2 || argv[1][0] == '-') return;
   std::vector<std::string> names;
   for (const auto& command : program.commands()) names.push_back(command.name());
-  if (std::find(names.begin(), names.end(), argv[1]) == names.end())
-    throw bnlab::ConfigError(fmt::format("{}: no such command{} Commands: {}", argv[1],
-                                         bnlab::did_you_mean(argv[1], names), bnlab::join(names)));
+  if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return;
+  std::error_code ignored;
+  std::string near = bnlab::did_you_mean(argv[1], names);
+  if (near.empty() && std::filesystem::is_regular_file(argv[1], ignored))
+    near = fmt::format("; did you mean \"bnlab train {}\"?", argv[1]);
+  throw bnlab::ConfigError(fmt::format("there is no command \"{}\"{}\nThe commands are {}.", argv[1],
+                                       near.empty() ? "." : near, bnlab::join(names)));
 }
 
 int run(int argc, char** argv, bnlab::cli::Context& context) {
@@ -68,10 +71,12 @@ int run(int argc, char** argv, bnlab::cli::Context& context) {
   bnlab::cli::Command program = parser.program();
   program.add_flag("-q,--quiet", context.log.quiet, "print warnings and errors only");
   program.add_flag("-v,--verbose", context.log.verbose, "print more about what happens");
-  program.add_option("--log-file", context.log.file, "write the log to a file too").type_name("FILE");
+  program.add_option("--log-file", context.log.file, "write the log to a file too").type_name("FILE").home_path();
   bnlab::cli::add_train(program, context);
   bnlab::cli::add_sweep(program, context);
   bnlab::cli::add_verdict(program, context);
+  bnlab::cli::add_compare(program, context);
+  bnlab::cli::add_export(program, context);
   bnlab::cli::add_reproduce(program, context);
   bnlab::cli::add_describe(program, context);
   bnlab::cli::add_validate(program, context);
@@ -84,8 +89,7 @@ int run(int argc, char** argv, bnlab::cli::Context& context) {
       "Example:\n  bnlab train configs/first_experiment.json --set optimizer.learning_rate=1 --out results/first");
   check_command(program, argc, argv);
   if (!parser.parse(argc, argv)) context.exit_status = ExitStatus::usage_error;
-  std::cout.flush();  // of --help and --version
-  if (!std::cout || std::fflush(stdout) != 0)
+  if (std::ferror(stdout) != 0 || std::fflush(stdout) != 0)
     throw bnlab::RunError("can't write to standard output: " + std::generic_category().message(errno));
   if (context.logger) bnlab::write_log_file(*context.logger);
   return context.exit_status;

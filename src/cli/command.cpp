@@ -1,9 +1,11 @@
 #include "cli/command.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
+#include <cstdio>
 #include <filesystem>
 #include <system_error>
 #include <thread>
@@ -27,9 +29,17 @@ std::vector<std::filesystem::path> shipped_folders(const std::string& folder) {
   return folders;
 }
 
+// Both the shell and the system tell of a closed terminal; the system sends SIGXCPU each second.
+constexpr int repeating_signals[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
+
 }  // namespace
 
+void complain(const std::string& line) {
+  std::fputs((printable(line) + "\n").c_str(), stderr);  // fmt::print throws where nobody can be told
+}
+
 void start_log(Context& context, const std::vector<std::string>& inputs) {
+  std::signal(SIGPIPE, SIG_IGN);
   std::error_code ignored;
   for (const std::string& input : inputs)
     if (std::filesystem::equivalent(context.log.file, input, ignored))
@@ -45,26 +55,33 @@ void catch_signals(void (*handler)(int), int flags) {
   action.sa_flags = flags;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
-  // Both the shell and the system tell of a closed terminal; no second one may count as more.
   action.sa_flags = 0;
-  struct sigaction before {};
-  if (sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);
+  for (const int signal : repeating_signals) {
+    struct sigaction before {};
+    if (sigaction(signal, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
+  }
+}
+
+bool may_repeat(int signal) {
+  for (const int one : repeating_signals)
+    if (one == signal) return true;
+  return false;
+}
+
+void suggest_plot(const std::filesystem::path& directory, const Context& context) {
+  if (context.log.quiet || isatty(STDERR_FILENO) != 1) return;
+  std::filesystem::path script = "scripts/plot.py";
+  std::error_code error;
+  for (const std::filesystem::path& folder : shipped_folders("scripts"))
+    if (std::filesystem::is_regular_file(folder / "plot.py", error)) {
+      script = folder / "plot.py";
+      break;
+    }
+  context.logger->info("to draw it: python3 {} {}", shell_quoted(script.string()), shell_quoted(directory.string()));
 }
 
 void check_config(const config::RunConfig& config) {
   probes::check(config, network::check(config, data::dataset_info(config.dataset)));
-}
-
-std::string plot_command(const std::filesystem::path& directory) {
-  std::filesystem::path script = "scripts/plot.py";
-  std::error_code error;
-  for (const std::filesystem::path& configs : config::config_folders("configs")) {
-    const auto beside = (configs / "../scripts/plot.py").lexically_normal();
-    if (!std::filesystem::exists(beside, error)) continue;
-    script = beside;
-    break;
-  }
-  return fmt::format("python3 {} {}", shell_quoted(script.native()), shell_quoted(directory.native()));
 }
 
 std::string version_text() {
@@ -78,6 +95,7 @@ void ConfigOptions::add_to(Command command) {
   command
       .add_option("CONFIG", file,
                   "a run's config, JSON (see configs/README.md), or the bare name of one that bnlab comes with")
+      .home_path()
       .required();
   command
       .add_option("--set", overrides,
@@ -116,10 +134,10 @@ std::string existing(const std::string& name, const std::string& folder) {
 
 std::string ConfigOptions::path() const { return shipped(file, "configs"); }
 
-config::RunConfig ConfigOptions::load() const {
+config::RunConfig ConfigOptions::load(std::vector<std::string>* warnings) const {
   std::vector<std::string> all = overrides;
   if (!seed.empty()) all.push_back("training.seed=" + seed);
-  return config::load(existing(file, "configs"), all);
+  return config::load(existing(file, "configs"), all, warnings);
 }
 
 }  // namespace bnlab::cli

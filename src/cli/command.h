@@ -2,16 +2,20 @@
 // What the subcommands share. Each subcommand is one file: it adds its options to the parser, and a callback that does
 // the work.
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/parser.h"
 #include "config/run_config.h"
 #include "data/dataset.h"
 #include "util/logging.h"
+#include "util/printable.h"
 #include "util/text_table.h"
 
 namespace bnlab::cli {
@@ -32,6 +36,8 @@ struct Context {
 void add_train(Command program, Context& context);
 void add_sweep(Command program, Context& context);
 void add_verdict(Command program, Context& context);
+void add_compare(Command program, Context& context);
+void add_export(Command program, Context& context);
 void add_reproduce(Command program, Context& context);
 void add_describe(Command program, Context& context);
 void add_validate(Command program, Context& context);
@@ -41,13 +47,25 @@ void add_gradcheck(Command program, Context& context);
 void add_completion(Command program, Context& context);
 void add_manual(Command program, Context& context);
 
-/// Sets context.logger and logs the command line; its file stays as it is until write_log_file. Throws ConfigError
-/// where that is one of `inputs`.
+/// Sets context.logger and logs the command line; its file stays as it is until write_log_file. From now on output that
+/// nobody reads any more is an error of the write, not the end of the program. Throws ConfigError where the file is one
+/// of `inputs`.
 void start_log(Context& context, const std::vector<std::string>& inputs);
 
-/// Calls `handler` at Ctrl-C and SIGTERM, both with these flags of sigaction(2), and where the terminal closes, unless
-/// nohup says that it does not matter.
+/// Prints to standard output, with nothing in it that a terminal would obey: text may come from files.
+template <class... T>
+void say(fmt::format_string<T...> format, T&&... values) {
+  fmt::print("{}", printable(fmt::format(format, std::forward<T>(values)...)));
+}
+/// A line on standard error, in the same way. Nothing happens where nobody can be told.
+void complain(const std::string& line);
+
+/// Calls `handler` at Ctrl-C and SIGTERM, both with these flags of sigaction(2); where the terminal closes, unless
+/// nohup says that it does not matter; and at SIGUSR1, SIGUSR2 and SIGXCPU, by which schedulers announce a limit. These
+/// may come again and again: another one may not count as more (may_repeat).
 void catch_signals(void (*handler)(int), int flags);
+/// Whether the signal is one of those that may come more than once for one reason.
+bool may_repeat(int signal);
 
 /// The file of that name. Where there is none, and the name has no folder: the one in `folder` ("configs",
 /// "experiments") of those that bnlab comes with, with ".json" or without; else the name as it is.
@@ -55,11 +73,10 @@ std::string shipped(const std::string& name, const std::string& folder);
 /// The same; throws ConfigError with the nearest name where a name without a folder has no file.
 std::string existing(const std::string& name, const std::string& folder);
 
+/// Names the command that draws what a directory of results holds, where somebody sits at a terminal.
+void suggest_plot(const std::filesystem::path& directory, const Context& context);
 /// Checks the network and the probes of a config against its dataset, without the data. Throws ConfigError.
 void check_config(const config::RunConfig& config);
-
-/// How to draw a directory of results, as a shell takes it.
-std::string plot_command(const std::filesystem::path& directory);
 
 /// The text of `bnlab --version`.
 std::string version_text();
@@ -74,8 +91,8 @@ struct ConfigOptions {
   void add_to(Command command);
   /// The config's file, also where it was asked for by its bare name.
   std::string path() const;
-  /// Reads and checks the config; throws ConfigError.
-  config::RunConfig load() const;
+  /// Reads and checks the config, as config::load() does; throws ConfigError.
+  config::RunConfig load(std::vector<std::string>* warnings = nullptr) const;
 };
 
 }  // namespace bnlab::cli

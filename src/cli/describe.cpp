@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cstdio>
 #include <map>
 
 #include "cli/command.h"
@@ -55,23 +56,24 @@ std::string call_table(const onednn::Program& program) {
 }
 
 void describe(const ConfigOptions& options) {
-  config::RunConfig config = options.load();
+  std::vector<std::string> warnings;
+  config::RunConfig config = options.load(&warnings);
+  for (const std::string& warning : warnings) complain(fmt::format("warning: {}", warning));
   network::set_threads(options.threads);
   if (config.training.composition == config::BatchComposition::full_batch)
     data::resolve_batches(config.training, data::load(config.dataset));
   const std::int64_t batch = config.training.batch_size;
   network::Network network(config, data::dataset_info(config.dataset), batch);
   const auto evaluate = network.build(onednn::Mode::evaluate_population, config.evaluation.batch_size);
-  fmt::print("network {}, batch {}, {}, {} thread(s), oneDNN {} ({})\n\n", config.network.name, batch,
-             config::name_of(config.training.precision), options.threads, network::onednn_version(),
-             network::onednn_isa());
-  fmt::print("Layers (FLOP: multiplications and additions of dense and convolution calls, forward and backward)\n{}\n",
-             layer_table(network));
-  fmt::print("Parameters, as weights.npz names them\n{}\n", parameter_table(network));
-  fmt::print("Calls of a training step ({:.1f} MB of buffers)\n{}\n",
-             static_cast<double>(network.train().program().arena_bytes()) / 1e6, call_table(network.train().program()));
-  fmt::print("Calls of an evaluation of {} images ({:.1f} MB of buffers)\n{}", config.evaluation.batch_size,
-             static_cast<double>(evaluate->program().arena_bytes()) / 1e6, call_table(evaluate->program()));
+  say("network {}, batch {}, {}, {} thread(s), oneDNN {} ({})\n\n", config.network.name, batch,
+      config::name_of(config.training.precision), options.threads, network::onednn_version(), network::onednn_isa());
+  say("Layers (FLOP: multiplications and additions of dense and convolution calls, forward and backward)\n{}\n",
+      layer_table(network));
+  say("Parameters, as weights.npz names them\n{}\n", parameter_table(network));
+  say("Calls of a training step ({:.1f} MB of buffers)\n{}\n",
+      static_cast<double>(network.train().program().arena_bytes()) / 1e6, call_table(network.train().program()));
+  say("Calls of an evaluation of {} images ({:.1f} MB of buffers)\n{}", config.evaluation.batch_size,
+      static_cast<double>(evaluate->program().arena_bytes()) / 1e6, call_table(evaluate->program()));
 }
 
 }  // namespace

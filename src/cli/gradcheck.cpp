@@ -53,9 +53,9 @@ void gradcheck(const Options& options, Context& context) {
                     fmt::format("{:.4g}", row.gradient_norm), fmt::format("{:.2e}", row.direction_error),
                     fmt::format("{:.2e}", row.element_error)});
   }
-  fmt::print("{}\n{} at tolerance {:g} on {} examples\n", table(rows, 2),
-             passed ? "all gradients agree with central differences" : "gradients differ from central differences",
-             options.check.tolerance, options.examples);
+  say("{}\n{} at tolerance {:g} on {} examples\n", table(rows, 2),
+      passed ? "all gradients agree with central differences" : "gradients differ from central differences",
+      options.check.tolerance, options.examples);
   if (!passed) context.exit_status = ExitStatus::failed;
 }
 

@@ -18,7 +18,9 @@ Family datasets() {
   Family family{"datasets", {}};
   for (const data::DatasetInfo& info : data::datasets()) {
     const auto folder = data::locate({.name = info.name, .path = ""});
-    const std::string where = !folder           ? "not found; get it with scripts/fetch_data.sh " + info.name
+    const std::string own = data::place_of_own(info.name);
+    const std::string where = !own.empty()      ? "named by dataset.path: " + own
+                              : !folder         ? "not found; get it with scripts/fetch_data.sh " + info.name
                               : folder->empty() ? "made as dataset.synthetic says; needs no file"
                                                 : folder->string();
     family.kinds.push_back({.name = info.name,
@@ -69,10 +71,10 @@ std::string text_of(const Family& family) {
 void list(const std::string& wanted, bool as_json) {
   std::vector<Family> all = families();
   if (!wanted.empty()) std::erase_if(all, [&](const Family& family) { return family.name != wanted; });
-  if (as_json) return fmt::print("{}", config::families_json(all));
+  if (as_json) return say("{}", config::families_json(all));
   for (const Family& family : all) {
-    if (wanted.empty()) fmt::print("{}{}:\n", &family == &all.front() ? "" : "\n", family.name);
-    fmt::print("{}", text_of(family));
+    if (wanted.empty()) say("{}{}:\n", &family == &all.front() ? "" : "\n", family.name);
+    say("{}", text_of(family));
   }
 }
 

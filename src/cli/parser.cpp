@@ -3,7 +3,64 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <cctype>
+#include <cstddef>
+#include <cstdio>
+#include <filesystem>
+#include <sstream>
+
+#include "util/home.h"
+#include "util/printable.h"
+
 namespace bnlab::cli {
+namespace {
+
+/// "optimizer.learning_rate=0.5", and no file of that name.
+bool is_setting(const std::string& text) {
+  const std::size_t equal = text.find('=');
+  if (equal == 0 || equal == std::string::npos || std::isalpha(static_cast<unsigned char>(text.front())) == 0)
+    return false;
+  const auto is_plain = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '.'; };
+  std::error_code ignored;
+  return std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(equal), is_plain) &&
+         !std::filesystem::exists(text, ignored);
+}
+
+/// The arguments with "--set a=1 b=2" written as "--set a=1 --set b=2", and so for --grid and --zip.
+std::vector<std::string> with_repeated_options(const std::vector<std::string>& arguments) {
+  std::vector<std::string> all;
+  std::string repeated;  // the option whose value the last argument was
+  bool value_is_next = false;
+  for (const std::string& argument : arguments) {
+    if (value_is_next) {
+      value_is_next = false;
+    } else if (argument == "--") {
+      repeated = "--";  // what follows is no option
+    } else if (repeated != "--") {
+      if (!repeated.empty() && is_setting(argument)) {
+        all.push_back(repeated);
+      } else {
+        repeated.clear();
+        for (const char* option : {"--set", "--grid", "--zip"})
+          if (argument == option || argument.starts_with(std::string(option) + "=")) repeated = option;
+        value_is_next = argument == repeated;
+      }
+    }
+    all.push_back(argument);
+  }
+  return all;
+}
+
+/// What may be said beside an error: how a setting without its option is written.
+std::string hint_of(const CLI::Error& error) {
+  if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError)) return "";
+  const std::string text = error.what();
+  const std::string word = text.substr(text.rfind(' ') + 1);
+  return is_setting(word) ? fmt::format("; did you mean --set {}?", word) : "";
+}
+
+}  // namespace
 
 // ---- an option
 // -------------------------------------------------------------------------------------------------------
@@ -62,6 +119,15 @@ Option& Option::number_between(double low, double high) {
 Option& Option::not_empty() {
   const auto problem = [](std::string& text) { return std::string(text.empty() ? "must not be empty" : ""); };
   option_->check(CLI::Validator(problem, "", "not empty"));
+  return *this;
+}
+
+Option& Option::home_path() {
+  const auto expand = [](std::string& text) {
+    text = with_home(text);
+    return std::string();
+  };
+  option_->transform(CLI::Validator(expand, "", "home_path"));
   return *this;
 }
 
@@ -146,7 +212,7 @@ Parser::Parser(const std::string& description, const std::string& name, const st
   app_->require_subcommand(1);
   app_->fallthrough();
   app_->failure_message([](const CLI::App*, const CLI::Error& error) {
-    return fmt::format("bnlab: {}\nRun with --help for more information.\n", error.what());
+    return fmt::format("bnlab: {}{}\nRun with --help for more information.\n", error.what(), hint_of(error));
   });
 }
 
@@ -156,10 +222,16 @@ Command Parser::program() { return Command(app_.get()); }
 
 bool Parser::parse(int argc, char** argv) {
   try {
-    app_->parse(argc, argv);
+    std::vector<std::string> arguments = with_repeated_options({argv + std::min(argc, 1), argv + argc});
+    std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
+    app_->parse(arguments);
     return true;
   } catch (const CLI::ParseError& error) {  // --help and --version, too
-    return app_->exit(error) == 0;
+    std::ostringstream out, problems;
+    const bool is_right = app_->exit(error, out, problems) == 0;
+    std::fputs(printable(problems.str()).c_str(), stderr);  // values may be names of files
+    std::fputs(out.str().c_str(), stdout);
+    return is_right;
   }
 }
 

@@ -38,6 +38,8 @@ class Option {
   Option& number_between(double low, double high);
   /// Refuses an empty value.
   Option& not_empty();
+  /// Of a file or a folder: "~" as a shell has it, also where the shell left it alone, as in --out=~/x.
+  Option& home_path();
 
   std::string name() const;                      // "--out", or that of an argument
   std::string help_name() const;                 // "-q,--quiet", as the help shows it

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <cstdio>
 
+#include "util/printable.h"
+
 namespace bnlab::cli {
 namespace {
 
@@ -24,7 +26,7 @@ StatusLine::StatusLine(bool quiet) : is_terminal_(!quiet && isatty(STDERR_FILENO
 void StatusLine::show(const std::string& text) {
   if (!is_terminal_) return;
   // fmt::print would end the run where the terminal is gone.
-  std::fputs(("\r\033[K" + text.substr(0, columns_of_terminal() - 1)).c_str(), stderr);
+  std::fputs(("\r\033[K" + on_one_line(text).substr(0, columns_of_terminal() - 1)).c_str(), stderr);
   std::fflush(stderr);
   is_shown_ = true;
 }

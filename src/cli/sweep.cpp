@@ -30,10 +30,10 @@ using namespace experiments;  // every name here is of a sweep
 std::atomic<int> stops_asked{0};
 extern "C" void ask_sweep_to_stop(int number) {
   int none = 0;
-  if (number != SIGHUP)
-    ++stops_asked;
-  else  // SIGHUP comes more than once
+  if (may_repeat(number))
     stops_asked.compare_exchange_strong(none, 1);
+  else
+    ++stops_asked;
 }
 
 /// Throws where a run would continue from its checkpoint with a different number of threads.
@@ -145,31 +145,30 @@ void sweep(const std::vector<std::string>& files, const SweepOptions& options, C
   }
   const int status = context.exit_status;
   print();
+  if (all.size() == 1 && !verdicts.empty()) suggest_plot(all.front().directory, context);
   if (status == ExitStatus::interrupted) context.exit_status = status;
-  for (std::size_t i = 0; i < all.size() && i < verdicts.size() && verdicts.size() == all.size(); ++i)
-    if (!context.log.quiet) context.logger->info("next: {}", plot_command(all[i].directory));
 }
 
 namespace {
 
 void print_summary(const ExperimentVerdict& verdict) {
   const std::size_t width = columns_of_output();
-  fmt::print(
-      "{}\n{}\n",
+  say("{}\n{}\n",
       wrapped(verdict.experiment.name + ": mean +- half the 95 % interval over the seeds (Student's t)", width, 0),
       text_table(verdict.summary, width));
 }
 
 /// Each criterion with its numbers as they are, what its verdict rests on, and what best_of chose.
 void print_details(const std::vector<ExperimentVerdict>& judged) {
-  if (!judged.empty()) fmt::print("\n{}", details_table(judged));
+  if (!judged.empty()) say("\n{}", details_table(judged));
   for (const ExperimentVerdict& one : judged) {
     for (std::size_t i = 0; i < one.judgements.size(); ++i)
       if (!one.judgements[i].explanation.empty())
-        fmt::print("{}: {}: {}\n", one.experiment.name, one.experiment.criteria[i].name, one.judgements[i].explanation);
+        say("{}: {}: {}\n", one.experiment.name, one.experiment.criteria[i].name,
+            on_one_line(one.judgements[i].explanation));
     for (const Choice& choice : one.choices)
-      fmt::print("{}: {} is {}{}, the best by {}\n", one.experiment.name, choice.arm, choice.of,
-                 choice.point.empty() ? " (undecided)" : choice.point, choice.quantity);
+      say("{}: {} is {}{}, the best by {}\n", one.experiment.name, choice.arm, choice.of,
+          choice.point.empty() ? " (undecided)" : choice.point, choice.quantity);
   }
 }
 
@@ -182,27 +181,30 @@ void print_verdicts(const std::vector<ExperimentVerdict>& verdicts, const Verdic
     if (!one.experiment.criteria.empty()) judged.push_back(one);
     if (style.means || style.details || one.experiment.criteria.empty()) print_summary(one);
   }
-  if (!judged.empty()) fmt::print("{}", overview_table(judged, width, output_has_colours()));
+  if (!judged.empty()) say("{}", overview_table(judged, width, output_has_colours()));
   if (style.details) print_details(judged);
   for (const ExperimentVerdict& one : verdicts) {
-    for (const std::string& run : one.unfinished) fmt::print("{}: {}\n", one.experiment.name, run);
+    for (const std::string& run : one.unfinished) say("{}: {}\n", one.experiment.name, on_one_line(run));
     for (const std::string& warning : all_warnings(one))
-      fmt::print("{}", wrapped("warning: " + one.experiment.name + ": " + warning, width, 0));
+      say("{}", wrapped("warning: " + one.experiment.name + ": " + on_one_line(warning), width, 0));
     if (!one.unwritten.empty()) context.logger->warn(one.unwritten);
   }
-  if (judged.size() > 1) fmt::print("\n{}", totals(judged));
+  if (judged.size() > 1) say("\n{}", totals(judged));
   set_status(verdicts, style.strict, context);
 }
 
 void set_status(const std::vector<ExperimentVerdict>& verdicts, bool strict, Context& context) {
   for (const ExperimentVerdict& one : verdicts) {
     const bool claimed = one.verdict == Verdict::reproduced || one.verdict == Verdict::reported;
-    if (one.unfinished.empty() && (claimed || !strict)) continue;
+    if (one.unfinished.empty() && ((claimed && one.doubts.empty()) || !strict)) continue;
     context.exit_status = ExitStatus::failed;
-    if (one.unfinished.empty())
+    if (!one.unfinished.empty())
+      context.logger->warn("{}: {} runs have no result", one.experiment.name, one.unfinished.size());
+    else if (!claimed)
       context.logger->warn("{}: {}", one.experiment.name, experiments::name_of(one.verdict));
     else
-      context.logger->warn("{}: {} runs have no result", one.experiment.name, one.unfinished.size());
+      context.logger->warn("{}: {} doubts about its runs, such as: {}", one.experiment.name, one.doubts.size(),
+                           one.doubts.front());
   }
 }
 
@@ -215,6 +217,7 @@ void add_sweep(Command program, Context& context) {
   command
       .add_option("EXPERIMENT", *files,
                   "experiment files, or bare names of experiments that bnlab comes with; or a run's config with --grid")
+      .home_path()
       .required();
   add_sweep_options(command, *options);
   add_ablation_options(command, *options);

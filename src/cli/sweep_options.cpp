@@ -30,13 +30,15 @@ void add_sweep_options(Command command, SweepOptions& options) {
           "--out", options.out,
           "directory of the sweep (default: results/NAME, results/quick/NAME, or results/sweeps/NAME of an ablation)")
       .type_name("DIR")
+      .home_path()
       .not_empty();
   command.add_flag("--retry-failed", options.retry_failed, "run again what failed");
   command.add_flag("--replace", options.replace,
                    "replace a sweep in the directory that has another profile, other seeds or another --set; what it "
                    "found goes into a folder old/ there, and its runs stay");
   command.add_flag("--details", options.details, "show each criterion of a claim, too");
-  command.add_flag("--strict", options.strict, "exit status 1 where a claim is not reproduced");
+  command.add_flag("--strict", options.strict,
+                   "exit status 1 where a claim is not reproduced, or the files of its runs are in doubt");
 }
 
 void add_ablation_options(Command command, SweepOptions& options) {

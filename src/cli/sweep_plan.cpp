@@ -14,6 +14,7 @@
 #include "experiments/plan_identity.h"
 #include "util/errors.h"
 #include "util/file.h"
+#include "util/result_file.h"
 
 namespace bnlab::cli {
 namespace {
@@ -57,8 +58,7 @@ fs::path directory_of_ablation(const SweepOptions& options, const Plan& plan) {
   for (int number = 1;; ++number) {
     const std::string end = number == 1 ? "" : fmt::format("_{}", number);
     fs::path directory = fs::path("results/sweeps") / (plan.experiment.name + end);
-    std::error_code error;
-    if (!fs::exists(fs::symlink_status(directory, error)) || continues(plan, directory)) return directory;
+    if (!is_there(directory) || continues(plan, directory)) return directory;
   }
 }
 
@@ -140,10 +140,10 @@ void print_arms(const Plan& plan, const std::vector<SweepRun>& runs) {
   for (const ArmPoint& point : plan.points) {
     const auto is_of = [&](const SweepRun& one) { return plan.points[one.run->point].label == point.label; };
     if (std::none_of(runs.begin(), runs.end(), is_of)) continue;
-    fmt::print("arm {}\n", point.label);
+    say("arm {}\n", point.label);
     const std::vector<std::string> changes = changes_of(plan, point);
-    for (const std::string& change : changes) fmt::print("  {}\n", change);
-    if (changes.empty()) fmt::print("  the base as it is\n");
+    for (const std::string& change : changes) say("  {}\n", on_one_line(change));
+    if (changes.empty()) say("  the base as it is\n");
   }
 }
 
@@ -169,7 +169,8 @@ void save_experiment(const Sweep& sweep, const SweepOptions& options) {
   const fs::path file = fs::absolute(options.save_experiment);
   const fs::path base = fs::weakly_canonical(fs::absolute(sweep.config_file))
                             .lexically_relative(fs::weakly_canonical(file.parent_path()));
-  write_output(file, config::draft_json(sweep.plan.experiment, base.string()));
+  const auto is_experiment = [](std::string_view text) { return text.find("\"arms\"") != std::string_view::npos; };
+  write_output("--save-experiment", file, config::draft_json(sweep.plan.experiment, base.string()), is_experiment);
 }
 
 void warn_of_overridden(const Sweep& sweep, const SweepOptions& options, Context& context) {
@@ -191,23 +192,23 @@ void warn_of_overridden(const Sweep& sweep, const SweepOptions& options, Context
 void print_plan(const Sweep& sweep, const std::vector<SweepRun>& runs, const SweepOptions& options) {
   const Plan& plan = sweep.plan;
   const config::ExperimentConfig& experiment = plan.experiment;
-  fmt::print("{}: {} runs{}\n", experiment.name, runs.size(),
-             experiment.profile.empty() ? "" : ", profile " + experiment.profile);
-  fmt::print("{}", experiment.claim.empty() ? "" : experiment.claim + "\n");
-  fmt::print("directory: {}\n\n", sweep.directory.string());
+  say("{}: {} runs{}\n", experiment.name, runs.size(),
+      experiment.profile.empty() ? "" : ", profile " + experiment.profile);
+  say("{}", experiment.claim.empty() ? "" : on_one_line(experiment.claim) + "\n");
+  say("directory: {}\n\n", sweep.directory.string());
   print_arms(plan, runs);
-  fmt::print("\n");
+  say("\n");
   std::vector<std::vector<std::string>> rows{{"run", "state"}};
   for (const SweepRun& one : runs) rows.push_back({one.task.name, experiments::name_of(one.report.state)});
-  fmt::print("{}\n", table(rows, 2));
+  say("{}\n", table(rows, 2));
   const std::size_t left = remaining(runs, options.retry_failed).size();
   const auto failed = std::ranges::count(runs, RunState::failed, [](const SweepRun& one) { return one.report.state; });
   if (left > 0)
-    fmt::print("{} runs are left, {}.\n", left, estimate(sweep, runs, left, local_options(options).jobs));
+    say("{} runs are left, {}.\n", left, estimate(sweep, runs, left, local_options(options).jobs));
   else if (failed > 0)
-    fmt::print("No runs are left but {} that failed; --retry-failed runs them again.\n", failed);
+    say("No runs are left but {} that failed; --retry-failed runs them again.\n", failed);
   else
-    fmt::print("All runs are finished.\n");
+    say("All runs are finished.\n");
 }
 
 }  // namespace bnlab::cli

@@ -25,8 +25,8 @@ extern "C" void ask_to_stop(int) {
   stop_asked = true;
 }
 
-/// A bar with rate, loss and time left: on a terminal ten times a second in one line; elsewhere, with --verbose, one
-/// log line every ten seconds.
+/// What a run does before its first step, then a bar with rate, loss and time left: on a terminal ten times a second in
+/// one line; elsewhere, with --verbose, one log line every ten seconds.
 class Display : public training::RunDisplay {
  public:
   Display(std::shared_ptr<spdlog::logger> logger, const LogOptions& options)
@@ -35,6 +35,13 @@ class Display : public training::RunDisplay {
   void message(const std::string& text) override {
     clear();
     logger_->info(text);
+  }
+
+  void working(const std::string& what) override {
+    if (line_.is_terminal())
+      line_.show(progress_ + what);
+    else if (first_step_ == 0)
+      logger_->debug(what);
   }
 
   void step_done(std::int64_t step, std::int64_t steps, double loss) override {
@@ -53,7 +60,8 @@ class Display : public training::RunDisplay {
     if (line_.is_terminal()) {
       constexpr std::int64_t width = 24;
       const auto filled = static_cast<std::size_t>(width * step / steps);
-      line_.show(fmt::format("[{}{}] {}", std::string(filled, '#'), std::string(width - filled, '.'), text));
+      progress_ = fmt::format("[{}{}] ", std::string(filled, '#'), std::string(width - filled, '.'));
+      line_.show(progress_ + text);
     } else {
       logger_->debug(text);
     }
@@ -65,6 +73,7 @@ class Display : public training::RunDisplay {
   std::shared_ptr<spdlog::logger> logger_;
   StatusLine line_;
   double interval_;
+  std::string progress_;  // the bar
   std::int64_t first_step_ = 0;
   Clock::time_point first_time_;
   Clock::time_point last_time_;
@@ -87,7 +96,8 @@ std::filesystem::path out_directory(const TrainOptions& options, const config::R
 void train(const TrainOptions& options, Context& context) {
   start_log(context, {options.config.path()});
   const auto logger = context.logger;
-  const config::RunConfig config = options.config.load();
+  std::vector<std::string> warnings;
+  const config::RunConfig config = options.config.load(&warnings);
   training::RunOptions run;
   run.directory = out_directory(options, config);
   if (training::is_file_of_a_run(run.directory, context.log.file)) {
@@ -105,15 +115,16 @@ void train(const TrainOptions& options, Context& context) {
   run.before_steps = [] { stop_is_looked_at = true; };
   catch_signals(ask_to_stop, static_cast<int>(SA_RESETHAND));  // a second Ctrl-C ends the program at once
   Display display(logger, context.log);
+  for (const std::string& warning : warnings) display.message("warning: " + warning);
   const training::RunResult result = training::run(config, run, display, stop_asked);
   display.clear();
   logger->debug("{}: {}", run.directory.string(), result.summary);
-  if (!context.log.quiet) fmt::print("{}: {}\n", run.directory.string(), result.summary);
+  if (!context.log.quiet) say("{}: {}\n", run.directory.string(), result.summary);
   if (result.status == training::RunStatus::interrupted) {
     logger->warn("interrupted; continue with --resume --out {}", run.directory.string());
     context.exit_status = ExitStatus::interrupted;
-  } else if (!context.log.quiet) {
-    logger->info("next: {}", plot_command(run.directory));
+  } else {
+    suggest_plot(run.directory, context);
   }
 }
 
@@ -142,13 +153,13 @@ void profile(const TrainOptions& options, Context& context) {
   total("update", profile.update);
   total("rest", profile.step - in_calls - profile.batch - profile.update);
   total("step", profile.step);
-  fmt::print("{}", table(rows, 3));
-  fmt::print("Medians of {} steps on {}. ", options.profile_steps,
-             options.config.threads == 1 ? "1 thread" : fmt::format("{} threads", options.config.threads));
+  say("{}", table(rows, 3));
+  say("Medians of {} steps on {}. ", options.profile_steps,
+      options.config.threads == 1 ? "1 thread" : fmt::format("{} threads", options.config.threads));
   if (profile.peak_flops > 0)
-    fmt::print("Peak: {:.0f} GFLOP/s, measured with multiply-adds alone.\n", 1e-9 * profile.peak_flops);
+    say("Peak: {:.0f} GFLOP/s, measured with multiply-adds alone.\n", 1e-9 * profile.peak_flops);
   else
-    fmt::print("Peak: unknown, this processor has no bf16 instructions.\n");
+    say("Peak: unknown, this processor has no bf16 instructions.\n");
 }
 
 }  // namespace
@@ -159,6 +170,7 @@ void add_train(Command program, Context& context) {
   options->config.add_to(command);
   command.add_option("--out", options->out, "directory of the run (default: results/CONFIG-seedN)")
       .type_name("DIR")
+      .home_path()
       .not_empty();
   command.add_flag("--resume", options->resume, "continue an interrupted run in --out");
   command.add_flag("--force", options->force, "replace the run that --out holds").excludes("--resume");

@@ -1,7 +1,8 @@
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "cli/command.h"
 #include "config/effective.h"
@@ -14,11 +15,11 @@
 namespace bnlab::cli {
 namespace {
 
-/// Names settings that cancel each other, where the steps do not depend on the data.
-void warn(const std::string& file, const config::RunConfig& config) {
-  if (config.training.epochs || config.training.composition == config::BatchComposition::full_batch) return;
-  for (const std::string& warning : config::warnings(config))
-    std::fputs(fmt::format("{}: warning: {}\n", file, warning).c_str(), stderr);
+/// Adds settings that cancel each other, where the steps do not depend on the data, and prints all.
+void warn(const std::string& file, const config::RunConfig& config, std::vector<std::string> warnings) {
+  if (!config.training.epochs && config.training.composition != config::BatchComposition::full_batch)
+    for (std::string& warning : config::warnings(config)) warnings.push_back(std::move(warning));
+  for (const std::string& warning : warnings) complain(fmt::format("{}: warning: {}", file, warning));
 }
 
 /// Every arm with both profiles.
@@ -49,20 +50,25 @@ std::string check_file(const std::string& file) {
     check_experiment(file);
     return "ok";
   }
-  const config::RunConfig config = config::load(file, {});
+  std::vector<std::string> warnings;
+  const config::RunConfig config = config::load(file, {}, &warnings);
   check_config(config);
-  warn(file, config);
+  warn(file, config, std::move(warnings));
   return "ok";
 }
 
 void validate(const std::vector<std::string>& files, Context& context) {
   for (const std::string& file : files) {
     try {
-      fmt::print("{}: {}\n", file, check_file(file));
+      say("{}: {}\n", file, check_file(file));
     } catch (const ConfigError& error) {
-      std::fputs((std::string(error.what()) + "\n").c_str(), stderr);
-      fmt::print("{}: wrong\n", file);
+      complain(error.what());
+      say("{}: wrong\n", file);
       context.exit_status = ExitStatus::usage_error;
+    } catch (const DataError& error) {  // of a dataset whose sizes only its files know
+      complain(error.what());
+      say("{}: not checked without its data\n", file);
+      if (context.exit_status == ExitStatus::done) context.exit_status = ExitStatus::data_error;
     }
   }
 }
@@ -72,7 +78,7 @@ void validate(const std::vector<std::string>& files, Context& context) {
 void add_validate(Command program, Context& context) {
   const auto files = std::make_shared<std::vector<std::string>>();
   Command command = program.add_command("validate", "check configs, networks and experiments without running anything");
-  command.add_option("FILE", *files, "configs, network files or experiments").required();
+  command.add_option("FILE", *files, "configs, network files or experiments").home_path().required();
   command.footer(
       "Examples:\n"
       "  bnlab validate configs/first_experiment.json\n"

@@ -9,6 +9,7 @@
 #include "experiments/verdict_table.h"
 #include "util/errors.h"
 #include "util/file.h"
+#include "util/result_file.h"
 
 namespace bnlab::cli {
 namespace {
@@ -20,21 +21,19 @@ struct VerdictOptions {
   std::string markdown;
   bool details = false;
   bool strict = false;
+  bool verify = false;
 };
 
 const char* const folder_of_sweeps = "a folder of sweeps";
 
-bool is_sweep(const fs::path& path) {
-  std::error_code error;
-  return fs::exists(path / "experiment.json", error);
-}
+bool is_sweep(const fs::path& path) { return is_there(path / "experiment.json"); }
 
 /// What `results/*` finds beside sweeps: a file, a run, a folder of sweeps. Why it is no sweep, or "" for anything
 /// else.
 std::string known_neighbour(const fs::path& path) {
   std::error_code error;
   if (fs::is_regular_file(path, error)) return "a file";
-  if (fs::exists(path / "run.json", error)) return "a run";
+  if (is_there(path / "run.json")) return "a run";
   for (fs::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error))
     if (is_sweep(entry->path())) return folder_of_sweeps;
   return "";
@@ -71,11 +70,12 @@ std::vector<std::string> meant(const std::vector<std::string>& directories, Cont
 }
 
 /// The verdicts of the sweeps; what can't be judged is named and sets the status.
-std::vector<experiments::ExperimentVerdict> judge_all(const std::vector<std::string>& directories, Context& context) {
+std::vector<experiments::ExperimentVerdict> judge_all(const VerdictOptions& options, Context& context) {
+  const training::Check check = options.verify ? training::Check::all : training::Check::changed;
   std::vector<experiments::ExperimentVerdict> verdicts;
-  for (const std::string& directory : meant(directories, context)) {
+  for (const std::string& directory : meant(options.directories, context)) {
     try {
-      verdicts.push_back(experiments::judge_directory(directory, experiments::ReadOnly::is_judged));
+      verdicts.push_back(experiments::judge_directory(directory, check, experiments::ReadOnly::is_judged));
     } catch (const ConfigError& error) {
       context.logger->error("{}", error.what());
       context.exit_status = ExitStatus::usage_error;
@@ -87,7 +87,7 @@ std::vector<experiments::ExperimentVerdict> judge_all(const std::vector<std::str
   return verdicts;
 }
 
-/// Throws where the table would replace a file of a sweep.
+/// Throws where the table would replace a file of a sweep, or anything but such a table.
 void check_markdown(const fs::path& file) {
   if (file.empty() || file == "-") return;
   std::error_code ignored;
@@ -97,12 +97,13 @@ void check_markdown(const fs::path& file) {
     if (is_sweep(folder) && experiments::is_file_of_a_sweep(folder, file))
       throw ConfigError(fmt::format("--markdown: {} is a file of the sweep in {}", file.string(), folder.string()));
   }
+  refuse_foreign_output("--markdown", file, experiments::is_markdown_table);
 }
 
 void verdict(const VerdictOptions& options, Context& context) {
   context.logger = make_logger(context.log);
   check_markdown(options.markdown);
-  const std::vector<experiments::ExperimentVerdict> verdicts = judge_all(options.directories, context);
+  const std::vector<experiments::ExperimentVerdict> verdicts = judge_all(options, context);
   if (verdicts.empty()) {
     if (context.exit_status == ExitStatus::done)
       throw ConfigError(fmt::format("{}: holds no sweep", fmt::join(options.directories, ", ")));
@@ -110,10 +111,12 @@ void verdict(const VerdictOptions& options, Context& context) {
   }
   const int status = context.exit_status;
   if (options.markdown == "-") {
-    fmt::print("{}", experiments::markdown_table(verdicts));
+    say("{}", experiments::markdown_table(verdicts));
     set_status(verdicts, options.strict, context);
   } else {
-    if (!options.markdown.empty()) write_output(options.markdown, experiments::markdown_table(verdicts));
+    if (!options.markdown.empty())
+      write_output("--markdown", options.markdown, experiments::markdown_table(verdicts),
+                   experiments::is_markdown_table);
     print_verdicts(verdicts, {.means = verdicts.size() == 1, .details = options.details, .strict = options.strict},
                    context);
   }
@@ -125,12 +128,18 @@ void verdict(const VerdictOptions& options, Context& context) {
 void add_verdict(Command program, Context& context) {
   const auto options = std::make_shared<VerdictOptions>();
   Command command = program.add_command("verdict", "compute the verdict of sweeps again, from their CSV files");
-  command.add_option("RESULTS", options->directories, "directories of sweeps, or folders of them").required();
+  command.add_option("RESULTS", options->directories, "directories of sweeps, or folders of them")
+      .home_path()
+      .required();
   command.add_option("--markdown", options->markdown, "write the table as Markdown to a file too; -: print it instead")
       .type_name("FILE")
+      .home_path()
       .not_empty();
   command.add_flag("--details", options->details, "show each criterion, and the means of all arms and points");
-  command.add_flag("--strict", options->strict, "exit status 1 where a claim is not reproduced");
+  command.add_flag("--strict", options->strict,
+                   "exit status 1 where a claim is not reproduced, or the files of its runs are in doubt");
+  command.add_flag("--verify", options->verify,
+                   "hash all files of the runs again; without it, those whose time or size has changed");
   command.footer(
       "Examples:\n"
       "  bnlab verdict results/faster_training\n"

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "util/printable.h"
+
 namespace bnlab::config {
 namespace {
 
@@ -72,6 +74,26 @@ bool Codec<std::int64_t>::read(const Input& in, std::int64_t& value) {
   return true;
 }
 
+std::optional<std::string> text_in(const Json& json, const Problems& problems) {
+  if (json.is(Json::Kind::text)) return json.text;
+  if (!problems.is_override(json.origin)) return std::nullopt;
+  switch (json.kind) {
+    case Json::Kind::integer:
+      return std::to_string(json.integer);
+    case Json::Kind::real:
+      return json.text;
+    case Json::Kind::boolean:
+      return json.boolean ? "true" : "false";
+    case Json::Kind::null:
+      return "null";
+    case Json::Kind::text:
+    case Json::Kind::list:
+    case Json::Kind::object:
+      break;
+  }
+  return std::nullopt;
+}
+
 bool is_plain_file_name(std::string_view text) {
   return text.find_first_of("/\\") == std::string_view::npos && text.find("..") == std::string_view::npos &&
          text.find('\0') == std::string_view::npos && text != ".";
@@ -91,10 +113,13 @@ bool is_name(std::string_view text) {
 }  // namespace
 
 bool Codec<std::string>::read(const Input& in, std::string& value) {
-  const std::string& text = in.json.text;
-  if (!in.json.is(Json::Kind::text)) return in.wrong("must be a text");
+  const std::optional<std::string> given = text_in(in.json, in.problems);
+  if (!given) return in.wrong("must be a text");
+  const std::string& text = *given;
   if (in.rule.is_not_empty && text.empty()) return in.wrong("must not be empty");
   if (text.find('\0') != std::string::npos) return in.wrong("must not hold a NUL character");
+  if (in.rule.is_file_name && on_one_line(text) != text)
+    return in.wrong("must not hold a newline or another control character");
   if (in.rule.is_file_name && !is_plain_file_name(text)) return in.wrong("must be a plain file name, without / and ..");
   if (in.rule.is_name && !is_name(text))
     return in.wrong("must be letters, digits, ., _ and -, the first a letter or a digit");
@@ -105,7 +130,7 @@ bool Codec<std::string>::read(const Input& in, std::string& value) {
 Json Codec<std::string>::schema(const Rule& rule) {
   Json schema = Json::object().set("type", "string");
   if (rule.is_not_empty) schema.set("minLength", Json(std::int64_t{1}));
-  if (rule.is_file_name) schema.set("pattern", "^(?!\\.$|.*\\.\\.)[^/\\\\]*$");
+  if (rule.is_file_name) schema.set("pattern", "^(?!\\.$|.*\\.\\.)[^/\\\\\\u0000-\\u001f\\u007f-\\u009f]*$");
   if (rule.is_name) schema.set("pattern", "^[A-Za-z0-9][A-Za-z0-9._-]*$");
   return schema;
 }
@@ -179,7 +204,7 @@ bool Codec<LayerMask>::read(const Input& in, LayerMask& value) {
     for (const JsonMember& member : in.json.members) {
       const std::string path = joined(in.path, member.key);
       if (member.key != "every") {
-        in.problems.add(member.value.origin, path, "unknown key" + did_you_mean(member.key, {"every"}));
+        in.problems.add(member.value.origin, path, "unknown key" + hint_text(member.key, {"every"}));
         return false;
       }
       if (!Codec<std::int64_t>::read(in.at(member.value, path), mask.every)) return false;

@@ -12,11 +12,11 @@
 #include <utility>
 #include <vector>
 
+#include "config/hints.h"
 #include "config/json.h"
 #include "config/problems.h"
 #include "config/rule.h"
 #include "util/join.h"
-#include "util/nearest.h"
 
 namespace bnlab::config {
 
@@ -99,6 +99,10 @@ struct Codec<std::uint64_t> {
   static std::string values(const Rule& rule) { return "integer" + range_text(rule) + ", < 2^63"; }
 };
 
+/// The text of a value; of an override also the word that was typed where JSON makes it a number, true, false or null.
+/// Nothing for any other value.
+std::optional<std::string> text_in(const Json& json, const Problems& problems);
+
 /// Whether a text is one part of a path, and not on its way out of the folder.
 bool is_plain_file_name(std::string_view text);
 
@@ -124,7 +128,7 @@ struct Codec<E> {
       }
     }
     const std::vector<std::string> names = names_of<E>();
-    const std::string guess = in.json.is(Json::Kind::text) ? did_you_mean(in.json.text, names) : "";
+    const std::string guess = in.json.is(Json::Kind::text) ? hint_text(in.json.text, names) : "";
     const std::string must = names.size() == 1 ? "must be " : "must be one of ";
     in.problems.add(in.json.origin, in.path, must + join(names) + ", got " + shown(in.json) + guess);
     return false;

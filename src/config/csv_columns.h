@@ -24,6 +24,9 @@ enum class RunColumn {
   dataset_sha256,
   machine,
   build,
+  initial_weights_sha256,
+  train_sha256,
+  doubt,
   plan
 };
 
@@ -34,22 +37,26 @@ struct RunColumnName {
 };
 
 /// In the order of the file. The axes follow the first column, the quantities follow the fourth.
-inline constexpr std::array run_columns{RunColumnName{"arm", RunColumn::arm},
-                                        RunColumnName{"seed", RunColumn::seed},
-                                        RunColumnName{"run", RunColumn::run},
-                                        RunColumnName{"status", RunColumn::status},
-                                        RunColumnName{"last_step", RunColumn::last_step},
-                                        RunColumnName{"error", RunColumn::error},
-                                        RunColumnName{"seconds", RunColumn::seconds},
-                                        RunColumnName{"steps_per_second", RunColumn::steps_per_second},
-                                        RunColumnName{"instruction_set", RunColumn::instruction_set},
-                                        RunColumnName{"onednn", RunColumn::onednn},
-                                        RunColumnName{"git_revision", RunColumn::git_revision},
-                                        RunColumnName{"threads", RunColumn::threads},
-                                        RunColumnName{"dataset_sha256", RunColumn::dataset_sha256},
-                                        RunColumnName{"machine", RunColumn::machine, true},
-                                        RunColumnName{"build", RunColumn::build, true},
-                                        RunColumnName{"plan", RunColumn::plan, true}};
+inline constexpr std::array run_columns{
+    RunColumnName{"arm", RunColumn::arm},
+    RunColumnName{"seed", RunColumn::seed},
+    RunColumnName{"run", RunColumn::run},
+    RunColumnName{"status", RunColumn::status},
+    RunColumnName{"last_step", RunColumn::last_step},
+    RunColumnName{"error", RunColumn::error},
+    RunColumnName{"seconds", RunColumn::seconds},
+    RunColumnName{"steps_per_second", RunColumn::steps_per_second},
+    RunColumnName{"instruction_set", RunColumn::instruction_set},
+    RunColumnName{"onednn", RunColumn::onednn},
+    RunColumnName{"git_revision", RunColumn::git_revision},
+    RunColumnName{"threads", RunColumn::threads},
+    RunColumnName{"dataset_sha256", RunColumn::dataset_sha256},
+    RunColumnName{"machine", RunColumn::machine, true},
+    RunColumnName{"build", RunColumn::build, true},
+    RunColumnName{"initial_weights_sha256", RunColumn::initial_weights_sha256, true},
+    RunColumnName{"train_sha256", RunColumn::train_sha256, true},
+    RunColumnName{"doubt", RunColumn::doubt, true},
+    RunColumnName{"plan", RunColumn::plan, true}};
 inline constexpr std::size_t columns_before_axes = 1;
 inline constexpr std::size_t columns_before_quantities = 4;
 

@@ -1,6 +1,8 @@
 #include "config/differences.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -8,7 +10,9 @@
 
 #include "config/experiment_codecs.h"
 #include "config/fields.h"
+#include "config/names.h"
 #include "config/writer.h"
+#include "util/join.h"
 
 namespace bnlab::config {
 namespace {
@@ -98,6 +102,77 @@ std::vector<Difference> differences(const RunConfig& first, const RunConfig& sec
       all.push_back({path, value, other, deciders_of(path, deciders)});
   for (const auto& [path, value] : b)
     if (find(a, path) == "(unset)") all.push_back({path, "(unset)", value, deciders_of(path, deciders)});
+  return all;
+}
+
+namespace {
+
+const char* const network_name = "network.name";
+const char* const probes = "probes";
+
+bool is_inside(const std::string& path, const std::string& section) { return path.starts_with(section + "."); }
+
+bool says_nothing(const std::string& path) {
+  return path == "description" || path == "network.description" || path == "training.seed";
+}
+
+/// Whether configs of one network's name have one value: then the name says it.
+bool follows_from_name(const std::vector<std::string>& values, const std::vector<std::string>& names) {
+  std::map<std::string, std::string> by_name;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (names[i].empty() || by_name.emplace(names[i], values[i]).first->second != values[i]) return false;
+  return true;
+}
+
+std::string without_quotes(const std::string& json) {
+  const bool is_plain = json.size() > 2 && json.front() == '"' && json.find('\\') == std::string::npos;
+  return is_plain ? json.substr(1, json.size() - 2) : json;
+}
+
+std::string probe_types(const RunConfig& config) {
+  std::vector<std::string> types;
+  for (const ProbeConfig& probe : config.probes) types.push_back(name_of(probe.type));
+  return types.empty() ? "none" : join(types, " ");
+}
+
+bool all_equal(const std::vector<std::string>& values) {
+  return std::adjacent_find(values.begin(), values.end(), std::not_equal_to<>()) == values.end();
+}
+
+/// Adds the values of one of `count` configs.
+void add_leaves(std::vector<Variation>& all, std::map<std::string, std::size_t>& places, const RunConfig& config,
+                std::size_t index, std::size_t count) {
+  const auto add = [&](const std::string& path, const std::string& value) {
+    const auto [place, is_new] = places.emplace(path, all.size());
+    if (is_new) all.push_back({path, std::vector<std::string>(count)});
+    all[place->second].values[index] = value;
+  };
+  for (const auto& [path, value] : leaves_of(config))
+    if (path != probes) add(path, without_quotes(value));
+  add(probes, probe_types(config));
+}
+
+}  // namespace
+
+std::vector<Variation> variations(const std::vector<const RunConfig*>& configs) {
+  std::vector<Variation> all;
+  std::map<std::string, std::size_t> places;
+  Deciders::Map deciders;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < configs.size(); ++i) {
+    RunConfig copy = *configs[i];
+    Deciders::find(copy, "", deciders);
+    names.push_back(copy.network.name);
+    add_leaves(all, places, copy, i, configs.size());
+  }
+  const bool same_probes = configs.empty() || all_equal(all[places.at(probes)].values);
+  std::erase_if(all, [&](const Variation& one) {
+    if (says_nothing(one.path) || (!same_probes && is_inside(one.path, probes))) return true;
+    if (is_inside(one.path, "network") && one.path != network_name && follows_from_name(one.values, names)) return true;
+    std::vector<std::string> values = one.values;
+    if (!deciders_of(one.path, deciders).empty()) std::erase(values, "");
+    return all_equal(values);
+  });
   return all;
 }
 

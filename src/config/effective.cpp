@@ -7,6 +7,7 @@
 #include "config/load.h"
 #include "config/text_file.h"
 #include "util/errors.h"
+#include "util/home.h"
 #include "util/join.h"
 
 namespace bnlab::config {
@@ -23,23 +24,38 @@ void mark_as_of_full_profile(ExperimentConfig& experiment) {
   for (CriterionConfig& criterion : experiment.criteria) criterion.explanation.clear();
 }
 
+/// The file of a base that is not written out.
+fs::path find_base(const std::string& name, const fs::path& folder) {
+  std::vector<fs::path> folders{folder, folder / "../configs"};
+  for (const fs::path& one : config_folders(".")) folders.push_back(one);
+  std::error_code error;
+  for (const fs::path& one : folders)
+    if (fs::path file = one / with_home(name); fs::is_regular_file(file, error)) return file;
+  std::vector<std::string> names;
+  for (const fs::path& one : folders) names.push_back(one.lexically_normal().string());
+  throw ConfigError("base: no " + name + " in " + join(names));
+}
+
+/// A config from `text`, which is that of `file` where that is not empty.
+RunConfig resolve_text(const std::string& text, const fs::path& file, const std::vector<std::string>& settings,
+                       const fs::path& folder, const std::string& label, std::string_view option = "--set") {
+  try {
+    return parse(text, settings, folder, label, file, option);
+  } catch (const ConfigError& error) {
+    // Problems of settings, of network files and of extended configs have labels of their own.
+    std::istringstream lines(error.what());
+    std::string all;
+    for (std::string line; std::getline(lines, line);)
+      all += (all.empty() ? "" : "\n") + (line.starts_with(label) ? "" : label + ": ") + line;
+    throw ConfigError(all);
+  }
+}
+
 }  // namespace
 
 void refuse_seed(const std::vector<std::string>& settings) {
   for (const std::string& setting : settings)
     if (setting.starts_with(std::string(seed_path) + "=")) throw ConfigError("--set " + setting + ": " + leave_seed);
-}
-
-BaseConfig read_base(const BaseConfig& base, const fs::path& folder) {
-  if (base.file.empty()) return base;
-  std::vector<fs::path> folders{folder, folder / "../configs"};
-  for (const fs::path& one : config_folders(".")) folders.push_back(one);
-  std::error_code error;
-  for (const fs::path& one : folders)
-    if (fs::is_regular_file(one / base.file, error)) return {.file = "", .text = read_text(one / base.file)};
-  std::vector<std::string> names;
-  for (const fs::path& one : folders) names.push_back(one.lexically_normal().string());
-  throw ConfigError("base: no " + base.file + " in " + join(names));
 }
 
 ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
@@ -56,8 +72,10 @@ ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
   std::vector<std::string> all = texts_of(chosen.set);
   all.insert(all.end(), settings.begin(), settings.end());
   const auto written_out = [&](const BaseConfig& base, const std::string& label) {
-    const std::string file = base.file.empty() ? "" : " (" + base.file + ")";
-    RunConfig config = resolve(read_base(base, folder), all, folder, experiment.name + ": " + label + file);
+    const std::string name = experiment.name + ": " + label;
+    const fs::path file = base.file.empty() ? fs::path() : find_base(base.file, folder);
+    RunConfig config = file.empty() ? resolve_text(base.text, "", all, folder, name)
+                                    : resolve_text(read_text(file), file, all, folder, name + " (" + base.file + ")");
     config.description.clear();
     return BaseConfig{.file = "", .text = to_json(config)};
   };
@@ -81,16 +99,7 @@ ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
 
 RunConfig resolve(const BaseConfig& base, const std::vector<std::string>& settings, const fs::path& folder,
                   const std::string& label, std::string_view option) {
-  try {
-    return parse(base.text, settings, folder, label, option);
-  } catch (const ConfigError& error) {
-    // Problems of settings and of network files have labels of their own.
-    std::istringstream lines(error.what());
-    std::string text;
-    for (std::string line; std::getline(lines, line);)
-      text += (text.empty() ? "" : "\n") + (line.starts_with(label) ? "" : label + ": ") + line;
-    throw ConfigError(text);
-  }
+  return resolve_text(base.text, "", settings, folder, label, option);
 }
 
 std::vector<std::string> texts_of(const Settings& settings) {

@@ -15,19 +15,17 @@ namespace bnlab::config {
 /// How much of an experiment is run.
 enum class Profile { quick, full };
 
-/// A base with its file read in: what experiment.json keeps, so that nothing outside changes it. `folder`: of the
-/// experiment, where the file is looked for first. Throws ConfigError.
-BaseConfig read_base(const BaseConfig& base, const std::filesystem::path& folder);
-
 /// The experiment as it is run with a profile: settings of the profile, then `settings`, in the base and in the configs
-/// that arms have of their own, which are resolved and written out; seeds, levels and axes of the profile in place; no
-/// profiles left. `seeds`: in place of those. Where this is not the full profile as the file has it, "(full
-/// profile)" is put before the finding, and the explanations are left out. Throws ConfigError.
+/// that arms have of their own, which are read (with what they extend), resolved and written out, so that nothing
+/// outside changes them; seeds, levels and axes of the profile in place; no profiles left. `folder`: of the experiment,
+/// where the files of configs are looked for first. `seeds`: in place of those. Where this is not the full
+/// profile as the file has it, "(full profile)" is put before the finding, and the
+/// explanations are left out. Throws ConfigError.
 ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
                            const std::vector<std::string>& settings, const std::optional<Seeds>& seeds,
                            const std::filesystem::path& folder);
 
-/// The config of one run: a base that has been read, with settings ("optimizer.learning_rate=0.5") on top in their
+/// The config of one run: a base that is written out, with settings ("optimizer.learning_rate=0.5") on top in their
 /// order. Throws ConfigError whose lines name `label`, and the settings as those of `option`.
 RunConfig resolve(const BaseConfig& base, const std::vector<std::string>& settings, const std::filesystem::path& folder,
                   const std::string& label, std::string_view option = "--set");

@@ -56,8 +56,8 @@ Json list_without_words(const std::vector<T>& values) {
 
 namespace fs = std::filesystem;
 
-ExperimentConfig load_experiment(const fs::path& file) {
-  ExperimentConfig experiment = parse_experiment(read_text(file), file.string());
+ExperimentConfig load_experiment(const fs::path& file, Place place) {
+  ExperimentConfig experiment = parse_experiment(read_text(file, place), file.string());
   if (!experiment.name.empty()) return experiment;
   experiment.name = file.stem().string();
   if (!is_plain_file_name(experiment.name))
@@ -144,7 +144,7 @@ std::vector<std::string> experiment_names(const fs::path& folder) {
   std::vector<std::string> names;
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
-    if (entry->path().extension() == ".json" && is_experiment_file(entry->path()))
+    if (entry->path().extension() == ".json" && entry->is_regular_file(error) && is_experiment_file(entry->path()))
       names.push_back(entry->path().stem().string());
   std::sort(names.begin(), names.end());
   return names;

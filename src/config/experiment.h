@@ -7,12 +7,13 @@
 #include <vector>
 
 #include "config/experiment_config.h"
+#include "util/file.h"
 
 namespace bnlab::config {
 
 /// Reads an experiment file and checks it, apart from what its settings make of configs (resolve() does that). Throws
 /// ConfigError whose text has one line for each problem.
-ExperimentConfig load_experiment(const std::filesystem::path& file);
+ExperimentConfig load_experiment(const std::filesystem::path& file, Place place = Place::anywhere);
 
 /// The same from JSON text; `source` names it in errors.
 ExperimentConfig parse_experiment(std::string_view text, const std::string& source);

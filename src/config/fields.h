@@ -12,6 +12,9 @@
 // kind of normalization, block, optimizer, ... is one row in its table (config/normalizations.h, ...), which names the
 // fields that only it has.
 
+#include <optional>
+#include <string>
+
 #include "config/fields/dataset.h"
 #include "config/fields/initialization.h"
 #include "config/fields/network.h"
@@ -25,6 +28,11 @@ namespace bnlab::config {
 
 template <class V>
 void fields(V& v, RunConfig& c) {
+  std::optional<std::string> extends;  // a config that has been read extends no other: config/extends.h
+  v.field(
+      "extends", extends,
+      "another config, relative to this file: what this one does not say is as there. Objects are merged key by key, "
+      "lists are replaced");
   v.field("description", c.description, "free text");
   v.section("dataset", c.dataset, "what is learned", required());
   v.section("network", c.network, "what learns: the name of a network file, or layers", required());

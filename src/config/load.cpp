@@ -5,6 +5,9 @@
 #include <optional>
 #include <system_error>
 
+#include "config/codecs.h"
+#include "config/extends.h"
+#include "config/hints.h"
 #include "config/json.h"
 #include "config/overrides.h"
 #include "config/problems.h"
@@ -12,8 +15,8 @@
 #include "config/text_file.h"
 #include "config/writer.h"
 #include "util/errors.h"
+#include "util/home.h"
 #include "util/join.h"
-#include "util/nearest.h"
 
 namespace bnlab::config {
 namespace {
@@ -56,17 +59,18 @@ void check_name(const Json& network, const fs::path& file, Problems& problems) {
 // Reads the network file that `network` names and adds what it holds to it; the config's own values stay.
 void fill_in_network(Json& network, const std::vector<fs::path>& folders, Problems& problems) {
   const Json* name = network.find("name");
-  if (!name || (name->is(Json::Kind::text) && name->text.empty())) {
+  const std::optional<std::string> wanted = name ? text_in(*name, problems) : "";
+  if (wanted == "") {
     problems.add(network.origin, "network", "needs a name or layers");
     return;
   }
-  if (!name->is(Json::Kind::text) || !is_plain_file_name(name->text)) return;  // the reader says so
-  const auto file = find_network(name->text, folders);
+  if (!wanted || !is_plain_file_name(*wanted)) return;  // the reader says so
+  const auto file = find_network(*wanted, folders);
   if (!file) {
     const std::vector<std::string> known = network_names_in(folders);
-    std::string text = "no networks/" + name->text + ".json in " + folder_list(folders);
+    std::string text = "no networks/" + *wanted + ".json in " + folder_list(folders);
     text += known.empty() ? "" : "; there are " + join(known);
-    problems.add(name->origin, "network.name", text + did_you_mean(name->text, known));
+    problems.add(name->origin, "network.name", text + hint_text(*wanted, known));
     return;
   }
   const int source = problems.add_source({.label = file->string(), .section = "network"});
@@ -94,6 +98,8 @@ std::int64_t count_blocks(const std::vector<Block>& layers) {
   return count;
 }
 
+fs::path folder_of(const fs::path& file) { return file.has_parent_path() ? file.parent_path() : fs::path("."); }
+
 void check_size(const NetworkConfig& network, const Origin& origin, const std::string& path, Problems& problems) {
   if (count_blocks(network.layers) > max_blocks)
     problems.add(origin, path, "more than " + std::to_string(max_blocks) + " blocks once every repeat is written out");
@@ -115,24 +121,54 @@ void apply_overrides(const std::vector<Override>& overrides, Json& root, const s
     if (change.inside_layers()) apply(change, root, problems);
 }
 
+bool has_normalization_block(const std::vector<Block>& layers) {
+  return std::any_of(layers.begin(), layers.end(), [](const Block& block) {
+    if (std::holds_alternative<Normalization>(block.spec)) return true;
+    const std::vector<const std::vector<Block>*> inner = inner_layers(block);
+    return std::any_of(inner.begin(), inner.end(), [](const auto* list) { return has_normalization_block(*list); });
+  });
+}
+
+// Whoever means no normalization says "none"; a type that was left out is more often forgotten.
+std::string warning_of_type(const Json& root, const NetworkConfig& network) {
+  const Json* section = root.find("normalization");
+  if (section && section->find("type")) return "";
+  std::vector<std::string> keys;
+  if (section)
+    for (const JsonMember& member : section->members) keys.push_back("normalization." + member.key);
+  const std::string what = !keys.empty() ? join(keys) + (keys.size() > 1 ? " have" : " has") + " no effect"
+                           : has_normalization_block(network.layers) ? "the network's normalization blocks do nothing"
+                                                                     : "";
+  return what.empty() ? "" : "normalization.type: left out, which means none: " + what;
+}
+
 }  // namespace
 
-RunConfig load(const fs::path& file, const std::vector<std::string>& overrides) {
-  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
-  return parse(read_text(file), overrides, folder, file.string());
+RunConfig load(const fs::path& file, const std::vector<std::string>& overrides, std::vector<std::string>* warnings) {
+  return parse(read_text(file), overrides, folder_of(file), file.string(), file, "--set", warnings);
 }
 
 RunConfig parse(std::string_view text, const std::vector<std::string>& overrides, const fs::path& folder,
-                const std::string& source, std::string_view option) {
+                const std::string& source, const fs::path& file, std::string_view option,
+                std::vector<std::string>* warnings) {
   Problems problems;
+  problems.look_for_keys_with(places_of_key);
   Json root = parse_source(text, problems.add_source({.label = source}), source);
+  if (root.is(Json::Kind::object)) extend(root, {file.empty() ? folder : folder_of(file), file}, problems);
+  problems.raise();  // what is missing then is most likely in a file that was not found
   const std::vector<Override> changes = parse_overrides(overrides, option, problems);
+  for (const Override& change : changes)
+    if (change.path.front() == extends_key)
+      problems.add(change.value.origin, extends_key, "must be said in the config's file");
   if (root.is(Json::Kind::object)) apply_overrides(changes, root, config_folders(folder), problems);
   RunConfig config;
   Reader::read(root, "", config, problems, {schema_key});
   if (problems.none())
     check_size(config.network, root.find("network")->find("layers")->origin, "network.layers", problems);
   problems.raise();
+  if (warnings)
+    if (std::string warning = warning_of_type(root, config.network); !warning.empty())
+      warnings->push_back(std::move(warning));
   return config;
 }
 
@@ -169,7 +205,8 @@ std::string to_json(const RunConfig& config) {
 
 std::vector<fs::path> config_folders(const fs::path& folder) {
   std::vector<fs::path> folders{folder};
-  if (const char* variable = std::getenv("BNLAB_CONFIGS"); variable && *variable) folders.emplace_back(variable);
+  if (const char* variable = std::getenv("BNLAB_CONFIGS"); variable && *variable)
+    folders.emplace_back(with_home(variable));
   std::error_code error;
   if (const fs::path program = fs::read_symlink("/proc/self/exe", error); !error) {
     folders.push_back(program.parent_path() / "../../configs");

@@ -10,17 +10,22 @@
 
 namespace bnlab::config {
 
-/// Reads a config file, applies `overrides` ("optimizer.learning_rate=0.5", the value is JSON, a bare word is a string;
-/// a number in the path is an index into a list), fills in a network that is given by name, and checks everything.
-/// Throws ConfigError whose text has one line for each problem: "training.batch_size: must be at least 1, got -3",
-/// "optimizer.learning_rat: unknown key; did you mean \"learning_rate\"?". DataError where the file can't be read is a
-/// ConfigError here: a config that is missing is a usage error.
-RunConfig load(const std::filesystem::path& file, const std::vector<std::string>& overrides);
+/// Reads a config file and those that it extends, applies `overrides` ("optimizer.learning_rate=0.5", the value is
+/// JSON, a bare word is a string; a number in the path is an index into a list), fills in a network that is given by
+/// name, and checks everything. Throws ConfigError whose text has one line for each problem: "training.batch_size: must
+/// be at least 1, got -3", "optimizer.learning_rat: unknown key; did you mean \"learning_rate\"?". DataError where the
+/// file can't be read is a ConfigError here: a config that is missing is a usage error.
+///
+/// What is valid but most likely an oversight, which only the text shows, is added to `warnings` where they are asked
+/// for (config::warnings() has what the values show).
+RunConfig load(const std::filesystem::path& file, const std::vector<std::string>& overrides,
+               std::vector<std::string>* warnings = nullptr);
 
 /// The same from JSON text; `folder` is where `networks/NAME.json` is looked for first; `source` names the text in
-/// errors, `option` the overrides.
+/// errors, `option` the overrides. `file`: where the text is from, which `extends` is relative to; empty: to `folder`.
 RunConfig parse(std::string_view text, const std::vector<std::string>& overrides, const std::filesystem::path& folder,
-                const std::string& source, std::string_view option = "--set");
+                const std::string& source, const std::filesystem::path& file = {}, std::string_view option = "--set",
+                std::vector<std::string>* warnings = nullptr);
 
 /// A network file alone (configs/networks/*.json), checked.
 NetworkConfig load_network(const std::filesystem::path& file);

@@ -14,6 +14,14 @@ struct Names<Scaling> {
                                              {"raw", Scaling::raw}};
 };
 template <>
+struct Names<Channels> {
+  static constexpr Named<Channels> table[] = {{"first", Channels::first}, {"last", Channels::last}};
+};
+template <>
+struct Names<LabelSet> {
+  static constexpr Named<LabelSet> table[] = {{"fine", LabelSet::fine}, {"coarse", LabelSet::coarse}};
+};
+template <>
 struct Names<Placement> {
   static constexpr Named<Placement> table[] = {{"before_activation", Placement::before_activation},
                                                {"after_activation", Placement::after_activation}};

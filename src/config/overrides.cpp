@@ -58,7 +58,7 @@ std::vector<Override> parse_overrides(const std::vector<std::string>& texts, std
                                       Problems& problems) {
   std::vector<Override> overrides;
   for (const std::string& text : texts) {
-    const int source = problems.add_source({.label = option_label(option, text), .has_lines = false});
+    const int source = problems.add_source({.label = option_label(option, text), .has_lines = false, .layer = 1});
     const Origin origin{.source = source};
     const std::size_t equal = text.find('=');
     const auto path = split(std::string_view(text).substr(0, equal));
@@ -68,7 +68,9 @@ std::vector<Override> parse_overrides(const std::vector<std::string>& texts, std
     }
     ParsedJson parsed = parse_value(std::string_view(text).substr(equal + 1), source);
     if (!parsed.error.empty())
-      problems.add(origin, "", parsed.error + ", at character " + std::to_string(parsed.column) + " of the value");
+      problems.add(origin, "",
+                   parsed.error + ", at character " + std::to_string(parsed.column) +
+                       " of the value; a text that begins with [, { or \" must be a JSON string: '\"[a]\"'");
     else
       overrides.push_back({*path, std::move(parsed.root)});
   }

@@ -32,11 +32,10 @@ const Json* Reader::take(std::string_view name, const Rule& rule) {
     if (rule.is_required) problems_.add(object_.origin, joined(path_, name), "is required");
     return nullptr;
   }
-  const bool in_override = problems_.is_override(json->origin);
   if (!rule.applies) {
-    // An override that chooses anew leaves fields of the file behind that fitted the old choice.
+    // A text that chooses anew leaves fields of what it changes behind that fitted the old choice.
     const Json* choice = object_.find(rule.decided_by);
-    if (!in_override && choice && problems_.is_override(choice->origin)) return nullptr;
+    if (choice && problems_.changes(choice->origin, json->origin)) return nullptr;
     std::string text = "not together with " + joined(path_, rule.decided_by);
     if (!rule.applies_to.empty())
       text = "only for " + rule.decided_by + " " + join(rule.applies_to) + ", got " + rule.decided_by + " " +
@@ -44,9 +43,9 @@ const Json* Reader::take(std::string_view name, const Rule& rule) {
     problems_.add(json->origin, joined(path_, name), text);
     return nullptr;
   }
-  if (!rule.replaces.empty() && !in_override) {
+  if (!rule.replaces.empty()) {
     const Json* other = object_.find(rule.replaces);
-    if (other && problems_.is_override(other->origin)) return nullptr;
+    if (other && problems_.changes(other->origin, json->origin)) return nullptr;
   }
   return json;
 }
@@ -100,7 +99,7 @@ void Reader::read_block(const Json& json, const std::string& path, Block& block)
   block_kinds(maker);
   const std::string block_path = joined(path, member.key);
   if (!maker.found) {
-    const std::string guess = did_you_mean(member.key, maker.names);
+    const std::string guess = hint_text(member.key, maker.names);
     problems_.add(member.value.origin, block_path,
                   "unknown block" + (guess.empty() ? "; valid blocks: " + join(maker.names) : guess));
     return;
@@ -116,10 +115,27 @@ void Reader::refuse_unknown(const std::vector<std::string>& ignored) {
   for (const JsonMember& member : object_.members) {
     if (std::find(names_.begin(), names_.end(), member.key) != names_.end()) continue;
     if (std::find(ignored.begin(), ignored.end(), member.key) != ignored.end()) continue;
-    std::string guess = did_you_mean(member.key, names_);
-    if (guess.empty()) guess = names_.empty() ? "; no key is valid here" : "; valid keys: " + join(names_);
-    problems_.add(member.value.origin, joined(path_, member.key), "unknown key" + guess);
+    problems_.add(member.value.origin, joined(path_, member.key), "unknown key" + guess_for(member.key));
   }
+}
+
+std::string Reader::guess_for(std::string_view key) const {
+  if (std::string here = hint_text(key, names_); !here.empty()) return here;
+  if (const std::vector<std::string> places = problems_.places_of(key); !places.empty())
+    return "; did you mean \"" + join(places, "\" or \"") + "\"?";
+  return names_.empty() ? "; no key is valid here" : "; valid keys: " + join(names_);
+}
+
+void Reader::refuse_word(const Json& json, const std::string& path, const std::vector<std::string>& keys,
+                         Problems& problems) {
+  std::string text = "must be an object, got " + shown(json);
+  if (json.is(Json::Kind::text))
+    for (const std::string_view key : {"type", "name", "scheme"})
+      if (std::find(keys.begin(), keys.end(), key) != keys.end()) {
+        text += "; did you mean " + joined(path, key) + "?";
+        break;
+      }
+  problems.add(json.origin, path, text);
 }
 
 }  // namespace bnlab::config

@@ -24,10 +24,7 @@ class Reader {
   template <class T>
   static void read(const Json& json, const std::string& path, T& value, Problems& problems,
                    const std::vector<std::string>& ignored = {}, int depth = 0) {
-    if (!json.is(Json::Kind::object)) {
-      problems.add(json.origin, path, "must be an object, got " + shown(json));
-      return;
-    }
+    if (!json.is(Json::Kind::object)) return refuse_word(json, path, keys_of(value, depth), problems);
     Reader reader(json, path, problems, depth);
     fields(reader, value);
     reader.refuse_unknown(ignored);
@@ -78,12 +75,29 @@ class Reader {
   Reader(const Json& object, const std::string& path, Problems& problems, int depth)
       : object_(object), path_(path), problems_(problems), depth_(depth) {}
 
+  /// The keys of an object of this type.
+  template <class T>
+  static std::vector<std::string> keys_of(const T& value, int depth) {
+    const Json none = Json::object();
+    Problems problems;
+    problems.add_source({.label = ""});
+    T copy = value;
+    const std::string path;
+    Reader reader(none, path, problems, depth);
+    fields(reader, copy);
+    return reader.names_;
+  }
+  /// Notes that a value is no object; a word is most likely the value of a key in it.
+  static void refuse_word(const Json& json, const std::string& path, const std::vector<std::string>& keys,
+                          Problems& problems);
+
   // The field's JSON, or null where it is absent or does not apply.
   const Json* take(std::string_view name, const Rule& rule);
   bool is_list(const Json& json, std::string_view name, const Rule& rule);
   void read_blocks(const Json& list, const std::string& path, std::vector<Block>& values);
   void read_block(const Json& json, const std::string& path, Block& block);
   void refuse_unknown(const std::vector<std::string>& ignored);
+  std::string guess_for(std::string_view key) const;
 
   const Json& object_;
   const std::string& path_;

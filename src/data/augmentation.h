@@ -18,8 +18,12 @@ class Augmentation {
   /// Writes a changed copy of the image `src` to `dst`, both (C, H, W). Draws three numbers (below 2 p + 1 for the row,
   /// again for the column, below 2 for the mirror) whatever is switched on, so that flips leave the crops as they are.
   void apply(const std::uint8_t* src, RandomStream& random, std::uint8_t* dst) const;
+  void apply(const float* src, RandomStream& random, float* dst) const;
 
  private:
+  template <class T>
+  void change(const T* src, RandomStream& random, T* dst) const;
+
   std::int64_t padding_;
   bool flips_;
   std::int64_t channels_;

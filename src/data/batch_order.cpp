@@ -64,7 +64,7 @@ std::span<const std::uint32_t> FileOrder::batch(std::int64_t step) const {
   return piece_of(indices_, batch_size_, step);
 }
 
-ClassOrder::ClassOrder(std::uint64_t seed, std::span<const std::uint8_t> labels, std::int64_t batch_size,
+ClassOrder::ClassOrder(std::uint64_t seed, std::span<const Label> labels, std::int64_t batch_size,
                        std::int64_t classes_per_batch)
     : seed_(seed), classes_per_batch_(static_cast<std::size_t>(classes_per_batch)) {
   check_sizes(static_cast<std::int64_t>(labels.size()), batch_size);
@@ -124,16 +124,16 @@ std::span<const std::uint32_t> ClassOrder::next_examples(Class& one) {
   return piece_of(one.order, static_cast<std::int64_t>(share_), one.visits);
 }
 
-std::vector<std::uint32_t> order_by_class(std::span<const std::uint8_t> labels, std::int64_t batch_size,
+std::vector<std::uint32_t> order_by_class(std::span<const Label> labels, std::int64_t batch_size,
                                           std::int64_t classes_per_batch) {
-  std::map<std::uint8_t, std::deque<std::uint32_t>> examples;
+  std::map<Label, std::deque<std::uint32_t>> examples;
   for (std::size_t i = 0; i < labels.size(); ++i) examples[labels[i]].push_back(static_cast<std::uint32_t>(i));
   const auto share = static_cast<std::size_t>(batch_size / classes_per_batch);
   std::vector<std::uint32_t> order;
-  std::deque<std::uint8_t> turn;
+  std::deque<Label> turn;
   for (const auto& [label, list] : examples) turn.push_back(label);
   while (true) {
-    std::erase_if(turn, [&](std::uint8_t label) { return examples[label].size() < share; });
+    std::erase_if(turn, [&](Label label) { return examples[label].size() < share; });
     if (turn.size() < static_cast<std::size_t>(classes_per_batch)) break;
     for (std::int64_t c = 0; c < classes_per_batch; ++c) {
       auto& list = examples[turn.front()];

@@ -3,6 +3,7 @@
 #include <span>
 #include <vector>
 
+#include "data/dataset.h"
 #include "util/random.h"
 
 namespace bnlab::data {
@@ -49,7 +50,7 @@ class ClassOrder {
   /// `labels` are those of the training examples. Requires that classes_per_batch is at least 1, divides batch_size and
   /// is not above the number of classes that have examples, and that each such class has batch_size / classes_per_batch
   /// of them.
-  ClassOrder(std::uint64_t seed, std::span<const std::uint8_t> labels, std::int64_t batch_size,
+  ClassOrder(std::uint64_t seed, std::span<const Label> labels, std::int64_t batch_size,
              std::int64_t classes_per_batch);
   /// As BatchOrder::batch; another step than the last or the next one draws the classes of the steps before it anew
   /// (100,000 steps: some 10 ms).
@@ -79,7 +80,7 @@ class ClassOrder {
 /// An order of all examples, each once, in which each `batch_size` in a row have `classes_per_batch` classes as long as
 /// the examples allow: the classes in turn, `classes_per_batch` at a time, their examples in file order; what is left
 /// of classes without enough comes last.
-std::vector<std::uint32_t> order_by_class(std::span<const std::uint8_t> labels, std::int64_t batch_size,
+std::vector<std::uint32_t> order_by_class(std::span<const Label> labels, std::int64_t batch_size,
                                           std::int64_t classes_per_batch);
 
 }  // namespace bnlab::data

@@ -3,19 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <filesystem>
-#include <string_view>
 #include <utility>
 
+#include "config/hints.h"
 #include "data/cifar.h"
-#include "data/idx.h"
+#include "data/idx_dataset.h"
+#include "data/npz_dataset.h"
+#include "data/search.h"
+#include "data/shared_data.h"
 #include "data/shift.h"
 #include "data/synthetic.h"
 #include "util/errors.h"
-#include "util/file.h"
-#include "util/huge_pages.h"
+#include "util/home.h"
 #include "util/join.h"
 
 namespace bnlab::data {
@@ -23,110 +24,89 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// ---- the files of the IDX datasets ---------------------------------------------------------------------------------
-
-/// In the order in which Dataset::sha256 takes them: training images and labels, test images and labels.
-constexpr std::array<std::string_view, 4> idx_stems = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
-                                                       "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
-
-/// The file, plain or with ".gz"; empty when neither is there.
-fs::path find_file(const fs::path& folder, std::string_view stem) {
-  for (const std::string_view extension : {"", ".gz"}) {
-    fs::path path = folder / stem;
-    path += extension;
-    std::error_code unreadable;
-    if (fs::is_regular_file(path, unreadable)) return path;
-  }
-  return {};
-}
-
-bool holds_idx_files(const fs::path& folder) {
-  return std::any_of(idx_stems.begin(), idx_stems.end(),
-                     [&](std::string_view stem) { return !find_file(folder, stem).empty(); });
-}
-
-fs::path require_file(const DatasetInfo& info, const fs::path& folder, std::string_view stem) {
-  fs::path path = find_file(folder, stem);
-  if (path.empty())
-    throw DataError(fmt::format("{}: not found, with or without .gz; scripts/fetch_data.sh {} downloads it",
-                                (folder / stem).string(), info.name));
-  return path;
-}
-
-void check_images(const DatasetInfo& info, const fs::path& path, const IdxArray& images) {
-  const std::vector<std::int64_t>& shape = images.shape;  // (N, height, width)
-  if (shape[0] == 0) throw DataError(fmt::format("{}: expected images, found none", path.string()));
-  if (shape[1] != info.height || shape[2] != info.width)
-    throw DataError(fmt::format("{}: expected images of {} x {}, found {} x {}", path.string(), info.height, info.width,
-                                shape[1], shape[2]));
-}
-
-void check_labels(const DatasetInfo& info, const fs::path& path, const std::vector<std::uint8_t>& labels,
-                  const fs::path& images_path, std::int64_t images) {
-  if (static_cast<std::int64_t>(labels.size()) != images)
-    throw DataError(fmt::format("{}: expected {} labels, one for each image of {}, found {}", path.string(), images,
-                                images_path.filename().string(), labels.size()));
-  const auto wrong =
-      std::find_if(labels.begin(), labels.end(), [&](std::uint8_t label) { return label >= info.classes; });
-  if (wrong != labels.end())
-    throw DataError(fmt::format("{}: expected labels from 0 to {}, found {} at index {}", path.string(),
-                                info.classes - 1, *wrong, wrong - labels.begin()));
-}
-
-Split read_idx_split(const DatasetInfo& info, const fs::path& folder, std::string_view images_stem,
-                     std::string_view labels_stem, Sha256& sum) {
-  const fs::path images_path = require_file(info, folder, images_stem);
-  const fs::path labels_path = require_file(info, folder, labels_stem);
-  IdxArray images = read_idx(images_path, 3, sum);
-  check_images(info, images_path, images);
-  IdxArray labels = read_idx(labels_path, 1, sum);
-  check_labels(info, labels_path, labels.values, images_path, images.shape[0]);
-  Split split;
-  split.images = std::move(images.values);
-  split.labels = std::move(labels.values);
-  return split;
-}
-
-Dataset read_idx_dataset(const DatasetInfo& info, const fs::path& folder) {
-  Sha256 sum;
-  Dataset dataset;
-  dataset.info = info;
-  dataset.train = read_idx_split(info, folder, idx_stems[0], idx_stems[1], sum);
-  dataset.test = read_idx_split(info, folder, idx_stems[2], idx_stems[3], sum);
-  dataset.sha256 = sum.hex();
-  return dataset;
-}
-
 // ---- the table -----------------------------------------------------------------------------------------------------
 
 /// Where a dataset comes from: files that are searched for, or a function that makes it.
 struct Kind {
   DatasetInfo info;
-  std::vector<std::string> folders = {};  // the names that its folder can have
-  bool (*found_in)(const fs::path& folder) = nullptr;
-  Dataset (*read)(const DatasetInfo& info, const fs::path& folder) = nullptr;
+  std::vector<std::string> fields = {};   // of the config that only some datasets have
+  std::vector<std::string> folders = {};  // the names that its folder can have; none: dataset.path names the place
+  // Null where nothing is searched for. The place of the files in a folder, or of the file.
+  std::optional<fs::path> (*find)(const fs::path& folder) = nullptr;
+  std::string (*names)() = nullptr;  // the names that `find` looks for
+  // What the files say of the dataset; null where the row does.
+  DatasetInfo (*inspect)(const DatasetInfo& info, const fs::path& place, const config::DatasetConfig& config) = nullptr;
+  // What the config says.
+  DatasetInfo (*choose)(const DatasetInfo& info, const config::DatasetConfig& config) = nullptr;
+  Dataset (*read)(const DatasetInfo& info, const fs::path& place, const config::DatasetConfig& config) = nullptr;
   // Null where there are files.
   Dataset (*make)(const DatasetInfo& info, const config::SyntheticConfig& config) = nullptr;
+
+  bool is_own() const { return read && folders.empty(); }
 };
+
+DatasetInfo sized_by_config(const DatasetInfo& info, const config::DatasetConfig& config) {
+  DatasetInfo sized = info;
+  sized.channels = config.synthetic.dimensions;
+  sized.classes = config.synthetic.outputs;
+  return sized;
+}
 
 const std::vector<Kind>& kinds() {
   static const std::vector<Kind> table = {
       {.info = {.name = "mnist", .meaning = "handwritten digits, images of 28 x 28"},
        .folders = {"mnist"},
-       .found_in = holds_idx_files,
-       .read = read_idx_dataset},
+       .find = find_mnist,
+       .names = mnist_names,
+       .read = read_mnist},
       {.info = {.name = "fashion_mnist", .meaning = "articles of clothing, images of 28 x 28"},
        .folders = {"fashion_mnist", "fashion-mnist"},
-       .found_in = holds_idx_files,
-       .read = read_idx_dataset},
+       .find = find_mnist,
+       .names = mnist_names,
+       .read = read_mnist},
       {.info = {.name = "cifar10",
                 .meaning = "objects in photographs, colour images of 32 x 32",
                 .channels = 3,
                 .height = 32,
                 .width = 32},
        .folders = {"cifar10", "cifar-10", "cifar-10-batches-bin"},
-       .found_in = holds_cifar10,
+       .find = find_cifar10,
+       .names = cifar10_names,
        .read = read_cifar10},
+      {.info = {.name = "cifar100",
+                .meaning = "objects in photographs of 100 classes (or 20), colour images of 32 x 32",
+                .channels = 3,
+                .height = 32,
+                .width = 32,
+                .classes = 100},
+       .fields = {"labels"},
+       .folders = {"cifar100", "cifar-100", "cifar-100-binary"},
+       .find = find_cifar100,
+       .names = cifar100_names,
+       .choose = choose_cifar100,
+       .read = read_cifar100},
+      // Of these two the files say all.
+      {.info = {.name = "idx",
+                .meaning = "your own images, grey, in four IDX files such as those of EMNIST, KMNIST, QMNIST",
+                .height = 0,
+                .width = 0,
+                .classes = 0},
+       .fields = {"prefix"},
+       .find = find_own_idx,
+       .names = own_idx_names,
+       .inspect = inspect_own_idx,
+       .read = read_own_idx},
+      {.info = {.name = "npz",
+                .meaning = "your own images or vectors, NumPy arrays in an .npz",
+                .channels = 0,
+                .height = 0,
+                .width = 0,
+                .classes = 0},
+       .fields = {"channels"},
+       .find = find_npz,
+       .names = npz_names,
+       .inspect = inspect_npz,
+       .read = read_npz_dataset},
       // Of these two the config says how many numbers an example has, and how many classes or targets there are.
       {.info = {.name = "gaussian_regression",
                 .meaning = "Gaussian vectors, and targets that are linear in them",
@@ -134,14 +114,18 @@ const std::vector<Kind>& kinds() {
                 .height = 1,
                 .width = 1,
                 .classes = 0,
-                .has_targets = true},
+                .has_targets = true,
+                .has_floats = true},
+       .choose = sized_by_config,
        .make = make_gaussian_regression},
       {.info = {.name = "gaussian_clusters",
                 .meaning = "vectors, a Gaussian cluster for each class",
                 .channels = 0,
                 .height = 1,
                 .width = 1,
-                .classes = 0},
+                .classes = 0,
+                .has_floats = true},
+       .choose = sized_by_config,
        .make = make_gaussian_clusters},
       {.info = {.name = "drawn_digits", .meaning = "digits drawn with lines, images of 28 x 28"},
        .make = make_drawn_digits},
@@ -154,7 +138,8 @@ const Kind& kind_of(const std::string& name) {
     if (kind.info.name == name) return kind;
   std::vector<std::string> names;
   for (const Kind& kind : kinds()) names.push_back(kind.info.name);
-  throw ConfigError(fmt::format("dataset.name: must be one of {}, got \"{}\"", join(names, ", "), name));
+  throw ConfigError(fmt::format("dataset.name: must be one of {}, got \"{}\"{}", join(names, ", "), name,
+                                config::hint_text(name, names)));
 }
 
 // ---- what fits a dataset -------------------------------------------------------------------------------------------
@@ -174,14 +159,31 @@ void check_made(const DatasetInfo& info, const config::SyntheticConfig& config) 
   check("test_examples", config.test_examples);
 }
 
+/// Fields that only other datasets have must be unset.
+void check_fields(const Kind& kind, const config::DatasetConfig& config) {
+  const auto check = [&](const char* field, bool is_set) {
+    if (!is_set || std::find(kind.fields.begin(), kind.fields.end(), field) != kind.fields.end()) return;
+    std::vector<std::string> names;
+    for (const Kind& other : kinds())
+      if (std::find(other.fields.begin(), other.fields.end(), field) != other.fields.end())
+        names.push_back(other.info.name);
+    throw ConfigError(fmt::format("dataset.{}: only for name {}, got name {}", field, join(names), config.name));
+  };
+  check("prefix", config.prefix.has_value());
+  check("channels", config.channels.has_value());
+  check("labels", config.labels.has_value());
+}
+
 void check_for_images(const DatasetInfo& info, const config::DatasetConfig& config) {
   const auto refuse = [&](const char* field) {
-    throw ConfigError(
-        fmt::format("dataset.{} is for images; the examples of {} are vectors of numbers", field, info.name));
+    const std::string found = info.has_images() ? "images of bytes; those of {} are floats"
+                                                : "images; the examples of {} are vectors of numbers";
+    throw ConfigError(fmt::format("dataset.{} is for {}", field, fmt::format(fmt::runtime(found), info.name)));
   };
-  if (config.scaling == config::Scaling::binary) refuse("scaling: binary");
-  if (config.augmentation != config::AugmentationConfig{}) refuse("augmentation: this");
-  if (config.shift != config::ShiftConfig{}) refuse("shift: this");
+  const bool has_bytes = !info.has_floats, is_shifted = config.shift != config::ShiftConfig{};
+  if (config.scaling == config::Scaling::binary && !has_bytes) refuse("scaling: binary");
+  if (config.augmentation != config::AugmentationConfig{} && !info.has_images()) refuse("augmentation: this");
+  if (is_shifted && (!info.has_images() || !has_bytes)) refuse("shift: this");
 }
 
 void check_crop(const DatasetInfo& info, std::int64_t padding) {
@@ -195,43 +197,85 @@ void check_crop(const DatasetInfo& info, std::int64_t padding) {
 
 // ---- the search ----------------------------------------------------------------------------------------------------
 
-/// The folders in which the files may be, in order. A search root is itself taken only by its name, or where the config
-/// names it: the files of different datasets have the same names.
-std::vector<fs::path> candidate_folders(const config::DatasetConfig& config, const std::vector<std::string>& names) {
-  std::vector<fs::path> folders;
-  const auto add_below = [&](const fs::path& root) {
-    for (const std::string& name : names) folders.push_back(root / name);
-  };
-  if (!config.path.empty()) {
-    add_below(config.path);
-    folders.emplace_back(config.path);
-    return folders;
-  }
+std::vector<fs::path> search_roots() {
   std::vector<fs::path> roots;
   const char* environment = std::getenv("BNLAB_DATA");
-  if (environment != nullptr && *environment != '\0') roots.emplace_back(environment);
+  if (environment != nullptr && *environment != '\0') roots.emplace_back(with_home(environment));
   roots.emplace_back("/usr/share/datasets");  // Debian's dataset packages
   roots.emplace_back("data");
-  for (const fs::path& root : roots) {
+  return roots;
+}
+
+/// The folders in which the files may be, in order. A search root is itself taken only by its name, or where the config
+/// names it: the files of different datasets have the same names.
+std::vector<fs::path> candidate_folders(const config::DatasetConfig& config, const Kind& kind) {
+  std::vector<fs::path> folders;
+  const auto add_below = [&](const fs::path& root) {
+    for (fs::path& folder : folders_below(root, kind.folders)) folders.push_back(std::move(folder));
+  };
+  if (!config.path.empty()) {
+    const fs::path path = with_home(config.path);
+    add_below(path);
+    folders.push_back(path);
+    if (std::error_code error; fs::is_directory(path, error)) folders.push_back(path / "raw");
+    return folders;
+  }
+  for (const fs::path& root : search_roots()) {
     add_below(root);
-    const fs::path plain = (root / "").lexically_normal().parent_path();  // without a slash at the end
-    if (std::find(names.begin(), names.end(), plain.filename().string()) != names.end()) folders.push_back(root);
+    if (has_name(root, kind.folders)) folders.push_back(root);
   }
   return folders;
 }
 
-fs::path first_folder(const config::DatasetConfig& config, const Kind& kind) {
-  for (fs::path& folder : candidate_folders(config, kind.folders))
-    if (kind.found_in(folder)) return folder;
-  return {};
+/// In a folder of folders, such as EMNIST/raw below it: the only one of them with the files.
+std::optional<fs::path> place_below(const fs::path& path, const Kind& kind) {
+  std::vector<fs::path> places;
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error))
+    for (const fs::path& folder : {entry->path(), entry->path() / "raw"})
+      if (std::error_code unreadable; fs::is_directory(folder, unreadable))
+        if (auto place = kind.find(folder)) {
+          names.push_back(place->string());
+          places.push_back(*std::move(place));
+        }
+  if (places.empty()) return std::nullopt;
+  std::sort(names.begin(), names.end());
+  if (places.size() > 1)
+    throw ConfigError(fmt::format("dataset.path: must be one of the folders with such files: {}", join(names, ", ")));
+  return places.front();
 }
 
-fs::path find_folder(const config::DatasetConfig& config, const Kind& kind) {
-  if (fs::path folder = first_folder(config, kind); !folder.empty()) return folder;
+/// Where the files are; nothing where they are nowhere.
+std::optional<fs::path> first_place(const config::DatasetConfig& config, const Kind& kind) {
+  if (kind.is_own() && config.path.empty()) return std::nullopt;
+  for (const fs::path& folder : candidate_folders(config, kind))
+    if (auto place = kind.find(folder)) return place;
+  if (kind.is_own()) return place_below(with_home(config.path), kind);
+  return std::nullopt;
+}
+
+/// What the error of find_place() lists: a folder of each name that may not be there, too.
+std::vector<std::string> searched_folders(const config::DatasetConfig& config, const Kind& kind) {
   std::vector<std::string> searched;
-  for (const fs::path& folder : candidate_folders(config, kind.folders)) searched.push_back(folder.string());
-  throw DataError(fmt::format("{}: no files of this dataset in {}; get them with: scripts/fetch_data.sh {}{}",
-                              config.name, join(searched, ", "), config.name,
+  const auto add = [&](const fs::path& folder) {
+    if (std::find(searched.begin(), searched.end(), folder.string()) == searched.end())
+      searched.push_back(folder.string());
+  };
+  for (const fs::path& root : config.path.empty() ? search_roots() : std::vector<fs::path>{with_home(config.path)})
+    for (const std::string& name : kind.folders) add(root / name);
+  for (const fs::path& folder : candidate_folders(config, kind)) add(folder);
+  return searched;
+}
+
+fs::path find_place(const config::DatasetConfig& config, const Kind& kind) {
+  if (auto place = first_place(config, kind)) return *place;
+  if (kind.is_own() && config.path.empty())
+    throw ConfigError(fmt::format("dataset.path: must be set for name {}: {}", config.name, kind.names()));
+  const std::string found = fmt::format("{}: no files of this dataset in {}; looked for {}", config.name,
+                                        join(searched_folders(config, kind), ", "), kind.names());
+  if (kind.is_own()) throw DataError(found);
+  throw DataError(fmt::format("{}; get them with: scripts/fetch_data.sh {}{}", found, config.name,
                               config.path.empty() ? ", or name their folder in dataset.path or BNLAB_DATA" : ""));
 }
 
@@ -249,36 +293,26 @@ void check_counts(const config::DatasetConfig& config, std::int64_t images) {
                     used, config.validation));
 }
 
-/// Keeps the values of the first `kept` of the examples, and returns those of the examples from there to `used`.
+/// The examples from `first` to `end`; nothing of an array that is empty.
 template <class T>
-std::vector<T> cut_off(std::vector<T>& values, std::int64_t examples, std::int64_t kept, std::int64_t used) {
+Values<T> part_of(const Values<T>& values, std::int64_t examples, std::int64_t first, std::int64_t end) {
   const std::int64_t each = static_cast<std::int64_t>(values.size()) / examples;
-  std::vector<T> rest(values.begin() + kept * each, values.begin() + used * each);
-  values.resize(static_cast<std::size_t>(kept * each));
-  if (values.size() < values.capacity() / 2) values.shrink_to_fit();
-  return rest;
+  return values.part(static_cast<std::size_t>(first * each), static_cast<std::size_t>((end - first) * each));
+}
+
+Split part_of(const Split& split, std::int64_t first, std::int64_t end) {
+  const std::int64_t examples = split.size();
+  return {part_of(split.images, examples, first, end), part_of(split.labels, examples, first, end),
+          part_of(split.values, examples, first, end), part_of(split.targets, examples, first, end)};
 }
 
 void apply_counts(const config::DatasetConfig& config, Dataset& dataset) {
-  Split& train = dataset.train;
-  const std::int64_t examples = train.size();
-  check_counts(config, examples);
-  const std::int64_t used = config.limit > 0 ? config.limit : examples;
+  const Split train = dataset.train;
+  check_counts(config, train.size());
+  const std::int64_t used = config.limit > 0 ? config.limit : train.size();
   const std::int64_t kept = used - config.validation;
-  dataset.validation.images = cut_off(train.images, examples, kept, used);
-  dataset.validation.values = cut_off(train.values, examples, kept, used);
-  dataset.validation.targets = cut_off(train.targets, examples, kept, used);
-  dataset.validation.labels = cut_off(train.labels, examples, kept, used);
-}
-
-// Batches are gathered from all over the images: in huge pages that takes two thirds of the time.
-void move_to_huge_pages(std::vector<std::uint8_t>& images) {
-  if (images.size() < huge_page) return;
-  std::vector<std::uint8_t> moved;
-  moved.reserve(images.size());
-  use_huge_pages(moved.data(), moved.capacity());
-  moved.assign(images.begin(), images.end());
-  images.swap(moved);
+  dataset.train = part_of(train, 0, kept);
+  dataset.validation = part_of(train, kept, used);
 }
 
 }  // namespace
@@ -291,14 +325,16 @@ std::vector<DatasetInfo> datasets() {
 
 DatasetInfo dataset_info(const config::DatasetConfig& config) {
   const Kind& kind = kind_of(config.name);
+  check_fields(kind, config);
   DatasetInfo info = kind.info;
-  if (info.has_images()) {
-    check_crop(info, config.augmentation.crop_padding);
-  } else {
-    info.channels = config.synthetic.dimensions;
-    info.classes = config.synthetic.outputs;
-    check_for_images(info, config);
+  if (kind.choose) info = kind.choose(info, config);
+  if (kind.inspect) {
+    const auto shared = inherited(config);
+    info = shared ? shared->info : kind.inspect(info, find_place(config, kind), config);
+    info.meaning = kind.info.meaning;
   }
+  check_for_images(info, config);
+  if (info.has_images()) check_crop(info, config.augmentation.crop_padding);
   if (kind.make) check_made(info, config.synthetic);
   return info;
 }
@@ -306,18 +342,27 @@ DatasetInfo dataset_info(const config::DatasetConfig& config) {
 std::optional<std::filesystem::path> locate(const config::DatasetConfig& config) {
   const Kind& kind = kind_of(config.name);
   if (kind.make) return fs::path();
-  fs::path folder = first_folder(config, kind);
-  if (folder.empty()) return std::nullopt;
-  return folder;
+  return first_place(config, kind);
+}
+
+std::string place_of_own(const std::string& name) {
+  const Kind& kind = kind_of(name);
+  return kind.is_own() ? kind.names() : "";
+}
+
+Dataset load_whole(const config::DatasetConfig& config) {
+  const Kind& kind = kind_of(config.name);
+  const DatasetInfo info = dataset_info(config);
+  return kind.make ? kind.make(info, config.synthetic) : kind.read(info, find_place(config, kind), config);
 }
 
 Dataset load(const config::DatasetConfig& config) {
-  const Kind& kind = kind_of(config.name);
   const DatasetInfo info = dataset_info(config);
-  Dataset dataset = kind.make ? kind.make(info, config.synthetic) : kind.read(info, find_folder(config, kind));
+  auto shared = inherited(config);
+  if (shared) shared->info.meaning = info.meaning;
+  Dataset dataset = shared && shared->info == info ? std::move(*shared) : load_whole(config);
   apply_counts(config, dataset);
   apply_shift(config.shift, dataset);
-  move_to_huge_pages(dataset.train.images);
   return dataset;
 }
 

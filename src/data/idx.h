@@ -6,18 +6,26 @@
 #include <filesystem>
 #include <vector>
 
-#include "util/file.h"
+#include "data/background_sha256.h"
+#include "data/values.h"
 
 namespace bnlab::data {
 
 struct IdxArray {
   std::vector<std::int64_t> shape;
-  std::vector<std::uint8_t> values;
+  Values<std::uint8_t> values;
 };
 
 /// Reads an IDX file of unsigned bytes, plain or gzip, and feeds its unpacked contents to `sum`. Throws DataError with
 /// the file, what was expected and what was found: another type or number of dimensions, cut off, bytes after the end,
 /// more than 1 GiB of values.
-IdxArray read_idx(const std::filesystem::path& path, int dimensions, Sha256& sum);
+IdxArray read_idx(const std::filesystem::path& path, int dimensions, BackgroundSha256& sum);
+
+/// Reads whole numbers of 8, 16 or 32 bits in one dimension, or the first column of two, as QMNIST has its labels.
+/// Errors as read_idx().
+std::vector<std::int64_t> read_idx_labels(const std::filesystem::path& path, BackgroundSha256& sum);
+
+/// The dimensions alone, of an IDX file of unsigned bytes. Throws DataError as read_idx().
+std::vector<std::int64_t> read_idx_shape(const std::filesystem::path& path, int dimensions);
 
 }  // namespace bnlab::data

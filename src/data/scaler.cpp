@@ -71,7 +71,7 @@ Scaler::Scaler(const Dataset& dataset, Scaling scaling)
     measure_bytes(dataset.train.images);
 }
 
-void Scaler::measure_bytes(const std::vector<std::uint8_t>& images) {
+void Scaler::measure_bytes(std::span<const std::uint8_t> images) {
   const std::int64_t count = static_cast<std::int64_t>(images.size()) / (channels_ * plane_);
   for (std::int64_t c = 0; c < channels_; ++c) {
     Sums sums;
@@ -83,18 +83,21 @@ void Scaler::measure_bytes(const std::vector<std::uint8_t>& images) {
   }
 }
 
-void Scaler::measure_floats(const std::vector<float>& values) {
+void Scaler::measure_floats(std::span<const float> values) {
   const auto channels = static_cast<std::size_t>(channels_);
-  const std::size_t of_a_channel = values.size() / channels;
-  const auto count = static_cast<double>(of_a_channel);
+  const auto plane = static_cast<std::size_t>(plane_);
+  const auto count = static_cast<double>(values.size() / channels);
   std::vector<double> mean(channels, 0.0);
   std::vector<double> variance(channels, 0.0);
-  for (std::size_t i = 0; i < values.size(); ++i) mean[i % channels] += static_cast<double>(values[i]);
+  const auto for_each = [&](const auto& look) {
+    for (std::size_t i = 0; i < values.size(); i += plane) {
+      const std::size_t channel = i / plane % channels;
+      for (std::size_t k = 0; k < plane; ++k) look(channel, static_cast<double>(values[i + k]));
+    }
+  };
+  for_each([&](std::size_t c, double value) { mean[c] += value; });
   for (double& value : mean) value /= count;  // of equal floats that value exactly: their sum fits a double
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const double distance = static_cast<double>(values[i]) - mean[i % channels];
-    variance[i % channels] += distance * distance;
-  }
+  for_each([&](std::size_t c, double value) { variance[c] += (value - mean[c]) * (value - mean[c]); });
   for (std::size_t c = 0; c < channels; ++c) set_moments(static_cast<std::int64_t>(c), mean[c], variance[c] / count);
 }
 
@@ -125,7 +128,7 @@ void Scaler::gather(const Split& split, std::span<const std::uint32_t> indices, 
     if (!split.targets.empty())
       std::copy_n(split.targets.data() + index * targets_, targets_, targets + static_cast<std::int64_t>(n) * targets_);
     if (!split.values.empty()) {
-      scale_values(split.values.data() + index * image, to);
+      scale(split.values.data() + index * image, to);
       continue;
     }
     scale(split.images.data() + index * image, to);
@@ -140,12 +143,13 @@ void Scaler::scale(const std::uint8_t* src, float* dst) const {
   }
 }
 
-void Scaler::scale_values(const float* src, float* dst) const {
+void Scaler::scale(const float* src, float* dst) const {
   if (scaling_ != Scaling::standardized) {
-    std::copy_n(src, channels_, dst);
+    std::copy_n(src, channels_ * plane_, dst);
     return;
   }
-  for (std::size_t c = 0; c < scale_.size(); ++c) dst[c] = src[c] * scale_[c] + offset_[c];
+  for (std::size_t c = 0; c < scale_.size(); ++c)
+    for (std::int64_t i = 0; i < plane_; ++i) *dst++ = *src++ * scale_[c] + offset_[c];
 }
 
 }  // namespace bnlab::data

@@ -22,12 +22,12 @@ class Scaler {
               float* targets = nullptr) const;
   /// One image, (C, H, W).
   void scale(const std::uint8_t* src, float* dst) const;
+  void scale(const float* src, float* dst) const;
 
  private:
-  void measure_bytes(const std::vector<std::uint8_t>& images);
-  void measure_floats(const std::vector<float>& values);
+  void measure_bytes(std::span<const std::uint8_t> images);
+  void measure_floats(std::span<const float> values);
   void set_moments(std::int64_t channel, double mean, double variance);
-  void scale_values(const float* src, float* dst) const;
 
   std::int64_t channels_;
   std::int64_t plane_;    // height * width

@@ -63,8 +63,11 @@ void rotate(double degrees, const DatasetInfo& info, const std::uint8_t* image, 
 
 void shift_split(const config::ShiftConfig& shift, const Dataset& dataset, ImageSource source, std::int64_t first,
                  Split& split) {
+  Filling<std::uint8_t> images(split.images.size());
+  std::copy(split.images.begin(), split.images.end(), images.span().begin());
   for (std::int64_t n = 0; n < split.size(); ++n)
-    shift_image(shift, dataset.info, source, first + n, split.images.data() + n * dataset.image_size());
+    shift_image(shift, dataset.info, source, first + n, images.span().data() + n * dataset.image_size());
+  split.images = images.values();
 }
 
 }  // namespace

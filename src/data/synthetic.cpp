@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cmath>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -19,19 +20,20 @@ RandomStream stream(const config::SyntheticConfig& config, const std::string& na
 }
 
 template <class T>
-void add(Sha256& sum, const std::vector<T>& values) {
+void add(Sha256& sum, std::span<const T> values) {
   sum.update({reinterpret_cast<const std::uint8_t*>(values.data()), values.size() * sizeof(T)});
 }
 
 std::string sha256_of(const Dataset& dataset) {
   Sha256 sum;
   for (const Split* split : {&dataset.train, &dataset.test}) {
-    add(sum, split->images);
-    add(sum, split->values);
+    add<std::uint8_t>(sum, split->images);
+    add<float>(sum, split->values);
+    const std::vector<std::uint8_t> labels(split->labels.begin(), split->labels.end());
     if (dataset.info.has_targets)
-      add(sum, split->targets);
+      add<float>(sum, split->targets);
     else
-      add(sum, split->labels);
+      add<std::uint8_t>(sum, labels);
   }
   return sum.hex();
 }
@@ -43,13 +45,13 @@ std::vector<float> normal_values(std::int64_t count, double std, RandomStream ra
 }
 
 /// 0, 1, ..., classes - 1, 0, ... in a random order.
-std::vector<std::uint8_t> balanced_labels(std::int64_t count, std::int64_t classes, RandomStream random) {
+std::vector<Label> balanced_labels(std::int64_t count, std::int64_t classes, RandomStream random) {
   std::vector<std::uint32_t> shuffled(static_cast<std::size_t>(count));
   for (std::size_t i = 0; i < shuffled.size(); ++i)
     shuffled[i] = static_cast<std::uint32_t>(i % static_cast<std::size_t>(classes));
   random.shuffle(shuffled);
-  std::vector<std::uint8_t> labels;
-  for (const std::uint32_t label : shuffled) labels.push_back(static_cast<std::uint8_t>(label));
+  std::vector<Label> labels;
+  for (const std::uint32_t label : shuffled) labels.push_back(static_cast<Label>(label));
   return labels;
 }
 
@@ -75,15 +77,17 @@ Dataset make_gaussian_regression(const DatasetInfo& info, const config::Syntheti
   return make_dataset(info, config, [&](std::int64_t count, const std::string& name) {
     Split split;
     split.values = normal_values(count * info.channels, 1.0, stream(config, name));
-    split.labels.resize(static_cast<std::size_t>(count));
-    split.targets.reserve(split.labels.size() * outputs);
+    split.labels = std::vector<Label>(static_cast<std::size_t>(count));
+    std::vector<float> targets;
+    targets.reserve(split.labels.size() * outputs);
     for (std::size_t n = 0; n < split.labels.size(); ++n)
       for (std::size_t k = 0; k < outputs; ++k) {
         double sum = 0;
         for (std::size_t i = 0; i < d; ++i)
           sum += static_cast<double>(matrix[k * d + i]) * static_cast<double>(split.values[n * d + i]);
-        split.targets.push_back(static_cast<float>(sum));
+        targets.push_back(static_cast<float>(sum));
       }
+    split.targets = std::move(targets);
     return split;
   });
 }
@@ -95,8 +99,9 @@ Dataset make_gaussian_clusters(const DatasetInfo& info, const config::SyntheticC
   return make_dataset(info, config, [&](std::int64_t count, const std::string& name) {
     Split split;
     split.labels = balanced_labels(count, info.classes, stream(config, name + ".labels"));
-    split.values = normal_values(count * info.channels, 1.0, stream(config, name));
-    for (std::size_t i = 0; i < split.values.size(); ++i) split.values[i] += centres[split.labels[i / d] * d + i % d];
+    std::vector<float> values = normal_values(count * info.channels, 1.0, stream(config, name));
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] += centres[split.labels[i / d] * d + i % d];
+    split.values = std::move(values);
     return split;
   });
 }
@@ -106,10 +111,11 @@ Dataset make_drawn_digits(const DatasetInfo& info, const config::SyntheticConfig
   return make_dataset(info, config, [&](std::int64_t count, const std::string& name) {
     Split split;
     split.labels = balanced_labels(count, info.classes, stream(config, name + ".labels"));
-    split.images.resize(static_cast<std::size_t>(count * image));
+    Filling<std::uint8_t> images(static_cast<std::size_t>(count * image));
     RandomStream random = stream(config, name);
     for (std::int64_t n = 0; n < count; ++n)
-      draw_digit(split.labels[static_cast<std::size_t>(n)], random, split.images.data() + n * image);
+      draw_digit(split.labels[static_cast<std::size_t>(n)], random, images.span().data() + n * image);
+    split.images = images.values();
     return split;
   });
 }

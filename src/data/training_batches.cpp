@@ -31,7 +31,7 @@ void check_classes(const config::TrainingConfig& training, const Dataset& datase
     throw ConfigError(fmt::format("training.composition: by_class needs classes; the examples of {} have targets",
                                   dataset.info.name));
   std::vector<std::int64_t> counts(static_cast<std::size_t>(dataset.info.classes));
-  for (const std::uint8_t label : dataset.train.labels) ++counts[label];
+  for (const Label label : dataset.train.labels) ++counts[label];
   const auto present = static_cast<std::int64_t>(counts.size()) - std::count(counts.begin(), counts.end(), 0);
   if (training.classes_per_batch > present)
     throw ConfigError(
@@ -66,7 +66,8 @@ TrainingBatches::TrainingBatches(const Dataset& dataset, const Scaler& scaler, c
       steps_per_epoch_(dataset.train.size() / run.training.batch_size),
       order_(make_order(dataset.train, run.training)),
       augmentation_(run.dataset.augmentation, dataset.info),
-      changed_(augmentation_.is_on() ? static_cast<std::size_t>(dataset.image_size()) : 0) {}
+      changed_(augmentation_.is_on() ? static_cast<std::size_t>(dataset.image_size()) : 0),
+      changed_floats_(changed_.size()) {}
 
 std::span<const std::uint32_t> TrainingBatches::indices(std::int64_t step) {
   return std::visit([&](auto& order) { return order.batch(step); }, order_);
@@ -74,21 +75,24 @@ std::span<const std::uint32_t> TrainingBatches::indices(std::int64_t step) {
 
 void TrainingBatches::load(std::int64_t step, float* dst, std::int32_t* labels, float* targets) {
   const std::span<const std::uint32_t> batch = indices(step);
-  if (augmentation_.is_on())
-    load_augmented(step, batch, dst, labels);
+  if (augmentation_.is_on() && !dataset_.train.values.empty())
+    load_augmented(step, batch, dataset_.train.values, changed_floats_, dst, labels);
+  else if (augmentation_.is_on())
+    load_augmented(step, batch, dataset_.train.images, changed_, dst, labels);
   else
     scaler_.gather(dataset_.train, batch, dst, labels, targets);
 }
 
 // The draws depend on the step and the place in the batch, so that a run can continue at any step.
-void TrainingBatches::load_augmented(std::int64_t step, std::span<const std::uint32_t> batch, float* dst,
-                                     std::int32_t* labels) {
+template <class T>
+void TrainingBatches::load_augmented(std::int64_t step, std::span<const std::uint32_t> batch, const Values<T>& images,
+                                     std::vector<T>& changed, float* dst, std::int32_t* labels) {
   RandomStream random(seed_, RandomPurpose::augmentation, static_cast<std::uint32_t>(step));
   const std::int64_t image = dataset_.image_size();
   for (std::size_t n = 0; n < batch.size(); ++n) {
     labels[n] = dataset_.train.labels[batch[n]];
-    augmentation_.apply(dataset_.train.images.data() + batch[n] * image, random, changed_.data());
-    scaler_.scale(changed_.data(), dst + static_cast<std::int64_t>(n) * image);
+    augmentation_.apply(images.data() + batch[n] * image, random, changed.data());
+    scaler_.scale(changed.data(), dst + static_cast<std::int64_t>(n) * image);
   }
 }
 

@@ -31,7 +31,10 @@ class TrainingBatches {
   std::int64_t steps_per_epoch() const { return steps_per_epoch_; }
 
  private:
-  void load_augmented(std::int64_t step, std::span<const std::uint32_t> indices, float* dst, std::int32_t* labels);
+  /// `images`: all of the split; `changed`: room for one.
+  template <class T>
+  void load_augmented(std::int64_t step, std::span<const std::uint32_t> indices, const Values<T>& images,
+                      std::vector<T>& changed, float* dst, std::int32_t* labels);
 
   const Dataset& dataset_;
   const Scaler& scaler_;
@@ -40,6 +43,7 @@ class TrainingBatches {
   std::variant<BatchOrder, FileOrder, ClassOrder> order_;
   Augmentation augmentation_;
   std::vector<std::uint8_t> changed_;  // (C, H, W), one augmented image
+  std::vector<float> changed_floats_;  // the same where images are floats
 };
 
 }  // namespace bnlab::data

@@ -9,10 +9,12 @@
 #include <vector>
 
 #include "experiments/choices.h"
+#include "experiments/doubts.h"
 #include "experiments/quantities.h"
 #include "experiments/run_folders.h"
 #include "experiments/runs_csv.h"
 #include "util/errors.h"
+#include "util/result_file.h"
 
 namespace bnlab::experiments {
 namespace {
@@ -20,7 +22,7 @@ namespace {
 using config::QuantityConfig;
 
 /// The row of a run, from its directory.
-RunRow row_of(const Plan& plan, const PlannedRun& run, const std::filesystem::path& directory) {
+RunRow row_of(const Plan& plan, const PlannedRun& run, const std::filesystem::path& directory, training::Check check) {
   const RunReport report = read_report(directory, run.config);
   const ArmPoint& point = plan.points[run.point];
   RunRow row{.arm = point.arm,
@@ -41,11 +43,19 @@ RunRow row_of(const Plan& plan, const PlannedRun& run, const std::filesystem::pa
              .dataset_sha256 = report.dataset_sha256,
              .machine = report.machine,
              .build = report.build,
+             .initial_weights_sha256 = report.initial_weights_sha256,
+             .train_sha256 = "",
+             .doubt = "",
              .plan = plan.hash};
   if (!is_finished(report.state)) return row;
+  row.doubt = doubt_about(directory, report, check);
+  for (const training::FileRecord& file : report.files)
+    if (file.name == "train.csv") row.train_sha256 = file.sha256;
   for (const QuantityConfig& quantity : plan.experiment.quantities) {
     try {
       row.quantities[quantity.name] = as_in_file(measure(quantity, directory, report));
+    } catch (const ReadError&) {
+      throw;  // its value may be in runs.csv, which must not lose it
     } catch (const DataError& error) {
       row.error = error.what();
     } catch (const ConfigError& error) {
@@ -55,8 +65,8 @@ RunRow row_of(const Plan& plan, const PlannedRun& run, const std::filesystem::pa
   return row;
 }
 
-/// Replaces the rows of runs that have no folder by what runs.csv, or that of an earlier plan, has of them. Arm, axes and seed are the plan's: the
-/// arm may have had another name.
+/// Replaces the rows of runs that have no folder by what runs.csv, or that of an earlier plan, has of them. Arm, axes
+/// and seed are the plan's: the arm may have had another name.
 void keep_earlier_results(RunTable& table, const std::filesystem::path& directory, const Plan& plan) {
   const auto is_missing = [](const RunRow& row) { return row.status == RunState::missing; };
   if (std::none_of(table.rows.begin(), table.rows.end(), is_missing)) return;
@@ -79,14 +89,14 @@ void keep_earlier_results(RunTable& table, const std::filesystem::path& director
 
 }  // namespace
 
-RunTable collect(const Plan& plan, const std::filesystem::path& directory) {
+RunTable collect(const Plan& plan, const std::filesystem::path& directory, training::Check check) {
   RunTable table = empty_table(plan);
   // Rows in the order of the file: arm by arm, seeds together.
   std::vector<const PlannedRun*> runs;
   for (const PlannedRun& run : plan.runs) runs.push_back(&run);
   std::ranges::stable_sort(runs, {}, &PlannedRun::point);
   const RunFolders folders(directory);
-  for (const PlannedRun* run : runs) table.rows.push_back(row_of(plan, *run, folders.path_of(*run)));
+  for (const PlannedRun* run : runs) table.rows.push_back(row_of(plan, *run, folders.path_of(*run), check));
   keep_earlier_results(table, directory, plan);
   add_best_arms(table, plan);
   return table;

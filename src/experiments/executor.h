@@ -9,16 +9,18 @@
 #include <vector>
 
 #include "config/run_config.h"
+#include "training/run_summary.h"
 #include "util/process.h"
 
 namespace bnlab::experiments {
 
 /// One run: `bnlab train CONFIG --out DIRECTORY --resume --threads N`.
 struct Task {
-  std::string name;                 // of the directory: HASH_arm_seed1
-  std::filesystem::path config;     // a resolved config
-  std::filesystem::path directory;  // of the run
-  std::int64_t steps = 0;           // that the config asks for; 0: not known before the data is read
+  std::string name;                    // of the directory: HASH_arm_seed1
+  std::filesystem::path config;        // a resolved config
+  std::filesystem::path directory;     // of the run
+  std::int64_t steps = 0;              // that the config asks for; 0: not known before the data is read
+  config::DatasetConfig dataset = {};  // what it learns; runs of one dataset share it
 };
 
 /// How far the run of a directory has come.
@@ -46,12 +48,17 @@ struct RunReport {
   std::string onednn;
   std::string machine;  // as training::RunEnd has them
   std::string build;
+  std::string initial_weights_sha256;
+  std::vector<training::FileRecord> files;
+  std::vector<training::FinalMetric> finals;
   bool is_damaged = false;  // failed because of what became of its files since it ended
 };
+/// Throws ReadError where the system can't tell: what can't be read is neither missing nor damaged.
 RunReport read_report(const std::filesystem::path& directory);
-/// The same for the run that a config asks for. A run that has ended has failed, and is damaged, where its config.json
-/// is of another config, or its train.csv or (of one that completed) its eval.csv does not go to its last step; one
-/// that was interrupted, where its checkpoint is gone.
+/// The same for the run that a config asks for. A run that has ended has failed where its config.json is of another
+/// config, and is damaged where that is missing or can't be understood, or where its train.csv or (of one that
+/// completed) its eval.csv does not go to its last step; one that was interrupted is damaged where its checkpoint is
+/// gone.
 RunReport read_report(const std::filesystem::path& directory, const config::RunConfig& config);
 
 /// Receives the progress of an executor. Calls come from one thread.
@@ -73,7 +80,7 @@ enum class SweepEnd {
 };
 
 /// Lets a later call continue a failed run, from its checkpoint where it has one: removes failure.json, and run.json
-/// where its status is "failed". Does not change other runs. Throws RunError.
+/// where its status is "failed". Does not change other runs. Throws RunError, and ReadError where it can't tell.
 void clear_failure(const std::filesystem::path& directory);
 
 // ---- what executors share ----
@@ -87,6 +94,9 @@ RunReport record_failure(const std::filesystem::path& directory, const std::stri
 /// Why a process that left no result ended: "config error: ...", "ended by signal 11 (Segmentation fault)"; with the
 /// last lines of what it wrote into stderr.log after its first `offset` bytes.
 std::string failure_text(const ProcessEnd& end, const std::filesystem::path& directory, std::uint64_t offset);
+
+/// The bytes of stderr.log; 0 where there is no such regular file.
+std::uint64_t size_of_log(const std::filesystem::path& file);
 
 /// The last row of a run's train.csv.
 struct LoggedStep {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -11,9 +12,12 @@
 #include <list>
 #include <system_error>
 
+#include "data/shared_data.h"
+#include "experiments/shared_datasets.h"
 #include "training/run_directory.h"
 #include "util/errors.h"
 #include "util/join.h"
+#include "util/result_file.h"
 
 namespace bnlab::experiments {
 namespace {
@@ -32,6 +36,7 @@ class LocalExecutor {
       : options_(options), display_(display), stop_(stop) {}
 
   SweepEnd run(const std::vector<Task>& tasks) {
+    datasets_ = SharedDatasets(tasks);
     for (const Task& task : tasks) waiting_.push_back({&task, {}});
     while (!waiting_.empty() || !running_.empty()) {
       heed_stop();
@@ -85,17 +90,55 @@ class LocalExecutor {
   }
 
   void start_some() {
-    for (auto next = waiting_.begin(); next != waiting_.end() && running_.size() < most_running();) {
-      if (must_wait(*next)) {
-        ++next;
-        continue;
+    if (Clock::now() < next_start_) return;
+    for (auto next = waiting_.begin(); next != waiting_.end() && running_.size() < most_running_;) {
+      const Task& task = *next->task;
+      try {
+        if (must_wait(*next)) {
+          ++next;
+          continue;
+        }
+        start(task);
+        short_since_.reset();
+      } catch (const ResourceError& error) {
+        if (wait_for_a_place(error.what())) return;
+        display_.ended(task, not_started(task, error.what()));
+      } catch (const RunError& error) {
+        display_.ended(task, not_started(task, error.what()));
+      } catch (const DataError& error) {  // what the directory holds can't be told
+        display_.ended(task, not_started(task, error.what()));
       }
-      start(*next->task);
       next = waiting_.erase(next);
     }
   }
 
-  std::size_t most_running() const { return static_cast<std::size_t>(std::max(1, options_.jobs)); }
+  /// The system has no file, process or memory left: fewer runs at a time, and a place will be free when one of them
+  /// ends. False where no run of ours could free one, for as long as a locked directory is waited for.
+  bool wait_for_a_place(const std::string& problem) {
+    const Clock::time_point now = Clock::now();
+    if (running_.empty()) {
+      if (!short_since_) short_since_ = now;
+      if (now - *short_since_ > seconds(options_.lock_wait)) return false;
+      next_start_ = now + tick;
+    } else if (running_.size() < most_running_) {
+      most_running_ = running_.size();
+      display_.message(fmt::format("{} runs at a time, not {}: {}", most_running_, options_.jobs, problem));
+    }
+    return true;
+  }
+
+  /// The report of a run whose process could not be started: that is no failure of the run, and a later call tries
+  /// again.
+  static RunReport not_started(const Task& task, const std::string& problem) {
+    RunReport report;
+    try {
+      report = read_report(task.directory);
+    } catch (const DataError&) {  // the first problem says more
+      report.state = RunState::unfinished;
+    }
+    report.error = "not started: " + problem;
+    return report;
+  }
 
   bool must_wait(Waiting& one) {
     if (!training::is_locked(one.task->directory)) return false;
@@ -103,36 +146,33 @@ class LocalExecutor {
     return Clock::now() - *one.locked_since < seconds(options_.lock_wait);
   }
 
+  /// Throws where the process can't be started.
   void start(const Task& task) {
     if (training::is_locked(task.directory)) return give_up(task);
-    try {
-      const posix::Descriptor log = prepare(task.directory);
-      Command command;
-      // The file of this program may be another one by now; the link still is the same.
-      command.program = options_.program.empty() ? "/proc/self/exe" : options_.program;
-      command.arguments =
-          arguments_of(task, options_.program.empty() ? this_program() : options_.program, options_.threads);
-      command.environment = {{"OMP_NUM_THREADS", std::to_string(options_.threads)}};
-      command.error = log.get();
-      command.kept_open = options_.kept_open;
-      std::error_code error;
-      const std::uintmax_t size = fs::file_size(task.directory / training::stderr_file, error);
-      running_.push_back({&task, Process(command), error ? 0 : size});
-      display_.started(task);
-    } catch (const RunError& error) {
-      display_.ended(task, record_failure(task.directory, error.what()));
-    }
+    const posix::Descriptor log = prepare(task.directory);
+    Command command;
+    // The file of this program may be another one by now; the link still is the same.
+    command.program = options_.program.empty() ? "/proc/self/exe" : options_.program;
+    command.arguments =
+        arguments_of(task, options_.program.empty() ? this_program() : options_.program, options_.threads);
+    command.environment = {{"OMP_NUM_THREADS", std::to_string(options_.threads)}};
+    command.error = log.get();
+    const int data = datasets_.descriptor_for(task);
+    command.kept_open = {options_.kept_open, data};
+    if (data >= 0) command.environment.emplace_back(data::shared_data_variable, std::to_string(data));
+    running_.push_back({&task, Process(command), size_of_log(task.directory / training::stderr_file)});
+    display_.started(task);
   }
 
   /// Makes the directory, forgets an earlier failure, and opens the file for what the process says.
   static posix::Descriptor prepare(const fs::path& directory) {
+    refuse_other_than_folder(directory);
     std::error_code error;
     fs::create_directories(directory, error);
-    if (error) throw RunError(fmt::format("can't make the directory {}: {}", directory.string(), error.message()));
+    if (error) throw_run_error(directory, "make the directory", error.value());
+    // Opened first: what can't be started keeps its failure.
+    posix::Descriptor log = open_result_to_write(directory / training::stderr_file, O_WRONLY | O_CREAT | O_APPEND);
     clear_failure(directory);
-    const fs::path file = directory / training::stderr_file;
-    posix::Descriptor log = posix::open(file, O_WRONLY | O_CREAT | O_APPEND);
-    if (!log.valid()) throw RunError(posix::failure(file, "write", errno));
     return log;
   }
 
@@ -149,6 +189,23 @@ class LocalExecutor {
   }
 
   void finish(const Running& run, const ProcessEnd& end) {
+    // How it ended can't be told: that is for a later call.
+    const auto leave = [&](const std::exception& error) {
+      RunReport report;
+      report.state = RunState::unfinished;
+      report.error = error.what();
+      display_.ended(*run.task, report);
+    };
+    try {
+      report_end(run, end);
+    } catch (const DataError& error) {
+      leave(error);
+    } catch (const RunError& error) {
+      leave(error);
+    }
+  }
+
+  void report_end(const Running& run, const ProcessEnd& end) {
     const fs::path& directory = run.task->directory;
     remove_empty_log(directory);
     RunReport report = read_report(directory);
@@ -170,7 +227,8 @@ class LocalExecutor {
   static void remove_empty_log(const fs::path& directory) {
     std::error_code error;
     const fs::path file = directory / training::stderr_file;
-    if (fs::file_size(file, error) == 0 && !error) fs::remove(file, error);
+    struct stat status {};
+    if (lstat(file.c_str(), &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0) fs::remove(file, error);
   }
 
   void end_late_runs() {
@@ -203,8 +261,12 @@ class LocalExecutor {
   const std::atomic<int>& stop_;
   std::deque<Waiting> waiting_;
   std::list<Running> running_;
+  SharedDatasets datasets_{{}};
   int heeded_ = 0;  // of stop_
   bool is_interrupted_ = false;
+  std::size_t most_running_ = static_cast<std::size_t>(std::max(1, options_.jobs));
+  std::optional<Clock::time_point> short_since_;  // of files, processes or memory, while nothing runs
+  Clock::time_point next_start_ = Clock::now();
   Clock::time_point shown_at_ = Clock::now();
 };
 

@@ -11,6 +11,7 @@
 #include "config/effective.h"
 #include "config/experiment.h"
 #include "config/load.h"
+#include "experiments/certain_claims.h"
 #include "experiments/default_quantities.h"
 #include "experiments/plan_checks.h"
 #include "util/csv_table.h"
@@ -236,6 +237,7 @@ Plan make_plan(const ExperimentConfig& experiment) {
       hashes.push_back(hash);
     }
   plan.hash = hash_of(plan, hashes);
+  refuse_certain_claims(plan);
   return plan;
 }
 

@@ -37,7 +37,8 @@ struct Plan {
 /// All runs of an experiment as config::effective() or config::to_experiment() made it. Without quantities it gets
 /// default_quantities(). Throws ConfigError for settings that make no config, for
 /// an arm with undeclared differences from the base, for a criterion about an unknown point, for quantities and axes
-/// that no run provides (plan_checks.h), and for more than 100,000 runs.
+/// that no run provides (plan_checks.h), for a claim that could not fail (certain_claims.h), and for more than 100,000
+/// runs.
 Plan make_plan(const config::ExperimentConfig& experiment);
 
 /// What an arm's point declares and changes against the base: "optimizer.learning_rate: 0.1 -> 0.5", one a line.

@@ -12,6 +12,7 @@
 #include "experiments/run_folders.h"
 #include "util/errors.h"
 #include "util/join.h"
+#include "util/result_file.h"
 
 namespace bnlab::experiments {
 namespace {
@@ -48,8 +49,8 @@ std::string difference_of(const CsvTable& runs, const Plan& plan) {
   for (const std::string& run : values_in(runs, "run")) hashes.erase(RunFolders::hash_in(run));
   for (const PlannedRun& run : plan.runs)
     if (hashes.contains(RunFolders::hash_in(run.name)))
-      return fmt::format("it lacks {} runs, such as that of {} with seed {}", hashes.size(), plan.points[run.point].label,
-                         run.seed);
+      return fmt::format("it lacks {} runs, such as that of {} with seed {}", hashes.size(),
+                         plan.points[run.point].label, run.seed);
   return "its profile, quantities or criteria are others";
 }
 
@@ -61,9 +62,8 @@ std::vector<std::string> files_of_a_plan() {
 
 std::optional<config::ExperimentConfig> experiment_in(const fs::path& directory) {
   const fs::path file = directory / "experiment.json";
-  std::error_code error;
-  if (!fs::exists(fs::symlink_status(file, error))) return std::nullopt;
-  return config::load_experiment(file);
+  if (!is_there(file)) return std::nullopt;
+  return config::load_experiment(file, Place::results);
 }
 
 std::string plan_of(const config::ExperimentConfig& experiment) {
@@ -80,32 +80,40 @@ std::string plan_of(const CsvTable& table) {
   return column && !table.rows.empty() ? table.rows.front()[*column] : "";
 }
 
-std::string plan_of_csv(const fs::path& file) {
-  std::error_code error;
-  return fs::exists(fs::symlink_status(file, error)) ? plan_of(read_csv(file)) : "";
-}
+std::string plan_of_csv(const fs::path& file) { return is_there(file) ? plan_of(read_csv(file)) : ""; }
 
 void refuse_edited(const config::ExperimentConfig& experiment, const Plan& plan, const fs::path& file) {
   if (experiment.plan.empty() || experiment.plan == plan.hash) return;
-  throw ConfigError(
-      fmt::format("{}: was changed after the sweep: its content makes the plan {}, got {}. Nothing is judged; change the "
-                  "experiment's own file and sweep it again",
-                  file.string(), plan.hash, experiment.plan));
+  throw ConfigError(fmt::format(
+      "{}: was changed after the sweep: its content makes the plan {}, got {}. Nothing is judged; change the "
+      "experiment's own file and sweep it again",
+      file.string(), plan.hash, experiment.plan));
 }
 
 std::string seeds_text(std::vector<std::uint64_t> seeds) {
   std::ranges::sort(seeds);
   const bool is_range = seeds.size() > 2 && seeds.back() - seeds.front() == seeds.size() - 1;
-  return is_range ? fmt::format("{} to {}", seeds.front(), seeds.back())
-                  : fmt::format("{}", fmt::join(seeds, ", "));
+  return is_range ? fmt::format("{} to {}", seeds.front(), seeds.back()) : fmt::format("{}", fmt::join(seeds, ", "));
 }
 
 void refuse_other_plan(const CsvTable& runs, const Plan& plan, const fs::path& file) {
   const std::string theirs = plan_of(runs);
   if (theirs.empty() || theirs == plan.hash) return;
-  throw DataError(fmt::format("{}: is of another plan ({}) than experiment.json ({}): {}. Nothing is judged; call bnlab "
-                              "sweep again, or move the file away where run directories are there",
-                              file.string(), theirs, plan.hash, difference_of(runs, plan)));
+  throw DataError(
+      fmt::format("{}: is of another plan ({}) than experiment.json ({}): {}. Nothing is judged; call bnlab "
+                  "sweep again, or move the file away where run directories are there",
+                  file.string(), theirs, plan.hash, difference_of(runs, plan)));
+}
+
+bool is_defined_alike(const std::string& name, const config::ExperimentConfig& a, const config::ExperimentConfig& b) {
+  const auto definition = [&](const config::ExperimentConfig& experiment) {
+    config::QuantityConfig quantity;
+    for (const config::QuantityConfig& one : experiment.quantities)
+      if (one.name == name) quantity = one;
+    quantity.meaning = quantity.unit = "";
+    return quantity;
+  };
+  return definition(a) == definition(b);
 }
 
 std::vector<std::string> conflicts(const config::ExperimentConfig& earlier, const Plan& plan) {

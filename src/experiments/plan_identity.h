@@ -36,6 +36,10 @@ std::string seeds_text(std::vector<std::uint64_t> seeds);
 /// Throws DataError where a table of runs is of another plan; says in what it differs, as far as its rows show it.
 void refuse_other_plan(const CsvTable& runs, const Plan& plan, const std::filesystem::path& file);
 
+/// Whether two experiments mean the same numbers by a quantity.
+bool is_defined_alike(const std::string& quantity, const config::ExperimentConfig& a,
+                      const config::ExperimentConfig& b);
+
 /// Why a sweep of `plan` must not take the place of the one in the directory unasked: another profile or --set, or
 /// seeds that would no longer count. One line each; none where the plan is the same, the experiment was edited, or
 /// seeds were added.

@@ -1,15 +1,18 @@
 #include "experiments/run_folders.h"
 
+#include "util/result_file.h"
+
 namespace bnlab::experiments {
 
 namespace fs = std::filesystem;
 
 RunFolders::RunFolders(const fs::path& directory) : folder_(directory / "runs") {
-  std::error_code error;
-  for (fs::directory_iterator entry(folder_, error), end; !error && entry != end; entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
-    std::error_code none;
-    if (const std::string hash = hash_in(name); !hash.empty() && entry->is_directory(none)) by_hash_[hash].insert(name);
+  for (const std::string& name : names_in(folder_)) {
+    const std::string hash = hash_in(name);
+    if (hash.empty()) continue;
+    const FileKind kind = kind_of(folder_ / name);
+    if (kind == FileKind::link) refuse_other_than_folder(folder_ / name);
+    if (kind == FileKind::folder) by_hash_[hash].insert(name);
   }
 }
 

@@ -12,6 +12,7 @@ namespace bnlab::experiments {
 /// another name or place of its arm.
 class RunFolders {
  public:
+  /// Throws ReadError where they can't be listed, and where "runs" or a run's folder is a link or no folder.
   explicit RunFolders(const std::filesystem::path& directory);
 
   bool has(const PlannedRun& run) const { return has(run.name); }

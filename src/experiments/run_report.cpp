@@ -18,6 +18,8 @@
 #include "util/errors.h"
 #include "util/file.h"
 #include "util/posix.h"
+#include "util/printable.h"
+#include "util/result_file.h"
 
 namespace bnlab::experiments {
 namespace {
@@ -34,15 +36,18 @@ constexpr NamedState run_states[] = {{"missing", RunState::missing},
                                      {"diverged", RunState::diverged},
                                      {"failed", RunState::failed}};
 
-/// At most `count` bytes from `offset` on, or (`offset` < 0) the last ones. Empty where the file can't be read.
+/// At most `count` bytes from `offset` on, or (`offset` < 0) the last ones. Throws as open_result does.
 std::string part_of(const fs::path& path, std::int64_t offset, std::size_t count) {
-  const posix::Descriptor file = posix::open(path, O_RDONLY);
+  const posix::Descriptor file = open_result(path);
   struct stat status {};
-  if (!file.valid() || fstat(file.get(), &status) != 0) return "";
+  if (fstat(file.get(), &status) != 0) throw_read_error(path, "look at", errno);
   if (offset < 0) offset = std::max<std::int64_t>(0, status.st_size - static_cast<std::int64_t>(count));
   std::string text(count, '\0');
-  const ssize_t got = pread(file.get(), text.data(), count, offset);
-  text.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  ssize_t got;
+  do got = pread(file.get(), text.data(), count, offset);
+  while (got < 0 && errno == EINTR);
+  if (got < 0) throw_read_error(path, "read", errno);
+  text.resize(static_cast<std::size_t>(got));
   return text;
 }
 
@@ -65,25 +70,28 @@ bool parse(const std::string& text, Number& value) {
 /// The last three lines after the first `offset` bytes, as one.
 std::string last_lines(const fs::path& file, std::uint64_t offset) {
   constexpr std::size_t most_lines = 3, most_bytes = 1000;
-  std::error_code error;
-  const std::uintmax_t size = fs::file_size(file, error);
-  if (error || size <= offset) return "";
-  const std::string text = part_of(file, -1, std::min<std::size_t>(most_bytes, size - offset));
+  const std::uint64_t size = size_of_log(file);
+  if (size <= offset) return "";
+  std::string text;
+  try {
+    text = part_of(file, -1, std::min<std::size_t>(most_bytes, size - offset));
+  } catch (const DataError&) {  // how the process ended is known without it
+    return "";
+  }
   std::vector<std::string> lines = split(text, '\n');
   std::erase(lines, "");
   std::string joined;
   for (std::size_t i = lines.size() - std::min(lines.size(), most_lines); i < lines.size(); ++i)
     joined += (joined.empty() ? "" : " | ") + (lines[i].starts_with("bnlab: ") ? lines[i].substr(7) : lines[i]);
-  std::replace_if(
-      joined.begin(), joined.end(), [](unsigned char c) { return c < ' '; }, ' ');
-  return joined;
+  return on_one_line(joined);
 }
 
 constexpr std::size_t most_row_bytes = 512;  // of the header of a CSV file, and of a row
 
-/// What is wrong with a file whose last row must be of this step; "" where nothing is.
+/// What is wrong with a file whose last row must be of this step; "" where nothing is. Throws ReadError where the file
+/// can't be read.
 std::string problem_of_end(const fs::path& file, std::int64_t last_step) {
-  const std::string text = part_of(file, -1, most_row_bytes);
+  const std::string text = is_there(file) ? part_of(file, -1, most_row_bytes) : "";
   if (text.empty()) return file.string() + ": missing or empty";
   if (text.back() != '\n') return file.string() + ": cut off: its last line is not whole";
   const std::vector<std::string> lines = split(text, '\n');
@@ -94,13 +102,18 @@ std::string problem_of_end(const fs::path& file, std::int64_t last_step) {
                      step);
 }
 
-/// "" where a run of this config wrote the directory's config.json. Epochs are steps there, and batches of all images
-/// have their size.
-std::string problem_of_config(const fs::path& directory, config::RunConfig config) {
+struct ConfigProblem {
+  std::string text;         // "": none
+  bool is_another = false;  // whole, but of another config
+};
+
+/// None where a run of this config wrote the directory's config.json. Epochs are steps there, and batches of all images
+/// have their size. Throws ReadError where it can't be read.
+ConfigProblem problem_of_config(const fs::path& directory, config::RunConfig config) {
   const fs::path file = directory / "config.json";
   constexpr std::uint64_t most_bytes = std::uint64_t{1} << 28;
   try {
-    const std::vector<std::uint8_t> bytes = read_file(file, most_bytes);
+    const std::vector<std::uint8_t> bytes = read_file(file, most_bytes, Place::results);
     const config::RunConfig there =
         config::parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, {}, directory, file.string());
     if (config.training.epochs) config.training.steps = there.training.steps;
@@ -109,14 +122,17 @@ std::string problem_of_config(const fs::path& directory, config::RunConfig confi
       config.training.batch_size = there.training.batch_size;
     config.description = there.description;
     const std::vector<config::Difference> differences = config::differences(config, there);
-    if (differences.empty()) return "";
+    if (differences.empty()) return {};
     const config::Difference& first = differences.front();
-    return fmt::format("{}: is of another config: {} must be {}, got {}", file.string(), first.path, first.first,
-                       first.second);
+    return {fmt::format("{}: is of another config: {} must be {}, got {}", file.string(), first.path, first.first,
+                        first.second),
+            true};
   } catch (const ConfigError&) {
-    return fmt::format("{}: can't be understood", file.string());
+    return {fmt::format("{}: can't be understood", file.string())};
+  } catch (const ReadError&) {
+    throw;
   } catch (const DataError& error) {
-    return error.what();
+    return {error.what()};
   }
 }
 
@@ -136,11 +152,9 @@ std::string end_text(const ProcessEnd& end) {
 
 RunReport report_of(const fs::path& directory) {
   RunReport report;
-  // What may not be read is not damaged: another user's, or a matter of a moment.
-  if (const fs::path file = directory / "run.json"; ::access(file.c_str(), R_OK) != 0 && errno == EACCES)
-    throw RunError(posix::failure(file, "read", errno));
+  refuse_other_than_folder(directory);
   if (const auto end = training::read_end(directory / "run.json")) {
-    report.error = end->error;
+    report.error = on_one_line(end->error);
     report.last_step = end->last_step;
     report.steps = end->steps;
     report.seconds = end->seconds;
@@ -152,6 +166,9 @@ RunReport report_of(const fs::path& directory) {
     report.onednn = end->onednn;
     report.machine = end->machine;
     report.build = end->build;
+    report.initial_weights_sha256 = end->initial_weights_sha256;
+    report.files = end->files;
+    report.finals = end->finals;
     report.state = RunState::unfinished;
     const auto state = run_state_of(end->status);
     if (state && (is_finished(*state) || *state == RunState::failed)) report.state = *state;
@@ -161,7 +178,7 @@ RunReport report_of(const fs::path& directory) {
   }
   if (const auto error = training::read_failure(directory / training::failure_file)) {
     report.state = RunState::failed;
-    report.error = *error;
+    report.error = on_one_line(*error);
   }
   return report;
 }
@@ -195,6 +212,8 @@ bool is_finished(RunState state) { return state == RunState::completed || state 
 RunReport read_report(const fs::path& directory) {
   try {
     return report_of(directory);
+  } catch (const ReadError&) {
+    throw;  // what may not be read is not damaged: another user's, or a matter of a moment
   } catch (const DataError& error) {
     return damaged({}, error.what());
   }
@@ -207,7 +226,13 @@ RunReport read_report(const fs::path& directory, const config::RunConfig& config
     return problem.empty() ? report : damaged(std::move(report), problem);
   }
   if (!is_finished(report.state)) return report;
-  std::string problem = problem_of_config(directory, config);
+  const ConfigProblem of_config = problem_of_config(directory, config);
+  if (of_config.is_another) {  // perhaps somebody else's run: nothing here is removed
+    report.state = RunState::failed;
+    report.error = fmt::format("{}; move {} away to run it anew", of_config.text, directory.string());
+    return report;
+  }
+  std::string problem = of_config.text;
   if (problem.empty()) problem = problem_of_end(directory / "train.csv", report.last_step);
   if (problem.empty() && report.state == RunState::completed)
     problem = problem_of_end(directory / "eval.csv", report.last_step);
@@ -215,7 +240,18 @@ RunReport read_report(const fs::path& directory, const config::RunConfig& config
 }
 
 void clear_failure(const fs::path& directory) {
+  refuse_other_than_folder(directory);
   const auto remove = [&](const char* name) {
+    switch (kind_of(directory / name)) {
+      case FileKind::missing:
+        return;
+      case FileKind::file:
+        break;
+      case FileKind::folder:
+      case FileKind::link:
+      case FileKind::other:
+        throw RunError(fmt::format("can't remove {}: it is no regular file", (directory / name).string()));
+    }
     std::error_code error;
     fs::remove(directory / name, error);
     if (error) throw RunError(fmt::format("can't remove {}: {}", (directory / name).string(), error.message()));
@@ -241,7 +277,11 @@ RunReport record_failure(const fs::path& directory, const std::string& error) {
   } catch (const RunError& failure) {
     problem = fmt::format(" ({})", failure.what());
   }
-  RunReport report = read_report(directory);
+  RunReport report;
+  try {
+    report = read_report(directory);
+  } catch (const ReadError&) {  // the failure is known without it
+  }
   report.state = RunState::failed;
   report.error = error + problem;
   return report;
@@ -252,10 +292,20 @@ std::string failure_text(const ProcessEnd& end, const fs::path& directory, std::
   return end_text(end) + (said.empty() ? "" : ": " + said);
 }
 
+std::uint64_t size_of_log(const fs::path& file) {
+  struct stat status {};
+  return lstat(file.c_str(), &status) == 0 && S_ISREG(status.st_mode) ? static_cast<std::uint64_t>(status.st_size) : 0;
+}
+
 std::optional<LoggedStep> last_logged_step(const fs::path& directory) {
   const fs::path file = directory / "train.csv";
-  const std::vector<std::string> columns = split(split(part_of(file, 0, most_row_bytes), '\n').front(), ',');
-  std::vector<std::string> lines = split(part_of(file, -1, most_row_bytes), '\n');
+  std::vector<std::string> columns, lines;
+  try {
+    columns = split(split(part_of(file, 0, most_row_bytes), '\n').front(), ',');
+    lines = split(part_of(file, -1, most_row_bytes), '\n');
+  } catch (const DataError&) {  // none so far, or the next look reads it
+    return std::nullopt;
+  }
   // The text after the last line end is a row that is not whole, and the first line may not be.
   if (lines.size() < 3) return std::nullopt;
   const std::vector<std::string> values = split(lines[lines.size() - 2], ',');

@@ -34,7 +34,10 @@ struct RunRow {
   std::string dataset_sha256;
   std::string machine;  // as training::RunEnd has them; "" in files of an earlier version
   std::string build;
-  std::string plan;  // Plan::hash of the sweep; "" in files of an earlier version
+  std::string initial_weights_sha256;  // these four are "" in files of an earlier version
+  std::string train_sha256;            // of its train.csv at its end
+  std::string doubt;                   // what speaks against the files of a finished run
+  std::string plan;                    // Plan::hash of the sweep
 };
 
 /// Completed or diverged.

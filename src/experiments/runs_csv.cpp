@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "config/csv_columns.h"
-#include "config/names.h"
 #include "config/experiment.h"
+#include "config/names.h"
 #include "experiments/choices.h"
 #include "experiments/plan_identity.h"
 #include "experiments/run_folders.h"
@@ -24,6 +24,8 @@
 #include "util/errors.h"
 #include "util/join.h"
 #include "util/nearest.h"
+#include "util/printable.h"
+#include "util/result_file.h"
 
 namespace bnlab::experiments {
 namespace {
@@ -77,6 +79,12 @@ Column column_of(RunColumn column) {
       return {&RunRow::machine};
     case RunColumn::build:
       return {&RunRow::build};
+    case RunColumn::initial_weights_sha256:
+      return {&RunRow::initial_weights_sha256};
+    case RunColumn::train_sha256:
+      return {&RunRow::train_sha256};
+    case RunColumn::doubt:
+      return {&RunRow::doubt};
     case RunColumn::plan:
       return {&RunRow::plan};
   }
@@ -259,7 +267,9 @@ class ExpectedRuns {
   explicit ExpectedRuns(const Plan& plan) : plan_(plan) {
     for (std::size_t i = 0; i < plan.points.size(); ++i) {
       const ArmPoint& point = plan.points[i];
-      points_.emplace(std::pair(point.arm, Axes(point.settings.begin(), point.settings.end())), i);
+      Axes axes;
+      for (const auto& [path, value] : point.settings) axes[path] = printable(value);  // as the file has it
+      points_.emplace(std::pair(point.arm, std::move(axes)), i);
     }
     for (const PlannedRun& run : plan.runs)
       missing_.emplace(std::pair(plan.points[run.point].label, run.seed), RunFolders::hash_in(run.name));
@@ -293,25 +303,13 @@ class ExpectedRuns {
   using Axes = std::map<std::string, std::string>;
 
   const Plan& plan_;
-  std::map<std::pair<std::string, Axes>, std::size_t> points_;  // by arm and values of its axes
+  std::map<std::pair<std::string, Axes>, std::size_t> points_;            // by arm and values of its axes
   std::map<std::pair<std::string, std::uint64_t>, std::string> missing_;  // by label and seed: the hash of the run
 };
 
 bool is_best_of(const ExperimentConfig& experiment, const std::string& arm) {
   return std::ranges::any_of(experiment.arms,
                              [&](const config::ArmConfig& one) { return one.name == arm && one.best_of; });
-}
-
-/// Whether two experiments mean the same numbers by a quantity.
-bool is_defined_alike(const std::string& name, const ExperimentConfig& a, const ExperimentConfig& b) {
-  const auto definition = [&](const ExperimentConfig& experiment) {
-    QuantityConfig quantity;
-    for (const QuantityConfig& one : experiment.quantities)
-      if (one.name == name) quantity = one;
-    quantity.meaning = quantity.unit = "";
-    return quantity;
-  };
-  return definition(a) == definition(b);
 }
 
 /// The columns of quantities that the file of an experiment has, of those that the plan asks for.
@@ -329,8 +327,7 @@ RunTable columns_in(const CsvTable& csv, const ExperimentConfig& experiment, con
 std::map<std::string, RunRow> results_in(const std::filesystem::path& file, const ExperimentConfig& experiment,
                                          const Plan& plan) {
   std::map<std::string, RunRow> rows;
-  std::error_code error;
-  if (!std::filesystem::exists(file, error)) return rows;
+  if (!is_there(file)) return rows;
   const CsvTable csv = read_csv(file);
   const auto refuse = [&](const std::string& problem) {
     throw DataError(
@@ -392,7 +389,10 @@ std::map<std::string, RunRow> earlier_results(const std::filesystem::path& direc
   std::map<std::string, RunRow> rows = results_in(directory / "runs.csv", plan.experiment, plan);
   for (const std::filesystem::path& folder : earlier_plans(directory)) {
     try {
-      rows.merge(results_in(folder / "runs.csv", config::load_experiment(folder / "experiment.json"), plan));
+      rows.merge(
+          results_in(folder / "runs.csv", config::load_experiment(folder / "experiment.json", Place::results), plan));
+    } catch (const ReadError&) {
+      throw;
     } catch (const ConfigError&) {  // kept for people; what it can't give counts as missing
     } catch (const DataError&) {
     }

@@ -13,7 +13,7 @@ namespace bnlab::experiments {
 /// The table as CSV. Columns: arm, the axes, seed, run, status, each quantity (for those that count steps also
 /// QUANTITY_bound, "at_least" where a level was never reached, and QUANTITY_from, above which the number lies where it
 /// is not exact), last_step, error, seconds, steps_per_second, instruction_set, onednn, git_revision, threads,
-/// dataset_sha256, machine, build, plan.
+/// dataset_sha256, machine, build, initial_weights_sha256, train_sha256, doubt, plan.
 std::string to_csv(const RunTable& table);
 
 /// Reads it back; the choices of best_of are made anew. Of a file without QUANTITY_from, a number of steps lies above
@@ -21,9 +21,9 @@ std::string to_csv(const RunTable& table);
 /// damaged, is of another plan, or does not hold one row for each run of the plan, told by the hash in its name.
 RunTable read_run_table(const std::filesystem::path& file, const Plan& plan);
 
-/// The finished runs of a directory's runs.csv, and of plans that were set aside in it, by the hash of the run, with the
-/// quantities that are defined as in the plan. Arms and axes are those of the file. Throws DataError where runs.csv is
-/// damaged: it will be written again, and results that only it has would be lost.
+/// The finished runs of a directory's runs.csv, and of plans that were set aside in it, by the hash of the run, with
+/// the quantities that are defined as in the plan. Arms and axes are those of the file. Throws DataError where runs.csv
+/// is damaged: it will be written again, and results that only it has would be lost.
 std::map<std::string, RunRow> earlier_results(const std::filesystem::path& directory, const Plan& plan);
 
 /// A value with the digits that the file has, so that no choice or verdict depends on digits that it lacks.

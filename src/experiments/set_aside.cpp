@@ -10,6 +10,7 @@
 #include "experiments/plan_identity.h"
 #include "util/errors.h"
 #include "util/posix.h"
+#include "util/result_file.h"
 
 namespace bnlab::experiments {
 namespace {
@@ -20,11 +21,6 @@ const char* const folder_name = "old";
 
 [[noreturn]] void fail(const fs::path& path, const char* verb, const std::error_code& error) {
   throw RunError(posix::failure(path, verb, error.value()));
-}
-
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(fs::symlink_status(path, ignored));
 }
 
 /// A second name of a file, or a copy where the file system has no such names.
@@ -94,12 +90,10 @@ fs::path set_aside(const fs::path& directory, const std::string& plan) {
 std::vector<fs::path> earlier_plans(const fs::path& directory) {
   std::vector<fs::path> folders;
   const fs::path all = directory / folder_name;
-  std::error_code error;
-  if (!fs::is_directory(fs::symlink_status(all, error))) return folders;
-  for (fs::directory_iterator entry(all, error), end; !error && entry != end; entry.increment(error))
-    if (fs::is_directory(entry->symlink_status(error)) && entry->path().extension() != ".tmp")
-      folders.push_back(entry->path());
-  std::ranges::sort(folders);
+  if (kind_of(all) != FileKind::folder) return folders;
+  for (const std::string& name : names_in(all))
+    if (const fs::path folder = all / name; folder.extension() != ".tmp" && kind_of(folder) == FileKind::folder)
+      folders.push_back(folder);
   return folders;
 }
 

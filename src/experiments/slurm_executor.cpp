@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <fstream>
 #include <map>
 #include <sstream>
 #include <thread>
@@ -15,6 +14,7 @@
 #include "training/run_directory.h"
 #include "util/errors.h"
 #include "util/file.h"
+#include "util/result_file.h"
 
 namespace bnlab::experiments {
 namespace {
@@ -33,11 +33,17 @@ status_file=$submission.$SLURM_ARRAY_TASK_ID.status
 rm -f "$status_file"
 eval "directory=$(line directories)"
 mkdir -p "$directory"
+log=$directory/{stderr}
+if [ -L "$directory" ] || [ -L "$log" ] || {{ [ -e "$log" ] && [ ! -f "$log" ]; }}; then
+  echo "$log is a link or no regular file; it is not written to" >&2
+  echo 1 >"$status_file"
+  exit 1
+fi
 child=
 # Before the time limit Slurm signals this shell, and the run writes a checkpoint. To cancel it signals the run itself.
 trap 'kill -TERM "$child"' USR1
 trap : TERM
-eval "$(line commands) >/dev/null 2>>\"\$directory/{stderr}\" &"
+eval "$(line commands) >/dev/null 2>>\"\$log\" &"
 child=$!
 wait "$child"
 status=$?
@@ -45,10 +51,17 @@ while [ "$status" -gt 128 ] && kill -0 "$child" 2>/dev/null; do  # a signal ende
   wait "$child"
   status=$?
 done
-[ -s "$directory/{stderr}" ] || rm -f "$directory/{stderr}"
+[ -s "$log" ] || rm -f "$log"
 [ "$status" -eq 0 ] || echo "$status" >"$status_file"
 exit "$status"
 )sh";
+
+/// The text of one of the files in the folder "slurm".
+std::string text_of(const fs::path& file) {
+  constexpr std::uint64_t most_bytes = std::uint64_t{1} << 28;
+  const std::vector<std::uint8_t> bytes = read_file(file, most_bytes, Place::results);
+  return {bytes.begin(), bytes.end()};
+}
 
 std::string trimmed(std::string text) {
   text.erase(text.find_last_not_of(" \t\r\n") + 1);
@@ -101,6 +114,7 @@ class SlurmExecutor {
       if (!find_on_path(command))
         throw RunError(
             fmt::format("{} is not on PATH; Slurm needs it. Call bnlab on a machine of the cluster", command));
+    refuse_other_than_folder(folder_);
     fs::create_directories(folder_);
     largest_index_ = largest_index();
     for (const Task& task : tasks) runs_.emplace_back().task = &task;
@@ -139,12 +153,11 @@ class SlurmExecutor {
   /// Where earlier calls put these tasks: the last submission counts.
   void find_earlier_places() {
     std::vector<std::string> earlier;
-    for (const auto& entry : fs::directory_iterator(folder_))
-      if (entry.path().extension() == ".directories") earlier.push_back(entry.path().stem().string());
-    std::sort(earlier.begin(), earlier.end());
+    for (const std::string& name : names_in(folder_))
+      if (const fs::path path = name; path.extension() == ".directories") earlier.push_back(path.stem().string());
     std::map<std::string, Place> places;
     for (const std::string& submission : earlier) {
-      std::ifstream lines(file(submission, "directories"));
+      std::istringstream lines(text_of(file(submission, "directories")));
       int index = 0;
       for (std::string line; std::getline(lines, line);) places[line] = {submission, ++index};
     }
@@ -194,12 +207,23 @@ class SlurmExecutor {
       if (entry != now.end()) {
         run.looks_without = 0;
         if (entry->second == Queued::runs) show(run);
-      } else if (is_finished(read_report(run.task->directory).state) || ++run.looks_without > 1) {
-        // Once is not enough: a shared file system may show the files of another machine late.
-        if (!end_by_result(run)) to_submit.push_back(&run);
+      } else if (is_to_be_submitted(run)) {
+        to_submit.push_back(&run);
       }
     }
     submit(to_submit);
+  }
+
+  /// Whether a run that left the queue has to be submitted again. Where its end is known, it is displayed.
+  bool is_to_be_submitted(Run& run) {
+    try {
+      // Once is not enough: a shared file system may show the files of another machine late.
+      if (!is_finished(read_report(run.task->directory).state) && ++run.looks_without <= 1) return false;
+      return !end_by_result(run);
+    } catch (const ReadError& error) {
+      display_.message(fmt::format("{}; looking again", error.what()));
+      return false;
+    }
   }
 
   void show(Run& run) {
@@ -245,7 +269,7 @@ class SlurmExecutor {
   std::optional<ProcessEnd> take_end(const Place& place) const {
     const fs::path path = file(place.submission, fmt::format("{}.status", place.index));
     int status = 0;
-    if (!(std::ifstream(path) >> status)) return std::nullopt;
+    if (!is_there(path) || !(std::istringstream(text_of(path)) >> status)) return std::nullopt;
     std::error_code ignored;
     fs::remove(path, ignored);
     // As a shell says it: 128 + the signal. 130 is bnlab's own word, after a checkpoint.
@@ -271,9 +295,7 @@ class SlurmExecutor {
       clear_failure(run->task->directory);
       commands += command_of(*run->task, command_options) + "\n";
       directories += line_of(*run->task) + "\n";
-      std::error_code none;
-      const std::uintmax_t size = fs::file_size(run->task->directory / training::stderr_file, none);
-      run->stderr_offset = none ? 0 : size;
+      run->stderr_offset = size_of_log(run->task->directory / training::stderr_file);
       run->place = {submission, ++index};
       run->looks_without = 0;
       ++run->submissions;

@@ -17,17 +17,6 @@ namespace {
 
 using Cells = std::vector<std::string>;
 
-SummaryCell cell_of(const std::vector<double>& values) {
-  SummaryCell cell{.count = values.size()};
-  if (values.size() == 1) cell.mean = values.front();
-  if (values.size() < 2) return cell;
-  const MeanInterval mean = mean_interval(values);
-  cell.mean = mean.mean;
-  cell.deviation = mean.deviation;
-  cell.half_interval = mean.interval.high - mean.mean;
-  return cell;
-}
-
 /// The row of the runs of one arm and point.
 SummaryRow row_of(const std::vector<const RunRow*>& runs, const std::vector<QuantityColumn>& quantities) {
   SummaryRow row{.arm = runs.front()->arm, .axes = runs.front()->axes, .runs = runs.size(), .cells = {}};
@@ -37,39 +26,16 @@ SummaryRow row_of(const std::vector<const RunRow*>& runs, const std::vector<Quan
     row.failed += run->status == RunState::failed ? 1 : 0;
   }
   for (const QuantityColumn& quantity : quantities) {
-    std::vector<double> values;
-    bool is_bound = false;
-    for (const RunRow* run : runs) {
-      const auto found = run->quantities.find(quantity.name);
-      if (found == run->quantities.end() || !std::isfinite(found->second.value)) continue;
-      values.push_back(found->second.value);
-      is_bound = is_bound || found->second.bound == Bound::at_least;
-    }
-    row.cells.push_back(cell_of(values));
-    if (is_bound) row.cells.back().bound = Bound::at_least;
+    std::vector<Value> values;
+    for (const RunRow* run : runs)
+      if (const auto found = run->quantities.find(quantity.name); found != run->quantities.end())
+        values.push_back(found->second);
+    row.cells.push_back(summarize(values));
   }
   return row;
 }
 
 // ---- the table of text
-
-/// With as many digits as half its interval deserves: "0.8712 +- 0.0031".
-std::string mean_text(const SummaryCell& cell, std::size_t runs) {
-  if (cell.count == 0) return "-";
-  const double half = cell.half_interval;
-  std::string text = cell.bound == Bound::at_least ? ">= " : "";
-  const double size = std::abs(cell.mean);
-  const bool is_plain = size == 0 || (size >= 1e-3 && size < 1e6);
-  if (std::isnan(half)) {
-    text += fmt::format("{:.4g}", cell.mean);
-  } else if (half > 0 && half >= 1e-4 && is_plain) {
-    const int decimals = std::clamp(1 - static_cast<int>(std::floor(std::log10(half))), 0, 5);
-    text += fmt::format("{:.{}f} +- {:.{}f}", cell.mean, decimals, half, decimals);
-  } else {
-    text += fmt::format("{:.4g} +- {:.2g}", cell.mean, half);
-  }
-  return cell.count == runs ? text : text + fmt::format(" ({} of {})", cell.count, runs);
-}
 
 /// A column of text: its header first.
 using Column = std::vector<std::string>;
@@ -149,6 +115,41 @@ std::string text_of(const std::vector<Column>& columns, std::size_t left) {
 }
 
 }  // namespace
+
+SummaryCell summarize(const std::vector<Value>& values) {
+  SummaryCell cell;
+  std::vector<double> finite;
+  for (const Value& value : values) {
+    if (!std::isfinite(value.value)) continue;
+    finite.push_back(value.value);
+    if (value.bound == Bound::at_least) cell.bound = Bound::at_least;
+  }
+  cell.count = finite.size();
+  if (finite.size() == 1) cell.mean = finite.front();
+  if (finite.size() < 2) return cell;
+  const MeanInterval mean = mean_interval(finite);
+  cell.mean = mean.mean;
+  cell.deviation = mean.deviation;
+  cell.half_interval = mean.interval.high - mean.mean;
+  return cell;
+}
+
+std::string mean_text(const SummaryCell& cell, std::size_t runs) {
+  if (cell.count == 0) return "-";
+  const double half = cell.half_interval;
+  std::string text = cell.bound == Bound::at_least ? ">= " : "";
+  const double size = std::abs(cell.mean);
+  const bool is_plain = size == 0 || (size >= 1e-3 && size < 1e6);
+  if (std::isnan(half)) {
+    text += fmt::format("{:.4g}", cell.mean);
+  } else if (half > 0 && half >= 1e-4 && is_plain) {
+    const int decimals = std::clamp(1 - static_cast<int>(std::floor(std::log10(half))), 0, 5);
+    text += fmt::format("{:.{}f} +- {:.{}f}", cell.mean, decimals, half, decimals);
+  } else {
+    text += fmt::format("{:.4g} +- {:.2g}", cell.mean, half);
+  }
+  return cell.count == runs ? text : text + fmt::format(" ({} of {})", cell.count, runs);
+}
 
 Summary summarize(const Plan& plan, const RunTable& table) {
   Summary summary{plan.hash, plan.axes, table.quantities, {}};

@@ -22,6 +22,13 @@ struct SummaryCell {
   Bound bound = Bound::exact;  // at_least where one of the values is: a level that was never reached
 };
 
+/// Of the finite ones among the values.
+SummaryCell summarize(const std::vector<Value>& values);
+
+/// The mean with as many digits as half its interval deserves, and how many of the runs count where not all do:
+/// "0.8712 +- 0.0031 (2 of 3)"; "-" without values.
+std::string mean_text(const SummaryCell& cell, std::size_t runs);
+
 struct SummaryRow {
   std::string arm;
   std::map<std::string, std::string> axes;  // path and value as JSON

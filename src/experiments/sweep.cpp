@@ -18,6 +18,7 @@
 #include "util/errors.h"
 #include "util/file.h"
 #include "util/join.h"
+#include "util/result_file.h"
 
 namespace bnlab::experiments {
 
@@ -54,8 +55,7 @@ std::optional<config::ExperimentConfig> earlier_experiment(const fs::path& direc
 /// Throws where runs.csv is no table of runs, or the end of one is missing: it would be replaced.
 void refuse_other_table(const fs::path& directory) {
   const fs::path file = directory / "runs.csv";
-  std::error_code error;
-  if (!fs::exists(file, error)) return;
+  if (!is_there(file)) return;
   const CsvTable csv = read_csv(file);
   if (csv.find("run") && csv.find("status") && !csv.is_cut_off) return;
   throw ConfigError(fmt::format("--out: {} is {}; it would be replaced. Move it away, or choose another directory",
@@ -64,9 +64,8 @@ void refuse_other_table(const fs::path& directory) {
 
 /// Throws where the directory has results but does not say of which experiment.
 void refuse_results_of_nobody(const fs::path& directory) {
-  std::error_code error;
   for (const char* name : {"runs.csv", "verdict.json", "summary.csv"})
-    if (const fs::path file = directory / name; fs::exists(fs::symlink_status(file, error)))
+    if (const fs::path file = directory / name; is_there(file))
       throw ConfigError(
           fmt::format("--out: {} is no sweep's, which would have an experiment.json; it would be replaced. Move it "
                       "away, or choose another directory",
@@ -81,6 +80,8 @@ std::string other_plan(const std::optional<config::ExperimentConfig>& earlier, c
   for (const char* name : {"runs.csv", "summary.csv", "figure.csv"}) {
     try {
       plans.push_back(plan_of_csv(directory / name));
+    } catch (const ReadError&) {
+      throw;
     } catch (const DataError&) {  // damaged: of any plan; it will be written again
     }
   }
@@ -91,9 +92,11 @@ std::string other_plan(const std::optional<config::ExperimentConfig>& earlier, c
 
 void write_where_different(const fs::path& file, const std::string& text) {
   try {
-    const std::vector<std::uint8_t> there = read_file(file, text.size());
+    const std::vector<std::uint8_t> there = read_file(file, text.size(), Place::results);
     if (std::ranges::equal(there, text, {}, {}, [](char c) { return static_cast<std::uint8_t>(c); })) return;
-  } catch (const DataError&) {  // missing, or other than the text
+  } catch (const ReadError&) {
+    throw;
+  } catch (const DataError&) {  // missing, or longer than the text
   }
   write_file_atomically(file, text);
 }
@@ -132,8 +135,9 @@ std::vector<SweepRun> sweep_runs(const Plan& plan, const fs::path& directory, co
     const std::string name = folders.name_of(run);
     const fs::path folder = folders.path_of(run);
     const std::int64_t steps = run.config.training.epochs ? 0 : run.config.training.steps;
-    all.push_back(
-        {&run, {name, directory / "configs" / (name + ".json"), folder, steps}, read_report(folder, run.config)});
+    all.push_back({&run,
+                   {name, directory / "configs" / (name + ".json"), folder, steps, run.config.dataset},
+                   read_report(folder, run.config)});
   }
   return all;
 }
@@ -158,7 +162,8 @@ fs::path prepare(const Plan& plan, const std::vector<SweepRun>& runs, const fs::
   for (const char* name : {"configs", "runs"}) {
     std::error_code error;
     fs::create_directories(directory / name, error);
-    if (!fs::is_directory(directory / name))
+    if (kind_of(directory / name) == FileKind::link) refuse_other_than_folder(directory / name);
+    if (kind_of(directory / name) != FileKind::folder)
       throw ConfigError(fmt::format("--out: can't make the directory {}: {}", (directory / name).string(),
                                     error ? error.message() : "a file of that name exists"));
   }

@@ -23,8 +23,8 @@ struct SweepRun {
 std::vector<SweepRun> sweep_runs(const Plan& plan, const std::filesystem::path& directory,
                                  const std::vector<std::string>& only);
 
-/// Throws ConfigError where the directory holds another experiment's sweep, files that are no sweep's and have the names
-/// of a sweep's, or, without `replace`, a sweep with another profile or --set, or with seeds that this one lacks.
+/// Throws ConfigError where the directory holds another experiment's sweep, files that are no sweep's and have the
+/// names of a sweep's, or, without `replace`, a sweep with another profile or --set, or with seeds that this one lacks.
 void refuse_another_sweep(const Plan& plan, const std::filesystem::path& directory, bool replace);
 
 /// Writes the configs of these runs and, last, experiment.json. What belongs to another plan is set aside before

@@ -13,20 +13,14 @@
 
 #include "util/errors.h"
 #include "util/provenance.h"
+#include "util/result_file.h"
 
 namespace bnlab::experiments {
 namespace {
 
 namespace fs = std::filesystem;
 
-posix::Descriptor open_lock_file(const fs::path& path) {
-  posix::Descriptor file = posix::open(path, O_RDWR | O_CREAT | O_NOFOLLOW);
-  if (!file.valid()) throw RunError(posix::failure(path, "write", errno));
-  return file;
-}
-
-/// False where another open file holds the lock. A file system without locks leaves the check to the user.
-bool lock(const posix::Descriptor& file) { return ::flock(file.get(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK; }
+posix::Descriptor open_lock_file(const fs::path& path) { return open_result_to_write(path, O_RDWR | O_CREAT); }
 
 std::string first_line(const posix::Descriptor& file) {
   std::array<char, 512> bytes{};
@@ -43,7 +37,7 @@ SweepLock::SweepLock(const fs::path& directory, std::chrono::milliseconds longes
   if (error)
     throw ConfigError(fmt::format("--out: can't make the directory {}: {}", directory.string(), error.message()));
   sweep_ = open_lock_file(directory / ".sweep.lock");
-  if (!lock(sweep_)) {
+  if (!posix::try_lock(sweep_, LOCK_EX)) {
     const std::string owner = first_line(sweep_);
     throw ConfigError(fmt::format("--out: another sweep goes on in {}{}; wait for its end, or choose another directory",
                                   directory.string(), owner.empty() ? "" : ": " + owner));
@@ -53,7 +47,7 @@ SweepLock::SweepLock(const fs::path& directory, std::chrono::milliseconds longes
     throw RunError(posix::failure(directory / ".sweep.lock", "write", errno));
   runs_ = open_lock_file(directory / ".sweep.runs.lock");
   const auto end = std::chrono::steady_clock::now() + longest_wait;
-  while (!lock(runs_)) {
+  while (!posix::try_lock(runs_, LOCK_EX)) {
     if (std::chrono::steady_clock::now() > end)
       throw RunError(
           fmt::format("{}: the sweep here was killed, and its runs still go on; end them (ps shows "

@@ -13,6 +13,7 @@
 #include "config/experiment.h"
 #include "config/experiment_fields.h"
 #include "experiments/collect.h"
+#include "experiments/doubts.h"
 #include "experiments/evidence.h"
 #include "experiments/plan_identity.h"
 #include "experiments/run_folders.h"
@@ -21,6 +22,8 @@
 #include "experiments/warnings.h"
 #include "util/errors.h"
 #include "util/file.h"
+#include "util/printable.h"
+#include "util/result_file.h"
 
 namespace bnlab::experiments {
 namespace {
@@ -85,11 +88,12 @@ Json choice_json(const Choice& choice) {
 /// An earlier verdict; null where there is none that can be read.
 Json earlier_verdict(const fs::path& file) {
   constexpr std::uint64_t most_bytes = std::uint64_t{1} << 28;
-  std::error_code error;
-  if (!fs::is_regular_file(file, error)) return nullptr;
+  if (!is_there(file)) return nullptr;
   try {
-    Json json = Json::parse(read_file(file, most_bytes), nullptr, false);
+    Json json = Json::parse(read_file(file, most_bytes, Place::results), nullptr, false);
     if (json.is_object()) return json;
+  } catch (const ReadError&) {
+    throw;
   } catch (const DataError&) {
   }
   return nullptr;
@@ -112,10 +116,11 @@ std::size_t seeds_of_earlier(const fs::path& directory) {
 
 /// A table, where it is there and can be read.
 CsvTable parsed_table(const fs::path& file) {
-  std::error_code error;
-  if (!fs::exists(file, error)) return {};
+  if (!is_there(file)) return {};
   try {
     return read_csv(file);
+  } catch (const ReadError&) {
+    throw;
   } catch (const DataError&) {  // told, or written anew from the runs, by whoever needs its rows
     return {};
   }
@@ -150,7 +155,8 @@ ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
                             {},
                             choices(table, plan),
                             {},
-                            differences_between_runs(table, plan),
+                            {},
+                            doubts_about(table, plan),
                             {},
                             plan.hash,
                             {},
@@ -162,6 +168,8 @@ ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
   const auto warn = [&](std::string warning) {
     if (!warning.empty()) verdict.warnings.push_back(std::move(warning));
   };
+  verdict.warnings = verdict.doubts;
+  for (std::string& difference : differences_between_runs(table)) warn(std::move(difference));
   for (const Choice& choice : verdict.choices) warn(edge_of_choice(choice, plan));
   for (const CriterionConfig& criterion : plan.experiment.criteria) {
     const Evidence evidence = evidence_for(criterion, table, plan);
@@ -182,14 +190,12 @@ ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
   return verdict;
 }
 
-ExperimentVerdict judge_directory(const fs::path& directory, ReadOnly read_only) {
+ExperimentVerdict judge_directory(const fs::path& directory, training::Check check, ReadOnly read_only) {
   const bool writes = read_only == ReadOnly::is_error || may_write(directory);
   const fs::path file = directory / "experiment.json";
-  std::error_code error;
-  if (!fs::exists(file, error))
-    throw ConfigError(fmt::format("{}: holds no sweep: {}", directory.string(),
-                                  error ? error.message() : "it has no experiment.json"));
-  const config::ExperimentConfig experiment = config::load_experiment(file);
+  if (!is_there(file))
+    throw ConfigError(fmt::format("{}: holds no sweep: it has no experiment.json", directory.string()));
+  const config::ExperimentConfig experiment = config::load_experiment(file, Place::results);
   const Plan plan = make_plan(experiment);
   refuse_edited(experiment, plan, file);
   const fs::path runs_csv = directory / "runs.csv";
@@ -197,8 +203,8 @@ ExperimentVerdict judge_directory(const fs::path& directory, ReadOnly read_only)
   const bool has_runs =
       std::any_of(plan.runs.begin(), plan.runs.end(), [&](const PlannedRun& run) { return folders.has(run); });
   refuse_other_plan(parsed_table(runs_csv), plan, runs_csv);
-  const bool collects = has_runs || !fs::exists(runs_csv, error);
-  const RunTable collected = collects ? collect(plan, directory) : empty_table(plan);
+  const bool collects = has_runs || !is_there(runs_csv);
+  const RunTable collected = collects ? collect(plan, directory, check) : empty_table(plan);
   if (collects && writes) write_file_atomically(runs_csv, to_csv(collected));
   // From the file wherever it is up to date, so that a verdict is the same with and without the run directories.
   ExperimentVerdict verdict = judge_runs(plan, collects && !writes ? collected : read_run_table(runs_csv, plan));
@@ -252,8 +258,9 @@ std::string to_json(const ExperimentVerdict& verdict) {
                {"warnings", verdict.warnings},
                {"git_revisions", verdict.revisions},
                {"finding", experiment.finding}};
+  if (!verdict.doubts.empty()) json["doubts"] = verdict.doubts;
   if (verdict.seeds_before > 0) json["seeds_before"] = verdict.seeds_before;
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return printable(json.dump(2, ' ', false, Json::error_handler_t::replace)) + "\n";
 }
 
 }  // namespace bnlab::experiments

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "experiments/choices.h"
@@ -21,6 +22,7 @@ struct ExperimentVerdict {
   std::vector<Choice> choices;
   std::vector<std::string> unfinished;  // runs that are missing, unfinished or failed, with the reason
   std::vector<std::string> warnings;
+  std::vector<std::string> doubts;     // those of them that speak against the runs: --strict fails
   std::vector<std::string> revisions;  // of the builds that made the runs, in alphabetical order
   std::string plan;                    // Plan::hash
   std::vector<std::string> stale;      // files beside it that are of another plan; not in verdict.json
@@ -39,10 +41,12 @@ enum class ReadOnly { is_error, is_judged };
 
 /// The verdict of a sweep's directory, from its experiment.json and its run directories. The results of run directories
 /// that were deleted come from its runs.csv. Writes runs.csv (from run directories), summary.csv and verdict.json;
-/// is_judged: nothing into a directory that is read-only, which `unwritten` tells. Throws ConfigError where the
-/// directory holds no sweep, or its experiment.json was changed since; DataError for files that are damaged or of
-/// another plan.
-ExperimentVerdict judge_directory(const std::filesystem::path& directory, ReadOnly read_only = ReadOnly::is_error);
+/// `read_only`, is_judged: nothing into a directory that is read-only, which `unwritten` tells. Throws ConfigError
+/// where the directory holds no sweep, or its experiment.json was changed since; DataError for files that are damaged
+/// or of another plan. `check`: which files of the runs are hashed again.
+ExperimentVerdict judge_directory(const std::filesystem::path& directory,
+                                  training::Check check = training::Check::changed,
+                                  ReadOnly read_only = ReadOnly::is_error);
 
 /// The plan of a verdict.json; "" where there is none, or it can't be read or says none.
 std::string plan_of_verdict(const std::filesystem::path& file);

@@ -10,6 +10,7 @@
 
 #include "config/experiment_fields.h"
 #include "util/join.h"
+#include "util/printable.h"
 #include "util/text_table.h"
 
 namespace bnlab::experiments {
@@ -49,12 +50,6 @@ std::string threshold_text(const CriterionConfig& criterion) {
   if (criterion.at_most) parts.push_back("<= " + number(*criterion.at_most));
   if (criterion.less_than) parts.push_back("< " + number(*criterion.less_than));
   return fmt::format("{}", fmt::join(parts, ", "));
-}
-
-std::string on_one_line(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
-  return text;
 }
 
 /// The text as a cell of a Markdown table, with special characters escaped.
@@ -251,6 +246,8 @@ std::string details_table(const std::vector<ExperimentVerdict>& verdicts) {
   }
   return text;
 }
+
+bool is_markdown_table(std::string_view text) { return text.starts_with("| claim | source |"); }
 
 std::string markdown_table(const std::vector<ExperimentVerdict>& verdicts) {
   std::string text =

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "experiments/verdict.h"
@@ -24,5 +25,7 @@ std::string details_table(const std::vector<ExperimentVerdict>& verdicts);
 
 /// The same in Markdown, with claim, source and finding, and an explanation for what was not reproduced.
 std::string markdown_table(const std::vector<ExperimentVerdict>& verdicts);
+/// Whether a text begins as such a table does, also one of an earlier version.
+bool is_markdown_table(std::string_view text);
 
 }  // namespace bnlab::experiments

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -53,7 +52,7 @@ void warn_of(const std::string& what, const std::set<Value>& values, const char*
 
 }  // namespace
 
-std::vector<std::string> differences_between_runs(const RunTable& table, const Plan& plan) {
+std::vector<std::string> differences_between_runs(const RunTable& table) {
   std::vector<std::string> warnings;
   const auto compare = [&](const char* what, auto RunRow::*member) {
     std::set<std::decay_t<decltype(std::declval<RunRow>().*member)>> values;
@@ -73,14 +72,6 @@ std::vector<std::string> differences_between_runs(const RunTable& table, const P
   compare_known("build", &RunRow::build);
   compare_known("machine", &RunRow::machine);
   compare("number of threads", &RunRow::threads);
-  std::map<std::string, std::set<std::string>> sums;  // by dataset; where it is made, arms may differ in how
-  for (const RunRow& row : table.rows) {
-    if (!is_finished(row) || !row.point) continue;
-    const config::DatasetConfig& dataset = plan.points[*row.point].config.dataset;
-    if (dataset.synthetic == plan.points.front().config.dataset.synthetic)
-      sums[dataset.name].insert(row.dataset_sha256);
-  }
-  for (const auto& [name, values] : sums) warn_of(fmt::format("data of {} (SHA-256)", name), values, ", ", warnings);
   return warnings;
 }
 

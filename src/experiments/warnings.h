@@ -12,8 +12,8 @@
 
 namespace bnlab::experiments {
 
-/// How the runs that ended differ apart from their arms (build, machine, data, ...), one line each.
-std::vector<std::string> differences_between_runs(const RunTable& table, const Plan& plan);
+/// How the runs that ended differ apart from their arms and their data (build, machine, ...), one line each.
+std::vector<std::string> differences_between_runs(const RunTable& table);
 
 /// Where the chosen point lies on an axis of numbers: at its smallest or largest value. "" where it lies inside on all
 /// of them, or nothing is chosen.

@@ -142,7 +142,7 @@ std::string problem_of_checkpoint(const network::Network& network, const Optimiz
 }
 
 Progress load_checkpoint(const std::filesystem::path& path, network::Network& network, Optimizer& optimizer) {
-  NpzArrays arrays = read_npz(path);
+  NpzArrays arrays = read_npz(path, Place::results);
   try {
     Progress progress;
     const NpzArrays values = take(arrays, progress_prefix);

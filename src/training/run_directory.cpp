@@ -11,6 +11,8 @@
 
 #include "config/names.h"
 #include "util/errors.h"
+#include "util/file.h"
+#include "util/result_file.h"
 
 namespace bnlab::training {
 namespace {
@@ -35,19 +37,68 @@ std::vector<std::string> files_of_a_run() {
   return files;
 }
 
+/// The names in a directory that the user gave, which may be a link.
+std::vector<std::string> names_in_given(const fs::path& directory) {
+  std::error_code error;
+  const fs::path whole = fs::canonical(directory, error);
+  if (error == std::errc::no_such_file_or_directory) return {};
+  if (error) throw ReadError(fmt::format("{}: cannot look at: {}", directory.string(), error.message()));
+  return names_in(whole);
+}
+
+void refuse_other_than_file(const fs::path& file) {
+  const FileKind kind = kind_of(file);
+  if (kind != FileKind::missing && kind != FileKind::file)
+    throw RunError(fmt::format("{}: is {}, which no run makes, and is not removed; nothing was changed", file.string(),
+                               kind == FileKind::link ? "a symbolic link" : "no regular file"));
+}
+
+/// The beginning of a file that a run wrote; "" where there is none.
+std::string beginning_of(const fs::path& file) {
+  if (!is_there(file)) return "";
+  constexpr std::size_t enough = std::size_t{1} << 20;
+  std::string text(enough, '\0');
+  FileReader reader(file, FileReader::Gzip::keep, Place::results);
+  text.resize(reader.read({reinterpret_cast<std::uint8_t*>(text.data()), text.size()}));
+  return text;
+}
+
+/// Whether a run of bnlab has been here, whole or not: from the beginning to its end there is a config.json.
+bool holds_a_run(const fs::path& directory) {
+  const std::string config = beginning_of(directory / "config.json");
+  const auto has = [&](const char* key) { return config.find(key) != std::string::npos; };
+  if (has("\"dataset\"") && has("\"network\"") && has("\"normalization\"")) return true;
+  // Where config.json is damaged.
+  const std::string end = beginning_of(directory / "run.json");
+  return (end.starts_with("{") && end.find("\"last_step\"") != std::string::npos) ||
+         beginning_of(directory / "train.csv").starts_with("step,epoch,examples,learning_rate,");
+}
+
+/// Throws where files with the names of a run's are somebody else's.
+void refuse_to_replace(const fs::path& directory) {
+  std::string first;
+  for (const std::string& name : files_of_a_run()) {
+    refuse_other_than_file(directory / name);
+    if (first.empty() && name != failure_file && is_there(directory / name)) first = name;
+  }
+  if (!first.empty() && !holds_a_run(directory))
+    throw ConfigError(fmt::format(
+        "{}: holds {}, but no run: no config.json of one; nothing was changed. Choose another directory, or "
+        "remove it yourself",
+        directory.string(), first));
+}
+
 }  // namespace
 
 bool holds_nothing(const fs::path& directory, const fs::path& log_file) {
-  std::error_code error;
-  for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
+  for (const std::string& name : names_in_given(directory)) {
     std::error_code ignored;
     // A kill in the middle of a write leaves .tmp files; config.json is the first file of a run.
-    if (!fs::equivalent(entry->path(), log_file, ignored) && name != stderr_file && name != failure_file &&
+    if (!fs::equivalent(directory / name, log_file, ignored) && name != stderr_file && name != failure_file &&
         name != failure_file + ".tmp"s && name != "config.json.tmp")
       return false;
   }
-  return !error || error == std::errc::no_such_file_or_directory;
+  return true;
 }
 
 bool is_file_of_a_run(const fs::path& directory, const fs::path& file) {
@@ -60,7 +111,8 @@ bool is_file_of_a_run(const fs::path& directory, const fs::path& file) {
 
 bool is_locked(const fs::path& directory) {
   const posix::Descriptor file = posix::open(directory, O_RDONLY | O_DIRECTORY);
-  return file.valid() && ::flock(file.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  if (!file.valid() && errno != ENOENT && errno != ENOTDIR) throw_run_error(directory, "open", errno);
+  return file.valid() && !posix::try_lock(file, LOCK_SH);
 }
 
 RunDirectory::RunDirectory(fs::path path, Existing existing, const fs::path& log_file) : path_(std::move(path)) {
@@ -73,9 +125,11 @@ RunDirectory::RunDirectory(fs::path path, Existing existing, const fs::path& log
     throw ConfigError(
         fmt::format("--out: can't write into {}: {}", path_.string(), std::generic_category().message(errno)));
   lock_ = posix::open(path_, O_RDONLY | O_DIRECTORY);
-  // A file system without locks leaves the check to the user.
-  if (lock_.valid() && ::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+  // A folder that may be written but not read can't be locked.
+  if (!lock_.valid() && errno != EACCES) throw_run_error(path_, "open", errno);
+  if (lock_.valid() && !posix::try_lock(lock_, LOCK_EX))
     throw ConfigError(fmt::format("--out: another run writes into {}", path_.string()));
+  if (existing == Existing::replace) refuse_to_replace(path_);
   if (existing == Existing::refuse && !holds_nothing(path_, log_file))
     throw ConfigError(
         fmt::format("--out: {} is not empty; nothing was changed. Choose another directory, continue the run "
@@ -84,6 +138,7 @@ RunDirectory::RunDirectory(fs::path path, Existing existing, const fs::path& log
 }
 
 void RunDirectory::clear() {
+  for (const std::string& name : files_of_a_run()) refuse_other_than_file(file(name));
   for (const std::string& name : files_of_a_run())
     for (const char* suffix : {"", ".tmp"}) {  // a kill in the middle of a write leaves the latter
       std::error_code error;
@@ -106,6 +161,21 @@ CsvWriter& RunDirectory::open_csv(const std::string& name, const std::vector<std
                                 file("checkpoint.npz").string(), name));
   place = std::make_unique<CsvWriter>(file(name + ".csv"), columns, bytes->second);
   return *place;
+}
+
+void RunDirectory::write(const std::string& name, std::string_view bytes) {
+  sums_[name] = write_and_hash(file(name), bytes);
+}
+
+std::vector<FileRecord> RunDirectory::records() {
+  for (const auto& [name, writer] : csv_) sums_[name + ".csv"] = writer->sha256();
+  std::vector<FileRecord> all;
+  for (const std::string& name : files_of_a_run()) {
+    if (name == "run.json" || name == "checkpoint.npz" || name == failure_file) continue;
+    std::error_code error;
+    if (fs::is_regular_file(fs::symlink_status(file(name), error))) all.push_back(record_of(path_, name, sums_[name]));
+  }
+  return all;
 }
 
 void RunDirectory::sync_csv() {

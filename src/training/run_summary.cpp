@@ -3,13 +3,16 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "util/errors.h"
 #include "util/file.h"
+#include "util/printable.h"
 #include "util/provenance.h"
+#include "util/result_file.h"
 
 namespace bnlab::training {
 namespace {
@@ -74,14 +77,26 @@ Json provenance(const RunSummary& summary, const RunOptions& options) {
   return json;
 }
 
-bool is_there(const std::filesystem::path& file) {
-  std::error_code error;
-  return std::filesystem::exists(std::filesystem::symlink_status(file, error));
+/// {"eval.csv": {"bytes": 131, "modified": NANOSECONDS, "sha256": "..."}, ...}.
+Json files_json(const std::vector<FileRecord>& files) {
+  Json json = Json::object();
+  for (const FileRecord& file : files)
+    json[file.name] = {{"bytes", file.bytes}, {"modified", file.modified}, {"sha256", file.sha256}};
+  return json;
+}
+
+/// What the run read: {"dataset": {"name": ..., "sha256": ...}, "initialization.from": {"path": ..., "sha256": ...}}.
+Json inputs_json(const RunSummary& summary) {
+  Json json = {{"dataset", {{"name", summary.dataset}, {"sha256", summary.dataset_sha256}}}};
+  if (!summary.initialization_from.empty())
+    json["initialization.from"] = {{"path", summary.initialization_from},
+                                   {"sha256", summary.progress.initial_weights_sha256}};
+  return json;
 }
 
 /// Throws DataError where the file can't be read, or holds no JSON object.
 Json read_json(const std::filesystem::path& file) {
-  const std::vector<std::uint8_t> bytes = read_file(file, max_bytes);
+  const std::vector<std::uint8_t> bytes = read_file(file, max_bytes, Place::results);
   Json json = Json::parse(bytes, nullptr, false);
   if (!json.is_object()) throw DataError(fmt::format("{}: damaged: it is no JSON object", file.string()));
   return json;
@@ -105,6 +120,49 @@ double number_at(const Json& json, const char* key) {
   return value != json.end() && value->is_number() ? value->get<double>() : 0.0;
 }
 
+std::int64_t integer_at(const Json& json, const char* key) {
+  const auto value = json.find(key);
+  return value != json.end() && value->is_number_integer() ? value->get<std::int64_t>() : 0;
+}
+
+/// A number; nan where it is null, as JSON has what is not finite.
+double metric_at(const Json& json, const char* key) {
+  const auto value = json.find(key);
+  return value != json.end() && value->is_number() ? value->get<double>() : std::numeric_limits<double>::quiet_NaN();
+}
+
+const Json& object_at(const Json& json, const char* key) {
+  static const Json none = Json::object();
+  const auto value = json.find(key);
+  return value != json.end() && value->is_object() ? *value : none;
+}
+
+std::vector<FileRecord> files_in(const Json& json) {
+  std::vector<FileRecord> files;
+  for (const auto& [name, file] : object_at(json, "files").items())
+    if (file.is_object() && name.find('/') == std::string::npos)
+      files.push_back({name, static_cast<std::uint64_t>(integer_at(file, "bytes")), integer_at(file, "modified"),
+                       text_at(file, "sha256")});
+  return files;
+}
+
+std::vector<FinalMetric> finals_in(const Json& json) {
+  std::vector<FinalMetric> finals;
+  const auto add = [&](const std::string& split, const std::string& statistics, const Json& metric) {
+    if (metric.is_object())
+      finals.push_back(
+          {split, statistics, integer_at(metric, "step"), metric_at(metric, "loss"), metric_at(metric, "accuracy")});
+  };
+  for (const auto& [split, of_split] : object_at(json, "final").items()) {
+    if (split == "batch") {
+      add(split, "", of_split);
+    } else if (of_split.is_object()) {
+      for (const auto& [statistics, metric] : of_split.items()) add(split, statistics, metric);
+    }
+  }
+  return finals;
+}
+
 }  // namespace
 
 std::string run_json(const RunSummary& summary, const RunOptions& options) {
@@ -123,9 +181,11 @@ std::string run_json(const RunSummary& summary, const RunOptions& options) {
   json["peak_memory_bytes"] = peak_memory_bytes();
   json["final"] = final_metrics(summary.progress);
   json["best"] = best_metrics(summary.progress);
+  json["inputs"] = inputs_json(summary);
+  if (!summary.files.empty()) json["files"] = files_json(summary.files);
   json["provenance"] = provenance(summary, options);
   // Text from outside (a command line, a path) may not be UTF-8.
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return printable(json.dump(2, ' ', false, Json::error_handler_t::replace)) + "\n";
 }
 
 std::optional<RunEnd> read_end(const std::filesystem::path& file) {
@@ -141,10 +201,13 @@ std::optional<RunEnd> read_end(const std::filesystem::path& file) {
   end.steps = static_cast<std::int64_t>(number_at(json, "steps"));
   end.seconds = number_at(json, "wall_seconds");
   end.steps_per_second = number_at(json, "steps_per_second");
+  end.files = files_in(json);
+  end.finals = finals_in(json);
   const auto provenance = json.find("provenance");
   if (provenance == json.end() || !provenance->is_object()) return end;
   end.threads = static_cast<int>(number_at(*provenance, "threads"));
   end.dataset_sha256 = text_at(*provenance, "dataset_sha256");
+  end.initial_weights_sha256 = text_at(*provenance, "initial_weights_sha256");
   end.instruction_set = text_at(*provenance, "isa");
   end.git_revision = text_at(*provenance, "git_revision");
   end.onednn = text_at(*provenance, "onednn");
@@ -167,13 +230,15 @@ std::string problem_of_interruption(const std::filesystem::path& directory) {
 
 std::string failure_json(const std::string& error) {
   const Json json = {{"status", "failed"}, {"error", error}, {"host", host_name()}, {"time", utc_time()}};
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return printable(json.dump(2, ' ', false, Json::error_handler_t::replace)) + "\n";
 }
 
 std::optional<std::string> read_failure(const std::filesystem::path& file) {
   if (!is_there(file)) return std::nullopt;
   try {
     if (const std::string error = text_at(read_json(file), "error"); !error.empty()) return error;
+  } catch (const ReadError&) {
+    throw;
   } catch (const DataError& problem) {
     return fmt::format("failed, but {}", problem.what());
   }

@@ -3,10 +3,12 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "config/run_config.h"
 #include "data/dataset.h"
 #include "training/checkpoint.h"
+#include "training/run_files.h"
 #include "training/trainer.h"
 
 namespace bnlab::training {
@@ -25,10 +27,21 @@ struct RunSummary {
   std::string dataset;
   std::string dataset_sha256;
   std::int64_t train_examples = 0;
+  std::string initialization_from;  // the path, where the weights came from a file
+  std::vector<FileRecord> files;    // that the run wrote
 };
 
 /// The text of run.json: status, metrics, times, provenance.
 std::string run_json(const RunSummary& summary, const RunOptions& options);
+
+/// The last evaluation of a split, or of the training batch, as run.json has it. What is not finite is nan.
+struct FinalMetric {
+  std::string split;       // "batch": the last batch of training
+  std::string statistics;  // "" for the batch
+  std::int64_t step = 0;   // 0 for the batch
+  double loss = 0;
+  double accuracy = 0;
+};
 
 /// How an earlier run ended. What its run.json does not say is empty or 0.
 struct RunEnd {
@@ -45,6 +58,9 @@ struct RunEnd {
   std::string onednn;
   std::string machine;  // its processor
   std::string build;    // "0.1.0, GNU 12.2.0, Release"; with "changed sources" where the revision is not all of it
+  std::string initial_weights_sha256;  // of the file that initialization.from names
+  std::vector<FileRecord> files;       // that the run wrote; none of an earlier version
+  std::vector<FinalMetric> finals;
 };
 
 /// From the run.json that run_json() made; nothing where there is none. Throws DataError where it can't be read or

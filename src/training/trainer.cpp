@@ -14,6 +14,7 @@
 #include "util/errors.h"
 #include "util/file.h"
 #include "util/provenance.h"
+#include "util/result_file.h"
 
 namespace bnlab::training {
 namespace {
@@ -22,15 +23,14 @@ namespace {
 bool holds_this_run(const RunDirectory& directory, const std::string& config_text,
                     const std::filesystem::path& log_file) {
   const auto file = directory.file("config.json");
-  std::error_code error;
-  if (!std::filesystem::exists(file, error)) {
+  if (!is_there(file)) {
     if (!holds_nothing(directory.path(), log_file))
       throw ConfigError(
           fmt::format("--resume: {} is not empty, and holds no run: it has no config.json; nothing was changed",
                       directory.path().string()));
     return false;
   }
-  const auto bytes = read_file(file, std::uint64_t{1} << 28);
+  const auto bytes = read_file(file, std::uint64_t{1} << 28, Place::results);
   if (std::string(bytes.begin(), bytes.end()) != config_text)
     throw ConfigError(
         fmt::format("--resume: {} is of another config; resume with the same config and options, or replace "
@@ -44,6 +44,8 @@ std::optional<RunResult> ended_run(const RunDirectory& directory) {
   std::optional<RunEnd> end;
   try {
     end = read_end(directory.file("run.json"));
+  } catch (const ReadError&) {
+    throw;
   } catch (const DataError& error) {
     throw DataError(fmt::format("{}; --force starts the run anew", error.what()));
   }
@@ -68,9 +70,7 @@ EarlierRun find_earlier_run(const RunDirectory& directory, const std::string& co
   if (auto result = ended_run(directory)) return {std::move(result)};
   if (const std::string problem = problem_of_interruption(directory.path()); !problem.empty())
     throw DataError(problem + "; --force starts it anew");  // which is for its user to say
-  std::error_code ignored;
-  const auto status = std::filesystem::symlink_status(directory.file("checkpoint.npz"), ignored);
-  return {std::nullopt, std::filesystem::exists(status)};
+  return {std::nullopt, is_there(directory.file("checkpoint.npz"))};
 }
 
 /// Takes the directory for this run. Whatever can fail before the first file changes comes first: an older run is not
@@ -83,7 +83,7 @@ void open_or_resume(TrainingLoop& loop, RunDirectory& directory, const EarlierRu
     loop.start_from_another_run();
   if (options.before_files) options.before_files();
   if (!earlier.has_checkpoint) directory.clear();
-  write_file_atomically(directory.file("config.json"), config_text);
+  directory.write("config.json", config_text);
 }
 
 void show_beginning(const config::RunConfig& config, const TrainingLoop& loop, bool continues, RunDisplay& display) {
@@ -98,14 +98,15 @@ void show_beginning(const config::RunConfig& config, const TrainingLoop& loop, b
 /// run.json of a run that begins now.
 class Report {
  public:
-  Report(const PreparedRun& run, const RunOptions& options, const TrainingLoop& loop, std::filesystem::path file)
-      : options_(options), loop_(loop), file_(std::move(file)) {
+  Report(const PreparedRun& run, const RunOptions& options, const TrainingLoop& loop, RunDirectory& directory)
+      : options_(options), loop_(loop), directory_(directory) {
     summary_.status = "failed";  // until it has ended
     summary_.steps = run.config.training.steps;
     summary_.start_time = utc_time();
     summary_.dataset = run.dataset.info.name;
     summary_.dataset_sha256 = run.dataset.sha256;
     summary_.train_examples = run.dataset.train.size();
+    summary_.initialization_from = run.config.initialization.from;
     summary_.precision = config::name_of(run.config.training.precision);
     summary_.parameters = loop.parameter_count();
   }
@@ -114,6 +115,7 @@ class Report {
     summary_.status = name_of(status);
     summary_.reason = loop_.reason();
     summary_.seconds_to_first_step = loop_.seconds_to_first_step();
+    if (status != RunStatus::interrupted) summary_.files = directory_.records();
     write();
     return {status, summary_.progress.step, summary_line(summary_)};
   }
@@ -129,12 +131,12 @@ class Report {
  private:
   void write() {
     summary_.progress = loop_.progress();
-    write_file_atomically(file_, run_json(summary_, options_));
+    write_file_atomically(directory_.file("run.json"), run_json(summary_, options_));
   }
 
   const RunOptions& options_;
   const TrainingLoop& loop_;
-  std::filesystem::path file_;
+  RunDirectory& directory_;
   RunSummary summary_;
 };
 
@@ -153,16 +155,18 @@ std::string name_of(RunStatus status) {
 }
 
 RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& display, const std::atomic<bool>& stop) {
+  display.working(fmt::format("reading {}", config.dataset.name));
   PreparedRun run = prepare(std::move(config), options.threads);
   const std::string config_text = config::to_json(run.config);
 
   RunDirectory directory(options.directory, options.existing, options.log_file);
   const EarlierRun earlier = find_earlier_run(directory, config_text, options);
   if (earlier.result) return *earlier.result;
+  display.working("building the network");
   TrainingLoop loop(run, options, directory);
   open_or_resume(loop, directory, earlier, config_text, options);
 
-  Report report(run, options, loop, directory.file("run.json"));
+  Report report(run, options, loop, directory);
   try {
     loop.open_files();
     show_beginning(run.config, loop, earlier.has_checkpoint, display);

@@ -29,6 +29,8 @@ class RunDisplay {
  public:
   virtual ~RunDisplay() = default;
   virtual void message(const std::string& text) = 0;
+  /// What begins now and may take seconds: "evaluating before the first step".
+  virtual void working(const std::string& what) = 0;
   /// Called after each step; has to be cheap.
   virtual void step_done(std::int64_t step, std::int64_t steps, double loss) = 0;
 };

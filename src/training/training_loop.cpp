@@ -11,6 +11,7 @@
 #include "training/schedule.h"
 #include "util/errors.h"
 #include "util/file.h"
+#include "util/home.h"
 
 namespace bnlab::training {
 namespace {
@@ -71,7 +72,7 @@ void TrainingLoop::resume() {
 
 void TrainingLoop::start_from_another_run() {
   if (config_.initialization.from.empty()) return;
-  std::filesystem::path file = config_.initialization.from;
+  std::filesystem::path file = with_home(config_.initialization.from);
   std::error_code problem;
   if (std::filesystem::is_directory(file, problem)) file /= "weights.npz";
   if (!std::filesystem::is_regular_file(file, problem))
@@ -110,7 +111,7 @@ RunStatus TrainingLoop::run(RunDisplay& display, const std::atomic<bool>& stop) 
   const Clock::time_point start = Clock::now();
   const double seconds_before = progress_.seconds;
   const std::int64_t steps = config_.training.steps;
-  if (!resumed_) begin();
+  if (!resumed_) begin(display);
   const std::int64_t first = progress_.step + 1;
   RunStatus status = RunStatus::completed;
   for (std::int64_t step = first; step <= steps; ++step) {
@@ -139,7 +140,7 @@ bool TrainingLoop::after_step(std::int64_t step, const StepOutcome& outcome, Run
   display.step_done(step, training.steps, outcome.loss);
   if (!reason_.empty()) return false;
   for_due_probes(step, [step](probes::Probe& probe) { probe.step_done(step); });
-  if (step == training.steps || is_due(step, training.eval_every)) evaluate(step);
+  if (step == training.steps || is_due(step, training.eval_every)) evaluate(step, display);
   const bool saves = step < training.steps && is_due(step, training.checkpoint_every);
   if (saves && reason_.empty()) reason_ = problem_of_checkpoint(network_, learner_.optimizer());
   if (!reason_.empty()) return false;
@@ -151,9 +152,10 @@ bool TrainingLoop::ran_here_alone() const {
   return progress_.instruction_set == network::onednn_isa() && progress_.onednn == network::onednn_version();
 }
 
-void TrainingLoop::begin() {
-  if (config_.record.initial_weights) write_npz(directory_.file("weights_initial.npz"), network_.weights());
-  if (config_.training.eval_every > 0) evaluate(0);
+void TrainingLoop::begin(RunDisplay& display) {
+  if (config_.record.initial_weights) directory_.write("weights_initial.npz", npz_bytes(network_.weights()));
+  if (config_.training.eval_every > 0) evaluate(0, display);
+  if (!probes_.empty()) display.working("measuring probes before the first step");
   for_due_probes(0, [](probes::Probe& probe) { probe.step_done(0); });
 }
 
@@ -168,7 +170,7 @@ TrainingLoop::StepOutcome TrainingLoop::train_step(std::int64_t step, bool timed
                       .learning_rate = learning_rate(config_.optimizer, step, config_.training.steps),
                       .norms = {}};
   if (step == 1 && config_.record.initial_weights)
-    write_npz(directory_.file("gradients_first.npz"), network_.gradients());
+    directory_.write("gradients_first.npz", npz_bytes(network_.gradients()));
   for_due_probes(step, [&](probes::Probe& probe) { probe.gradients_ready(step, outcome.learning_rate); });
   start = Clock::now();
   outcome.norms = learner_.update(outcome.learning_rate);
@@ -212,7 +214,8 @@ void TrainingLoop::log(std::int64_t step, const StepOutcome& outcome) {
   logged_step_ = step;
 }
 
-void TrainingLoop::evaluate(std::int64_t step) {
+void TrainingLoop::evaluate(std::int64_t step, RunDisplay& display) {
+  display.working(step == 0 ? "evaluating before the first step" : fmt::format("evaluating after step {}", step));
   for (EvaluationRow& row : evaluator_.evaluate(step)) {
     eval_csv_->add(step).add(epoch(step)).add(row.split).add(row.statistics).add(row.loss).add(row.accuracy).end_row();
     progress_.evaluations.push_back(std::move(row));
@@ -232,13 +235,14 @@ void TrainingLoop::finish(RunStatus status) {
   if (status == RunStatus::interrupted) return save();
   directory_.sync_csv();
   // What took the time comes first: another file may be too large for the disk.
-  if (config_.record.final_weights) write_npz(directory_.file("weights.npz"), network_.weights());
+  if (config_.record.final_weights) directory_.write("weights.npz", npz_bytes(network_.weights()));
   // A run that diverged has no next step: killed before it says so, it diverges again from an earlier checkpoint.
   if (config_.training.checkpoint_every > 0 && status != RunStatus::diverged) save();
   if (config_.record.batches) write_batches();
   if (config_.record.dropout_masks)
-    write_npz(directory_.file("dropout_masks.npz"), layers::dropout_masks(network_.layers(), config_.training.seed,
-                                                                          progress_.step, config_.training.batch_size));
+    directory_.write("dropout_masks.npz",
+                     npz_bytes(layers::dropout_masks(network_.layers(), config_.training.seed, progress_.step,
+                                                     config_.training.batch_size)));
 }
 
 // A batch depends on the config and its step alone, so it can be written at the end of a run that was interrupted and
@@ -249,8 +253,7 @@ void TrainingLoop::write_batches() {
   for (std::int64_t step = 0; step < progress_.step; ++step)
     for (const std::uint32_t index : learner_.batches().indices(step))
       indices.push_back(static_cast<std::int32_t>(index));
-  write_file_atomically(directory_.file("batches.npy"),
-                        npy_bytes({{progress_.step, config_.training.batch_size}, std::move(indices)}));
+  directory_.write("batches.npy", npy_bytes({{progress_.step, config_.training.batch_size}, std::move(indices)}));
 }
 
 }  // namespace bnlab::training

@@ -52,7 +52,7 @@ class TrainingLoop {
     std::unique_ptr<probes::Probe> probe;
   };
 
-  void begin();
+  void begin(RunDisplay& display);
   StepOutcome train_step(std::int64_t step, bool timed);
   /// Logs, probes, evaluates and saves, each where it is due. False: the run has diverged.
   bool after_step(std::int64_t step, const StepOutcome& outcome, RunDisplay& display);
@@ -61,7 +61,7 @@ class TrainingLoop {
   std::string problem_of_end(RunStatus status);
   double epoch(std::int64_t step) const;
   void log(std::int64_t step, const StepOutcome& outcome);
-  void evaluate(std::int64_t step);
+  void evaluate(std::int64_t step, RunDisplay& display);
   template <class Look>
   void for_due_probes(std::int64_t step, const Look& look);
   void save();

@@ -9,15 +9,19 @@
 #include <cerrno>
 #include <charconv>
 #include <cmath>
+#include <span>
 #include <stdexcept>
 #include <utility>
 
 #include "util/errors.h"
+#include "util/printable.h"
+#include "util/result_file.h"
 
 namespace bnlab {
 namespace {
 
-void append_text(std::string& row, std::string_view text) {
+void append_text(std::string& row, std::string_view as_it_is) {
+  const std::string text = printable(as_it_is);
   if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
     row += text;
     return;
@@ -65,17 +69,16 @@ std::string csv_line(const std::vector<std::string>& texts) {
 CsvWriter::CsvWriter(std::filesystem::path path, const std::vector<std::string>& columns)
     : path_(std::move(path)), columns_(columns.size()) {
   const std::string header = header_of(columns);
-  file_ = posix::open(path_, O_WRONLY | O_CREAT | O_TRUNC);
-  if (!file_.valid()) throw RunError(posix::failure(path_, "write", errno));
+  file_ = open_result_to_write(path_, O_WRONLY | O_CREAT | O_TRUNC);
   write_out(header);
 }
 
 CsvWriter::CsvWriter(std::filesystem::path path, const std::vector<std::string>& columns, std::uint64_t bytes)
     : path_(std::move(path)), columns_(columns.size()), bytes_(bytes) {
   const std::string header = header_of(columns);
-  file_ = posix::open(path_, O_RDWR);
   struct stat status {};
-  if (!file_.valid() || fstat(file_.get(), &status) != 0) throw RunError(posix::failure(path_, "continue", errno));
+  file_ = open_result_to_write(path_, O_RDWR, "continue");
+  if (fstat(file_.get(), &status) != 0) throw RunError(posix::failure(path_, "continue", errno));
   const auto size = static_cast<std::uint64_t>(status.st_size);
   if (bytes < header.size() || size < bytes)
     throw RunError(fmt::format("{}: cannot continue: expected at least {} bytes, found {}", path_.string(),
@@ -92,8 +95,19 @@ CsvWriter::CsvWriter(std::filesystem::path path, const std::vector<std::string>&
   if (last != '\n')
     throw RunError(fmt::format("{}: cannot continue: expected the end of a row at byte {}; it was changed",
                                path_.string(), bytes));
-  if (ftruncate(file_.get(), static_cast<off_t>(bytes)) != 0 || lseek(file_.get(), 0, SEEK_END) < 0)
+  if (ftruncate(file_.get(), static_cast<off_t>(bytes)) != 0 || lseek(file_.get(), 0, SEEK_SET) < 0)
     throw RunError(posix::failure(path_, "continue", errno));
+  sum_what_is_there();
+}
+
+void CsvWriter::sum_what_is_there() {
+  std::vector<std::uint8_t> buffer(std::size_t{1} << 16);
+  for (;;) {  // to the end of the file, where the next row goes
+    const ssize_t got = posix::read(file_, buffer.data(), buffer.size());
+    if (got < 0) throw RunError(posix::failure(path_, "read", errno));
+    if (got == 0) return;
+    sum_.update(std::span(buffer).first(static_cast<std::size_t>(got)));
+  }
 }
 
 CsvWriter& CsvWriter::add(std::string_view text) {
@@ -146,6 +160,7 @@ void CsvWriter::write_out(std::string_view text) {
     throw RunError(posix::failure(path_, "write", error));
   }
   bytes_ += text.size();
+  sum_.update(std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
 }
 
 }  // namespace bnlab

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "util/file.h"
 #include "util/posix.h"
 
 namespace bnlab {
@@ -38,6 +39,8 @@ class CsvWriter {
   /// was removed meanwhile.
   void sync();
 
+  /// SHA-256 of the file, of which the sum was kept while it was written. No row may follow; call once.
+  std::string sha256() { return sum_.hex(); }
   /// Bytes written so far, for a checkpoint.
   std::uint64_t bytes() const { return bytes_; }
   const std::filesystem::path& path() const { return path_; }
@@ -45,12 +48,14 @@ class CsvWriter {
  private:
   void write_out(std::string_view text);
   void separate();
+  void sum_what_is_there();
 
   std::filesystem::path path_;
   std::size_t columns_;  // how many
   std::size_t in_row_ = 0;
   std::string row_;
   std::uint64_t bytes_ = 0;
+  Sha256 sum_;  // of these bytes
   posix::Descriptor file_;
 };
 

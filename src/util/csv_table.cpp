@@ -20,8 +20,11 @@ class Records {
  public:
   Records(std::string_view text, const std::string& source) : text_(text), source_(source) {}
 
-  int line() const { return line_; }
   bool at_end() const { return text_.empty(); }
+
+  /// What is left of the text, with more behind it.
+  void continue_with(std::string_view text) { text_ = text; }
+  std::string_view left() const { return text_; }
 
   /// Nothing at the end, or where the last record is not whole.
   std::optional<std::vector<std::string>> next() {
@@ -53,6 +56,7 @@ class Records {
         values.back() += c;
       }
     }
+    line_ = first_line_;
     return std::nullopt;
   }
 
@@ -73,15 +77,26 @@ std::optional<std::size_t> CsvTable::find(std::string_view column) const {
   return static_cast<std::size_t>(found - columns.begin());
 }
 
+namespace {
+
+std::vector<std::string> header_of(std::optional<std::vector<std::string>> first, const std::string& source) {
+  if (!first) throw DataError(source + ": empty or cut off: it has no whole header");
+  return std::move(*first);
+}
+
+void check_row(const std::vector<std::string>& row, std::size_t columns, const Records& records,
+               const std::string& source) {
+  if (row.size() != columns)
+    throw DataError(fmt::format("{}:{}: {} values, expected {}", source, records.first_line(), row.size(), columns));
+}
+
+}  // namespace
+
 CsvTable parse_csv(std::string_view text, const std::string& source) {
   Records records(text, source);
-  auto header = records.next();
-  if (!header) throw DataError(source + ": empty or cut off: it has no whole header");
-  CsvTable table{.columns = std::move(*header), .rows = {}};
+  CsvTable table{.columns = header_of(records.next(), source), .rows = {}};
   while (auto row = records.next()) {
-    if (row->size() != table.columns.size())
-      throw DataError(fmt::format("{}:{}: {} values, expected {}", source, records.first_line(), row->size(),
-                                  table.columns.size()));
+    check_row(*row, table.columns.size(), records, source);
     table.rows.push_back(std::move(*row));
   }
   table.is_cut_off = !records.at_end();
@@ -89,8 +104,48 @@ CsvTable parse_csv(std::string_view text, const std::string& source) {
 }
 
 CsvTable read_csv(const std::filesystem::path& file) {
-  const std::vector<std::uint8_t> bytes = read_file(file, most_bytes);
+  const std::vector<std::uint8_t> bytes = read_file(file, most_bytes, Place::results);
   return parse_csv({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file.string());
+}
+
+struct CsvFile::State {
+  explicit State(const std::filesystem::path& file)
+      : source(file.string()), reader(file, FileReader::Gzip::keep, Place::results), records({}, source) {}
+
+  std::optional<std::vector<std::string>> next() {
+    for (;;) {
+      if (auto record = records.next()) return record;
+      constexpr std::size_t piece = std::size_t{1} << 16;
+      text = std::string(records.left());
+      const std::size_t size = text.size();
+      if (size > most_bytes) throw DataError(source + ": damaged: a row without an end");
+      text.resize(size + piece + size / 2);
+      const std::size_t got = reader.read({reinterpret_cast<std::uint8_t*>(text.data()) + size, text.size() - size});
+      text.resize(size + got);
+      records.continue_with(text);
+      if (got == 0) return std::nullopt;
+    }
+  }
+
+  std::string source;
+  FileReader reader;
+  std::string text;  // what was read and has no place in a row so far
+  Records records;
+  std::vector<std::string> columns;
+};
+
+CsvFile::CsvFile(const std::filesystem::path& file) : state_(std::make_unique<State>(file)) {
+  state_->columns = header_of(state_->next(), state_->source);
+}
+
+CsvFile::~CsvFile() = default;
+
+const std::vector<std::string>& CsvFile::columns() const { return state_->columns; }
+
+std::optional<std::vector<std::string>> CsvFile::next() {
+  auto row = state_->next();
+  if (row) check_row(*row, state_->columns.size(), state_->records, state_->source);
+  return row;
 }
 
 std::optional<double> csv_number(std::string_view text) {

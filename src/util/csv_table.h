@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,10 +20,28 @@ struct CsvTable {
 
 /// Reads RFC 4180. A last line without its newline, which a run that was killed may leave, is left out. Throws
 /// DataError with path and line for a file that is missing, empty, larger than 1 GB, or whose rows don't fit its
-/// header.
+/// header, and ReadError for one that can't be read, a link, or no regular file.
 CsvTable read_csv(const std::filesystem::path& file);
 /// The same from text; `source` names it in errors.
 CsvTable parse_csv(std::string_view text, const std::string& source);
+
+/// Reads such a file row by row, and holds no more of it than a row and a small buffer. Throws DataError as read_csv()
+/// does, whatever the file's size.
+class CsvFile {
+ public:
+  explicit CsvFile(const std::filesystem::path& file);
+  ~CsvFile();
+  CsvFile(const CsvFile&) = delete;
+  CsvFile& operator=(const CsvFile&) = delete;
+
+  const std::vector<std::string>& columns() const;
+  /// The next row; nothing at the end, or where the last row is not whole.
+  std::optional<std::vector<std::string>> next();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 /// A value as CsvWriter writes it: a number, nan, inf or -inf; nothing for any other text.
 std::optional<double> csv_number(std::string_view text);

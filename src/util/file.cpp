@@ -2,20 +2,23 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <isa-l/igzip_lib.h>
 #include <openssl/evp.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "util/errors.h"
+#include "util/output_file.h"
 #include "util/posix.h"
+#include "util/result_file.h"
 
 namespace bnlab {
 
@@ -23,13 +26,8 @@ namespace bnlab {
 
 struct FileReader::State {
   explicit State(std::filesystem::path file_path) : path(std::move(file_path)), buffer(std::size_t{1} << 18) {}
-  ~State() {
-    if (gzip) inflateEnd(&stream);
-  }
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
 
-  void open(Gzip mode);
+  void open(Gzip mode, Place place);
   std::size_t read_system(std::span<std::uint8_t> dst);
   void fill_at_least(std::size_t count);
   bool at_member() const { return available() >= 2 && buffer[begin] == 0x1f && buffer[begin + 1] == 0x8b; }
@@ -43,26 +41,48 @@ struct FileReader::State {
   std::vector<std::uint8_t> buffer;
   std::size_t begin = 0;  // unread bytes of the file: buffer[begin, end)
   std::size_t end = 0;
-  bool gzip = false;
-  bool member_ended = false;
-  z_stream stream{};
+  std::unique_ptr<inflate_state> stream;  // null for a file that is not gzip
 };
 
-void FileReader::State::open(Gzip mode) {
-  file = posix::open(path, O_RDONLY | O_NONBLOCK);  // opening a pipe that nobody writes to would wait for ever
+/// Why ISA-L refuses a stream.
+static std::string_view problem_of(int status) {
+  switch (status) {
+    case ISAL_INVALID_WRAPPER:
+      return "no gzip header";
+    case ISAL_UNSUPPORTED_METHOD:
+      return "unknown compression method";
+    case ISAL_INVALID_BLOCK:
+      return "invalid block";
+    case ISAL_INVALID_SYMBOL:
+      return "invalid code";
+    case ISAL_INVALID_LOOKBACK:
+      return "invalid distance too far back";
+    case ISAL_INCORRECT_CHECKSUM:
+      return "incorrect data check";
+    default:
+      return "it cannot be unpacked";
+  }
+}
+
+void FileReader::State::open(Gzip mode, Place place) {
+  if (place == Place::results)
+    file = open_result(path);
+  else
+    file = posix::open(path, O_RDONLY | O_NONBLOCK);  // opening a pipe that nobody writes to would wait for ever
   struct stat status {};
-  if (!file.valid() || fstat(file.get(), &status) != 0) throw DataError(posix::failure(path, "open", errno));
+  if (!file.valid() || fstat(file.get(), &status) != 0) throw_read_error(path, "open", errno);
   if (S_ISFIFO(status.st_mode)) throw DataError(fmt::format("{}: is a pipe, not a file", path.string()));
   if (mode == Gzip::keep) return;
   fill_at_least(2);
   if (!at_member()) return;
-  if (inflateInit2(&stream, MAX_WBITS + 16) != Z_OK) throw RunError("cannot start zlib: out of memory");
-  gzip = true;
+  stream = std::make_unique<inflate_state>();
+  isal_inflate_init(stream.get());
+  stream->crc_flag = ISAL_GZIP;
 }
 
 std::size_t FileReader::State::read_system(std::span<std::uint8_t> dst) {
   const ssize_t count = posix::read(file, dst.data(), dst.size());
-  if (count < 0) throw DataError(posix::failure(path, "read", errno));
+  if (count < 0) throw ReadError(posix::failure(path, "read", errno));
   return static_cast<std::size_t>(count);
 }
 
@@ -86,8 +106,7 @@ bool FileReader::State::start_next_member() {
   if (!at_member())
     throw DataError(
         fmt::format("{}: damaged: expected the end of the file after the gzip data, found other bytes", path.string()));
-  inflateReset(&stream);
-  member_ended = false;
+  isal_inflate_reset(stream.get());
   return true;
 }
 
@@ -104,51 +123,61 @@ std::size_t FileReader::State::read_plain(std::span<std::uint8_t> dst) {
 }
 
 std::size_t FileReader::State::read_gzip(std::span<std::uint8_t> dst) {
-  constexpr std::size_t largest_piece = std::size_t{1} << 30;  // zlib counts in 32 bits
+  constexpr std::size_t largest_piece = std::size_t{1} << 30;  // ISA-L counts in 32 bits
   std::size_t filled = 0;
   while (filled < dst.size()) {
-    if (member_ended && !start_next_member()) break;
+    if (stream->block_state == ISAL_BLOCK_FINISH && !start_next_member()) break;
     fill_at_least(1);
-    if (available() == 0)
-      throw DataError(fmt::format("{}: cut off: the file ends inside its gzip data", path.string()));
+    const bool at_end = available() == 0;  // though the stream may hold bytes that it has not given yet
     const std::size_t room = std::min(dst.size() - filled, largest_piece);
-    stream.next_in = buffer.data() + begin;
-    stream.avail_in = static_cast<uInt>(available());
-    stream.next_out = dst.data() + filled;
-    stream.avail_out = static_cast<uInt>(room);
-    const int status = inflate(&stream, Z_NO_FLUSH);
-    begin = end - stream.avail_in;
-    filled += room - stream.avail_out;
-    if (status == Z_STREAM_END)
-      member_ended = true;
-    else if (status != Z_OK && status != Z_BUF_ERROR)
-      throw DataError(fmt::format("{}: damaged gzip data: {}", path.string(),
-                                  stream.msg != nullptr ? stream.msg : "zlib cannot unpack it"));
+    stream->next_in = buffer.data() + begin;
+    stream->avail_in = static_cast<std::uint32_t>(available());
+    stream->next_out = dst.data() + filled;
+    stream->avail_out = static_cast<std::uint32_t>(room);
+    const int status = isal_inflate(stream.get());
+    if (status < 0 || status == ISAL_NEED_DICT)
+      throw DataError(fmt::format("{}: damaged gzip data: {}", path.string(), problem_of(status)));
+    const std::size_t given = room - stream->avail_out;
+    begin = end - stream->avail_in;
+    filled += given;
+    if (at_end && given == 0 && stream->block_state != ISAL_BLOCK_FINISH)
+      throw DataError(fmt::format("{}: cut off: the file ends inside its gzip data", path.string()));
   }
   return filled;
 }
 
-FileReader::FileReader(const std::filesystem::path& path, Gzip gzip) : state_(std::make_unique<State>(path)) {
-  state_->open(gzip);
+FileReader::FileReader(const std::filesystem::path& path, Gzip gzip, Place place)
+    : state_(std::make_unique<State>(path)) {
+  state_->open(gzip, place);
 }
 
 FileReader::~FileReader() = default;
 
 std::size_t FileReader::read(std::span<std::uint8_t> dst) {
-  return state_->gzip ? state_->read_gzip(dst) : state_->read_plain(dst);
+  return state_->stream ? state_->read_gzip(dst) : state_->read_plain(dst);
 }
 
 std::uint64_t FileReader::size_hint() const {
   struct stat status {};
   if (fstat(state_->file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return 0;
   const auto size = static_cast<std::uint64_t>(status.st_size);
-  return state_->gzip ? size * 4 : size;
+  return state_->stream ? size * 4 : size;
+}
+
+std::uint64_t FileReader::most_bytes() const {
+  constexpr std::uint64_t expansion = 1032;  // of deflate at most
+  struct stat status {};
+  if (fstat(state_->file.get(), &status) != 0 || !S_ISREG(status.st_mode))
+    return std::numeric_limits<std::uint64_t>::max();
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  return state_->stream ? size * expansion : size;
 }
 
 namespace {
 
-std::vector<std::uint8_t> read_all(const std::filesystem::path& path, FileReader::Gzip gzip, std::uint64_t max_bytes) {
-  FileReader reader(path, gzip);
+std::vector<std::uint8_t> read_all(const std::filesystem::path& path, FileReader::Gzip gzip, Place place,
+                                   std::uint64_t max_bytes) {
+  FileReader reader(path, gzip, place);
   constexpr std::uint64_t smallest = 1 << 12;
   std::vector<std::uint8_t> bytes(std::min(max_bytes, std::max(reader.size_hint() + 1, smallest)));
   std::size_t filled = 0;
@@ -168,12 +197,12 @@ std::vector<std::uint8_t> read_all(const std::filesystem::path& path, FileReader
 
 }  // namespace
 
-std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
-  return read_all(path, FileReader::Gzip::keep, max_bytes);
+std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::uint64_t max_bytes, Place place) {
+  return read_all(path, FileReader::Gzip::keep, place, max_bytes);
 }
 
 std::vector<std::uint8_t> read_maybe_gzip(const std::filesystem::path& path, std::uint64_t max_bytes) {
-  return read_all(path, FileReader::Gzip::unpack, max_bytes);
+  return read_all(path, FileReader::Gzip::unpack, Place::anywhere, max_bytes);
 }
 
 // ---- writing -------------------------------------------------------------------------------------------------------
@@ -191,7 +220,7 @@ posix::Descriptor open_temporary(const std::filesystem::path& path) {
     if (lstat(path.c_str(), &there) == 0 && (!S_ISREG(there.st_mode) || there.st_nlink > 1) &&
         ::unlink(path.c_str()) != 0)
       return {};
-    posix::Descriptor file = posix::open(path, O_WRONLY | O_CREAT | O_NOFOLLOW);
+    posix::Descriptor file = posix::open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK);
     if (!file.valid()) return file;
     // A file system without locks leaves it to the user that one process writes at a time.
     while (::flock(file.get(), LOCK_EX) != 0 && errno == EINTR) continue;
@@ -208,7 +237,7 @@ void sync_folder(const std::filesystem::path& folder) {
   const posix::Descriptor handle = posix::open(folder, O_RDONLY | O_DIRECTORY);
   const bool synced = handle.valid() && fsync(handle.get()) == 0;
   if (!synced && errno != EINVAL && errno != EACCES)  // not every file system or folder lets itself be synced
-    throw RunError(posix::failure(folder, "sync", errno));
+    throw_run_error(folder, "sync", errno);
 }
 
 }  // namespace
@@ -222,22 +251,110 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view b
       std::rename(temporary.c_str(), path.c_str()) != 0) {
     const int error = errno;
     if (file.valid()) ::unlink(temporary.c_str());
-    throw RunError(posix::failure(path, "write", error));
+    throw_run_error(path, "write", error);
   }
-  if (!file.close()) throw RunError(posix::failure(path, "write", errno));
+  if (!file.close()) throw_run_error(path, "write", errno);
   sync_folder(path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
 }
 
-void write_output(const std::filesystem::path& path, std::string_view bytes) {
+namespace {
+
+/// Whether the folder is a run's or a sweep's, or lies in one.
+bool is_in_results(std::filesystem::path folder) {
+  constexpr int deepest = 3;  // SWEEP/runs/RUN/FILE
+  for (int i = 0; i < deepest && !folder.empty(); ++i, folder = folder.parent_path())
+    for (const char* name : {"run.json", "experiment.json", "runs.csv", "verdict.json"})
+      if (is_there(folder / name)) return true;
+  return false;
+}
+
+}  // namespace
+
+void refuse_foreign_output(const std::string& option, const std::filesystem::path& path,
+                           const std::function<bool(std::string_view)>& is_ours) {
+  std::error_code error;
+  const std::filesystem::path absolute = std::filesystem::absolute(path, error).lexically_normal();
+  const FileKind kind = kind_of(absolute);
+  if ((kind == FileKind::link || kind == FileKind::other) && is_in_results(absolute.parent_path()))
+    throw ConfigError(fmt::format("{}: {}: is {} in a folder of results; it is not written to", option, path.string(),
+                                  kind == FileKind::link ? "a symbolic link" : "no regular file"));
+  if (!std::filesystem::is_regular_file(path, error)) return;
+  constexpr std::size_t enough = std::size_t{1} << 16;
+  std::string beginning(enough, '\0');
+  FileReader reader(path, FileReader::Gzip::keep);
+  beginning.resize(reader.read({reinterpret_cast<std::uint8_t*>(beginning.data()), beginning.size()}));
+  if (!beginning.empty() && !is_ours(beginning))
+    throw ConfigError(fmt::format("{}: {} exists and holds something else; choose another name, or remove it", option,
+                                  path.string()));
+}
+
+void write_output(const std::string& option, const std::filesystem::path& path, std::string_view bytes,
+                  const std::function<bool(std::string_view)>& is_ours) {
+  refuse_foreign_output(option, path, is_ours);
   std::error_code error;
   const auto type = std::filesystem::status(path, error).type();
   if (type == std::filesystem::file_type::regular || type == std::filesystem::file_type::not_found) {
     const std::filesystem::path target = std::filesystem::weakly_canonical(path, error);
     return write_file_atomically(error ? path : target, bytes);
   }
-  posix::Descriptor file = posix::open(path, O_WRONLY);
-  if (!file.valid() || !posix::write_all(file, bytes) || !file.close())
-    throw RunError(posix::failure(path, "write", errno));
+  // O_NONBLOCK: a pipe that nobody reads is an error, no reason to wait.
+  posix::Descriptor file = posix::open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+  if (!file.valid() || !posix::set_blocking(file) || !posix::write_all(file, bytes) || !file.close())
+    throw_run_error(path, "write", errno);
+}
+
+struct OutputFile::State {
+  std::filesystem::path target;     // to which the file is renamed at the end
+  std::filesystem::path temporary;  // "": written in its place, as a pipe is
+  posix::Descriptor file;
+  std::string buffer;
+
+  void check(bool succeeded) const {
+    if (!succeeded) throw_run_error(target, "write", errno);
+  }
+};
+
+OutputFile::OutputFile(const std::filesystem::path& path) : state_(std::make_unique<State>()) {
+  std::error_code error;
+  const auto type = std::filesystem::status(path, error).type();
+  state_->target = path;
+  if (type == std::filesystem::file_type::regular || type == std::filesystem::file_type::not_found) {
+    const std::filesystem::path target = std::filesystem::weakly_canonical(path, error);
+    if (!error) state_->target = target;
+    state_->temporary = state_->target;
+    state_->temporary += ".tmp";
+    state_->file = open_temporary(state_->temporary);
+  } else {
+    state_->file = posix::open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+    if (state_->file.valid() && !posix::set_blocking(state_->file)) state_->file = {};
+  }
+  const bool is_open = state_->file.valid();
+  if (!is_open) state_->temporary.clear();
+  state_->check(is_open);
+}
+
+OutputFile::~OutputFile() {
+  if (!state_->temporary.empty()) ::unlink(state_->temporary.c_str());
+}
+
+void OutputFile::write(std::string_view bytes) {
+  constexpr std::size_t piece = std::size_t{1} << 16;
+  state_->buffer += bytes;
+  if (state_->buffer.size() < piece) return;
+  state_->check(posix::write_all(state_->file, state_->buffer));
+  state_->buffer.clear();
+}
+
+void OutputFile::finish() {
+  State& state = *state_;
+  state.check(posix::write_all(state.file, state.buffer));
+  state.buffer.clear();
+  if (!state.temporary.empty()) {
+    state.check(fsync(state.file.get()) == 0 && std::rename(state.temporary.c_str(), state.target.c_str()) == 0);
+    state.temporary.clear();
+    sync_folder(state.target.has_parent_path() ? state.target.parent_path() : std::filesystem::path("."));
+  }
+  state.check(state.file.close());
 }
 
 // ---- SHA-256 -------------------------------------------------------------------------------------------------------

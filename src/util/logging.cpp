@@ -2,17 +2,23 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 #include "util/errors.h"
+#include "util/file.h"
 #include "util/posix.h"
+#include "util/printable.h"
 
 namespace bnlab {
 namespace {
@@ -32,6 +38,30 @@ void check_place(const fs::path& file) {
     throw ConfigError("--log-file: " + posix::failure(file, "write", errno));
 }
 
+/// Whether a text begins as a log of bnlab does: "2026-01-31 12:00:00.000 ".
+bool is_log(std::string_view text) {
+  constexpr std::string_view pattern = "0000-00-00 00:00:00.000 ";
+  for (std::size_t i = 0; i < std::min(text.size(), pattern.size()); ++i)
+    if (pattern[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != pattern[i]) return false;
+  return true;
+}
+
+/// %* in a pattern: the message, with nothing in it that a terminal would obey.
+class Message : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& line) override {
+    const std::string text = printable({message.payload.data(), message.payload.size()});
+    line.append(text.data(), text.data() + text.size());
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<Message>(); }
+};
+
+std::unique_ptr<spdlog::formatter> formatter(const std::string& pattern) {
+  auto made = std::make_unique<spdlog::pattern_formatter>();
+  made->add_flag<Message>('*').set_pattern(pattern);
+  return made;
+}
+
 /// Owns the file, and the lines that wait for it to be opened.
 class FileSink : public spdlog::sinks::base_sink<std::mutex> {
  public:
@@ -42,8 +72,10 @@ class FileSink : public spdlog::sinks::base_sink<std::mutex> {
     if (!file_.valid()) {
       std::error_code ignored;  // the file says what is wrong
       if (path_.has_parent_path()) fs::create_directories(path_.parent_path(), ignored);
-      file_ = posix::open(path_, O_WRONLY | O_CREAT | O_APPEND);
-      if (!file_.valid()) throw RunError("--log-file: " + posix::failure(path_, "write", errno));
+      // O_NONBLOCK: a pipe that nobody reads is an error, no reason to wait.
+      file_ = posix::open(path_, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY);
+      if (!file_.valid() || !posix::set_blocking(file_))
+        throw RunError("--log-file: " + posix::failure(path_, "write", errno));
       write(waiting_);
       waiting_.clear();
     }
@@ -77,15 +109,16 @@ class FileSink : public spdlog::sinks::base_sink<std::mutex> {
 std::shared_ptr<spdlog::logger> make_logger(const LogOptions& options) {
   std::vector<spdlog::sink_ptr> sinks;
   auto console = std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
-  console->set_pattern("%v");
+  console->set_formatter(formatter("%*"));
   console->set_level(options.quiet     ? spdlog::level::warn
                      : options.verbose ? spdlog::level::debug
                                        : spdlog::level::info);
   sinks.push_back(console);
   if (!options.file.empty()) {
     check_place(options.file);
+    refuse_foreign_output("--log-file", options.file, is_log);
     auto file = std::make_shared<FileSink>(options.file);
-    file->set_pattern("%Y-%m-%d %H:%M:%S.%e %l %v");
+    file->set_formatter(formatter("%Y-%m-%d %H:%M:%S.%e %l %*"));
     file->set_level(spdlog::level::debug);
     sinks.push_back(file);
   }

@@ -13,7 +13,8 @@ struct LogOptions {
 };
 
 /// A logger that writes to standard error, and to the file where there is one: nothing before write_log_file is called.
-/// Throws ConfigError where the file could not be written.
+/// No message has anything in it that a terminal would obey. Throws ConfigError where the file could not be written, or
+/// holds something else than a log.
 std::shared_ptr<spdlog::logger> make_logger(const LogOptions& options);
 
 /// Appends what was logged so far to the logger's file, where it has one; what comes later follows at once. The first

@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 #include <zip.h>
 
-#include <array>
 #include <bit>
-#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <memory>
@@ -20,6 +18,7 @@
 #include "util/file.h"
 #include "util/join.h"
 #include "util/memory.h"
+#include "util/npy_header.h"
 
 namespace bnlab {
 namespace {
@@ -53,141 +52,7 @@ constexpr std::string_view descr_of<std::uint64_t>() {
   return "<u8";
 }
 
-/// The number of elements, or nothing where a dimension is negative or the product of the others than 0 overflows.
-bool count_elements(const std::vector<std::int64_t>& shape, std::uint64_t& count) {
-  std::int64_t product = 1;
-  bool empty = false;
-  for (const std::int64_t extent : shape) {
-    if (extent < 0) return false;
-    if (extent == 0)
-      empty = true;
-    else if (__builtin_mul_overflow(product, extent, &product))
-      return false;
-  }
-  count = empty ? 0 : static_cast<std::uint64_t>(product);
-  return true;
-}
-
 // ---- reading one .npy ----------------------------------------------------------------------------------------------
-
-struct NpyHeader {
-  std::string descr;
-  bool fortran_order = false;
-  std::vector<std::int64_t> shape;
-};
-
-/// Reads the Python literal of an .npy header: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }.
-class HeaderParser {
- public:
-  /// `where` begins the text of an error.
-  HeaderParser(std::string_view text, const std::string& where) : rest_(text), where_(where) {}
-
-  NpyHeader parse() {
-    NpyHeader header;
-    std::array<bool, 3> seen{};
-    expect('{');
-    while (!accept('}')) {
-      read_entry(header, seen);
-      if (!accept(',')) {
-        expect('}');
-        break;
-      }
-    }
-    skip_spaces();
-    if (!rest_.empty()) fail("text after the dictionary");
-    for (const bool key_seen : seen)
-      if (!key_seen) fail("one of 'descr', 'fortran_order', 'shape' is missing");
-    return header;
-  }
-
- private:
-  [[noreturn]] void fail(const std::string& what) const {
-    throw DataError(where_ + "the .npy header is damaged: " + what);
-  }
-
-  void skip_spaces() {
-    while (!rest_.empty() && (rest_.front() == ' ' || rest_.front() == '\n')) rest_.remove_prefix(1);
-  }
-
-  bool accept(char c) {
-    skip_spaces();
-    if (rest_.empty() || rest_.front() != c) return false;
-    rest_.remove_prefix(1);
-    return true;
-  }
-
-  void expect(char c) {
-    if (!accept(c)) fail(fmt::format("expected '{}'", c));
-  }
-
-  bool accept_word(std::string_view word) {
-    skip_spaces();
-    if (!rest_.starts_with(word)) return false;
-    rest_.remove_prefix(word.size());
-    return true;
-  }
-
-  std::string read_string() {
-    expect('\'');
-    const std::size_t end = rest_.find('\'');
-    if (end == std::string_view::npos) fail("a string does not end");
-    std::string text(rest_.substr(0, end));
-    rest_.remove_prefix(end + 1);
-    return text;
-  }
-
-  bool read_bool() {
-    if (accept_word("True")) return true;
-    if (accept_word("False")) return false;
-    fail("expected True or False");
-  }
-
-  std::int64_t read_extent() {
-    skip_spaces();
-    std::int64_t value = 0;
-    const auto [end, error] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), value);
-    if (error != std::errc{} || value < 0) fail("expected a dimension that is not negative and fits 63 bits");
-    rest_.remove_prefix(static_cast<std::size_t>(end - rest_.data()));
-    return value;
-  }
-
-  std::vector<std::int64_t> read_shape() {
-    constexpr std::size_t most_dimensions = 32;  // NumPy's own limit
-    std::vector<std::int64_t> shape;
-    expect('(');
-    while (!accept(')')) {
-      if (shape.size() == most_dimensions) fail("more than 32 dimensions");
-      shape.push_back(read_extent());
-      if (!accept(',')) {
-        expect(')');
-        break;
-      }
-    }
-    return shape;
-  }
-
-  void read_entry(NpyHeader& header, std::array<bool, 3>& seen) {
-    const std::string key = read_string();
-    expect(':');
-    std::size_t index;
-    if (key == "descr") {
-      index = 0;
-      header.descr = read_string();
-    } else if (key == "fortran_order") {
-      index = 1;
-      header.fortran_order = read_bool();
-    } else if (key == "shape") {
-      index = 2;
-      header.shape = read_shape();
-    } else {
-      fail("a key other than 'descr', 'fortran_order', 'shape'");
-    }
-    if (std::exchange(seen[index], true)) fail(fmt::format("'{}' stands twice", key));
-  }
-
-  std::string_view rest_;
-  const std::string& where_;
-};
 
 template <class T>
 std::vector<T> values_from(std::string_view data, std::uint64_t count, const std::string& where) {
@@ -205,16 +70,16 @@ NpyArray parse_npy(std::string_view bytes, const std::string& where) {
   const std::size_t length =
       static_cast<unsigned char>(bytes[8]) | static_cast<std::size_t>(static_cast<unsigned char>(bytes[9])) << 8;
   if (bytes.size() - npy_prefix < length) throw DataError(where + "cut off inside the .npy header");
-  NpyHeader header = HeaderParser(bytes.substr(npy_prefix, length), where).parse();
+  NpyHeader header = parse_npy_header(bytes.substr(npy_prefix, length), where);
   if (header.fortran_order) throw DataError(where + "Fortran order is not supported, save it in C order");
-  std::uint64_t count = 0;
-  if (!count_elements(header.shape, count)) throw DataError(where + "the shape has too many elements");
+  const auto count = element_count(header.shape);
+  if (!count) throw DataError(where + "the shape has too many elements");
 
   const std::string_view data = bytes.substr(npy_prefix + length);
   NpyArray array{std::move(header.shape), {}};
   const auto read_as = [&]<class T>(std::type_identity<T>) {
     if (header.descr != descr_of<T>()) return false;
-    array.values = values_from<T>(data, count, where);
+    array.values = values_from<T>(data, *count, where);
     return true;
   };
   if (!read_as(std::type_identity<float>{}) && !read_as(std::type_identity<double>{}) &&
@@ -292,25 +157,6 @@ std::string bytes_of(zip_source_t* source) {
   return bytes;
 }
 
-std::string npz_bytes(const NpzArrays& arrays) {
-  // libzip deletes an archive without entries instead of writing one: an end record alone.
-  if (arrays.empty()) return std::string("PK\x05\x06") + std::string(18, '\0');
-  std::vector<std::string> entries;  // libzip reads them when it closes the archive
-  entries.reserve(arrays.size());
-  const Source buffer = source_over({});
-  ZipError error;
-  Archive archive = open_archive(buffer.get(), ZIP_TRUNCATE, error);
-  if (!archive) throw RunError("cannot make an .npz: " + error.text());
-  for (const auto& [name, array] : arrays) {
-    entries.push_back(npy_bytes(array));
-    add_entry(archive.get(), name + ".npy", entries.back());
-  }
-  if (zip_close(archive.get()) != 0)
-    throw RunError(fmt::format("cannot make an .npz: {}", zip_strerror(archive.get())));
-  static_cast<void>(archive.release());  // zip_close freed it
-  return bytes_of(buffer.get());
-}
-
 /// The unpacked bytes of one entry. `limit` is what the entries before have left of the file's size: stored entries
 /// that don't overlap can't have more, and memory grows with the file alone.
 std::string read_entry(zip_t* archive, const zip_stat_t& status, std::uint64_t limit, const std::string& where) {
@@ -354,8 +200,7 @@ void read_array(zip_t* archive, zip_uint64_t index, std::uint64_t& limit, const 
 std::string npy_bytes(const NpyArray& array) {
   return std::visit(
       [&]<class T>(const std::vector<T>& values) {
-        std::uint64_t count = 0;
-        if (!count_elements(array.shape, count) || count != values.size())
+        if (element_count(array.shape) != values.size())
           throw std::logic_error(
               fmt::format("an array of shape ({}) with {} values", join(array.shape, ", "), values.size()));
         std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", descr_of<T>(),
@@ -376,18 +221,37 @@ std::string npy_bytes(const NpyArray& array) {
       array.values);
 }
 
+std::string npz_bytes(const NpzArrays& arrays) {
+  // libzip deletes an archive without entries instead of writing one: an end record alone.
+  if (arrays.empty()) return std::string("PK\x05\x06") + std::string(18, '\0');
+  std::vector<std::string> entries;  // libzip reads them when it closes the archive
+  entries.reserve(arrays.size());
+  const Source buffer = source_over({});
+  ZipError error;
+  Archive archive = open_archive(buffer.get(), ZIP_TRUNCATE, error);
+  if (!archive) throw RunError("cannot make an .npz: " + error.text());
+  for (const auto& [name, array] : arrays) {
+    entries.push_back(npy_bytes(array));
+    add_entry(archive.get(), name + ".npy", entries.back());
+  }
+  if (zip_close(archive.get()) != 0)
+    throw RunError(fmt::format("cannot make an .npz: {}", zip_strerror(archive.get())));
+  static_cast<void>(archive.release());  // zip_close freed it
+  return bytes_of(buffer.get());
+}
+
 void write_npz(const std::filesystem::path& path, const NpzArrays& arrays) {
   write_file_atomically(path, npz_bytes(arrays));
 }
 
-NpzArrays read_npz(const std::filesystem::path& path) {
+NpzArrays read_npz(const std::filesystem::path& path, Place place) {
   constexpr std::uint64_t largest = std::uint64_t{16} << 30;
   std::error_code ignored;
   if (std::filesystem::is_regular_file(path, ignored))
     if (const auto size = std::filesystem::file_size(path, ignored); !ignored && size > memory_left() / 2)
       throw DataError(
           fmt::format("{}: too large for the memory: {:.1f} GiB", path.string(), static_cast<double>(size) / 0x1p30));
-  const std::vector<std::uint8_t> bytes = read_file(path, largest);
+  const std::vector<std::uint8_t> bytes = read_file(path, largest, place);
   const std::string file = path.string();
   if (bytes.empty()) throw DataError(file + ": expected an .npz, found an empty file");
   const Source source = source_over(bytes);

@@ -8,6 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include "util/file.h"
+
 namespace bnlab {
 
 /// One array: its shape and its values in C order.
@@ -24,12 +26,14 @@ using NpzArrays = std::map<std::string, NpyArray>;
 /// The bytes of an .npy file (version 1.0).
 std::string npy_bytes(const NpyArray& array);
 
-/// Writes an .npz; deterministic (fixed time stamps, sorted names), atomic (see write_file_atomically). Throws
-/// RunError.
+/// The bytes of an .npz; deterministic (fixed time stamps, sorted names). Throws RunError.
+std::string npz_bytes(const NpzArrays& arrays);
+/// Writes them, atomically (see write_file_atomically). Throws RunError.
 void write_npz(const std::filesystem::path& path, const NpzArrays& arrays);
 
 /// Reads an .npz written by write_npz or numpy.savez. Throws DataError with the path and what is wrong for anything
-/// that is damaged, cut off, of another type, or whose shape does not match its bytes.
-NpzArrays read_npz(const std::filesystem::path& path);
+/// that is damaged, cut off, of another type, or whose shape does not match its bytes; ReadError where it can't be
+/// read.
+NpzArrays read_npz(const std::filesystem::path& path, Place place = Place::anywhere);
 
 }  // namespace bnlab

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -30,6 +31,18 @@ Descriptor open(const std::filesystem::path& path, int flags) {
   do fd = ::open(path.c_str(), flags | O_CLOEXEC, 0666);
   while (fd < 0 && errno == EINTR);
   return Descriptor(fd);
+}
+
+bool set_blocking(const Descriptor& file) {
+  const int flags = fcntl(file.get(), F_GETFL);
+  return flags >= 0 && fcntl(file.get(), F_SETFL, flags & ~O_NONBLOCK) == 0;
+}
+
+bool try_lock(const Descriptor& file, int operation) {
+  int result;
+  do result = ::flock(file.get(), operation | LOCK_NB);
+  while (result != 0 && errno == EINTR);
+  return result == 0 || errno != EWOULDBLOCK;
 }
 
 ssize_t read(const Descriptor& file, void* dst, std::size_t size) {

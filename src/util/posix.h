@@ -33,6 +33,12 @@ class Descriptor {
 /// open(2), close-on-exec, mode 0666. Not valid() on failure, with errno set.
 Descriptor open(const std::filesystem::path& path, int flags);
 
+/// Reads and writes wait from now on, whatever flags it was opened with. False on failure, with errno set.
+bool set_blocking(const Descriptor& file);
+
+/// flock(2) that does not wait. False where another holds it; a file system without locks leaves the check to the user.
+bool try_lock(const Descriptor& file, int operation);
+
 /// read(2), repeated when a signal interrupts it.
 ssize_t read(const Descriptor& file, void* dst, std::size_t size);
 

@@ -16,6 +16,8 @@
 #include <system_error>
 
 #include "util/errors.h"
+#include "util/printable.h"
+#include "util/result_file.h"
 
 namespace bnlab {
 namespace {
@@ -62,7 +64,9 @@ struct Start {
   const char* program;
   char* const* arguments;
   char* const* environment;
-  int output, error, kept_open;
+  int output, error;
+  const int* kept_open;
+  std::size_t kept_open_count;
   int null;    // /dev/null
   int report;  // where errno goes when the program can't be executed
   pid_t parent;
@@ -73,7 +77,7 @@ struct Start {
 void take_default_signals() {
   for (int number = 1; number < NSIG; ++number) {
     struct sigaction action {};
-    if (sigaction(number, nullptr, &action) != 0 || action.sa_handler == SIG_IGN) continue;
+    if (sigaction(number, nullptr, &action) != 0 || (action.sa_handler == SIG_IGN && number != SIGPIPE)) continue;
     action.sa_handler = SIG_DFL;
     action.sa_flags = 0;
     sigaction(number, &action, nullptr);
@@ -83,12 +87,17 @@ void take_default_signals() {
   sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+bool keep_open(const Start& start) {
+  for (std::size_t i = 0; i < start.kept_open_count; ++i)
+    if (start.kept_open[i] >= 0 && fcntl(start.kept_open[i], F_SETFD, 0) != 0) return false;
+  return true;
+}
+
 [[noreturn]] void become(const Start& start) {
   setpgid(0, 0);
   const bool is_ready = prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && dup2(start.null, STDIN_FILENO) >= 0 &&
                         dup2(start.output >= 0 ? start.output : start.null, STDOUT_FILENO) >= 0 &&
-                        dup2(start.error >= 0 ? start.error : start.null, STDERR_FILENO) >= 0 &&
-                        (start.kept_open < 0 || fcntl(start.kept_open, F_SETFD, 0) == 0);
+                        dup2(start.error >= 0 ? start.error : start.null, STDERR_FILENO) >= 0 && keep_open(start);
   take_default_signals();
   // A parent that died before the first line here sends no signal any more.
   if (is_ready && getppid() == start.parent) execve(start.program, start.arguments, start.environment);
@@ -119,25 +128,31 @@ Process::Process(const Command& command) {
   const std::vector<char*> environment_list = pointers(environment);
   const posix::Descriptor null = posix::open("/dev/null", O_RDWR);
   int ends[2];
-  if (!null.valid() || pipe2(ends, O_CLOEXEC) != 0)
-    throw RunError(fmt::format("can't start {}: {}", command.program.string(), reason(errno)));
+  if (!null.valid() || pipe2(ends, O_CLOEXEC) != 0) throw_run_error(command.program, "start", errno);
   const posix::Descriptor report_read(ends[0]);
   posix::Descriptor report_write(ends[1]);
-  const Start start{
-      command.program.c_str(), argument_list.data(), environment_list.data(), command.output, command.error,
-      command.kept_open,       null.get(),           report_write.get(),      getpid()};
+  const Start start{command.program.c_str(),
+                    argument_list.data(),
+                    environment_list.data(),
+                    command.output,
+                    command.error,
+                    command.kept_open.data(),
+                    command.kept_open.size(),
+                    null.get(),
+                    report_write.get(),
+                    getpid()};
   {
     const SignalsBlocked blocked;
     id_ = fork();
     if (id_ == 0) become(start);
   }
-  if (id_ < 0) throw RunError(fmt::format("can't start {}: {}", command.program.string(), reason(errno)));
+  if (id_ < 0) throw_run_error(command.program, "start", errno);
   report_write.close();
   int error = 0;
   if (posix::read(report_read, &error, sizeof error) == sizeof error) {  // else: closed by the program's start
     while (waitpid(id_, nullptr, 0) < 0 && errno == EINTR) {
     }
-    throw RunError(fmt::format("can't start {}: {}", command.program.string(), reason(error)));
+    throw_run_error(command.program, "start", error);
   }
   handle_ = posix::Descriptor(static_cast<int>(syscall(SYS_pidfd_open, id_, 0)));
 }
@@ -211,17 +226,17 @@ std::optional<std::filesystem::path> find_on_path(const std::string& name) {
 std::filesystem::path this_program() { return std::filesystem::read_symlink("/proc/self/exe"); }
 
 std::string shell_quoted(std::string_view text) {
-  const bool has_newline = text.find('\n') != std::string_view::npos;
+  // Control characters and the like are written as octal digits, which printf %b takes back.
+  const bool is_coded = on_one_line(text) != text;
   // A command substitution drops newlines at the end.
-  if (has_newline && text.back() == '\n') throw ConfigError("a path must not end with a newline");
+  if (is_coded && text.back() == '\n') throw ConfigError("a path must not end with a newline");
   std::string word;
   for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
     if (c == '\'')
       word += R"('\'')";
-    else if (has_newline && c == '\n')
-      word += R"(\n)";
-    else if (has_newline && c == '\\')
-      word += R"(\\)";
+    else if (is_coded && (byte < ' ' || byte > '~' || c == '\\'))
+      word += fmt::format("\\0{:03o}", byte);
     else
       word += c;
   }
@@ -229,7 +244,7 @@ std::string shell_quoted(std::string_view text) {
                                              "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                              "_-+=./,:@") == std::string_view::npos;
   if (is_plain) return word;
-  return has_newline ? "\"$(printf %b '" + word + "')\"" : "'" + word + "'";
+  return is_coded ? "\"$(printf %b '" + word + "')\"" : "'" + word + "'";
 }
 
 }  // namespace bnlab

@@ -20,9 +20,9 @@ struct Command {
   std::filesystem::path program;                                 // what is executed; not looked for on PATH
   std::vector<std::string> arguments;                            // the first is the name that the program is told
   std::vector<std::pair<std::string, std::string>> environment;  // set beside what this process has
-  int output = -1;     // descriptor that becomes its standard output; -1: /dev/null
-  int error = -1;      // the same for its standard error
-  int kept_open = -1;  // another descriptor that it inherits; -1: none
+  int output = -1;                  // descriptor that becomes its standard output; -1: /dev/null
+  int error = -1;                   // the same for its standard error
+  std::vector<int> kept_open = {};  // further descriptors that it inherits; -1 is none
 };
 
 /// How a process ended.

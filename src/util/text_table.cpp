@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "util/printable.h"
+
 namespace bnlab {
 namespace {
 
@@ -48,7 +50,10 @@ std::string wrapped(std::string_view text, std::size_t width, std::size_t indent
   return line.empty() ? all : all + margin + line + "\n";
 }
 
-std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t left) {
+std::string table(const std::vector<std::vector<std::string>>& rows_as_they_are, std::size_t left) {
+  std::vector<std::vector<std::string>> rows = rows_as_they_are;
+  for (auto& row : rows)
+    for (std::string& cell : row) cell = on_one_line(cell);
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));

@@ -6,7 +6,8 @@
 
 namespace bnlab {
 
-/// Columns of equal width, two spaces between them; numbers (all but the first `left` columns) flush right.
+/// Columns of equal width, two spaces between them; numbers (all but the first `left` columns) flush right. A
+/// cell is one line, with nothing in it that a terminal would obey.
 std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t left);
 
 /// Characters of a text in UTF-8, which a terminal shows in as many columns.

@@ -4,6 +4,10 @@
 //   BNLAB_FAULT_UNDER  the folder, or a file (and its .tmp); calls on other files pass untouched and uncounted
 //   BNLAB_FAULT_LOG    a file that gets a line "CALL PATH" for each call that is counted
 //   BNLAB_FAULT_CALLS  the calls that count, separated by commas; unset: all
+//   BNLAB_FAULT_PARENT if set, calls that look at files or start processes count too (opendir, readdir, stat, lstat,
+//   fstat,
+//                      pread, flock; fork and pipe2 as if on the folder), and programs that this one starts are left
+//                      alone
 //   BNLAB_FAULT_AT     the number of the call, from 1, that is hit; unset: none
 //   BNLAB_FAULT_ERROR  errno of a call that fails
 //   BNLAB_FAULT_KIND   what happens at that call:
@@ -18,6 +22,7 @@
 //     lock       the file's folder loses its permissions before the call
 
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +32,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,9 +47,28 @@ static int file_count;
 static int calls;
 static int full;
 
+static int is_parent;
+static struct {
+  const char* name;
+  char value[PATH_MAX];
+} settings[] = {{"BNLAB_FAULT_UNDER", ""}, {"BNLAB_FAULT_LOG", ""},   {"BNLAB_FAULT_CALLS", ""},
+                {"BNLAB_FAULT_AT", ""},    {"BNLAB_FAULT_ERROR", ""}, {"BNLAB_FAULT_KIND", ""}};
+enum { setting_count = sizeof settings / sizeof *settings };
+
+__attribute__((constructor)) static void take_settings(void) {
+  is_parent = getenv("BNLAB_FAULT_PARENT") != NULL;
+  for (int i = 0; i < setting_count; ++i) {
+    const char* value = getenv(settings[i].name);
+    snprintf(settings[i].value, PATH_MAX, "%s", value ? value : "");
+    if (is_parent) unsetenv(settings[i].name);
+  }
+  if (is_parent) unsetenv("LD_PRELOAD");
+}
+
 static const char* setting(const char* name) {
-  const char* value = getenv(name);
-  return value ? value : "";
+  for (int i = 0; i < setting_count; ++i)
+    if (strcmp(settings[i].name, name) == 0) return settings[i].value;
+  abort();
 }
 
 static int is_kind(const char* kind) { return strcmp(setting("BNLAB_FAULT_KIND"), kind) == 0; }
@@ -149,7 +174,7 @@ int open(const char* path, int flags, ...) {
   if (meet("open", path) < 0) return -1;
   const int fd = REAL(open)(path, flags, mode);
   struct stat status;
-  if (fd >= 0 && is_below(path) && (flags & O_ACCMODE) != O_RDONLY && fstat(fd, &status) == 0)
+  if (fd >= 0 && is_below(path) && (flags & O_ACCMODE) != O_RDONLY && REAL(fstat)(fd, &status) == 0)
     set_safe(path, status.st_size);
   return fd;
 }
@@ -211,3 +236,46 @@ int unlink(const char* path) { return meet("unlink", path) < 0 ? -1 : REAL(unlin
 int remove(const char* path) { return meet("remove", path) < 0 ? -1 : REAL(remove)(path); }
 
 int mkdir(const char* path, mode_t mode) { return meet("mkdir", path) < 0 ? -1 : REAL(mkdir)(path, mode); }
+
+// ---- what a parent does besides; counted with BNLAB_FAULT_PARENT alone
+
+static int meet_parent(const char* call, const char* path) { return is_parent ? meet(call, path) : 0; }
+
+DIR* fdopendir(int fd) {
+  char path[PATH_MAX];
+  return meet_parent("opendir", path_of(fd, path)) < 0 ? NULL : REAL(fdopendir)(fd);
+}
+
+struct dirent* readdir(DIR* folder) {
+  char path[PATH_MAX];
+  return meet_parent("readdir", path_of(dirfd(folder), path)) < 0 ? NULL : REAL(readdir)(folder);
+}
+
+int stat(const char* path, struct stat* status) {
+  return meet_parent("stat", path) < 0 ? -1 : REAL(stat)(path, status);
+}
+
+int lstat(const char* path, struct stat* status) {
+  return meet_parent("lstat", path) < 0 ? -1 : REAL(lstat)(path, status);
+}
+
+int fstat(int fd, struct stat* status) {
+  char path[PATH_MAX];
+  return meet_parent("fstat", path_of(fd, path)) < 0 ? -1 : REAL(fstat)(fd, status);
+}
+
+ssize_t pread(int fd, void* bytes, size_t count, off_t offset) {
+  char path[PATH_MAX];
+  return meet_parent("pread", path_of(fd, path)) < 0 ? -1 : REAL(pread)(fd, bytes, count, offset);
+}
+
+int flock(int fd, int operation) {
+  char path[PATH_MAX];
+  return meet_parent("flock", path_of(fd, path)) < 0 ? -1 : REAL(flock)(fd, operation);
+}
+
+pid_t fork(void) { return meet_parent("fork", setting("BNLAB_FAULT_UNDER")) < 0 ? -1 : REAL(fork)(); }
+
+int pipe2(int ends[2], int flags) {
+  return meet_parent("pipe2", setting("BNLAB_FAULT_UNDER")) < 0 ? -1 : REAL(pipe2)(ends, flags);
+}

@@ -87,6 +87,17 @@ class Interrupted(ProgramTest):
         self.interrupt(out, signal.SIGTERM, training={"steps": 100000000}, record={}, probes=[])
         self.expect_interrupted(out, 100)
 
+    def test_signals_of_schedulers(self):
+        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU):
+            with self.subTest(number):
+                out = self.folder / number.name
+                process = self.start_training(out, rows=10, training={"steps": 100000000}, record={}, probes=[])
+                # They may come again before the run has ended.
+                for _ in range(3):
+                    process.send_signal(number)
+                self.finish(process, INTERRUPTED)
+                self.expect_interrupted(out, 10)
+
     def test_its_terminal_closes(self):
         out = self.folder / "out"
         controller, terminal = pty.openpty()

@@ -67,10 +67,11 @@ class LogFile(ProgramTest):
             with self.subTest(options):
                 out = self.folder / f"out{len(options)}"
                 out.mkdir()
-                (out / "log.txt").write_text("earlier\n")
+                earlier = "2026-01-31 12:00:00.000 info earlier\n"
+                (out / "log.txt").write_text(earlier)
                 self.run_program("train", self.write_config(), "--out", out, "--log-file", out / "log.txt", *options)
                 self.assertEqual(run_json(out)["status"], "completed")
-                self.assertTrue((out / "log.txt").read_text().startswith("earlier\n"))
+                self.assertTrue((out / "log.txt").read_text().startswith(earlier))
 
     def test_nothing_is_made_before_the_checks(self):
         wrong = self.write_config(name="wrong.json", training={"steps": 0})
@@ -106,7 +107,7 @@ class LogFile(ProgramTest):
         self.run_program(*arguments)
         first_line = log.read_bytes().index(b"\n") + 1
         limit = 1 << 20
-        log.write_bytes(bytes(limit - first_line - 1))
+        log.write_bytes(log.read_bytes().ljust(limit - first_line - 1, b"\n"))
         _, error = self.run_program(
             *arguments, status=FAILED,
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY)))

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import pty
 import resource
 import shutil
 import subprocess
@@ -151,6 +152,31 @@ class Output(ProgramTest):
         _, error = self.run_program("train", self.write_config(), "--out", self.folder / "out", "--log-file",
                                     self.folder, status=USAGE)
         self.assertIn("--log-file", error)
+
+    def test_terminal_says_what_happens_before_the_first_step(self):
+        controller, terminal = pty.openpty()
+        path = self.write_config(probes=[{"type": "gradient_norm", "every": 5}])
+        process = subprocess.Popen(self.command("train", path, "--out", self.folder / "out"), env=self.environment,
+                                   stdin=subprocess.DEVNULL, stdout=terminal, stderr=terminal)
+        os.close(terminal)
+        text = b""
+        while True:
+            try:
+                text += os.read(controller, 1000)
+            except OSError:  # so the end of a terminal is told
+                break
+        os.close(controller)
+        self.assertEqual(process.wait(), DONE)
+        places = [text.find(word) for word in (b"reading mnist", b"building the network",
+                                               b"evaluating before the first step",
+                                               b"measuring probes before the first step", b"evaluating after step 10",
+                                               b"completed after 20", b"scripts/plot.py " + bytes(self.folder / "out"))]
+        self.assertEqual(places, sorted(places), text)
+        self.assertGreaterEqual(places[0], 0, text)
+        _, error = self.run_program("train", path, "--out", self.folder / "verbose", "--verbose")
+        self.assertIn("evaluating before the first step", error)
+        _, error = self.run_program("train", path, "--out", self.folder / "piped")
+        self.assertEqual(error, "")
 
     def test_standard_output_that_is_full(self):
         if not pathlib.Path("/dev/full").exists():

@@ -1,6 +1,6 @@
 """Settings that cancel each other are named in the log of a run, and change nothing."""
 
-from program import MLP, ProgramTest, main
+from program import MLP, ProgramTest, config, main
 
 
 class SettingsThatCancel(ProgramTest):
@@ -17,6 +17,24 @@ class SettingsThatCancel(ProgramTest):
                              optimizer={"schedule": {"warmup_steps": 100}}, training={"steps": 4, "eval_every": 0})
         self.expect_warnings("training.eval_every: 30", "probes.0.every: 21",
                              training={"eval_every": 30}, probes=[{"type": "gradient_norm", "every": 21}])
+
+    def test_normalization_without_a_type(self):
+        layers = [{"flatten": {}}, {"dense": {"units": 5}}, {"normalization": {}}, {"dense": {"units": 10}}]
+        content = config(network={"layers": layers})
+        del content["normalization"]
+        path = self.write_config(content)
+        warning = "warning: normalization.type: left out, which means none"
+        for arguments in (("train", path, "--out", self.folder / "a"), ("validate", path), ("describe", path)):
+            self.assertIn(warning, self.run_program(*arguments)[1])
+        for kind in ("none", "batch"):
+            setting = f"normalization.type={kind}"
+            _, error = self.run_program("train", path, "--out", self.folder / kind, "--set", setting)
+            self.assertNotIn("normalization.type", error)
+        _, error = self.run_program("train", self.folder / "a" / "config.json", "--out", self.folder / "b")
+        self.assertNotIn("normalization.type", error)
+        content["normalization"] = {"epsilon": 0.001}
+        _, error = self.run_program("validate", self.write_config(content))
+        self.assertIn("normalization.epsilon has no effect", error)
 
     def test_validate(self):
         path = self.write_config(training={"eval_every": 30})

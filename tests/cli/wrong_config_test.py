@@ -114,6 +114,39 @@ class WrongConfig(ProgramTest):
             with self.subTest(change):
                 self.expect_refused(["train", path, "--out", self.folder / "out", "--set", change], "--set")
 
+    def test_hints_at_other_names(self):
+        path = self.write_config(description="2024")
+        for setting, near in (("normalization.type=batchnorm", "batch"), ("normalization.type=bn", "batch"),
+                              ("normalization.type=batch_norm", "batch"), ("lr=1", "optimizer.learning_rate"),
+                              ("optimizer.lr=1", "learning_rate"), ("epochs=3", "training.epochs"),
+                              ("normalization.placement=after", "after_activation"), ("wd=0", "optimizer.weight_decay"),
+                              ("bs=8", "training.batch_size"), ("network.activation=relu6", "relu")):
+            with self.subTest(setting):
+                self.expect_refused(["train", path, "--out", self.folder / "out", "--set", setting],
+                                    f'did you mean "{near}"?')
+        experiment = {"claim": "c", "source": "s", "base": config(), "quantities": [], "criteria": [],
+                      "arms": [{"name": "a", "grid": {"lr": [1, 2]}}]}
+        path = self.write_config(experiment, "e.json")
+        _, error = self.run_program("sweep", path, "--out", self.folder / "out", status=USAGE)
+        self.assertTrue("optimizer.learning_rate" in error or "quantities" in error, error)
+
+    def test_several_settings_after_one_option(self):
+        path = self.write_config()
+        out = self.folder / "out"
+        self.run_program("train", "--set", "training.steps=3", "training.seed=5", path, "--out", out,
+                         "--set=optimizer.learning_rate=0.5", "description=2024", "--quiet")
+        written = json.loads((out / "config.json").read_text())
+        self.assertEqual((written["training"]["steps"], written["training"]["seed"]), (3, 5))
+        self.assertEqual((written["optimizer"]["learning_rate"], written["description"]), (0.5, "2024"))
+        # Without the option, and where a word is no setting.
+        _, error = self.run_program("train", path, "training.steps=3", status=USAGE)
+        self.assertIn("did you mean --set training.steps=3?", error)
+        _, error = self.run_program("train", path, "--set", "training.steps=3", "extra", status=USAGE)
+        self.assertIn("extra", error)
+        # A file of such a name is a file.
+        named = self.write_config(name="a=b")
+        self.run_program("train", "--set", "training.steps=3", named.name, "--out", self.folder / "named", "--quiet")
+
     def test_set_of_a_list_index(self):
         units = "network.layers.1.repeat.layers.0.dense_block.units=5"
         out = self.train("right", "--set", "probes.0.every=3", "--set", units, probes=[{"type": "gradient_norm"}])
@@ -168,7 +201,7 @@ class WrongConfig(ProgramTest):
 
 
 class CommandLine(ProgramTest):
-    COMMANDS = ("train", "describe", "validate", "list", "schema", "gradcheck")
+    COMMANDS = ("train", "compare", "export", "describe", "validate", "list", "schema", "gradcheck")
 
     def test_wrong_command_lines(self):
         path = self.write_config()
@@ -182,6 +215,17 @@ class CommandLine(ProgramTest):
                 out, _ = self.run_program(*arguments, status=USAGE)
                 self.assertEqual(out, "")
         self.assertFalse((self.folder / "results").exists())
+
+    def test_words_that_are_no_command(self):
+        _, error = self.run_program("foo", status=USAGE)
+        lines = error.splitlines()
+        self.assertEqual(lines[0], 'bnlab: there is no command "foo".')
+        self.assertRegex(lines[1], r"^The commands are train, sweep, .*\.$")
+        _, error = self.run_program("swep", status=USAGE)
+        self.assertTrue(error.startswith('bnlab: there is no command "swep"; did you mean "sweep"?\n'), error)
+        path = self.write_config()
+        _, error = self.run_program(path, status=USAGE)
+        self.assertIn(f'did you mean "bnlab train {path}"?', error)
 
     def test_numbers_that_are_none(self):
         path = self.write_config()

@@ -47,6 +47,20 @@ CHANGES = [
     ({"probes": [{"type": "gradient_norm"}]}, True),
     ({"probes": [{"type": "gradient_norm", "units": [1]}]}, False),
     ({"probes": [{}]}, False),
+    ({"dataset": {"name": "npz", "channels": "last"}}, True),
+    ({"dataset": {"name": "npz", "channels": "middle"}}, False),
+    ({"dataset": {}}, False),
+]
+
+# Whole configs that extend another, which may have what these lack.
+PARTS = [
+    ({"extends": "base.json"}, True),
+    ({"extends": "base.json", "dataset": {"limit": 100}, "network": {"activation": "tanh"}}, True),
+    ({"extends": "base.json", "initialization": {"std": 0.1}}, True),
+    ({"extends": "base.json", "training": {"stps": 3}}, False),
+    ({"extends": "base.json", "training": {"steps": "3"}}, False),
+    ({"extends": "base.json", "probes": [{}]}, False),
+    ({"extends": 3}, False),
 ]
 
 EXPERIMENT = {
@@ -136,6 +150,8 @@ def main():
     for validator, minimal, changes in ((run, MINIMAL, CHANGES), (experiment, EXPERIMENT, EXPERIMENT_CHANGES)):
         for change, allowed in changes:
             check(json.dumps(change), validator, {**copy.deepcopy(minimal), **change}, allowed)
+    for part, allowed in PARTS:
+        check(json.dumps(part), run, part, allowed)
     counts = (f"{len(files)} configs, {len(networks)} networks, {len(claims)} experiments, "
               f"{len(CHANGES) + len(EXPERIMENT_CHANGES)} changes")
     print("\n".join(failures) or f"{counts}: as the schemas say")

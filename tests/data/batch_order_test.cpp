@@ -121,8 +121,8 @@ TEST(FileOrder, GoesThroughTheFileEachEpoch) {
 // ---- batches of a few classes --------------------------------------------------------------------------------------
 
 /// Class 9 has 13 examples, class 0 has 7, class 255 has 24, class 4 has 12; they stand mixed.
-std::vector<std::uint8_t> mixed_labels() {
-  std::vector<std::uint8_t> labels;
+std::vector<Label> mixed_labels() {
+  std::vector<Label> labels;
   for (int i = 0; i < 24; ++i) {
     labels.push_back(255);
     if (i % 2 == 0) labels.push_back(4);
@@ -133,7 +133,7 @@ std::vector<std::uint8_t> mixed_labels() {
 }
 
 TEST(ClassOrder, TakesEquallyManyOfAFewClasses) {
-  const std::vector<std::uint8_t> labels = mixed_labels();
+  const std::vector<Label> labels = mixed_labels();
   for (const auto& [batch, classes] : std::vector<std::pair<std::int64_t, std::int64_t>>{
            {6, 2}, {6, 3}, {12, 4}, {7, 1}, {4, 4}, {14, 2}, {1, 1}, {2, 1}}) {
     ClassOrder order(3, labels, batch, classes);
@@ -155,7 +155,7 @@ TEST(ClassOrder, TakesEquallyManyOfAFewClasses) {
 }
 
 TEST(ClassOrder, VisitsTheExamplesOfAClassInOrdersThatAreUsedUp) {
-  const std::vector<std::uint8_t> labels = mixed_labels();
+  const std::vector<Label> labels = mixed_labels();
   ClassOrder order(3, labels, 6, 2);
   std::map<int, std::vector<std::uint32_t>> visits;
   for (std::int64_t step = 0; step < 400; ++step)
@@ -179,7 +179,7 @@ TEST(ClassOrder, VisitsTheExamplesOfAClassInOrdersThatAreUsedUp) {
 }
 
 TEST(ClassOrder, DrawsTheClassesEvenly) {
-  const std::vector<std::uint8_t> labels = mixed_labels();
+  const std::vector<Label> labels = mixed_labels();
   ClassOrder order(8, labels, 2, 2);
   std::map<int, int> counts;
   std::map<std::pair<int, int>, int> pairs;
@@ -196,7 +196,7 @@ TEST(ClassOrder, DrawsTheClassesEvenly) {
 }
 
 TEST(ClassOrder, IsAFunctionOfSeedAndStep) {
-  const std::vector<std::uint8_t> labels = mixed_labels();
+  const std::vector<Label> labels = mixed_labels();
   ClassOrder in_order(5, labels, 6, 3);
   std::vector<std::vector<std::uint32_t>> steps;
   for (std::int64_t step = 0; step < 300; ++step) {
@@ -218,7 +218,7 @@ TEST(ClassOrder, IsAFunctionOfSeedAndStep) {
 }
 
 TEST(ClassOrder, RefusesWhatItCannotCompose) {
-  const std::vector<std::uint8_t> labels = mixed_labels();
+  const std::vector<Label> labels = mixed_labels();
   EXPECT_THROW(ClassOrder(1, labels, 6, 0), std::invalid_argument);
   EXPECT_THROW(ClassOrder(1, labels, 10, 5), std::invalid_argument);  // there are four classes
   EXPECT_THROW(ClassOrder(1, labels, 7, 2), std::invalid_argument);
@@ -230,8 +230,8 @@ TEST(ClassOrder, RefusesWhatItCannotCompose) {
 }
 
 TEST(OrderByClass, HoldsEachExampleOnceAndFewClassesABatch) {
-  std::vector<std::uint8_t> labels;
-  for (int i = 0; i < 1003; ++i) labels.push_back(static_cast<std::uint8_t>((i * i + i / 7) % 10));
+  std::vector<Label> labels;
+  for (int i = 0; i < 1003; ++i) labels.push_back(static_cast<Label>((i * i + i / 7) % 10));
   const std::vector<std::uint32_t> order = order_by_class(labels, 16, 2);
   std::vector<std::uint32_t> sorted = order;
   std::sort(sorted.begin(), sorted.end());
@@ -239,7 +239,7 @@ TEST(OrderByClass, HoldsEachExampleOnceAndFewClassesABatch) {
   for (std::uint32_t i = 0; i < sorted.size(); ++i) ASSERT_EQ(sorted[i], i);
   std::size_t few = 0;
   for (std::size_t first = 0; first + 16 <= order.size(); first += 16) {
-    std::set<std::uint8_t> classes;
+    std::set<Label> classes;
     for (std::size_t i = first; i < first + 16; ++i) classes.insert(labels[order[i]]);
     if (classes.size() > 2) break;
     ++few;

@@ -67,7 +67,7 @@ TEST(Cifar10, ReadsTheSixFiles) {
     EXPECT_EQ(dataset.train.labels[n], (n / 3 + n % 3) % 10);
     for (std::size_t i = 0; i < 3072; ++i) ASSERT_EQ(dataset.train.images[n * 3072 + i], pixel(n / 3, n % 3, i));
   }
-  EXPECT_EQ(dataset.test.labels, (std::vector<std::uint8_t>{5, 6}));
+  EXPECT_EQ(dataset.test.labels, (std::vector<Label>{5, 6}));
   for (std::size_t i = 0; i < 2 * 3072; ++i) ASSERT_EQ(dataset.test.images[i], pixel(5, i / 3072, i % 3072));
 }
 

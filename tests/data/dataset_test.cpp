@@ -65,12 +65,17 @@ config::DatasetConfig named(const std::string& name) {
 TEST(DatasetTable, KnowsItsDatasets) {
   std::vector<std::string> names;
   for (const DatasetInfo& info : datasets()) names.push_back(info.name);
-  EXPECT_EQ(names, (std::vector<std::string>{"mnist", "fashion_mnist", "cifar10", "gaussian_regression",
-                                             "gaussian_clusters", "drawn_digits"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"mnist", "fashion_mnist", "cifar10", "cifar100", "idx", "npz",
+                                             "gaussian_regression", "gaussian_clusters", "drawn_digits"}));
   for (const std::string& name : names) {
+    if (name == "idx" || name == "npz") {  // of which the files say all
+      expect_contains(error_text<ConfigError>([&] { dataset_info(named(name)); }), "dataset.path: must be set");
+      continue;
+    }
     const DatasetInfo info = dataset_info(named(name));
     EXPECT_EQ(info.name, name);
-    EXPECT_EQ(info.classes, 10);
+    EXPECT_EQ(info.classes, name == "cifar100" ? 100 : 10);
+    EXPECT_EQ(info.has_floats, name.find("gaussian") != std::string::npos);
     EXPECT_EQ(info.has_targets, name == "gaussian_regression");
     EXPECT_EQ(info.has_images(), name.find("gaussian") == std::string::npos);
   }
@@ -78,8 +83,10 @@ TEST(DatasetTable, KnowsItsDatasets) {
     const DatasetInfo info = dataset_info(named(name));
     EXPECT_EQ((std::vector{info.channels, info.height, info.width}), (std::vector<std::int64_t>{1, 28, 28}));
   }
-  const DatasetInfo info = dataset_info(named("cifar10"));
-  EXPECT_EQ((std::vector{info.channels, info.height, info.width}), (std::vector<std::int64_t>{3, 32, 32}));
+  for (const char* name : {"cifar10", "cifar100"}) {
+    const DatasetInfo info = dataset_info(named(name));
+    EXPECT_EQ((std::vector{info.channels, info.height, info.width}), (std::vector<std::int64_t>{3, 32, 32}));
+  }
 }
 
 TEST(DatasetTable, TakesTheSizesOfVectorsFromTheConfig) {
@@ -96,8 +103,8 @@ TEST(DatasetTable, TakesTheSizesOfVectorsFromTheConfig) {
 TEST(DatasetTable, NamesTheValidNames) {
   const std::string text = error_text<ConfigError>([] { dataset_info(named("mnits")); });
   EXPECT_EQ(text,
-            "dataset.name: must be one of mnist, fashion_mnist, cifar10, gaussian_regression, gaussian_clusters, "
-            "drawn_digits, got \"mnits\"");
+            "dataset.name: must be one of mnist, fashion_mnist, cifar10, cifar100, idx, npz, gaussian_regression, "
+            "gaussian_clusters, drawn_digits, got \"mnits\"; did you mean \"mnist\"?");
   EXPECT_THROW(load_named("mnits"), ConfigError);
   EXPECT_THROW(locate(named("mnits")), ConfigError);
 }
@@ -153,8 +160,8 @@ TEST(Dataset, ReadsTheFourFiles) {
   ASSERT_EQ(dataset.test.images.size(), 3u * 784);
   for (std::size_t i = 0; i < dataset.train.images.size(); ++i) ASSERT_EQ(dataset.train.images[i], i / 784);
   for (std::size_t i = 0; i < dataset.test.images.size(); ++i) ASSERT_EQ(dataset.test.images[i], 100 + i / 784);
-  EXPECT_EQ(dataset.train.labels, (std::vector<std::uint8_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1}));
-  EXPECT_EQ(dataset.test.labels, (std::vector<std::uint8_t>{0, 1, 2}));
+  EXPECT_EQ(dataset.train.labels, (std::vector<Label>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1}));
+  EXPECT_EQ(dataset.test.labels, (std::vector<Label>{0, 1, 2}));
 }
 
 TEST(Dataset, SumsTheUnpackedFilesInOrder) {
@@ -322,9 +329,12 @@ TEST(DatasetSearch, NamesTheFoldersSearched) {
   EmptySurroundings empty;
   const test::EnvironmentGuard guard("BNLAB_DATA", "/no/such/folder");
   const std::string text = error_text<DataError>([] { load_named("mnist"); });
-  EXPECT_EQ(text,
-            "mnist: no files of this dataset in /no/such/folder/mnist, /usr/share/datasets/mnist, data/mnist; get them "
-            "with: scripts/fetch_data.sh mnist, or name their folder in dataset.path or BNLAB_DATA");
+  EXPECT_EQ(
+      text,
+      "mnist: no files of this dataset in /no/such/folder/mnist, /usr/share/datasets/mnist, data/mnist; looked for "
+      "train-images-idx3-ubyte or train-images.idx3-ubyte (the same for labels and t10k), with or without .gz, in "
+      "lower or upper case; get them with: scripts/fetch_data.sh mnist, or name their folder in dataset.path or "
+      "BNLAB_DATA");
 }
 
 TEST(DatasetSearch, FindsTheFoldersOfEachDataset) {
@@ -355,7 +365,7 @@ TEST(RealData, FashionMnistIsWhole) {
   const Dataset dataset = load_from(debian_fashion_mnist, "fashion_mnist");
   expect_whole(dataset);
   std::vector<int> counts(10);
-  for (const std::uint8_t label : dataset.train.labels) ++counts[label];
+  for (const Label label : dataset.train.labels) ++counts[label];
   EXPECT_EQ(counts, std::vector<int>(10, 6000));
   const auto [mean, std] = test::channel_moments(dataset, 0);
   EXPECT_NEAR(mean, 0.2860, 5e-5);  // the constants that training scripts pass to torchvision's Normalize
@@ -391,7 +401,7 @@ TEST(RealData, Cifar10IsWhole) {
   EXPECT_EQ(dataset.train.images.size(), 50000u * 3072);
   EXPECT_EQ(dataset.test.images.size(), 10000u * 3072);
   std::vector<int> counts(10);
-  for (const std::uint8_t label : dataset.train.labels) ++counts[label];
+  for (const Label label : dataset.train.labels) ++counts[label];
   EXPECT_EQ(counts, std::vector<int>(10, 5000));
   // The constants that training scripts pass to torchvision's Normalize: red, green, blue.
   const double means[] = {0.4914, 0.4822, 0.4465};

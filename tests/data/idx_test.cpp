@@ -27,7 +27,7 @@ std::string counting(std::size_t size) {
 }
 
 IdxArray read(const std::filesystem::path& path, int dimensions) {
-  Sha256 sum;
+  BackgroundSha256 sum;
   return read_idx(path, dimensions, sum);
 }
 
@@ -66,13 +66,39 @@ TEST(Idx, ReadsLabelsAndNothing) {
   EXPECT_TRUE(read(folder / "empty", 1).values.empty());
 }
 
+TEST(Idx, ReadsLabelsOfEveryIntegerType) {
+  const TemporaryFolder folder;
+  const auto labels = [&](const std::string& bytes) {
+    write_text(folder / "labels", bytes);
+    BackgroundSha256 sum;
+    return read_idx_labels(folder / "labels", sum);
+  };
+  const auto header = [](char type, char dimensions, const std::string& extents) {
+    return std::string("\0\0", 2) + type + dimensions + extents;
+  };
+  using Labels = std::vector<std::int64_t>;
+  const std::string three("\0\0\0\3", 4), two("\0\0\0\2", 4);
+  EXPECT_EQ(labels(header(8, 1, three) + "\x01\xff\x03"), (Labels{1, 255, 3}));
+  EXPECT_EQ(labels(header(9, 1, three) + "\x01\xff\x80"), (Labels{1, -1, -128}));
+  EXPECT_EQ(labels(header(11, 1, two) + std::string("\1\0\xff\xfe", 4)), (Labels{256, -2}));
+  EXPECT_EQ(labels(header(12, 1, two) + std::string("\x80\0\0\0\0\1\0\0", 8)), (Labels{-2147483648, 65536}));
+  // The first column, as QMNIST has it.
+  EXPECT_EQ(labels(header(8, 2, two + three) + "\x01\x02\x03\x04\x05\x06"), (Labels{1, 4}));
+  EXPECT_TRUE(labels(header(8, 1, std::string(4, '\0'))).empty());
+  for (const std::string& wrong :
+       {header(13, 1, three) + std::string(12, '\0'), header(8, 3, three + two + two) + std::string(12, '\0'),
+        header(8, 2, two + std::string(4, '\0')), header(12, 1, two) + "1234567", header(12, 1, two) + "123456789",
+        std::string("\0\0\x08", 3)})
+    EXPECT_THROW(labels(wrong), DataError);
+}
+
 TEST(Idx, SumsTheUnpackedFile) {
   const TemporaryFolder folder;
   const std::string bytes = idx_bytes({3, 2, 5}, counting(30));
   Sha256 expected;
   expected.update({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
   write_text(folder / "packed", gzip_bytes(bytes));
-  Sha256 sum;
+  BackgroundSha256 sum;
   read_idx(folder / "packed", 3, sum);
   EXPECT_EQ(sum.hex(), expected.hex());
 }

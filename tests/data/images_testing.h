@@ -16,10 +16,20 @@ namespace bnlab::test {
 inline data::Dataset images_of(std::int64_t channels, std::int64_t height, std::int64_t width, std::int64_t images) {
   data::Dataset dataset;
   dataset.info = {.name = "small", .channels = channels, .height = height, .width = width, .classes = 10};
+  std::vector<std::uint8_t> bytes;
   for (std::int64_t i = 0; i < images * dataset.image_size(); ++i)
-    dataset.train.images.push_back(static_cast<std::uint8_t>((i * i * 7 + i / 3) % 256));
-  for (std::int64_t n = 0; n < images; ++n) dataset.train.labels.push_back(static_cast<std::uint8_t>((n * 3) % 10));
+    bytes.push_back(static_cast<std::uint8_t>((i * i * 7 + i / 3) % 256));
+  std::vector<data::Label> labels;
+  for (std::int64_t n = 0; n < images; ++n) labels.push_back(static_cast<data::Label>((n * 3) % 10));
+  dataset.train.images = std::move(bytes);
+  dataset.train.labels = std::move(labels);
   return dataset;
+}
+
+/// The values, to be changed.
+template <class T>
+std::vector<T> copy_of(const data::Values<T>& values) {
+  return {values.begin(), values.end()};
 }
 
 /// Mean and biased standard deviation of channel `c` of the training images, of value / 255, in two passes.

@@ -56,7 +56,9 @@ TEST(Scaler, FollowsItsFormulas) {
 
 TEST(Scaler, MapsTheEndsOfTheRangeExactly) {
   Dataset dataset = images_of(1, 1, 256, 1);
-  std::iota(dataset.train.images.begin(), dataset.train.images.end(), std::uint8_t{0});
+  std::vector<std::uint8_t> images(256);
+  std::iota(images.begin(), images.end(), std::uint8_t{0});
+  dataset.train.images = images;
   const std::vector<float> unit = gathered(dataset, config::Scaling::unit, {0});
   EXPECT_EQ(unit.front(), 0.0f);
   EXPECT_EQ(unit.back(), 1.0f);
@@ -68,8 +70,10 @@ TEST(Scaler, MapsTheEndsOfTheRangeExactly) {
 TEST(Scaler, MakesAConstantChannelZero) {
   for (const int value : {0, 1, 77, 255}) {
     Dataset dataset = images_of(2, 3, 3, 7);
-    for (std::size_t i = 0; i < dataset.train.images.size(); ++i)
-      if (i / 9 % 2 == 1) dataset.train.images[i] = static_cast<std::uint8_t>(value);
+    std::vector<std::uint8_t> images = test::copy_of(dataset.train.images);
+    for (std::size_t i = 0; i < images.size(); ++i)
+      if (i / 9 % 2 == 1) images[i] = static_cast<std::uint8_t>(value);
+    dataset.train.images = images;
     const std::vector<float> scaled = gathered(dataset, config::Scaling::standardized, {6, 2});
     for (std::size_t i = 0; i < scaled.size(); ++i) {
       if (i / 9 % 2 == 1) {
@@ -83,7 +87,7 @@ TEST(Scaler, MakesAConstantChannelZero) {
 TEST(Scaler, TakesItsMomentsFromTheTrainingSplit) {
   Dataset dataset = images_of(1, 4, 4, 6);
   const std::vector<float> before = gathered(dataset, config::Scaling::standardized, {0});
-  dataset.test.images.assign(16, 255);
+  dataset.test.images = std::vector<std::uint8_t>(16, 255);
   dataset.test.labels = {7};
   dataset.validation = dataset.test;
   EXPECT_EQ(gathered(dataset, config::Scaling::standardized, {0}), before);
@@ -125,10 +129,13 @@ TEST(Scaler, RefusesAnImageThatIsNotThere) {
 Dataset vectors_of(std::int64_t d, std::int64_t count) {
   Dataset dataset;
   dataset.info = {.name = "small", .channels = d, .height = 1, .width = 1, .classes = 2, .has_targets = true};
-  dataset.train.labels.resize(static_cast<std::size_t>(count));
+  std::vector<float> values, targets;
   for (std::int64_t i = 0; i < count * d; ++i)
-    dataset.train.values.push_back(1000.0f + 0.37f * static_cast<float>((i * i * 7 + i / 3) % 256));
-  for (std::int64_t i = 0; i < 2 * count; ++i) dataset.train.targets.push_back(-0.25f * static_cast<float>(i));
+    values.push_back(1000.0f + 0.37f * static_cast<float>((i * i * 7 + i / 3) % 256));
+  for (std::int64_t i = 0; i < 2 * count; ++i) targets.push_back(-0.25f * static_cast<float>(i));
+  dataset.train.labels = std::vector<Label>(static_cast<std::size_t>(count));
+  dataset.train.values = std::move(values);
+  dataset.train.targets = std::move(targets);
   return dataset;
 }
 
@@ -150,9 +157,27 @@ TEST(Scaler, LeavesFloatsAsTheyAre) {
   }
 }
 
+TEST(Scaler, StandardizesFloatImagesByChannelAsBytes) {
+  const Dataset bytes = images_of(3, 4, 5, 6);
+  Dataset floats = bytes;
+  floats.train.values = std::vector<float>(bytes.train.images.begin(), bytes.train.images.end());
+  floats.train.images = {};
+  for (const config::Scaling scaling : {config::Scaling::standardized, config::Scaling::raw}) {
+    const std::vector<float> expected = gathered(bytes, scaling, {5, 0, 2}),
+                             found = gathered(floats, scaling, {5, 0, 2});
+    ASSERT_EQ(found.size(), 3u * 60);
+    // Offset and product are rounded once each, at the scale of mean / std, which is below 4 here.
+    for (std::size_t i = 0; i < found.size(); ++i)
+      ASSERT_NEAR(found[i], expected[i],
+                  scaling == config::Scaling::raw ? 0 : 8 * std::numeric_limits<float>::epsilon());
+  }
+}
+
 TEST(Scaler, StandardizesFloatsByChannel) {
   Dataset dataset = vectors_of(17, 5);
-  for (std::size_t n = 0; n < 5; ++n) dataset.train.values[n * 17 + 3] = 0.1f;  // a constant channel
+  std::vector<float> values = test::copy_of(dataset.train.values);
+  for (std::size_t n = 0; n < 5; ++n) values[n * 17 + 3] = 0.1f;  // a constant channel
+  dataset.train.values = values;
   const std::vector<std::uint32_t> indices = {0, 1, 2, 3, 4};
   std::vector<float> dst(5 * 17);
   std::vector<std::int32_t> labels(5);

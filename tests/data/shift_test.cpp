@@ -19,7 +19,7 @@ using test::images_of;
 std::vector<std::uint8_t> shifted(const config::ShiftConfig& shift, const Dataset& dataset, std::size_t n,
                                   ImageSource source = ImageSource::train) {
   const auto size = static_cast<std::ptrdiff_t>(dataset.image_size());
-  const auto begin = dataset.train.images.begin() + static_cast<std::ptrdiff_t>(n) * size;
+  const std::uint8_t* begin = dataset.train.images.begin() + static_cast<std::ptrdiff_t>(n) * size;
   std::vector<std::uint8_t> image(begin, begin + size);
   shift_image(shift, dataset.info, source, static_cast<std::int64_t>(n), image.data());
   return image;
@@ -72,7 +72,7 @@ TEST(Shift, TurnsCounterclockwise) {
 
 TEST(Shift, FillsWithBlackBeforeItChangesTheContrast) {
   Dataset dataset = images_of(1, 2, 4, 1);
-  dataset.train.images.assign(8, 255);
+  dataset.train.images = std::vector<std::uint8_t>(8, 255);
   EXPECT_EQ(shifted({.rotation = 90, .contrast = 0.5}, dataset, 0),
             (std::vector<std::uint8_t>{64, 191, 191, 64, 64, 191, 191, 64}));
 }
@@ -83,7 +83,7 @@ TEST(Shift, NoiseBelongsToTheImage) {
   EXPECT_EQ(shifted(shift, dataset, 1), shifted(shift, dataset, 1));
   EXPECT_NE(shifted(shift, dataset, 1), shifted(shift, dataset, 1, ImageSource::test));
   Dataset grey = dataset;
-  std::fill(grey.train.images.begin(), grey.train.images.end(), std::uint8_t{128});
+  grey.train.images = std::vector<std::uint8_t>(grey.train.images.size(), 128);
   EXPECT_NE(shifted(shift, grey, 0), shifted(shift, grey, 1));
 }
 
@@ -108,7 +108,7 @@ TEST(Shift, IsAppliedToEverySplitByThePlaceInTheFile) {
   config.limit = 9;
   config.validation = 4;
   const Dataset cut = load(config);
-  std::vector<std::uint8_t> joined = cut.train.images;
+  std::vector<std::uint8_t> joined = test::copy_of(cut.train.images);
   joined.insert(joined.end(), cut.validation.images.begin(), cut.validation.images.end());
   EXPECT_TRUE(std::equal(joined.begin(), joined.end(), whole.train.images.begin()));
   EXPECT_EQ(joined.size(), 9u * 784);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "data/images_testing.h"
 #include "util/random.h"
 
 namespace bnlab::data {
@@ -29,12 +30,12 @@ struct Moments {
   double variance = 0;
 };
 
-template <class T>
-Moments moments_of(const std::vector<T>& values) {
+template <class Numbers>
+Moments moments_of(const Numbers& values) {
   Moments moments;
   const auto count = static_cast<double>(values.size());
-  for (const T value : values) moments.mean += static_cast<double>(value) / count;
-  for (const T value : values) moments.variance += std::pow(static_cast<double>(value) - moments.mean, 2) / count;
+  for (const auto value : values) moments.mean += static_cast<double>(value) / count;
+  for (const auto value : values) moments.variance += std::pow(static_cast<double>(value) - moments.mean, 2) / count;
   return moments;
 }
 
@@ -103,7 +104,7 @@ TEST(Synthetic, AppliesLimitAndValidation) {
     EXPECT_EQ(cut.validation.size(), 4);
     EXPECT_EQ(cut.test.size(), 5);
     const auto expect_parts = [](const auto& all, const auto& first, const auto& second) {
-      auto joined = first;
+      auto joined = test::copy_of(first);
       joined.insert(joined.end(), second.begin(), second.end());
       EXPECT_EQ(joined.size(), all.size() * 9 / 12);
       EXPECT_TRUE(std::equal(joined.begin(), joined.end(), all.begin()));
@@ -140,7 +141,7 @@ TEST(Synthetic, HasEquallyManyOfEachClassInARandomOrder) {
     const Dataset dataset = load(config_of(name, 1000, 513, 2, static_cast<std::int64_t>(classes)));
     for (const Split* split : {&dataset.train, &dataset.test}) {
       std::vector<std::size_t> counts(classes);
-      for (const std::uint8_t label : split->labels) ++counts.at(label);
+      for (const Label label : split->labels) ++counts.at(label);
       for (const std::size_t count : counts) {
         EXPECT_GE(count, split->labels.size() / classes);
         EXPECT_LE(count, split->labels.size() / classes + 1);
@@ -173,7 +174,7 @@ TEST(GaussianRegression, HasInputsAndTargetsOfUnitVariance) {
 
 TEST(GaussianRegression, IsOneLinearMapOfBothSplits) {
   const Dataset dataset = load(config_of("gaussian_regression", 50, 40, 2, 3));
-  const std::vector<float>& x = dataset.train.values;
+  const Values<float>& x = dataset.train.values;
   const double determinant = static_cast<double>(x[0]) * x[3] - static_cast<double>(x[1]) * x[2];
   ASSERT_GT(std::abs(determinant), 0.1);
   for (std::size_t k = 0; k < 3; ++k) {

@@ -80,7 +80,9 @@ TEST(ResolveBatches, SaysWhatDoesNotFit) {
             "got 6");
   config::TrainingConfig fits{.batch_size = 4, .composition = by_class, .classes_per_batch = 2};
   EXPECT_NO_THROW(resolve_batches(fits, dataset));
-  for (std::uint8_t& label : dataset.train.labels) label = label < 5 ? 1 : 8;
+  std::vector<Label> labels = test::copy_of(dataset.train.labels);
+  for (Label& label : labels) label = label < 5 ? 1 : 8;
+  dataset.train.labels = labels;
   expect_contains(refusal({.batch_size = 6, .composition = by_class, .classes_per_batch = 3}), "at most 2");
   dataset.info.has_targets = true;
   EXPECT_EQ(refusal({.batch_size = 4, .composition = by_class}),
@@ -199,8 +201,9 @@ TEST(Augmentation, FollowsTheReference) {
 
 TEST(Augmentation, PadsWithWhatABlackPixelBecomes) {
   Dataset dataset = images_of(1, 4, 4, 8);
-  std::fill(dataset.train.images.begin(), dataset.train.images.end(), std::uint8_t{200});
-  dataset.train.images[0] = 100;  // so that there is a standard deviation
+  std::vector<std::uint8_t> images(dataset.train.images.size(), 200);
+  images[0] = 100;  // so that there is a standard deviation
+  dataset.train.images = images;
   const Scaler scaler(dataset, Scaling::standardized);
   const auto [mean, std] = test::channel_moments(dataset, 0);
   config::RunConfig run = run_of(8);

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -202,7 +204,9 @@ TEST_F(LocalExecutor, ProgramThatIsMissing) {
   options.program = folder / "no such program";
   const Task one = task("one", "{}");
   EXPECT_EQ(run({one}), SweepEnd::done);
-  EXPECT_EQ(state_of(one), RunState::failed);
+  EXPECT_EQ(state_of(one), RunState::missing) << "what was not started has not failed";
+  EXPECT_EQ(display.reports.at("one").state, RunState::missing);
+  expect_contains(display.reports.at("one").error, "not started: ");
   expect_contains(display.reports.at("one").error, "no such program");
   expect_contains(display.reports.at("one").error, "No such file");
 }
@@ -211,8 +215,72 @@ TEST_F(LocalExecutor, DirectoryThatCannotBeMade) {
   const Task one = task("one", "{}");
   test::write_text(folder / "runs", "a file");
   EXPECT_EQ(run({one}), SweepEnd::done);
-  EXPECT_EQ(display.reports.at("one").state, RunState::failed);
+  EXPECT_EQ(display.reports.at("one").state, RunState::missing);
   expect_contains(display.reports.at("one").error, one.directory.string());
+}
+
+/// Less files than open ones and `more` until the end of the scope.
+class OpenFilesLimit {
+ public:
+  explicit OpenFilesLimit(rlim_t more) {
+    getrlimit(RLIMIT_NOFILE, &old_);
+    rlim_t open = 0;
+    for (rlim_t number = 0; number < old_.rlim_cur && number < 4096; ++number)
+      if (fcntl(static_cast<int>(number), F_GETFD) != -1) open = number + 1;
+    const rlimit limit = {open + more, old_.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  ~OpenFilesLimit() { setrlimit(RLIMIT_NOFILE, &old_); }
+  OpenFilesLimit(const OpenFilesLimit&) = delete;
+  OpenFilesLimit& operator=(const OpenFilesLimit&) = delete;
+
+ private:
+  rlimit old_{};
+};
+
+TEST_F(LocalExecutor, TooFewFilesForAllJobs) {
+  options.program = write_script(folder / "program", R"(sleep 0.05
+echo '{"status": "completed", "last_step": 1}' > "$4/run.json"
+)");
+  options.jobs = 100;
+  std::vector<Task> tasks;
+  for (int i = 0; i < 20; ++i) tasks.push_back(task(std::to_string(i), "{}"));
+  const OpenFilesLimit limit(8);
+  EXPECT_EQ(run(tasks), SweepEnd::done);
+  for (const Task& one : tasks) EXPECT_EQ(display.reports.at(one.name).state, RunState::completed);
+  expect_contains(display.messages, "runs at a time, not 100: ");
+  expect_contains(display.messages, "Too many open files");
+}
+
+TEST_F(LocalExecutor, NoFileForAnyJob) {
+  options.program = write_script(folder / "program", "exit 9");
+  options.lock_wait = 0.3;
+  const Task one = task("one", "{}");
+  fs::create_directories(one.directory);
+  {
+    const OpenFilesLimit limit(1);
+    EXPECT_EQ(run({one}), SweepEnd::done);
+  }
+  EXPECT_EQ(state_of(one), RunState::missing);
+  expect_contains(display.reports.at("one").error, "Too many open files");
+}
+
+TEST_F(LocalExecutor, FollowsNoLink) {
+  options.program = write_script(folder / "program", "echo said >&2");
+  test::write_text(folder / "outside", "mine");
+  fs::create_directories(folder / "elsewhere");
+  const Task log = task("log", "{}"), pipe = task("pipe", "{}"), itself = task("itself", "{}");
+  for (const Task& one : {log, pipe}) fs::create_directories(one.directory);
+  fs::create_symlink(folder / "outside", log.directory / "stderr.log");
+  ASSERT_EQ(mkfifo((pipe.directory / "stderr.log").c_str(), 0600), 0);
+  fs::create_symlink(folder / "elsewhere", itself.directory);
+  EXPECT_EQ(run({log, pipe, itself}), SweepEnd::done);
+  expect_contains(display.reports.at("log").error, "stderr.log: is a symbolic link");
+  expect_contains(display.reports.at("pipe").error, "stderr.log: is no regular file");
+  expect_contains(display.reports.at("itself").error, "itself: is a symbolic link");
+  for (const Task& one : {log, pipe, itself}) EXPECT_NE(display.reports.at(one.name).state, RunState::failed);
+  EXPECT_EQ(test::read_text(folder / "outside"), "mine");
+  EXPECT_TRUE(fs::is_empty(folder / "elsewhere"));
 }
 
 TEST_F(LocalExecutor, Timeout) {

@@ -4,11 +4,13 @@
 
 #include "experiments/executor_testing.h"
 #include "training/run_summary.h"
+#include "util/result_file.h"
 
 namespace bnlab::experiments {
 namespace {
 
 namespace fs = std::filesystem;
+using test::read_text;
 using test::write_text;
 
 std::string run_json(const std::string& status) {
@@ -43,7 +45,34 @@ TEST(ReadReport, States) {
   test::expect_contains(read_report(folder.path()).error, "run.json: damaged");
   fs::remove(folder / "run.json");
   fs::create_directory(folder / "run.json");
-  test::expect_contains(read_report(folder.path()).error, (folder / "run.json").string() + ": ");
+  test::expect_contains(test::error_text<ReadError>([&] { read_report(folder.path()); }),
+                        (folder / "run.json").string() + ": ");
+}
+
+TEST(ReadReport, WhatCanNotBeReadIsNeitherMissingNorDamaged) {
+  for (const char* name : {"run.json", "failure.json"})
+    for (const char* kind : {"link", "pipe", "folder"}) {
+      const test::TemporaryFolder folder;
+      write_text(folder / "config.json", "{}");
+      write_text(folder / "outside", run_json("completed"));
+      const fs::path file = folder / name;
+      if (kind == std::string("link")) fs::create_symlink("outside", file);
+      if (kind == std::string("pipe")) ASSERT_EQ(mkfifo(file.c_str(), 0600), 0);
+      if (kind == std::string("folder")) fs::create_directory(file);
+      test::expect_contains(test::error_text<ReadError>([&] { read_report(folder.path()); }), file.string() + ": is ");
+      if (name == std::string("failure.json")) EXPECT_THROW(clear_failure(folder.path()), RunError);
+      EXPECT_EQ(read_text(folder / "outside"), run_json("completed"));
+    }
+  const test::TemporaryFolder folder;
+  fs::create_directory(folder / "there");
+  fs::create_symlink("there", folder / "run");
+  test::expect_contains(test::error_text<ReadError>([&] { read_report(folder / "run"); }), "is a symbolic link");
+}
+
+TEST(ReadReport, ErrorsAreOneLine) {
+  const test::TemporaryFolder folder;
+  write_text(folder / "run.json", R"({"status": "failed", "last_step": 1, "error": "a\nb\u001b[2Jc"})");
+  EXPECT_EQ(read_report(folder.path()).error, R"(a b\u001b[2Jc)");
 }
 
 TEST(ReadReport, AFailureAfterAnInterruptionCountsAndAResultCountsMore) {

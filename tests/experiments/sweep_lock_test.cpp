@@ -41,7 +41,7 @@ Process run_left_over(const SweepLock& lock, const std::string& seconds) {
   Command command;
   command.program = "/bin/sleep";
   command.arguments = {"sleep", seconds};
-  command.kept_open = lock.held_by_runs();
+  command.kept_open = {lock.held_by_runs()};
   return Process(command);
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// Files of datasets: IDX, plain and gzip, and CIFAR-10.
+// Files of datasets: IDX, plain and gzip, CIFAR, and .npz.
 
 #include <vector>
 
@@ -45,9 +45,18 @@ struct IdxFolders {
     labels.folder.write("train-labels-idx1-ubyte" + extension, text_of(bytes));
     for (const int dimensions : {1, 3})
       accepts([&] {
-        Sha256 sum;
+        data::BackgroundSha256 sum;
         data::read_idx(file, dimensions, sum);
       });
+    accepts([&] {
+      data::BackgroundSha256 sum;
+      data::read_idx_labels(file, sum);
+    });
+    for (const MnistFolder* folder : {&images, &labels}) {
+      config::DatasetConfig own = folder->config;  // the same files as a user's own
+      own.name = "idx";
+      accepts([&] { data::load(own); });
+    }
     const bool are_images = accepts([&] { data::load(images.config); });
     const bool are_labels = accepts([&] { data::load(labels.config); });
     return are_images || are_labels;
@@ -74,8 +83,36 @@ inline bool cifar_target(Bytes bytes) {
     one_record.write(name, text_of(bytes));
   }
   one_record.write("data_batch_1.bin", "\1abcd");
-  const bool was_read = accepts([&] { data::read_cifar10(info, equal.path()); });
-  accepts([&] { data::read_cifar10(info, one_record.path()); });
+  const bool was_read = accepts([&] { data::read_cifar10(info, equal.path(), {}); });
+  accepts([&] { data::read_cifar10(info, one_record.path(), {}); });
+  return was_read;
+}
+
+/// The same of CIFAR-100, whose records have 6 bytes, with either label.
+inline bool cifar100_target(Bytes bytes) {
+  static const Folder folder;
+  const data::DatasetInfo info{.name = "cifar100", .channels = 1, .height = 2, .width = 2, .classes = 100};
+  for (const char* name : {"train.bin", "test.bin"}) folder.write(name, text_of(bytes));
+  bool was_read = false;
+  for (const config::LabelSet labels : {config::LabelSet::fine, config::LabelSet::coarse}) {
+    config::DatasetConfig config;
+    config.labels = labels;
+    was_read = accepts([&] { data::read_cifar100(info, folder.path(), config); }) || was_read;
+  }
+  return was_read;
+}
+
+/// A user's own .npz.
+inline bool npz_dataset_target(Bytes bytes) {
+  static const Folder folder;
+  config::DatasetConfig config;
+  config.name = "npz";
+  config.path = folder.write("data.npz", text_of(bytes)).string();
+  bool was_read = accepts([&] { data::load(config); });
+  for (const config::Channels channels : {config::Channels::first, config::Channels::last}) {
+    config.channels = channels;
+    was_read = accepts([&] { data::load(config); }) || was_read;
+  }
   return was_read;
 }
 

@@ -16,8 +16,10 @@ struct Target {
   bool (*run)(Bytes);
 };
 
-inline constexpr Target targets[] = {{"config", config_target}, {"experiment", experiment_target}, {"idx", idx_target},
-                                     {"idx_gz", idx_gz_target}, {"cifar", cifar_target},           {"npz", npz_target},
+inline constexpr Target targets[] = {{"config", config_target}, {"experiment", experiment_target},
+                                     {"idx", idx_target},       {"idx_gz", idx_gz_target},
+                                     {"cifar", cifar_target},   {"cifar100", cifar100_target},
+                                     {"npz", npz_target},       {"npz_dataset", npz_dataset_target},
                                      {"csv", csv_target}};
 
 }  // namespace bnlab::fuzz

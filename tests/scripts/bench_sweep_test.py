@@ -31,6 +31,23 @@ class BenchSweepTest(unittest.TestCase):
             for text, value in zip(shown.groups(), (median, low, high)):
                 self.assertAlmostEqual(float(text), value, delta=0.051)  # as it is rounded
 
+    def test_start_up_of_two_programs(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file, config = Path(folder) / "bench.json", Path(folder) / "run.json"
+            config.write_text(json.dumps({"dataset": {"name": "drawn_digits", "synthetic": {"examples": 200}},
+                                          "network": {"name": "mlp_2x64"}}))
+            result = support.run_script("bench_sweep.py", "--start-up", "2", "--smoke", "--bnlab", support.BINARY,
+                                        "--before", support.BINARY, "--config", config, "--json", file)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            measured = json.loads(file.read_text())["start_up"]
+        for program in ("now", "before"):
+            for way in ("alone", "in a sweep"):
+                times = measured[program][way]
+                self.assertGreater(times["best"], 0)
+                self.assertLessEqual(times["best"], times["median"])
+                self.assertIn(f"{way}, {program}", result.stdout)
+        self.assertRegex(result.stdout, r"in a sweep, now over before: median [0-9.]+, best [0-9.]+, CPU [0-9.]+")
+
     def test_errors(self):
         self.assertEqual(support.run_script("bench_sweep.py", "--runs", "3").returncode, 2)
         result = support.run_script("bench_sweep.py", "--smoke", "--bnlab", "/bin/false")

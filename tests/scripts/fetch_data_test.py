@@ -23,7 +23,7 @@ import unittest
 SOURCE = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else pathlib.Path(__file__).resolve().parents[2])
 CLIENTS = [client for client in ("curl", "wget") if shutil.which(client)]
 TOOLS = ["bash", "cat", "chmod", "dirname", "env", "flock", "gzip", "md5sum", "mkdir", "mktemp", "mv", "rm",
-         "sha256sum", "tail", "tar", "wc"]
+         "sha256sum", "tail", "tar", "timeout", "wc"]
 IMAGES, LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
 IDX = [IMAGES, LABELS, "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"]
 CIFAR = [f"data_batch_{n}.bin" for n in range(1, 6)] + ["test_batch.bin"]
@@ -49,6 +49,9 @@ class Mirror(http.server.ThreadingHTTPServer):
         self.ranges = True  # answer Range requests
         self.cut_after = {}  # path -> bytes after which the connection is cut, once
         self.bytes_per_second = None
+        self.endless = set()  # paths whose content never ends
+        self.sent = 0  # bytes of those
+        self.bytes_each = {}  # path -> bytes after which every connection is cut
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
     @property
@@ -70,6 +73,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if data is None:
             self.send_error(404)
             return
+        if self.path in self.server.endless:
+            self.send_response(200)
+            self.end_headers()
+            while self.server.sent < 1 << 27:
+                self.wfile.write(bytes(1 << 16))
+                self.server.sent += 1 << 16
+            return
         size, begin = len(data), 0
         if wanted and self.server.ranges:
             begin = int(re.fullmatch(r"bytes=(\d+)-", wanted).group(1))
@@ -86,6 +96,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(size - begin))
         self.end_headers()
         end = min(size, begin + self.server.cut_after.pop(self.path, size))
+        end = min(end, begin + self.server.bytes_each.get(self.path, size))
         rate = self.server.bytes_per_second
         chunk = size if rate is None else max(1, rate // 20)
         for at in range(begin, end, chunk):
@@ -189,6 +200,24 @@ class FetchData:
         asked = [wanted for requested, wanted in self.mirror.requests if requested == path]
         self.assertEqual(asked, [None, "bytes=100000-"])
 
+    def test_content_without_end(self):
+        self.mirror.endless.add(f"/fashion_mnist/{LABELS}")
+        _, error = self.fetch_fashion(status=1)
+        self.assertIn("sends more than 1000000 bytes", error)
+        self.assertLess(self.mirror.sent, 1 << 24)  # what the system holds on its way
+        self.assertEqual(self.present(), [f"fashion_mnist/{IMAGES}"])
+
+    def test_one_byte_each_connection(self):
+        path = f"/fashion_mnist/{IMAGES}"
+        self.mirror.bytes_each[path] = 1
+        _, error = self.fetch_fashion(status=1)
+        self.assertIn("too slow: less than 100000 bytes in each of 4 attempts", error)
+        self.assertEqual(len(self.mirror.requests), 4)
+        # What came is kept, and enough in each connection is enough.
+        self.mirror.bytes_each[path] = 100_000
+        self.fetch_fashion()
+        self.assert_complete()
+
     def test_part_of_an_earlier_call_is_continued(self):
         self.put(f"fashion_mnist/{IMAGES}.part", self.files[IMAGES][:123_456])
         self.fetch_fashion()
@@ -289,7 +318,7 @@ class FetchData:
             with self.subTest(arguments):
                 _, error = self.fetch(*arguments, status=2)
                 self.assertIn("usage:", error)
-        self.assertIn("known: mnist, fashion_mnist, cifar10", self.fetch("imagenet", status=2)[1])
+        self.assertIn("known: mnist, fashion_mnist, cifar10, cifar100", self.fetch("imagenet", status=2)[1])
         self.assertIn("usage:", self.fetch("--help")[0])
         self.assertEqual(self.mirror.requests, [])
 
@@ -372,6 +401,21 @@ class FetchData:
         out, _ = self.fetch("cifar10", "--to", str(self.to))
         self.assertIn("is there and right", out)
         self.assertEqual(self.mirror.requests, [])
+
+    def test_cifar100(self):
+        contents = {name: name.encode() * 100 for name in ("train.bin", "test.bin")}
+        file = io.BytesIO()
+        with tarfile.open(fileobj=file, mode="w:gz") as archive:
+            for name, content in contents.items():
+                entry = tarfile.TarInfo(f"cifar-100-binary/{name}")
+                entry.size = len(content)
+                archive.addfile(entry, io.BytesIO(content))
+        self.mirror.files["/cifar100/cifar-100-binary.tar.gz"] = file.getvalue()
+        self.sums.write_text(f"{md5(file.getvalue())}  cifar100/cifar-100-binary.tar.gz\n")
+        self.fetch("cifar100", "--to", str(self.to))
+        for name, content in contents.items():
+            self.assertEqual((self.to / "cifar-100-binary" / name).read_bytes(), content)
+        self.assertIn("there and right", self.fetch("cifar100", "--to", str(self.to))[0])
 
     def test_cifar10_archive_without_a_file(self):
         self.serve_cifar10(CIFAR[:3])

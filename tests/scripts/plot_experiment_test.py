@@ -11,7 +11,8 @@ from sweep_figures import (AXIS, BANDS, CURVES, GAINS, GAIN_ARMS, HEAT_MAP, NAN,
                            SweepFolder, completed, over_gains)
 
 import matplotlib
-import _plot_sweep
+import _plot_text
+import _plot_verdict
 import plot
 
 
@@ -90,7 +91,7 @@ class PlotExperimentTest(SweepFigureTest):
             sweep.write_verdict(**criterion)
             self.assertIn(expected, self.draw()[1].replace("|", " "))
         broken = (self.folder / "verdict.json").read_text().replace('"-inf"', '"much"')
-        for text in ("{", "{}", '{"verdict": "reproduced", "criteria": []}', "[]", broken):
+        for text in ("{", '{"verdict": "reproduced", "criteria": [{}]}', "[]", broken):
             (self.folder / "verdict.json").write_text(text)
             self.assertIn(str(self.folder / "verdict.json"), self.plot(self.folder, status=3).stderr)
 
@@ -113,7 +114,7 @@ class PlotExperimentTest(SweepFigureTest):
         for length in range(0, 60, 2):
             sweep.write_verdict(verdict="inconclusive", at_least=None, within=0.5, meaning="x" * length + " is so",
                                 explanation="the interval [-3.5, 5.125] holds the threshold 2, a mean >= 0")
-            folded = _plot_sweep.shown(plot.Sweep(self.folder).verdict(), 300, 9)
+            folded = _plot_text.shown(_plot_verdict.verdict_text(plot.Sweep(self.folder)), 300, 9)
             for part in ("95 % interval [3.5, 5.125]", "within 0.5", "interval [-3.5, 5.125]", ">= 0",
                          "threshold 2", "3 seeds"):
                 self.assertIn(part, folded)
@@ -212,12 +213,12 @@ class PlotExperimentTest(SweepFigureTest):
             (AXIS, change(arms=["bacth"]), "figure.arms: no arm 'bacth'; did you mean \"batch\"?"),
             (CURVES, change(column="acuracy"), 'eval.csv: no column acuracy in its header; did you mean "accuracy"?'),
             (CURVES, change(file="probe.csv"), "probe.csv: missing"),
-            (CURVES, change(column="split"), "eval.csv: could not convert string to float: 'test'"),
+            (CURVES, change(column="split"), "eval.csv: column split: could not convert string to float: 'test'"),
             (CURVES, change(where={"splt": "test"}), 'no column splt in its header; did you mean "split"?'),
             (CURVES, change(type="pie"), "figure.type: must be one of curves, bands, axis, heat_map, rows, none"),
             (CURVES, write("experiment.json", "{"), "experiment.json: can't be read"),
-            (CURVES, write("experiment.json", "[]"), "experiment.json: is no experiment as a sweep writes it"),
-            (CURVES, write("experiment.json", '{"figure": {"type": "axis"}}'), "experiment.json: is no experiment"),
+            (CURVES, write("experiment.json", "[]"), "experiment.json: must be an object, got []"),
+            (CURVES, write("experiment.json", '{"figure": {"type": "axis"}}'), "experiment.json: arms: missing"),
         ]
         for number, (figure, damage, expected) in enumerate(cases):
             with self.subTest(expected=expected):
@@ -255,6 +256,7 @@ class PlotExperimentTest(SweepFigureTest):
     def test_usage(self):
         sweep = self.sweep(TWO_ARMS, [1], CURVES, completed)
         run = next((sweep.folder / "runs").iterdir())
+        (run / "config.json").write_text("{}")
         self.assertIn("has no experiment.json", self.plot(self.folder, run, status=2).stderr)
         self.assertIn("--split: is for run directories", self.plot(self.folder, "--split", "train", status=2).stderr)
         (self.folder / "file").write_text("mine")

@@ -26,7 +26,8 @@ def write_run(folder, normalization="batch", seed=1, steps=200, status="complete
     """A run directory as bnlab writes it. The numbers are smooth functions of the step and the seed."""
     folder.mkdir(parents=True)
     config = {"network": {"name": "mlp"}, "normalization": {"type": normalization},
-              "training": {"seed": seed, "steps": 200}}
+              "training": {"seed": seed, "steps": 200},
+              "probes": [{"type": name} for name in ("activation_distribution", "gradient_norm") if probes]}
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "run.json").write_text(json.dumps({"status": status, "last_step": steps, "steps": 200}))
 
@@ -155,14 +156,19 @@ class PlotTest(unittest.TestCase):
         result = self.plot(run)
         self.assertTrue((run / "figure_curves.png").exists())
         self.assertFalse((run / "figure_gradients.png").exists())
+        self.assertEqual(result.stderr, "")  # nobody asked for them
+        result = self.plot(run, "--figure", "gradients", status=3)
+        self.assertIn(f"{run / 'gradient_norm'}.csv: missing; the run had no such probe", result.stderr)
+        run = write_run(self.folder / "asked")
         for name in ("activation_distribution", "gradient_norm"):
-            self.assertIn(f"{run / name}.csv: missing; the run had no such probe", result.stderr)
-        self.plot(run, "--figure", "gradients", status=3)
+            (run / f"{name}.csv").unlink()
+        result = self.plot(run)
+        for name in ("activation_distribution", "gradient_norm"):
+            self.assertIn(f"{run / name}.csv: missing", result.stderr)
 
     def test_one_of_two_runs_without_probes(self):
         runs = [write_run(self.folder / "a"), write_run(self.folder / "b", "none", probes=False)]
-        result = self.plot(*runs)
-        self.assertIn(f"{runs[1] / 'gradient_norm.csv'}: missing", result.stderr)
+        self.assertEqual(self.plot(*runs).stderr, "")
         self.assertEqual({row["run"] for row in self.rows(self.folder / "figure_gradients.csv")}, {"a"})
         self.plot(*runs, "--figure", "gradients", status=3)
 
@@ -181,14 +187,14 @@ class PlotTest(unittest.TestCase):
                  ("train.csv", header + "1,2\n" + "1,0,1,1,1,1,1,1,1\n", "2 values, expected 9"),
                  ("train.csv", header + "1,0,1,1,one,1,1,1,1\n", "column loss"),
                  ("config.json", None, "missing"), ("config.json", "{", "can't be read"),
-                 ("run.json", "{", "can't be read"), ("config.json", "[1]", "must hold a JSON object"),
-                 ("run.json", "3", "must hold a JSON object")]
+                 ("run.json", "{", "can't be read"), ("config.json", "[1]", "must be an object, got [1]"),
+                 ("run.json", "3", "must be an object, got 3")]
         for name, content, expected in cases:
             with self.subTest(name=name, expected=expected):
                 run = damaged(name, content)
                 result = self.plot(run, status=3)
                 self.assertRegex(result.stderr, re.escape(str(run / name)) + r"[^\n]*" + re.escape(expected))
-        self.assertIn("no such run directory", self.plot(self.folder / "nowhere", status=3).stderr)
+        self.assertIn("no such folder", self.plot(self.folder / "nowhere", status=3).stderr)
 
     def test_run_that_still_goes_on(self):
         run = write_run(self.folder / "run")

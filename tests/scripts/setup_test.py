@@ -74,8 +74,8 @@ class Setup(unittest.TestCase):
         self.assertIn("dataset-fashion-mnist", self.plain)
         self.assertNotIn("python3-torch", self.plain)
         self.assertEqual(set(self.with_tests) - set(self.plain),
-                         {"libgtest-dev", "python3-torch", "libopenblas0-pthread", "python3-jsonschema", "shellcheck",
-                          "flake8", "clang-format-14"})
+                         {"libgtest-dev", "zlib1g-dev", "python3-torch", "libopenblas0-pthread", "python3-jsonschema",
+                          "shellcheck", "chromium", "flake8", "clang-format-14"})
         self.assertEqual(self.calls(), [])
 
     def test_nothing_missing(self):

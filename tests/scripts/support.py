@@ -19,7 +19,8 @@ SOURCE = Path(sys.argv[2]).resolve() if len(sys.argv) > 2 else Path(__file__).re
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # What takes a script longer to import than most of its work here.
-HEAVY = {"compare_pytorch.py": "torch", "plot.py": "matplotlib.pyplot"}
+HEAVY = {"compare_pytorch.py": "torch", "plot.py": "matplotlib.pyplot",
+         "report.py": "matplotlib.pyplot"}
 
 
 def run_script(name, *arguments):

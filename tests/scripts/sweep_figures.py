@@ -178,11 +178,12 @@ class SweepFigureTest(unittest.TestCase):
         return [axes for axes in figure.axes if axes.get_visible() and axes.get_label() != "<colorbar>"]
 
     def assert_readable(self, figure):
-        """All texts lie within the figure, and none on another."""
+        """All texts lie within the figure, and none on another; no formula is left as it was written for TeX."""
         page, boxes = figure.bbox, []
         for text in figure.findobj(matplotlib.text.Text):
             if text.get_text().strip() and text.get_visible() and self.is_drawn(text, figure):
                 boxes.append((text, text.get_window_extent()))
+                self.assertNotIn("mathdefault", text.get_text())
         for place, (text, box) in enumerate(boxes):
             self.assertTrue(box.x0 >= -1 and box.y0 >= -1 and box.x1 <= page.x1 + 1 and box.y1 <= page.y1 + 1,
                             f"{text.get_text()!r} leaves the figure: {box} in {page}")

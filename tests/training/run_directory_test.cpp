@@ -80,6 +80,7 @@ TEST(RunDirectory, ReplacesFilesOfARunAlone) {
                                       "checkpoint.npz",      "activation_distribution.csv",
                                       "gradient_norm.csv",   "normalization_state.csv"};
   for (const std::string& name : ours) test::write_text(folder / name, "old");
+  test::write_text(folder / "config.json", R"({"dataset": {}, "network": {}, "normalization": {}})");
   test::write_text(folder / "notes.txt", "mine");
   test::write_text(folder / "own.csv", "mine");
   RunDirectory directory(folder.path(), Existing::replace);
@@ -88,6 +89,23 @@ TEST(RunDirectory, ReplacesFilesOfARunAlone) {
   for (const std::string& name : ours) EXPECT_FALSE(fs::exists(folder / name)) << name;
   EXPECT_TRUE(fs::exists(folder / "notes.txt"));
   EXPECT_TRUE(fs::exists(folder / "own.csv"));
+}
+
+TEST(RunDirectory, ReplacesNoFilesOfSomebodyElse) {
+  const test::TemporaryFolder folder;
+  const auto refused = [&] { return error_text<ConfigError>([&] { RunDirectory(folder.path(), Existing::replace); }); };
+  test::write_text(folder / "weights.npz", "mine");
+  expect_contains(refused(), "holds weights.npz, but no run");
+  test::write_text(folder / "config.json", R"({"model": "another program's"})");
+  test::write_text(folder / "train.csv", "id,text\n");
+  expect_contains(refused(), "nothing was changed");
+  test::write_text(folder / "train.csv", "step,epoch,examples,learning_rate,loss\n");
+  EXPECT_NO_THROW(RunDirectory(folder.path(), Existing::replace)) << "a run whose config.json is damaged";
+  // A run makes no links.
+  fs::create_symlink("weights.npz", folder / "run.json");
+  const std::string text = error_text<RunError>([&] { RunDirectory(folder.path(), Existing::replace); });
+  expect_contains(text, "run.json: is a symbolic link");
+  EXPECT_EQ(test::read_text(folder / "weights.npz"), "mine");
 }
 
 TEST(RunDirectory, ResumeKeepsEverything) {

@@ -24,11 +24,15 @@ inline std::vector<float> numbers(std::size_t count, std::uint32_t seed) {
 }
 
 inline data::Split split_of(std::size_t count, std::size_t image, std::int64_t classes, std::uint32_t seed) {
-  data::Split split;
+  std::vector<std::uint8_t> images;
   for (const float value : numbers(count * image, seed))
-    split.images.push_back(static_cast<std::uint8_t>(127.5f + 127.0f * value));
+    images.push_back(static_cast<std::uint8_t>(127.5f + 127.0f * value));
+  std::vector<data::Label> labels;
   for (std::size_t n = 0; n < count; ++n)
-    split.labels.push_back(static_cast<std::uint8_t>(static_cast<std::int64_t>(n * 7 + seed) % classes));
+    labels.push_back(static_cast<data::Label>(static_cast<std::int64_t>(n * 7 + seed) % classes));
+  data::Split split;
+  split.images = std::move(images);
+  split.labels = std::move(labels);
   return split;
 }
 

@@ -130,5 +130,45 @@ TEST(TextTable, ColumnsOfEqualWidth) {
   EXPECT_EQ(table({{"a", ""}, {"b", "2"}}, 1), "a\nb  2\n");
 }
 
+/// The rows of a file that CsvFile reads.
+Rows rows_of(const std::filesystem::path& file) {
+  CsvFile csv(file);
+  Rows rows;
+  while (auto row = csv.next()) rows.push_back(*row);
+  return rows;
+}
+
+TEST(CsvFile, ReadsWhatParseCsvReads) {
+  const test::TemporaryFolder folder;
+  std::string text = "a,b\n";
+  // Rows that end before, at and behind the ends of the pieces that are read, and one that is longer than a piece.
+  for (int i = 0; i < 20000; ++i)
+    text += std::to_string(i) + ",\"x\n\"\"" + std::string(static_cast<std::size_t>(i % 7), 'y') + "\"\n";
+  text += "long," + std::string(200'000, 'z') + "\n1,2\n";
+  test::write_text(folder / "f.csv", text);
+  const CsvFile csv(folder / "f.csv");
+  EXPECT_EQ(csv.columns(), (Row{"a", "b"}));
+  EXPECT_EQ(rows_of(folder / "f.csv"), parse_csv(text, "f").rows);
+}
+
+TEST(CsvFile, LeavesOutARowThatIsNotWhole) {
+  const test::TemporaryFolder folder;
+  test::write_text(folder / "f.csv", "a,b\n1,2\n3,");
+  EXPECT_EQ(rows_of(folder / "f.csv"), (Rows{{"1", "2"}}));
+}
+
+TEST(CsvFile, NamesWhatIsWrong) {
+  const test::TemporaryFolder folder;
+  const auto problem = [&](const std::string& text) {
+    test::write_text(folder / "f.csv", text);
+    return test::error_text<DataError>([&] { rows_of(folder / "f.csv"); });
+  };
+  const std::string file = (folder / "f.csv").string();
+  EXPECT_EQ(problem(""), file + ": empty or cut off: it has no whole header");
+  EXPECT_EQ(problem("a,b"), file + ": empty or cut off: it has no whole header");
+  EXPECT_EQ(problem("a,b\n1,2\n\"x\ny\",2\n1,2,3\n"), file + ":5: 3 values, expected 2");
+  EXPECT_THROW(CsvFile(folder / "none.csv"), DataError);
+}
+
 }  // namespace
 }  // namespace bnlab

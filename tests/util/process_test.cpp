@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "util/errors.h"
+#include "util/printable.h"
 #include "util/test_files.h"
 
 namespace bnlab {
@@ -88,7 +89,7 @@ TEST(Process, EnvironmentAndDescriptors) {
   command.environment = {{"BNLAB_TEST_CHANGED", "new = value"}};
   command.output = output.get();
   command.error = error.get();
-  command.kept_open = shared.get();
+  command.kept_open = {shared.get()};
   Process process(command);
   EXPECT_EQ(wait_for(process).status, 0);
   EXPECT_EQ(test::read_text(folder / "error"), "no\n");
@@ -155,6 +156,14 @@ TEST(ShellQuoted, PlainWordsStayPlain) {
   EXPECT_EQ(shell_quoted("results/a_b-1.json"), "results/a_b-1.json");
   EXPECT_EQ(shell_quoted(""), "''");
   EXPECT_EQ(shell_quoted("it's"), R"('it'\''s')");
+}
+
+TEST(ShellQuoted, ControlCharactersComeBackFromTheShell) {
+  for (const std::string text : {"a\nb", "\033[2J", "it's\t\x7f\\n", "\xff\xc3\xa9", "caf\xc3\xa9 \xe2\x80\xae"}) {
+    const std::string word = shell_quoted(text);
+    EXPECT_EQ(word, printable(word));
+    EXPECT_EQ(run_and_capture({"sh", "-c", "printf %s " + word}).output, text);
+  }
 }
 
 }  // namespace

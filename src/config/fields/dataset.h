@@ -39,7 +39,16 @@ void fields(V& v, SyntheticConfig& c) {
 template <class V>
 void fields(V& v, DatasetConfig& c) {
   v.field("name", c.name, "one that `bnlab list datasets` shows; some need no file", not_empty().required());
-  v.field("path", c.path, "the folder with the files; empty: BNLAB_DATA, the Debian package's folder, data/");
+  v.field("path", c.path,
+          "the folder with the files, or the .npz of npz; ~ is your home folder; empty: BNLAB_DATA, the Debian "
+          "package's folder, data/");
+  v.field("prefix", c.prefix,
+          "idx: what the names of the files begin with, such as emnist-letters; needed where a folder has the files of "
+          "several datasets");
+  v.field("channels", c.channels,
+          "npz: images are (N, C, H, W) with first, (N, H, W, C) with last; needed where their shape does not tell: it "
+          "does where one end has at most 4 and the other has more");
+  v.field("labels", c.labels, "cifar100: the 100 fine labels or the 20 coarse ones; unset: fine");
   v.field("scaling", c.scaling,
           "unit: pixels / 255; binary: pixels >= 128 are 1 (Ioffe & Szegedy 2015, 4.1); standardized: mean 0 and "
           "standard deviation 1 over the training images; raw: 0 to 255");

@@ -1,0 +1,52 @@
+"""Thresholds and levels of an experiment that lie on a figure's vertical axis."""
+
+from _plot_sweep import texts_of
+from _plot_text import plain_number
+
+SIGNS = {"at_least": "≥", "more_than": ">", "at_most": "≤", "less_than": "<"}
+# Reductions that leave a value what the column holds.
+SAME_UNIT = ("final", "best", "minimum", "maximum", "mean", "median", "at")
+# Columns by which the rows of one step differ: what holds for one layer is no level for all.
+OF_ONE = ("layer", "tensor", "unit", "parameter", "factor")
+
+
+def levels_of(sweep):
+    """[(value, text)], by value, at most four."""
+    found = {}
+    for quantity in sweep.quantities.values():
+        series = quantity["series"]
+        if series.get("over_time") == "steps_to" and series.get("level") is not None and shows_column(sweep, quantity):
+            found.setdefault(float(series["level"]), f"level {plain_number(series['level'])}")
+    for criterion in sweep.criteria:
+        quantity = sweep.quantities.get(criterion["quantity"])
+        if quantity is None or not shows_values(sweep, quantity):
+            continue
+        if criterion.get("usable") is not None and sweep.is_of_quantity:
+            found.setdefault(float(criterion["usable"]), f"usable from {plain_number(criterion['usable'])}")
+        if criterion["type"] == "value":
+            where = {} if sweep.is_of_quantity else texts_of(quantity.get("where"))
+            beside = "; ".join(f"{column} {'/'.join(values)}" for column, values in where.items()
+                               if sweep.where.get(column) != values)
+            for key, sign in SIGNS.items():
+                if criterion.get(key) is not None:
+                    text = f"threshold {sign} {plain_number(criterion[key])}" + (f" ({beside})" if beside else "")
+                    found.setdefault(float(criterion[key]), text)
+    return sorted(found.items())[:4]
+
+
+def shows_column(sweep, quantity):
+    """Whether the figure shows the rows that the quantity is made of."""
+    if sweep.is_of_quantity or sweep.figure.get("divided_by") or quantity["series"].get("minus"):
+        return False
+    same = (quantity.get("file", "eval.csv"), quantity["series"]["column"]) == (
+        sweep.figure.get("file", "eval.csv"), sweep.figure.get("column", "accuracy"))
+    where = texts_of(quantity.get("where"))
+    return same and not any(column in OF_ONE and sweep.where.get(column) != values for column, values in where.items())
+
+
+def shows_values(sweep, quantity):
+    """Whether a value of the quantity is a place on the vertical axis."""
+    if sweep.is_of_quantity:
+        return quantity["name"] == sweep.figure["quantity"]
+    return (shows_column(sweep, quantity) and quantity["series"].get("over_time", "final") in SAME_UNIT
+            and not quantity.get("divided_by") and quantity.get("over_rows") not in ("difference", "log_slope"))

@@ -1,0 +1,177 @@
+"""Reads datasets as bnlab does, for compare_pytorch.py."""
+
+import gzip
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+
+FOLDERS = {"mnist": ["mnist"], "fashion_mnist": ["fashion_mnist", "fashion-mnist"],
+           "cifar10": ["cifar10", "cifar-10", "cifar-10-batches-bin"],
+           "cifar100": ["cifar100", "cifar-100", "cifar-100-binary"]}
+CIFAR10 = [f"data_batch_{n}.bin" for n in range(1, 6)]
+IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4"}
+
+
+def entries(folder):
+    """{name in lower case: path} of a folder, of which exact names come first; empty where there is no such folder."""
+    if not folder.is_dir():
+        return {}
+    paths = sorted(folder.iterdir(), key=lambda path: (path.name != path.name.lower(), path.name))
+    return {path.name.lower(): path for path in reversed(paths)}
+
+
+def plain(name):
+    return name.lower().replace("-", "").replace("_", "")
+
+
+def candidates(dataset):
+    """The folders in which the files may be, in the order in which bnlab looks."""
+    names = FOLDERS.get(dataset["name"], [])
+
+    def below(root, depth=2):
+        spelled = [path for path in sorted(root.iterdir()) if plain(path.name) in map(plain, names)] \
+            if root.is_dir() else []
+        for folder in dict.fromkeys([root / name for name in names if (root / name).is_dir()] + spelled):
+            yield from [folder, folder / "raw"]
+            if depth > 1:
+                yield from below(folder, depth - 1)
+
+    if dataset.get("path"):
+        path = Path(dataset["path"]).expanduser()
+        own = sorted(path.iterdir()) if dataset["name"] == "idx" and path.is_dir() else []
+        return [*below(path), path, path / "raw", *(folder for child in own for folder in (child, child / "raw"))]
+    roots = [Path(root).expanduser() for root in (os.environ.get("BNLAB_DATA"), "/usr/share/datasets", "data") if root]
+    return [folder for root in roots
+            for folder in [*below(root), *([root] if plain(root.name) in map(plain, names) else [])]]
+
+
+def read_idx(path):
+    """The integers of an IDX file, gzipped or not."""
+    content = path.read_bytes()
+    if content[:2] == b"\x1f\x8b":
+        content = gzip.decompress(content)
+    if content[:2] != b"\0\0" or content[2] not in IDX_TYPES:
+        raise ValueError(f"{path}: not an IDX file of integers")
+    shape = np.frombuffer(content, ">u4", content[3], 4).astype(int)
+    values = np.frombuffer(content, IDX_TYPES[content[2]], int(shape.prod()), 4 + 4 * len(shape))
+    return values.reshape(shape)
+
+
+def idx_files(folder, prefix):
+    """(training images, labels, test images, labels) of one prefix in a folder, or None. A prefix of None: any."""
+    found = {}
+    for path in sorted(entries(folder).values(), key=lambda path: (path.name.lower().endswith(".gz"), path.name)):
+        name = re.sub(r"[._]", "-", re.sub(r"\.gz$", "", path.name.lower()))
+        match = re.fullmatch(r"(?:(.*)-)?(train|t10k|test)-(images-idx3-ubyte|labels-idx1-ubyte|labels-idx2-int)", name)
+        if match and (prefix is None or (match[1] or "") == prefix):
+            found.setdefault((match[2] != "train", match[3].startswith("labels")), path)
+    roles = [(False, False), (False, True), (True, False), (True, True)]
+    return [found[role] for role in roles] if all(role in found for role in roles) else None
+
+
+def read_idx_dataset(dataset):
+    own = dataset["name"] == "idx"
+    prefix = dataset.get("prefix") if own else ""
+    if prefix:
+        prefix = re.sub(r"[._]", "-", prefix.lower()).rstrip("-")
+    for folder in candidates(dataset):
+        files = idx_files(folder, prefix)
+        if files:
+            images, labels, test, test_labels = (read_idx(path) for path in files)
+            labels, test_labels = (array[:, 0] if array.ndim == 2 else array for array in (labels, test_labels))
+            return images[:, None], labels, test[:, None], test_labels
+    return None
+
+
+def read_cifar(dataset):
+    hundred = dataset["name"] == "cifar100"
+    train, test = (["train.bin"], ["test.bin"]) if hundred else (CIFAR10, ["test_batch.bin"])
+    skipped = 2 if hundred else 1
+    label = 1 if hundred and dataset.get("labels") != "coarse" else 0
+    for folder in candidates(dataset):
+        files = entries(folder)
+        if not all(name in files for name in train + test):
+            continue
+        arrays = []
+        for names in (train, test):
+            records = np.frombuffer(b"".join(files[name].read_bytes() for name in names), np.uint8)
+            records = records.reshape(-1, skipped + 3072)
+            arrays += [records[:, skipped:].reshape(-1, 3, 32, 32), records[:, label]]
+        return arrays
+    return None
+
+
+def read_npz_dataset(dataset):
+    path = Path(dataset["path"]).expanduser()
+    if path.is_dir():
+        path = next(found for found in sorted(path.iterdir()) if found.suffix.lower() == ".npz")
+    if not path.exists():
+        return None
+    with np.load(path) as file:
+        arrays = {name.lower(): file[name] for name in file.files}
+
+    def in_order(x):
+        if x.ndim == 2:
+            return x[:, :, None, None]
+        if x.ndim == 3:
+            return x[:, None]
+        last = dataset["channels"] == "last" if dataset.get("channels") else x.shape[3] <= 4
+        return x.transpose(0, 3, 1, 2) if last else x
+
+    return [part for split in ("train", "test")
+            for part in (in_order(arrays["x_" + split]), arrays["y_" + split].ravel())]
+
+
+READERS = {"mnist": read_idx_dataset, "fashion_mnist": read_idx_dataset, "idx": read_idx_dataset, "cifar10": read_cifar,
+           "cifar100": read_cifar, "npz": read_npz_dataset}
+OWN = ("idx", "npz")  # labels are any integers
+
+
+def standardized(values, mean, std):
+    return (values - mean) / std if std > 0 else 0 * values
+
+
+def scaled_bytes(x, train, scaling):
+    """Each byte by a table, one for each channel."""
+    byte = np.arange(256, dtype=np.float64)
+    result = np.empty(x.shape, np.float32)
+    for c in range(x.shape[1]):
+        if scaling == "standardized":
+            counts = np.bincount(train[:, c].ravel(), minlength=256) / train[:, c].size
+            mean = counts @ byte
+            table = standardized(byte, mean, np.sqrt(counts @ (byte - mean) ** 2))
+        else:
+            table = {"unit": byte / 255, "binary": byte >= 128, "raw": byte}[scaling]
+        result[:, c] = table.astype(np.float32)[x[:, c]]
+    return result
+
+
+def scaled(x, train, scaling):
+    """float32; moments are those of `train`, of each channel."""
+    if x.dtype == np.uint8:
+        return scaled_bytes(x, train, scaling)
+    if scaling != "standardized":
+        return x.astype(np.float32)
+    x, train = (array.astype(np.float32).astype(np.float64) for array in (x, train))
+    columns = [standardized(x[:, c], train[:, c].mean(), train[:, c].std()) for c in range(x.shape[1])]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def read_dataset(dataset):
+    """(training images, labels, test images, labels) as the config scales and cuts them: inputs (N, C, H, W) float32,
+    classes int64; None where the files are not found, or this script can't read such a dataset."""
+    reader = READERS.get(dataset["name"])
+    arrays = reader(dataset) if reader else None
+    if arrays is None:
+        return None
+    train, train_labels, test, test_labels = arrays
+    if dataset["name"] in OWN:
+        classes = np.unique(np.concatenate([train_labels, test_labels]))
+        train_labels, test_labels = (np.searchsorted(classes, labels) for labels in (train_labels, test_labels))
+    count = (dataset.get("limit") or len(train)) - dataset.get("validation", 0)
+    train, train_labels = train[:count], train_labels[:count]
+    scaling = dataset.get("scaling", "unit")
+    return (scaled(train, train, scaling), train_labels.astype(np.int64), scaled(test, train, scaling),
+            test_labels.astype(np.int64))

@@ -1,0 +1,195 @@
+"""What the page of a sweep, and that of a run, say: the values of their templates."""
+
+import json
+import math
+import shlex
+from pathlib import Path
+
+import _report_words as words
+from _report_curves import running_chart
+from _report_files import Table, dict_of, dicts_in, number_of, text_of
+
+EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
+# Columns of runs.csv that the table of runs leaves to "Where the numbers come from".
+PROVENANCE = {"git_revision": "Revision", "build": "Build of bnlab", "onednn": "oneDNN", "machine": "Processor",
+              "instruction_set": "Instruction set", "threads": "Threads of each run",
+              "dataset_sha256": "SHA-256 of the data"}
+UNSHOWN = {*PROVENANCE, "plan"}
+
+
+def css_class(text):
+    return text if text in words.STATUSES else "other"
+
+
+def json_text(content):
+    return json.dumps(content, indent=1, ensure_ascii=False) if content else ""
+
+
+def experiment_values(page, run_pages, files):
+    data, experiment, verdict = page.data, page.data.experiment, page.data.verdict
+    charts = page.charts
+    notes = experiment.get("notes")
+    notes = [text_of(one) for one in notes] if isinstance(notes, list) else [text_of(notes)] if notes else []
+    warnings = verdict.get("warnings")
+    sections = [("running", "Running")] if data.running else []
+    sections += [("verdict", "Verdict")] if page.criteria else []
+    sections += [("figure", "Figure"), ("arms", "Arms"), ("summary", "Summary"), ("runs", "Runs")]
+    sections += [("notes", "Notes")] if notes else []
+    sections += [("provenance", "Where the numbers come from"), ("again", "To run it again"), ("files", "Files")]
+    return {"data": data, "file": page.file, "claim": page.claim, "finding": page.finding, "overall": page.verdict,
+            "source": text_of(experiment.get("source")), "criteria": page.criteria, "charts": charts,
+            "running_chart": running_chart(data),
+            "warnings": [text_of(one) for one in warnings] if isinstance(warnings, list) else [],
+            "figure_title": text_of(dict_of(experiment.get("figure")).get("title")), "sections": sections,
+            "arms": [arm_of(one) for one in data.arms], "choices": choices_of(verdict),
+            "summary": summary_of(data), "runs": runs_of(data, page.file, run_pages), "notes": notes,
+            "run_pages": run_pages, "files": files, "provenance": provenance_of(data),
+            "commands": commands_of(page), "folder_quoted": shlex.quote(str(data.folder)),
+            "experiment_json": json_text(experiment), "verdict_json": json_text(verdict)}
+
+
+def arm_of(arm):
+    settings = [(path, words.value_text(value)) for path, value in dict_of(arm.get("set")).items()]
+    best = dict_of(arm.get("best_of"))
+    if best:
+        settings.append(("best point of", f"{text_of(best.get('arm'))}, by {text_of(best.get('quantity'))}"))
+    axes = [(path, list_text(values) + (" (together)" if kind == "zip" else ""))
+            for kind in ("grid", "zip") for path, values in dict_of(arm.get(kind)).items()]
+    return {"name": text_of(arm.get("name")), "meaning": text_of(arm.get("meaning")), "settings": settings,
+            "axes": axes}
+
+
+def list_text(values):
+    return ", ".join(map(words.value_text, values)) if isinstance(values, list) else words.value_text(values)
+
+
+def choices_of(verdict):
+    found = []
+    for one in dicts_in(verdict.get("choices")):
+        point = text_of(one.get("chosen")).strip("[]")
+        mean = words.number(number_of(one.get("mean")))
+        arm, of, quantity = (text_of(one.get(key)) for key in ("arm", "of", "quantity"))
+        points = len(dicts_in(one.get("candidates")))
+        found.append(f"{arm} is {of} at {point}: {quantity} {mean}, the best of {points} points")
+    return found
+
+
+def cell_of(text):
+    number = number_of(text)
+    is_number = bool(text) and not math.isnan(number)
+    return {"text": words.number(number) if is_number and len(text) > 6 else words.axis_text(text), "href": "",
+            "is_number": is_number, "sort": text if is_number else "", "columns": "", "values": ""}
+
+
+def summary_of(data):
+    """summary.csv with NAME_mean and NAME_half_interval in one column."""
+    table = data.summary
+    names = [name[:-5] for name in table.header
+             if name.endswith("_mean") and f"{name[:-5]}_half_interval" in table.header]
+    parts = {f"{name}{end}" for name in names for end in ("_n", "_mean", "_sd", "_half_interval", "_bound")}
+    keys = [name for name in table.header if name not in parts and name != "plan"]
+    rows = []
+    for row in table.rows:
+        cells = [cell_of(row[key]) for key in keys]
+        for name in names:
+            cells.append(mean_cell(row, name))
+        rows.append(cells)
+    return Table([*keys, *(f"{name} (mean)" for name in names)], rows)
+
+
+def mean_cell(row, name):
+    mean, half = row[f"{name}_mean"], row[f"{name}_half_interval"]
+    text = words.number(number_of(mean)) if mean else "–"
+    if mean and half:
+        text += f" ± {words.number(number_of(half), 2)}"
+    if row.get(f"{name}_bound") == "at_least":
+        text = f"at least {text}"
+    counted, runs = row.get(f"{name}_n", ""), row.get("runs", "")
+    if counted and runs and counted != runs:
+        text += f" ({counted} of {runs})"
+    return {"text": text, "href": "", "is_number": True, "sort": mean, "values": f"{mean} {half}",
+            "columns": f"{name}_mean {name}_half_interval"}
+
+
+def runs_of(data, file, run_pages):
+    table = data.runs
+    shown = [name for name in table.header if name not in UNSHOWN]
+    rows = []
+    for row in table.rows:
+        cells = []
+        for name in shown:
+            cell = cell_of(row.get(name, ""))
+            if name == "run" and row.get("run") in run_pages:
+                cell["href"] = f"{file}/{run_pages[row['run']]}.html"
+            if name == "status":
+                cell["text"] = words.STATUSES.get(row[name], row[name])
+            cells.append(cell)
+        rows.append({"cells": cells, "status_class": css_class(row.get("status", ""))})
+    spelled = {"last_step": "last step", "steps_per_second": "steps per second"}
+    return Table([spelled.get(name, name) for name in shown], rows)
+
+
+def provenance_of(data):
+    base, found = dict_of(data.experiment.get("base")), []
+    network, dataset = dict_of(base.get("network")), dict_of(base.get("dataset"))
+    for name, value in (("Data", dataset.get("name")), ("Network", network.get("name")), ("Plan", data.plan)):
+        if value:
+            found.append((name, text_of(value)))
+    for column, name in PROVENANCE.items():
+        values = [value for value in data.runs.values(column) if value != "0"]
+        if values:
+            more = f" and {len(values) - 4} more" if len(values) > 4 else ""
+            found.append((name, ", ".join(map(words.axis_text, values[:4])) + more))
+    times = [number_of(row.get("seconds", "")) for row in data.runs.rows]
+    times = [one for one in times if math.isfinite(one)]
+    if sum(times) > 0:
+        found.append(("Time of all runs", words.seconds_text(sum(times))))
+    settings = settings_of(data.experiment)[1::2]
+    if settings:
+        found.append(("Settings of all runs (--set)", ", ".join(settings)))
+    return [*found, ("Folder", str(data.folder))]
+
+
+def settings_of(experiment):
+    """Its --set, as arguments."""
+    settings = experiment.get("settings")
+    lines = [text_of(one) for one in settings] if isinstance(settings, list) else []
+    return [part for line in lines for part in ("--set", line)]
+
+
+def commands_of(page):
+    data = page.data
+    folder, experiment = shlex.quote(str(data.folder)), data.experiment
+    commands = []
+    profile = text_of(experiment.get("profile"))
+    if data.has_claim and profile and page.file == data.name and (EXPERIMENTS / f"{data.name}.json").is_file():
+        commands.append(shlex.join(["bnlab", "sweep", data.name, "--profile", profile, *settings_of(experiment)]))
+    commands.append(f"bnlab sweep {shlex.quote(str(data.folder / 'experiment.json'))} --out DIR")
+    return [*commands, f"bnlab verdict {folder}", f"scripts/plot.py {folder}",
+            f"scripts/report.py {folder} --out PAGES"]
+
+
+def run_facts(data, row, result):
+    """What a run's page says first."""
+    facts = [("Arm", row.get("arm", ""))] if row.get("arm") else []
+    facts += [(path, words.axis_text(row[path])) for path in data.axes if row.get(path)]
+    if row.get("seed"):
+        facts.append(("Seed", row["seed"]))
+    for name, quantity in data.quantities.items():
+        if row.get(name):
+            at_least = "at least " if row.get(f"{name}_bound") == "at_least" else ""
+            facts.append((text_of(quantity.get("meaning")) or name, at_least + words.number(number_of(row[name]))))
+    steps = text_of(result.get("steps"))
+    last = text_of(result.get("last_step")) or row.get("last_step", "")
+    if last:
+        facts.append(("Last step", f"{last} of {steps}" if steps else last))
+    seconds = number_of(result.get("wall_seconds"))
+    if not math.isnan(seconds):
+        facts.append(("Time", words.seconds_text(seconds)))
+    provenance = dict_of(result.get("provenance"))
+    for key, name in (("git_revision", "Revision"), ("onednn", "oneDNN"), ("cpu", "Processor"),
+                      ("isa", "Instruction set"), ("dataset", "Data"), ("start_time", "Started"),
+                      ("command_line", "Command")):
+        if provenance.get(key):
+            facts.append((name, text_of(provenance[key])))
+    return facts

@@ -1,0 +1,250 @@
+#include "experiments/certain_claims.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "experiments/run_folders.h"
+#include "experiments/statistics.h"
+#include "util/errors.h"
+#include "util/join.h"
+
+namespace bnlab::experiments {
+namespace {
+
+using config::CriterionConfig;
+using config::CriterionType;
+using config::OverRows;
+using config::OverTime;
+using config::QuantityConfig;
+using config::SeriesConfig;
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr Interval any_number{-infinity, infinity};
+constexpr Interval from_zero{0, infinity};
+constexpr Interval fraction{0, 1};
+
+// ---- what values a quantity can have
+
+struct ColumnRange {
+  std::string_view column;
+  Interval values;
+};
+
+/// Columns of runs' files whose values are known to be bounded; a name means the same in each file that has it.
+constexpr ColumnRange column_ranges[] = {
+    {"step", from_zero},
+    {"epoch", from_zero},
+    {"examples", from_zero},
+    {"learning_rate", from_zero},
+    {"loss", from_zero},
+    {"accuracy", fraction},
+    {"gradient_norm", from_zero},
+    {"weight_norm", from_zero},
+    {"value_norm", from_zero},
+    {"seconds", from_zero},
+    {"standard_deviation", from_zero},
+    {"fraction_saturated", fraction},
+    {"fraction_dead", fraction},
+    {"running_variance", from_zero},
+    {"batch_variance", from_zero},
+    {"mean_magnitude", from_zero},
+    {"variance", from_zero},
+    {"second_moment", from_zero},
+    {"squared_norm", from_zero},
+    {"squared_step", from_zero},
+    {"effective_rank", {1, infinity}},
+    {"mean_cosine", {-1, 1}},
+    {"cosine", {-1, 1}},
+    {"ones_cosine", fraction},
+    {"normalized_cosine", fraction},
+    {"ones_cosine_mean", fraction},
+    {"normalized_cosine_mean", fraction},
+    {"output_error", from_zero},
+    {"gradient_error", from_zero},
+    {"identity_error", from_zero},
+    {"error", from_zero},
+    {"size", from_zero},
+    {"loss_change", from_zero},
+    {"gradient_ratio", from_zero},
+    {"running_mean_gap", from_zero},
+    {"batch_mean_gap", from_zero},
+    {"running_variance_ratio", from_zero},
+    {"batch_variance_ratio", from_zero},
+    {"branch_magnitude", from_zero},
+    {"branch_share", from_zero},
+};
+
+Interval range_of_column(const std::string& column) {
+  const auto found = std::ranges::find(column_ranges, column, &ColumnRange::column);
+  return found == std::end(column_ranges) ? any_number : found->values;
+}
+
+Interval minus(Interval a, Interval b) { return {a.low - b.high, a.high - b.low}; }
+
+Interval range_of(const SeriesConfig& series) {
+  Interval values = range_of_column(series.column);
+  if (!series.minus.empty()) values = minus(values, range_of_column(series.minus));
+  switch (series.over_time) {
+    case OverTime::final:
+    case OverTime::best:
+    case OverTime::minimum:
+    case OverTime::maximum:
+    case OverTime::mean:
+    case OverTime::median:
+    case OverTime::at:
+      return values;
+    case OverTime::range:
+      return {0, values.high - values.low};
+    case OverTime::area:  // over some number of steps
+      return {values.low < 0 ? -infinity : 0, values.high > 0 ? infinity : 0};
+    case OverTime::steps_to:
+    case OverTime::first_non_finite:
+      break;
+  }
+  return from_zero;
+}
+
+Interval over_rows(OverRows reduction, Interval values) {
+  switch (reduction) {
+    case OverRows::mean:
+    case OverRows::median:
+    case OverRows::minimum:
+    case OverRows::maximum:
+      return values;
+    case OverRows::sum:  // of some number of rows
+      return {values.low < 0 ? -infinity : values.low, values.high > 0 ? infinity : values.high};
+    case OverRows::difference:
+      return minus(values, values);
+    case OverRows::log_slope:
+      break;
+  }
+  return any_number;
+}
+
+Interval range_of(const QuantityConfig& quantity) {
+  Interval values = range_of(quantity.series);
+  if (quantity.divided_by) values = values.low >= 0 && range_of(*quantity.divided_by).low >= 0 ? from_zero : any_number;
+  values = over_rows(quantity.over_rows, values);
+  if (quantity.when_diverged)
+    values = {std::min(values.low, *quantity.when_diverged), std::max(values.high, *quantity.when_diverged)};
+  return values;
+}
+
+/// What a criterion's effect can be, where its quantity has these values.
+Interval range_of_effect(const CriterionConfig& criterion, Interval values) {
+  switch (criterion.type) {
+    case CriterionType::value:
+      return values;
+    case CriterionType::difference:
+    case CriterionType::equality:
+      return minus(values, values);
+    case CriterionType::ratio:
+      return from_zero;
+    case CriterionType::range:
+      return {0, values.high - values.low};
+    case CriterionType::widest_interval:
+      return criterion.arms.size() == 1 ? Interval{1, infinity} : from_zero;
+    case CriterionType::log_slope:
+    case CriterionType::order:
+      break;
+  }
+  return any_number;
+}
+
+// ---- the checks
+
+class ClaimChecks {
+ public:
+  explicit ClaimChecks(const Plan& plan) : plan_(plan) {
+    // The runs begin with those of the first seed, point by point.
+    for (std::size_t i = 0; i < plan.points.size(); ++i) {
+      hashes_[plan.points[i].label] = RunFolders::hash_in(plan.runs[i].name);
+      labels_[plan.points[i].arm].push_back(plan.points[i].label);
+    }
+  }
+
+  void run() {
+    for (const config::ArmConfig& arm : plan_.experiment.arms) check_points(arm.name);
+    for (const CriterionConfig& criterion : plan_.experiment.criteria) {
+      check_arms(criterion);
+      check_thresholds(criterion);
+    }
+    if (!problems_.empty()) throw ConfigError(join(problems_, "\n"));
+  }
+
+ private:
+  void add(const CriterionConfig& criterion, const std::string& problem) {
+    problems_.push_back(fmt::format("{}: criterion {}: {}", plan_.experiment.name, criterion.name, problem));
+  }
+
+  void check_points(const std::string& arm) {
+    std::map<std::string, std::string> first;  // label, by hash
+    for (const std::string& label : labels_[arm]) {
+      const auto [other, is_new] = first.emplace(hashes_[label], label);
+      if (!is_new)
+        problems_.push_back(fmt::format("{}: arm {}: the points {} and {} are of one config; leave one out",
+                                        plan_.experiment.name, arm, other->second, label));
+    }
+  }
+
+  /// What the runs of a criterion's arm or point are: equal texts for equal runs.
+  std::string runs_of(const std::string& label) {
+    if (hashes_.contains(label)) return hashes_[label];
+    for (const config::ArmConfig& arm : plan_.experiment.arms)
+      if (arm.name == label && arm.best_of) return "best of " + arm.best_of->arm + " by " + arm.best_of->quantity;
+    std::vector<std::string> all;
+    for (const std::string& point : labels_[label]) all.push_back(hashes_[point]);
+    std::ranges::sort(all);
+    return join(all);
+  }
+
+  void check_arms(const CriterionConfig& criterion) {
+    std::map<std::string, std::string> first;  // arm, by its runs
+    for (const std::string& arm : criterion.arms) {
+      const auto [other, is_new] = first.emplace(runs_of(arm), arm);
+      if (is_new) continue;
+      if (other->second == arm)
+        add(criterion, fmt::format("compares arm {} with itself", arm));
+      else
+        add(criterion, fmt::format("compares {} with {}, which are of one config", other->second, arm));
+    }
+  }
+
+  void check_thresholds(const CriterionConfig& criterion) {
+    const QuantityConfig& quantity =
+        *std::ranges::find(plan_.experiment.quantities, criterion.quantity, &QuantityConfig::name);
+    const Interval effects = range_of_effect(criterion, range_of(quantity));
+    const auto refuse = [&](const char* field, const std::optional<double>& threshold, bool always) {
+      if (threshold && always)
+        add(criterion,
+            fmt::format("{} {:.4g} can't be missed: {} of {} lies in [{:.4g}, {:.4g}]; without a threshold it "
+                        "is reported",
+                        field, *threshold,
+                        criterion.type == CriterionType::value ? "the value" : "a " + config::name_of(criterion.type),
+                        criterion.quantity, effects.low, effects.high));
+    };
+    refuse("at_least", criterion.at_least, criterion.at_least <= effects.low);
+    refuse("more_than", criterion.more_than, criterion.more_than < effects.low);
+    refuse("at_most", criterion.at_most, criterion.at_most >= effects.high);
+    refuse("less_than", criterion.less_than, criterion.less_than > effects.high);
+    refuse("within", criterion.within, criterion.within >= effects.high);
+  }
+
+  const Plan& plan_;
+  std::map<std::string, std::string> hashes_;               // of the first seed's run, by label
+  std::map<std::string, std::vector<std::string>> labels_;  // of the points, by arm
+  std::vector<std::string> problems_;
+};
+
+}  // namespace
+
+void refuse_certain_claims(const Plan& plan) { ClaimChecks(plan).run(); }
+
+}  // namespace bnlab::experiments

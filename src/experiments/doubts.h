@@ -1,0 +1,22 @@
+#pragma once
+// What speaks against the runs of a verdict: files that are not those that the runs wrote, runs that are copies of
+// others, runs that read other data. Told with the verdict in every form; with --strict a failure.
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "experiments/executor.h"
+#include "experiments/plan.h"
+#include "experiments/run_table.h"
+
+namespace bnlab::experiments {
+
+/// Of one finished run: what differs from the files that its run.json records, and where the last rows of its tables
+/// contradict the metrics there. Files are named without their directory. "" where nothing does.
+std::string doubt_about(const std::filesystem::path& directory, const RunReport& report, training::Check check);
+
+/// Of all runs of a table, one line each: their own doubts, equal files of different runs, inputs that differ.
+std::vector<std::string> doubts_about(const RunTable& table, const Plan& plan);
+
+}  // namespace bnlab::experiments
