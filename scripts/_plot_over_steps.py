@@ -15,6 +15,7 @@ from _plot_panels import background, panels_for
 from _plot_sweep import SIZE, common_seeds, cross_note, legend_width, mean_note, note
 from _plot_text import short_number, shown, spelled, unit_of
 from _reading import ReadError, exists, numbers_of, printable, read_csv
+from _run_files import changed_files
 
 # What tells the rows of one step apart, in the files of a run.
 KEYS = ("split", "statistics", "layer", "tensor", "unit", "parameter", "factor", "arm")
@@ -36,6 +37,8 @@ def kept(sweep, path, table):
 def rows_of(sweep, run, file, columns):
     """The rows of a run's file that figure.where leaves, {name: array} with step; one row a step."""
     path = sweep.folder / "runs" / run.name / file
+    for problem in changed_files(path.parent, below=sweep.folder):
+        warn(problem)
     numbers = ("step", *columns)
     keys = [name for name in KEYS if name not in numbers]
     table = read_csv(path, [*sweep.where, *keys], [*numbers, *sweep.where], keys, empty_ok=run.status == "diverged",

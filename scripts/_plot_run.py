@@ -7,6 +7,7 @@ from pathlib import Path
 
 from _plot_base import chosen, warn
 from _reading import Number, Optional, ReadError, exists, read_csv, read_json
+from _run_files import changed_files
 
 CONFIG = {"training": Optional({"seed": Optional(Number())}), "normalization": Optional({"type": Optional(str)}),
           "probes": Optional([{"type": str}])}
@@ -23,6 +24,8 @@ class Run:
         result = self.folder / "run.json"
         # A run that was killed, or that has not ended, has no run.json.
         self.result = read_json(result, RESULT) if exists(result) else {"status": "unfinished"}
+        for problem in changed_files(self.folder):
+            warn(problem)
         self.label = ""
 
     def key(self):

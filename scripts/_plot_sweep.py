@@ -258,9 +258,11 @@ class Sweep:
         return lines
 
     def with_finding(self, header, rows):
-        """Header and rows of the figure's CSV, with the plan and the finding of verdict.json in the first row of last
-        columns."""
-        for name, text in (("plan", self.plan), ("finding", read_verdict(self).get("finding"))):
+        """Header and rows of the figure's CSV, with the plan, and the doubts and the finding of verdict.json, in the
+        first row of last columns."""
+        verdict = read_verdict(self)
+        for name, text in (("plan", self.plan), ("doubts", "; ".join(verdict.get("doubts") or [])),
+                           ("finding", verdict.get("finding"))):
             if text:
                 header, rows = [*header, name], [[*row, "" if i else text] for i, row in enumerate(rows)]
         return header, rows

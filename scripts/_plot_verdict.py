@@ -12,7 +12,8 @@ CRITERION = {"name": str, "meaning": Optional(str), "type": str, "verdict": str,
              "interval": Optional([END]),
              **{key: Optional(Number()) for key in ("at_least", "more_than", "at_most", "less_than", "within")}}
 VERDICT = {"verdict": Optional(str), "finding": Optional(str), "plan": Optional(str), "profile": Optional(str),
-           "claim": Optional(str), "seeds": Optional([int]), "criteria": Optional([CRITERION])}
+           "claim": Optional(str), "seeds": Optional([int]), "doubts": Optional([str]),
+           "criteria": Optional([CRITERION])}
 
 
 def read_verdict(sweep):
@@ -39,6 +40,8 @@ def verdict_text(sweep):
         parts.append(told["explanation"].partition("; ")[0])  # bnlab's own words, before those of the experiment
     parts.append(f"1{JOINED}seed" if told["seeds"] == 1 else f"{told['seeds']}{JOINED}seeds")
     parts += [f"{sweep.profile}{JOINED}profile"] if sweep.profile else []
+    doubts = verdict.get("doubts") or []
+    parts += [f"IN DOUBT ({len(doubts)}): {doubts[0]}"] if doubts else []
     beside = f" as a whole; {told['verdict']}" if named and told["verdict"] != overall else ""
     return unbroken(f"{overall.capitalize()}{beside}: {told.get('meaning') or told['name']}; {', '.join(parts)}")
 

@@ -40,7 +40,8 @@ def candidates(dataset):
 
     if dataset.get("path"):
         path = Path(dataset["path"]).expanduser()
-        return [*below(path), path, path / "raw"]
+        own = sorted(path.iterdir()) if dataset["name"] == "idx" and path.is_dir() else []
+        return [*below(path), path, path / "raw", *(folder for child in own for folder in (child, child / "raw"))]
     roots = [Path(root).expanduser() for root in (os.environ.get("BNLAB_DATA"), "/usr/share/datasets", "data") if root]
     return [folder for root in roots
             for folder in [*below(root), *([root] if plain(root.name) in map(plain, names) else [])]]

@@ -10,6 +10,7 @@ NAME is one of
   mnist           DIR/mnist/*.gz                   12 MB
   fashion_mnist   DIR/fashion_mnist/*.gz           31 MB
   cifar10         DIR/cifar-10-batches-bin/*.bin  170 MB
+  cifar100        DIR/cifar-100-binary/*.bin      169 MB
 DIR is the checkout's data/ unless given. A file appears under its name only when its checksum is right; an interrupted
 download leaves NAME.part, and the next call continues it. What is there and right is not downloaded again. A mirror
 that sends more than twice a file's size, or hardly anything, is given up.
@@ -29,7 +30,7 @@ warn() { printf 'fetch_data.sh: %s\n' "$*" >&2; }
 die() { warn "$*"; exit 1; }
 misused() { usage >&2; warn "$*"; exit 2; }
 
-# The MD5 sums that torchvision checks, and the one on the CIFAR-10 page.
+# The MD5 sums that torchvision checks, and those on the CIFAR page.
 checksums='
 f68b3c2dcbeaaa9fbdd348bbdeb94873  mnist/train-images-idx3-ubyte.gz
 d53e105ee54ea40749a09fcbcd1e9432  mnist/train-labels-idx1-ubyte.gz
@@ -40,13 +41,14 @@ ec29112dd5afa0611ce80d1b7f02629c  mnist/t10k-labels-idx1-ubyte.gz
 bef4ecab320f06d8554ea6380940ec79  fashion_mnist/t10k-images-idx3-ubyte.gz
 bb300cfdad3c16e7a12a480ee83cd310  fashion_mnist/t10k-labels-idx1-ubyte.gz
 c32a1d4ab5d03f1284b67883e8d87530  cifar10/cifar-10-binary.tar.gz
+03b5dce01913d631647c71ecec9e9cb8  cifar100/cifar-100-binary.tar.gz
 '
 idx_files=(train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz)
 cifar_archive=cifar-10-binary.tar.gz
 cifar_folder=cifar-10-batches-bin
 cifar_files=(data_batch_{1,2,3,4,5}.bin test_batch.bin)
 cifar_sums=md5sums.txt # written when the archive is unpacked
-cifar_file_bytes=30730000
+cifar_bytes=30730000,30730000,30730000,30730000,30730000,30730000 # of cifar_files
 least_bytes=100000 # that an attempt has to bring, or the whole file
 least_rate=1000    # bytes in a second, over a minute
 
@@ -73,10 +75,16 @@ done
 case $name in
   mnist) mirrors=(https://ossci-datasets.s3.amazonaws.com/mnist https://storage.googleapis.com/cvdf-datasets/mnist) ;;
   fashion_mnist) mirrors=(http://fashion-mnist.s3-website.eu-central-1.amazonaws.com) ;;
-  cifar10) mirrors=(https://www.cs.toronto.edu/~kriz https://cave.cs.toronto.edu/kriz) ;;
+  cifar10 | cifar100) mirrors=(https://www.cs.toronto.edu/~kriz https://cave.cs.toronto.edu/kriz) ;;
   '') misused "which data set?" ;;
-  *) misused "unknown data set: $name (known: mnist, fashion_mnist, cifar10)" ;;
+  *) misused "unknown data set: $name (known: mnist, fashion_mnist, cifar10, cifar100)" ;;
 esac
+if [[ $name == cifar100 ]]; then
+  cifar_archive=cifar-100-binary.tar.gz
+  cifar_folder=cifar-100-binary
+  cifar_files=(train.bin test.bin)
+  cifar_bytes=153700000,30740000
+fi
 if [[ -n ${BNLAB_MIRROR:-} ]]; then
   read -r -a mirrors <<<"$BNLAB_MIRROR"
   mirrors=("${mirrors[@]%/}")
@@ -253,20 +261,19 @@ fetch_file() { # FILE TARGET
 }
 
 cifar_complete() { # FOLDER
-  local file
+  local file sizes=''
   for file in "${cifar_files[@]}"; do
     [[ -f $1/$file ]] || return 1
+    sizes+=,$(size_of "$1/$file")
   done
   if [[ -f $1/$cifar_sums ]]; then
     (cd -- "$1" && md5sum --check --status --strict "$cifar_sums")
   else # unpacked by somebody else
-    for file in "${cifar_files[@]}"; do
-      (($(size_of "$1/$file") == cifar_file_bytes)) || return 1
-    done
+    [[ ${sizes#,} == "$cifar_bytes" ]]
   fi
 }
 
-fetch_cifar10() {
+fetch_cifar() {
   local folder=$to/$cifar_folder archive=$to/$cifar_archive
   if cifar_complete "$folder"; then
     say "$folder is there and right"
@@ -292,8 +299,8 @@ if command -v flock >/dev/null && exec 9<"$to"; then
   ((locked != 75)) || die "another fetch_data.sh is at work in $to"
 fi
 
-if [[ $name == cifar10 ]]; then
-  fetch_cifar10
+if [[ $name == cifar* ]]; then
+  fetch_cifar
 else
   for file in "${idx_files[@]}"; do
     fetch_file "$file" "$to/$name/$file"

@@ -94,7 +94,8 @@ void add_compare(Command program, Context& context) {
       "compare", "show side by side where the configs of runs and sweeps differ, and how the runs ended");
   command.add_option("RESULTS", options->directories, "directories of runs and sweeps, or folders of them")
       .home_path()
-      .required();
+      .required()
+      .not_empty();
   command.add_option("--csv", options->csv, "write the table as CSV to a file too; -: print it instead")
       .type_name("FILE")
       .home_path()

@@ -28,6 +28,7 @@ void refuse_to_replace(const std::string& option, const std::string& file,
       throw ConfigError(fmt::format("{}: {} is a file of {}; choose another name", option, file, folder.string()));
   }
   refuse_foreign_output(option, file, is_ours);
+  refuse_foreign_output(option, target, is_ours);  // "new/../file", where there is no folder "new"
 }
 
 }  // namespace bnlab::cli

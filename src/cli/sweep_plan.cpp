@@ -13,6 +13,7 @@
 #include "config/load.h"
 #include "experiments/plan_identity.h"
 #include "util/errors.h"
+#include "util/result_file.h"
 
 namespace bnlab::cli {
 namespace {
@@ -56,8 +57,7 @@ fs::path directory_of_ablation(const SweepOptions& options, const Plan& plan) {
   for (int number = 1;; ++number) {
     const std::string end = number == 1 ? "" : fmt::format("_{}", number);
     fs::path directory = fs::path("results/sweeps") / (plan.experiment.name + end);
-    std::error_code error;
-    if (!fs::exists(fs::symlink_status(directory, error)) || continues(plan, directory)) return directory;
+    if (!is_there(directory) || continues(plan, directory)) return directory;
   }
 }
 

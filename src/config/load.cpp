@@ -155,6 +155,7 @@ RunConfig parse(std::string_view text, const std::vector<std::string>& overrides
   problems.look_for_keys_with(places_of_key);
   Json root = parse_source(text, problems.add_source({.label = source}), source);
   if (root.is(Json::Kind::object)) extend(root, {file.empty() ? folder : folder_of(file), file}, problems);
+  problems.raise();  // what is missing then is most likely in a file that was not found
   const std::vector<Override> changes = parse_overrides(overrides, option, problems);
   for (const Override& change : changes)
     if (change.path.front() == extends_key)

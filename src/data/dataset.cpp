@@ -227,11 +227,31 @@ std::vector<fs::path> candidate_folders(const config::DatasetConfig& config, con
   return folders;
 }
 
+/// In a folder of folders, such as EMNIST/raw below it: the only one of them with the files.
+std::optional<fs::path> place_below(const fs::path& path, const Kind& kind) {
+  std::vector<fs::path> places;
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error))
+    for (const fs::path& folder : {entry->path(), entry->path() / "raw"})
+      if (std::error_code unreadable; fs::is_directory(folder, unreadable))
+        if (auto place = kind.find(folder)) {
+          names.push_back(place->string());
+          places.push_back(*std::move(place));
+        }
+  if (places.empty()) return std::nullopt;
+  std::sort(names.begin(), names.end());
+  if (places.size() > 1)
+    throw ConfigError(fmt::format("dataset.path: must be one of the folders with such files: {}", join(names, ", ")));
+  return places.front();
+}
+
 /// Where the files are; nothing where they are nowhere.
 std::optional<fs::path> first_place(const config::DatasetConfig& config, const Kind& kind) {
   if (kind.is_own() && config.path.empty()) return std::nullopt;
   for (const fs::path& folder : candidate_folders(config, kind))
     if (auto place = kind.find(folder)) return place;
+  if (kind.is_own()) return place_below(with_home(config.path), kind);
   return std::nullopt;
 }
 

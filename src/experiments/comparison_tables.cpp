@@ -24,6 +24,10 @@ const char* const csv_begin = "directory,label,";
 const char* const markdown_begin = "| run |";
 const char* const none = "-";
 
+bool differ(const Cells& texts) {
+  return std::ranges::any_of(texts, [&](const std::string& one) { return one != texts.front(); });
+}
+
 SummaryCell mean_of(const ComparedRun& run, const std::string& metric) {
   const auto found = run.metrics.find(metric);
   return found == run.metrics.end() ? SummaryCell{} : summarize(found->second);
@@ -121,9 +125,7 @@ std::vector<Column> columns_of(const Comparison& comparison) {
   }
   const auto add = [&](Column column, bool always, auto text) {
     for (const ComparedRun& run : comparison.runs) column.cells.push_back(text(run));
-    const bool differs =
-        std::ranges::any_of(column.cells, [&](const std::string& cell) { return cell != column.cells.front(); });
-    if (always || differs) columns.push_back(std::move(column));
+    if (always || differ(column.cells)) columns.push_back(std::move(column));
   };
   add({"", "seeds"}, false, seeds_text);
   add({"", "status"}, true, status_text);
@@ -153,7 +155,7 @@ std::size_t width_of(const std::string& text) {
 /// Runs as rows. A section's name is shown above its first column alone, names only where they differ.
 std::string with_runs_as_rows(const Cells& names, const std::vector<const Column*>& columns) {
   std::vector<Cells> rows(names.size() + 2);
-  if (names.size() == 1 || std::ranges::any_of(names, [&](const std::string& one) { return one != names.front(); })) {
+  if (names.size() == 1 || differ(names)) {
     rows[0].emplace_back();
     rows[1].emplace_back("run");
     for (std::size_t i = 0; i < names.size(); ++i) rows[i + 2].push_back(names[i]);
@@ -170,9 +172,11 @@ std::string with_runs_as_rows(const Cells& names, const std::vector<const Column
   return text;
 }
 
+/// Runs as columns, with numbers for names that are all the same.
 std::string with_runs_as_columns(const Cells& names, const std::vector<Column>& columns) {
   std::vector<Cells> rows{{""}};
-  rows[0].insert(rows[0].end(), names.begin(), names.end());
+  const bool are_told_apart = names.size() == 1 || differ(names);
+  for (std::size_t i = 0; i < names.size(); ++i) rows[0].push_back(are_told_apart ? names[i] : std::to_string(i + 1));
   for (const Column& column : columns) {
     Cells& row = rows.emplace_back(
         Cells{column.section.starts_with("test ") ? column.section + ", " + column.name : column.path()});

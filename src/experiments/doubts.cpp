@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <optional>
@@ -24,63 +25,75 @@ namespace bnlab::experiments {
 namespace {
 
 namespace fs = std::filesystem;
-using Line = std::vector<std::string>;
 
 // ---- one run
 
-/// The whole lines among the last bytes of a file, the last line first, each cut at its commas.
-std::vector<Line> last_lines(const fs::path& path) {
-  constexpr std::size_t most_bytes = 2048;
+/// The last bytes of a file; "" where it can't be read.
+std::string end_of(const fs::path& path) {
+  constexpr std::size_t most_bytes = 1024;
   const posix::Descriptor file = posix::open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   struct stat status {};
-  if (!file.valid() || fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
-  const off_t begin = std::max<off_t>(0, status.st_size - static_cast<off_t>(most_bytes));
+  if (!file.valid() || fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return "";
   std::string text(most_bytes, '\0');
+  const off_t begin = std::max<off_t>(0, status.st_size - static_cast<off_t>(most_bytes));
   text.resize(static_cast<std::size_t>(std::max<ssize_t>(0, pread(file.get(), text.data(), most_bytes, begin))));
-  std::vector<Line> lines;
-  for (std::size_t end = text.rfind('\n'); end != std::string::npos && end > 0;) {
-    const std::size_t before = text.rfind('\n', end - 1);
-    if (before == std::string::npos) break;  // the header, or a line whose begin is not here
-    Line& line = lines.emplace_back();
-    std::string_view rest = std::string_view(text).substr(before + 1, end - before - 1);
-    for (std::size_t comma = rest.find(','); comma != std::string_view::npos; comma = rest.find(',')) {
-      line.emplace_back(rest.substr(0, comma));
-      rest.remove_prefix(comma + 1);
-    }
-    line.emplace_back(rest);
-    end = before;
+  return text;
+}
+
+/// Takes the last whole line off `text`; "" where none is left: the first may be the header, or not whole.
+std::string_view take_last_line(std::string_view& text) {
+  const std::size_t end = text.rfind('\n');
+  if (end == std::string_view::npos || end == 0) return "";
+  const std::size_t before = text.rfind('\n', end - 1);
+  if (before == std::string_view::npos) return "";
+  const std::string_view line = text.substr(before + 1, end - before - 1);
+  text = text.substr(0, before + 1);
+  return line;
+}
+
+/// The first cells of a line; a cell that it lacks is "".
+std::array<std::string_view, 6> cells_of(std::string_view line) {
+  std::array<std::string_view, 6> cells;
+  for (std::string_view& cell : cells) {
+    const std::size_t comma = std::min(line.find(','), line.size());
+    cell = line.substr(0, comma);
+    line.remove_prefix(std::min(comma + 1, line.size()));
   }
-  return lines;
+  return cells;
 }
 
 /// Whether a cell has the number that run.json has, where what is not finite is nan.
-bool agrees(const std::string& cell, double number) {
+bool agrees(std::string_view cell, double number) {
   const std::optional<double> there = csv_number(cell);
   return there && (std::isfinite(number) ? cell == csv_text(number) : !std::isfinite(*there));
 }
 
+/// Whether a row of either table has another loss and accuracy, in its fifth and sixth column, than run.json.
+bool differs(const std::array<std::string_view, 6>& row, const training::FinalMetric& metric) {
+  return !agrees(row[4], metric.loss) || !agrees(row[5], metric.accuracy);
+}
+
 /// Where the last rows of the tables contradict the metrics in run.json; "" where they don't.
 std::string contradiction(const fs::path& directory, const RunReport& report) {
-  const std::vector<Line> train = last_lines(directory / "train.csv"), eval = last_lines(directory / "eval.csv");
-  const auto differs = [](const Line& row, std::size_t loss, const training::FinalMetric& metric) {
-    return row.size() > loss + 1 && !(agrees(row[loss], metric.loss) && agrees(row[loss + 1], metric.accuracy));
-  };
-  // Columns as config/csv_columns.h has them.
-  constexpr std::size_t train_loss = 4, eval_split = 2, eval_statistics = 3, eval_loss = 4;
-  for (const training::FinalMetric& metric : report.finals) {
-    if (metric.statistics.empty()) {
-      if (!train.empty() && train[0][0] == std::to_string(report.last_step) && differs(train[0], train_loss, metric))
-        return "the last row of train.csv contradicts run.json";
-      continue;
-    }
-    for (const Line& row : eval) {
-      if (row.size() <= eval_loss || row[eval_split] != metric.split || row[eval_statistics] != metric.statistics)
-        continue;
-      if (row[0] == std::to_string(metric.step) && differs(row, eval_loss, metric))
+  const std::string last_step = std::to_string(report.last_step);
+  const auto batch = std::ranges::find(report.finals, "batch", &training::FinalMetric::split);
+  if (batch != report.finals.end()) {
+    const std::string text = end_of(directory / "train.csv");
+    std::string_view rest = text;
+    const auto row = cells_of(take_last_line(rest));
+    if (row[0] == last_step && differs(row, *batch)) return "the last row of train.csv contradicts run.json";
+  }
+  if (std::ranges::all_of(report.finals, [](const auto& metric) { return metric.split == "batch"; })) return "";
+  const std::string text = end_of(directory / "eval.csv");
+  std::string_view rest = text;
+  for (std::string_view line = take_last_line(rest); !line.empty(); line = take_last_line(rest)) {
+    const auto row = cells_of(line);
+    if (row[0] != last_step) break;
+    for (const training::FinalMetric& metric : report.finals)
+      if (row[2] == metric.split && row[3] == metric.statistics && metric.step == report.last_step &&
+          differs(row, metric))
         return fmt::format("the last row of eval.csv for {} and {} contradicts run.json", metric.split,
                            metric.statistics);
-      break;
-    }
   }
   return "";
 }

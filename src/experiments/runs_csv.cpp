@@ -327,8 +327,7 @@ RunTable columns_in(const CsvTable& csv, const ExperimentConfig& experiment, con
 std::map<std::string, RunRow> results_in(const std::filesystem::path& file, const ExperimentConfig& experiment,
                                          const Plan& plan) {
   std::map<std::string, RunRow> rows;
-  std::error_code error;
-  if (!std::filesystem::exists(file, error)) return rows;
+  if (!is_there(file)) return rows;
   const CsvTable csv = read_csv(file);
   const auto refuse = [&](const std::string& problem) {
     throw DataError(

@@ -287,9 +287,9 @@ std::string to_json(const ExperimentVerdict& verdict) {
                {"runs_diverged", verdict.diverged},
                {"runs_without_result", verdict.unfinished},
                {"warnings", verdict.warnings},
-               {"doubts", verdict.doubts},
                {"git_revisions", verdict.revisions},
                {"finding", experiment.finding}};
+  if (!verdict.doubts.empty()) json["doubts"] = verdict.doubts;
   if (verdict.seeds_before > 0) json["seeds_before"] = verdict.seeds_before;
   return printable(json.dump(2, ' ', false, Json::error_handler_t::replace)) + "\n";
 }

@@ -122,7 +122,7 @@ class Extends(ProgramTest):
         self.refuse(run, "base.json:1: must be an object")
         base.unlink()
         base.mkdir()
-        self.refuse(run, "base.json", "folder")
+        self.refuse(run, "base.json", "must be a regular file")
         self.refuse(self.write("missing.json", {"extends": "empty.json"}), "no such file")
         self.write("empty.json", {})
         self.refuse(self.write("missing.json", {"extends": "empty.json"}), "missing.json:1: dataset: is required")

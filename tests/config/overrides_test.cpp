@@ -71,7 +71,7 @@ TEST(Overrides, ProblemsNameTheOverride) {
       {"optimizer.learning_rate=1e999", "optimizer.learning_rate: must be a number, got \"1e999\""},
       {"optimizer.learning_rat=1", "optimizer.learning_rat: unknown key; did you mean \"learning_rate\"?"},
       {"optimizer.schedule={\"typ\":1}", "optimizer.schedule.typ: unknown key; did you mean \"type\"?"},
-      {"zzzzzz.a.b=1", "zzzzzz: unknown key; valid keys: description, dataset, ..."},
+      {"zzzzzz.a.b=1", "zzzzzz: unknown key; valid keys: extends, description, ..."},
       {"training.steps.x=1", "training.steps: holds 50, which has no \"x\" inside"},
       {"probes.2.every=1", "probes.2: no such entry; probes is a list of 2, counted from 0"},
       {"probes.last.every=1", "probes.last: no such entry; probes is a list of 2, counted from 0"},

@@ -275,6 +275,14 @@ class OwnData(ProgramTest):
                 run = self.learn(f"run{n}{below}", {"name": "idx", "path": str(self.folder / f"kind{n}{below}")})
                 self.assert_same_numbers(first, run)
 
+    def test_the_only_folder_below_the_path(self):
+        first = self.learn("first", {"name": "idx", "path": str(self.write_idx(self.folder / "plain"))})
+        self.write_idx(self.folder / "root" / "EMNIST" / "raw", end=".gz")
+        dataset = {"name": "idx", "path": str(self.folder / "root")}
+        self.assert_same_numbers(first, self.learn("below", dataset))
+        self.write_idx(self.folder / "root" / "KMNIST")
+        self.refuse(dataset, "dataset.path: must be one of the folders", "EMNIST/raw", "KMNIST", status=USAGE)
+
     def test_the_prefix_chooses(self):
         folder = self.write_idx(self.folder / "several", "emnist-letters-", test="test")
         self.write_idx(folder, "emnist-digits-", test="test")

@@ -30,12 +30,12 @@ struct Moments {
   double variance = 0;
 };
 
-template <class T>
-Moments moments_of(const std::vector<T>& values) {
+template <class Numbers>
+Moments moments_of(const Numbers& values) {
   Moments moments;
   const auto count = static_cast<double>(values.size());
-  for (const T value : values) moments.mean += static_cast<double>(value) / count;
-  for (const T value : values) moments.variance += std::pow(static_cast<double>(value) - moments.mean, 2) / count;
+  for (const auto value : values) moments.mean += static_cast<double>(value) / count;
+  for (const auto value : values) moments.variance += std::pow(static_cast<double>(value) - moments.mean, 2) / count;
   return moments;
 }
 

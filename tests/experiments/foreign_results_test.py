@@ -192,9 +192,10 @@ class ForeignResults(sweep_test.SweepTest):
             self.assertIsNone(COMMANDS.search(text), repr(text))
 
     def test_text_that_a_terminal_would_obey(self):
+        axes = {"description": [HOSTILE, HOSTILE + "2"], "optimizer.learning_rate": [0.2, 0.3]}
         content = {**SMALL, "claim": HOSTILE, "source": HOSTILE, "finding": HOSTILE, "notes": HOSTILE,
                    "base": {**SHORT, "description": HOSTILE},
-                   "arms": [{"name": "batch"}, {"name": "other", "grid": {"description": [HOSTILE, HOSTILE + "2"]}}],
+                   "arms": [{"name": "batch"}, {"name": "other", "zip": axes}],
                    "criteria": [{**SMALL["criteria"][0], **dict.fromkeys(("meaning", "source", "explanation"),
                                                                          HOSTILE)}]}
         log, table = self.folder / "log", self.folder / "table.md"

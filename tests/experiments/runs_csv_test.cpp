@@ -41,6 +41,9 @@ TEST(RunsCsv, Columns) {
                                       "dataset_sha256",
                                       "machine",
                                       "build",
+                                      "initial_weights_sha256",
+                                      "train_sha256",
+                                      "doubt",
                                       "plan"}));
 }
 
@@ -232,7 +235,7 @@ TEST(RunsCsv, DamageIsNamed) {
   EXPECT_EQ(file.error(",100,,50,100,", ",100,,100,100,"), R"(: row 1: column steps_from: "100" is not below 100)");
   EXPECT_EQ(file.error(",100,,50,100,", ",100,,50,1e2,"), R"(: row 1: column last_step: "1e2" is not a step)");
   EXPECT_EQ(file.error(",1.5,70,", ",,70,"), R"(: row 1: column seconds: "" is not a number)");
-  EXPECT_EQ(file.error("\nnone,,1,", "\nnone,1,"), ":2: 21 values, expected 22");
+  EXPECT_EQ(file.error("\nnone,,1,", "\nnone,1,"), ":2: 24 values, expected 25");
   EXPECT_EQ(file.error([](std::string& text) { text.clear(); }), ": empty or cut off: it has no whole header");
   // Cut off within the rows that are measured; those of `best` can be made from them.
   const std::size_t last = file.text().find("\ng,2,2");
@@ -251,7 +254,7 @@ TEST(RunsCsv, RowsOfTheBestAreMadeFromTheOthers) {
   const RunTable table = collect(plan, folder.path());
   const std::string text = to_csv(table);
   for (const std::string& changed : {text.substr(0, text.find("\nbest") + 1), text.substr(0, text.size() - 5),
-                                     text + "best,2,1,x,completed,9,9,9,,8,9,,9,9,,,,,,,,\n"}) {
+                                     text + "best,2,1,x,completed,9,9,9,,8,9,,9,9,,,,,,,,,,,\n"}) {
     test::write_text(folder / "runs.csv", changed);
     expect_equal(read_run_table(folder / "runs.csv", plan), table);
   }

@@ -33,7 +33,7 @@ def experiment(**fields):
                         "series": {"column": "accuracy"}},
                        {"name": "train_loss", "file": "train.csv", "better": "lower", "series": {"column": "loss"}}],
         "criteria": [{"name": "better", "type": "difference", "quantity": "accuracy", "arms": ["batch", "none"],
-                      "at_least": -1, "source": "nobody"},
+                      "at_least": -0.99, "source": "nobody"},
                      {"name": "chosen", "type": "value", "quantity": "accuracy", "arms": ["best"]}],
         **fields}
 
@@ -71,7 +71,7 @@ class SweepTest(ProgramTest):
 class Sweep(SweepTest):
     def test_runs_verdict_and_files(self):
         out, log = self.sweep(experiment())
-        self.assertRegex(out, r"better +>= -1 +reproduced +\S+ +\[\S+, \S+\] +3")
+        self.assertRegex(out, r"better +>= -0.99 +reproduced +\S+ +\[\S+, \S+\] +3")
         self.assertRegex(out, r"chosen +reported")
         self.assertRegex(out, r"best is rates\[learning_rate=0\.\d+\], the best by train_loss")
         self.assertIn("[15/15]", log)

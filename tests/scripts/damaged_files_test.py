@@ -8,6 +8,7 @@ import os
 import random
 import tempfile
 import unittest
+import unittest.mock
 import warnings
 from pathlib import Path
 
@@ -90,6 +91,9 @@ class DamagedFilesTest(unittest.TestCase):
         holder = tempfile.TemporaryDirectory()
         self.addCleanup(holder.cleanup)
         self.folder = Path(holder.name)
+        quiet = unittest.mock.patch.object(_reading, "say")  # "the last line is cut off", thousands of times
+        quiet.start()
+        self.addCleanup(quiet.stop)
         plot.plt.rcParams.update(plot.RC)
         self.arguments = plot.argparse.Namespace(
             folders=[], out=None, figure="all", format=["svg"], label=[], title=None, split="test", statistics=None,

@@ -318,7 +318,7 @@ class FetchData:
             with self.subTest(arguments):
                 _, error = self.fetch(*arguments, status=2)
                 self.assertIn("usage:", error)
-        self.assertIn("known: mnist, fashion_mnist, cifar10", self.fetch("imagenet", status=2)[1])
+        self.assertIn("known: mnist, fashion_mnist, cifar10, cifar100", self.fetch("imagenet", status=2)[1])
         self.assertIn("usage:", self.fetch("--help")[0])
         self.assertEqual(self.mirror.requests, [])
 
@@ -401,6 +401,21 @@ class FetchData:
         out, _ = self.fetch("cifar10", "--to", str(self.to))
         self.assertIn("is there and right", out)
         self.assertEqual(self.mirror.requests, [])
+
+    def test_cifar100(self):
+        contents = {name: name.encode() * 100 for name in ("train.bin", "test.bin")}
+        file = io.BytesIO()
+        with tarfile.open(fileobj=file, mode="w:gz") as archive:
+            for name, content in contents.items():
+                entry = tarfile.TarInfo(f"cifar-100-binary/{name}")
+                entry.size = len(content)
+                archive.addfile(entry, io.BytesIO(content))
+        self.mirror.files["/cifar100/cifar-100-binary.tar.gz"] = file.getvalue()
+        self.sums.write_text(f"{md5(file.getvalue())}  cifar100/cifar-100-binary.tar.gz\n")
+        self.fetch("cifar100", "--to", str(self.to))
+        for name, content in contents.items():
+            self.assertEqual((self.to / "cifar-100-binary" / name).read_bytes(), content)
+        self.assertIn("there and right", self.fetch("cifar100", "--to", str(self.to))[0])
 
     def test_cifar10_archive_without_a_file(self):
         self.serve_cifar10(CIFAR[:3])
