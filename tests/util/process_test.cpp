@@ -89,7 +89,7 @@ TEST(Process, EnvironmentAndDescriptors) {
   command.environment = {{"BNLAB_TEST_CHANGED", "new = value"}};
   command.output = output.get();
   command.error = error.get();
-  command.kept_open = shared.get();
+  command.kept_open = {shared.get()};
   Process process(command);
   EXPECT_EQ(wait_for(process).status, 0);
   EXPECT_EQ(test::read_text(folder / "error"), "no\n");
