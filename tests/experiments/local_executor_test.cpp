@@ -219,15 +219,15 @@ TEST_F(LocalExecutor, DirectoryThatCannotBeMade) {
   expect_contains(display.reports.at("one").error, one.directory.string());
 }
 
-/// Less files than open ones and `more` until the end of the scope.
+/// No more than `more` files can be opened until the end of the scope.
 class OpenFilesLimit {
  public:
   explicit OpenFilesLimit(rlim_t more) {
     getrlimit(RLIMIT_NOFILE, &old_);
-    rlim_t open = 0;
-    for (rlim_t number = 0; number < old_.rlim_cur && number < 4096; ++number)
-      if (fcntl(static_cast<int>(number), F_GETFD) != -1) open = number + 1;
-    const rlimit limit = {open + more, old_.rlim_max};
+    rlim_t end = 0;  // below it there are `more` numbers that no open file has
+    for (rlim_t unused = 0; unused < more; ++end)
+      if (fcntl(static_cast<int>(end), F_GETFD) == -1) ++unused;
+    const rlimit limit = {end, old_.rlim_max};
     setrlimit(RLIMIT_NOFILE, &limit);
   }
   ~OpenFilesLimit() { setrlimit(RLIMIT_NOFILE, &old_); }
@@ -245,7 +245,7 @@ echo '{"status": "completed", "last_step": 1}' > "$4/run.json"
   options.jobs = 100;
   std::vector<Task> tasks;
   for (int i = 0; i < 20; ++i) tasks.push_back(task(std::to_string(i), "{}"));
-  const OpenFilesLimit limit(8);
+  const OpenFilesLimit limit(16);  // a shell needs some of these numbers itself
   EXPECT_EQ(run(tasks), SweepEnd::done);
   for (const Task& one : tasks) EXPECT_EQ(display.reports.at(one.name).state, RunState::completed);
   expect_contains(display.messages, "runs at a time, not 100: ");
