@@ -38,7 +38,7 @@ TEST(CertainClaims, OneConfigComparedWithItself) {
   EXPECT_EQ(problems_of(difference + R"(["batch", "same"])"),
             (Texts{"e: criterion c: compares batch with same, which are of one config"}));
   EXPECT_EQ(problems_of(difference + R"(["batch", "batch"])"),
-            (Texts{"e: criterion c: compares arm batch with itself"}));
+            (Texts{"e.json:8: criteria.0.arms.1: must not repeat an entry, got \"batch\""}));
   EXPECT_EQ(problems_of(R"("type": "equality", "within": 0.1, "quantity": "accuracy", "arms": ["same", "batch"])"),
             (Texts{"e: criterion c: compares same with batch, which are of one config"}));
   EXPECT_EQ(problems_of(R"("type": "order", "quantity": "accuracy", "arms": ["none", "batch", "same"])"),

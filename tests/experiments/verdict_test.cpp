@@ -33,7 +33,7 @@ ExperimentText experiment() {
       {"name": "best", "best_of": {"arm": "g", "quantity": "loss"}}])";
   text.seeds = "3";
   text.criteria = R"([{"name": "higher", "meaning": "ends higher", "type": "difference", "quantity": "accuracy",
-        "arms": ["batch", "none"], "at_least": 0.05, "at_most": 1, "source": "ours"},
+        "arms": ["batch", "none"], "at_least": 0.05, "at_most": 0.99, "source": "ours"},
       {"name": "alike", "type": "equality", "quantity": "accuracy", "arms": ["best", "batch"], "within": 0.5, "source": "ours"},
       {"name": "slower", "type": "ratio", "quantity": "steps", "arms": ["none", "batch"]}])";
   return text;
