@@ -17,6 +17,7 @@
 #include "experiments/sweep.h"
 #include "experiments/sweep_lock.h"
 #include "experiments/verdict.h"
+#include "experiments/verdict_table.h"
 #include "util/errors.h"
 
 namespace bnlab::cli {
@@ -122,9 +123,12 @@ void sweep(const std::vector<std::string>& files, const SweepOptions& options, C
   for (const Sweep& one : all) warn_of_overridden(one, options, context);
   write_log_file(*context.logger);
   catch_signals(ask_sweep_to_stop, 0);
+  for (const Sweep& one : all) save_experiment(one, options);
   std::vector<ExperimentVerdict> verdicts;
   const auto print = [&] {
-    if (!verdicts.empty()) print_verdicts(verdicts, options.strict, context);
+    if (verdicts.empty()) return;
+    const VerdictStyle style{.means = all.size() == 1, .details = options.details, .strict = options.strict};
+    print_verdicts(verdicts, style, context);
   };
   for (const Sweep& one : all) {
     if (stops_asked > 0) {
@@ -145,17 +149,19 @@ void sweep(const std::vector<std::string>& files, const SweepOptions& options, C
   if (status == ExitStatus::interrupted) context.exit_status = status;
 }
 
-void print_verdicts(const std::vector<ExperimentVerdict>& verdicts, bool strict, Context& context) {
-  const bool is_alone = verdicts.size() == 1;
-  std::vector<ExperimentVerdict> judged;
-  for (const ExperimentVerdict& one : verdicts) {
-    if (!one.experiment.criteria.empty()) judged.push_back(one);
-    if (is_alone || one.experiment.criteria.empty()) print_summary(one);
-  }
-  if (!judged.empty()) say("{}", text_table(judged));
-  for (const ExperimentVerdict& one : verdicts) {
-    for (const std::string& run : one.unfinished) say("{}: {}\n", one.experiment.name, on_one_line(run));
-    for (const std::string& warning : all_warnings(one)) say("{}: {}\n", one.experiment.name, on_one_line(warning));
+namespace {
+
+void print_summary(const ExperimentVerdict& verdict) {
+  const std::size_t width = columns_of_output();
+  say("{}\n{}\n",
+      wrapped(verdict.experiment.name + ": mean +- half the 95 % interval over the seeds (Student's t)", width, 0),
+      text_table(verdict.summary, width));
+}
+
+/// Each criterion with its numbers as they are, what its verdict rests on, and what best_of chose.
+void print_details(const std::vector<ExperimentVerdict>& judged) {
+  if (!judged.empty()) say("\n{}", details_table(judged));
+  for (const ExperimentVerdict& one : judged) {
     for (std::size_t i = 0; i < one.judgements.size(); ++i)
       if (!one.judgements[i].explanation.empty())
         say("{}: {}: {}\n", one.experiment.name, one.experiment.criteria[i].name,
@@ -164,12 +170,27 @@ void print_verdicts(const std::vector<ExperimentVerdict>& verdicts, bool strict,
       say("{}: {} is {}{}, the best by {}\n", one.experiment.name, choice.arm, choice.of,
           choice.point.empty() ? " (undecided)" : choice.point, choice.quantity);
   }
-  set_status(verdicts, strict, context);
 }
 
-void print_summary(const ExperimentVerdict& verdict) {
-  say("{}: mean +- half the 95 % interval over the seeds (Student's t)\n\n{}\n", verdict.experiment.name,
-      text_table(verdict.summary, columns_of_output()));
+}  // namespace
+
+void print_verdicts(const std::vector<ExperimentVerdict>& verdicts, const VerdictStyle& style, Context& context) {
+  const std::size_t width = columns_of_output();
+  std::vector<ExperimentVerdict> judged;
+  for (const ExperimentVerdict& one : verdicts) {
+    if (!one.experiment.criteria.empty()) judged.push_back(one);
+    if (style.means || style.details || one.experiment.criteria.empty()) print_summary(one);
+  }
+  if (!judged.empty()) say("{}", overview_table(judged, width, output_has_colours()));
+  if (style.details) print_details(judged);
+  for (const ExperimentVerdict& one : verdicts) {
+    for (const std::string& run : one.unfinished) say("{}: {}\n", one.experiment.name, on_one_line(run));
+    for (const std::string& warning : all_warnings(one))
+      say("{}", wrapped("warning: " + one.experiment.name + ": " + on_one_line(warning), width, 0));
+    if (!one.unwritten.empty()) context.logger->warn(one.unwritten);
+  }
+  if (judged.size() > 1) say("\n{}", totals(judged));
+  set_status(verdicts, style.strict, context);
 }
 
 void set_status(const std::vector<ExperimentVerdict>& verdicts, bool strict, Context& context) {

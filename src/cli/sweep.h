@@ -13,12 +13,16 @@ namespace bnlab::cli {
 /// Runs experiments one after another, and prints their verdicts. All are read and checked before the first run.
 void sweep(const std::vector<std::string>& files, const SweepOptions& options, Context& context);
 
-/// The table of means.
-void print_summary(const experiments::ExperimentVerdict& verdict);
+/// What is shown of verdicts.
+struct VerdictStyle {
+  bool means = false;    // the table of means of each; that of a sweep without criteria is always shown
+  bool details = false;  // each criterion, and means
+  bool strict = false;   // a claim that is not reproduced sets the exit status
+};
 
-/// The table of means of each sweep without criteria, or of a sweep that is alone; the table of verdicts, and a line
-/// for whatever has no result. Sets the exit status.
-void print_verdicts(const std::vector<experiments::ExperimentVerdict>& verdicts, bool strict, Context& context);
+/// Tables of means, the table of verdicts, and a line for whatever has no result. Sets the exit status.
+void print_verdicts(const std::vector<experiments::ExperimentVerdict>& verdicts, const VerdictStyle& style,
+                    Context& context);
 
 /// Sets the exit status "failed", with a warning, where a run has no result or, with `strict`, a claim is not
 /// reproduced. Does not change it otherwise.

@@ -36,6 +36,7 @@ void add_sweep_options(Command command, SweepOptions& options) {
   command.add_flag("--replace", options.replace,
                    "replace a sweep in the directory that has another profile, other seeds or another --set; what it "
                    "found goes into a folder old/ there, and its runs stay");
+  command.add_flag("--details", options.details, "show each criterion of a claim, too");
   command.add_flag("--strict", options.strict,
                    "exit status 1 where a claim is not reproduced, or the files of its runs are in doubt");
 }
@@ -64,6 +65,13 @@ void add_ablation_options(Command command, SweepOptions& options) {
       .type_name("[FILE:]COLUMN[:REDUCTION[:N]]")
       .one_value_each()
       .group(group);
+  command
+      .add_option("--save-experiment", options.save_experiment,
+                  "write the ablation as an experiment file, too: the start of a claim")
+      .type_name("FILE")
+      .not_empty()
+      .group(group);
+  command.add_flag("--force", options.force, "replace the file of --save-experiment").group(group);
 }
 
 void add_slurm_options(Command command, experiments::SlurmOptions& slurm) {

@@ -29,6 +29,9 @@ struct SweepOptions {
   bool retry_failed = false;
   bool replace = false;
   bool strict = false;
+  bool details = false;
+  std::string save_experiment;  // a file; "": none
+  bool force = false;           // replaces that file
   std::string executor = "local";
   experiments::SlurmOptions slurm;
 };

@@ -13,6 +13,7 @@
 #include "config/load.h"
 #include "experiments/plan_identity.h"
 #include "util/errors.h"
+#include "util/file.h"
 #include "util/result_file.h"
 
 namespace bnlab::cli {
@@ -31,7 +32,7 @@ Sweep load_experiment(const std::string& file, const SweepOptions& options) {
   const config::ExperimentConfig written = config::load_experiment(file);
   const auto profile = options.profile == "full" ? config::Profile::full : config::Profile::quick;
   const fs::path folder = fs::path(file).has_parent_path() ? fs::path(file).parent_path() : fs::path(".");
-  Sweep sweep{make_plan(config::effective(written, profile, options.overrides, options.seeds, folder)), {}, 0, 0};
+  Sweep sweep{make_plan(config::effective(written, profile, options.overrides, options.seeds, folder)), {}, 0, 0, ""};
   sweep.directory = directory_of(options, sweep.plan.experiment);
   const config::ProfileConfig& chosen = profile == config::Profile::full ? written.full : written.quick;
   sweep.minutes = chosen.minutes;
@@ -61,6 +62,21 @@ fs::path directory_of_ablation(const SweepOptions& options, const Plan& plan) {
   }
 }
 
+/// Throws where --save-experiment would replace something unasked, or its own input.
+void refuse_to_replace(const SweepOptions& options, const std::string& config_file) {
+  const std::string& file = options.save_experiment;
+  std::error_code error;
+  if (file.empty()) {
+    if (options.force) throw ConfigError("--force: only with --save-experiment, whose file it replaces");
+    return;
+  }
+  if (fs::equivalent(file, config_file, error))
+    throw ConfigError(fmt::format("--save-experiment: must not be the file {} that is read", config_file));
+  if (fs::is_directory(file, error)) throw ConfigError(fmt::format("--save-experiment: {} is a folder", file));
+  if (!options.force && fs::exists(fs::symlink_status(file, error)))
+    throw ConfigError(fmt::format("--save-experiment: {} exists; --force replaces it", file));
+}
+
 Sweep load_ablation(const std::string& file, const SweepOptions& options) {
   if (config::is_network_file(file))
     throw ConfigError(fmt::format("{}: is a network, must be an experiment or a run's config", file));
@@ -68,6 +84,7 @@ Sweep load_ablation(const std::string& file, const SweepOptions& options) {
     throw ConfigError(
         fmt::format("{}: this is a run's config; use `bnlab train {}`, or `bnlab sweep {} --grid PATH=VALUE,VALUE,...`",
                     file, file, file));
+  refuse_to_replace(options, file);
   if (options.has_profile)
     throw ConfigError(fmt::format("--profile: {} is a run's config, which has no profiles", file));
   Sweep sweep{make_plan(config::to_experiment({.file = file,
@@ -78,7 +95,8 @@ Sweep load_ablation(const std::string& file, const SweepOptions& options) {
                                                .seeds = options.seeds})),
               {},
               0,
-              0};
+              0,
+              file};
   for (const ArmPoint& point : sweep.plan.points) {
     try {
       check_config(point.config);
@@ -92,6 +110,8 @@ Sweep load_ablation(const std::string& file, const SweepOptions& options) {
 
 Sweep load_sweep(const std::string& file, const SweepOptions& options) {
   if (!config::is_experiment_file(file)) return load_ablation(file, options);
+  if (!options.save_experiment.empty())
+    throw ConfigError(fmt::format("--save-experiment: only with a run's config; {} is an experiment", file));
   for (const auto& [option, values] :
        {std::pair("--grid", &options.grid), std::pair("--zip", &options.zip), std::pair("--metric", &options.metrics)})
     if (!values->empty())
@@ -142,6 +162,15 @@ std::vector<Sweep> load_sweeps(const std::vector<std::string>& files, const Swee
                       other->second, file, all.back().plan.experiment.name, all.back().directory.string()));
   }
   return all;
+}
+
+void save_experiment(const Sweep& sweep, const SweepOptions& options) {
+  if (options.save_experiment.empty()) return;
+  const fs::path file = fs::absolute(options.save_experiment);
+  const fs::path base = fs::weakly_canonical(fs::absolute(sweep.config_file))
+                            .lexically_relative(fs::weakly_canonical(file.parent_path()));
+  const auto is_experiment = [](std::string_view text) { return text.find("\"arms\"") != std::string_view::npos; };
+  write_output("--save-experiment", file, config::draft_json(sweep.plan.experiment, base.string()), is_experiment);
 }
 
 void warn_of_overridden(const Sweep& sweep, const SweepOptions& options, Context& context) {

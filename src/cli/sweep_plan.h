@@ -18,10 +18,14 @@ struct Sweep {
   std::filesystem::path directory;
   double minutes = 0;  // that the experiment expects for `runs_of_minutes`, two at a time; 0: it gives none
   std::size_t runs_of_minutes = 0;
+  std::string config_file;  // of an ablation
 };
 
 /// Reads and checks all experiments and ablations. Throws ConfigError, also where two would share a directory.
 std::vector<Sweep> load_sweeps(const std::vector<std::string>& files, const SweepOptions& options);
+
+/// Writes the experiment file of --save-experiment, where it is asked for. Throws RunError.
+void save_experiment(const Sweep& sweep, const SweepOptions& options);
 
 /// Warns of each --set that has no effect in an arm, because the arm sets the same path.
 void warn_of_overridden(const Sweep& sweep, const SweepOptions& options, Context& context);

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <string_view>
 
 namespace bnlab::cli {
 
@@ -12,6 +14,13 @@ std::size_t columns_of_output() {
   struct winsize size {};
   if (isatty(STDOUT_FILENO) != 1 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return most;
   return std::clamp<std::size_t>(size.ws_col, least, most);
+}
+
+bool output_has_colours() {
+  const char* const unwanted = std::getenv("NO_COLOR");
+  const char* const terminal = std::getenv("TERM");
+  return isatty(STDOUT_FILENO) == 1 && (!unwanted || !*unwanted) && terminal && *terminal &&
+         std::string_view(terminal) != "dumb";
 }
 
 }  // namespace bnlab::cli

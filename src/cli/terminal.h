@@ -8,4 +8,7 @@ namespace bnlab::cli {
 /// The columns that a table may have: those of the terminal, at most 100; 100 where there is no terminal.
 std::size_t columns_of_output();
 
+/// Whether it is a terminal that has colours and the user wants them (https://no-color.org).
+bool output_has_colours();
+
 }  // namespace bnlab::cli

@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "cli/command.h"
 #include "cli/sweep.h"
 #include "experiments/sweep.h"
+#include "experiments/verdict_table.h"
 #include "util/errors.h"
 #include "util/file.h"
 #include "util/result_file.h"
@@ -17,9 +19,12 @@ namespace fs = std::filesystem;
 struct VerdictOptions {
   std::vector<std::string> directories;
   std::string markdown;
+  bool details = false;
   bool strict = false;
   bool verify = false;
 };
+
+const char* const folder_of_sweeps = "a folder of sweeps";
 
 bool is_sweep(const fs::path& path) { return is_there(path / "experiment.json"); }
 
@@ -30,23 +35,47 @@ std::string known_neighbour(const fs::path& path) {
   if (fs::is_regular_file(path, error)) return "a file";
   if (is_there(path / "run.json")) return "a run";
   for (fs::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error))
-    if (is_sweep(entry->path())) return "a folder of sweeps";
+    if (is_sweep(entry->path())) return folder_of_sweeps;
   return "";
 }
 
-/// The verdicts of the sweeps among the directories; what is none, or can't be judged, is named and sets the status.
+/// The sweeps in a folder, sorted.
+std::vector<std::string> sweeps_in(const fs::path& folder) {
+  std::vector<std::string> sweeps;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+    if (is_sweep(entry->path())) sweeps.push_back(entry->path().string());
+  std::ranges::sort(sweeps);
+  return sweeps;
+}
+
+/// The sweeps that are meant: what is no sweep is named and left out, but where no sweep is named at all, folders of
+/// sweeps stand for those in them. (`results/*` names some sweeps and the folder of the quick ones.)
+std::vector<std::string> meant(const std::vector<std::string>& directories, Context& context) {
+  const bool names_sweep = std::ranges::any_of(directories, [](const std::string& one) { return is_sweep(one); });
+  std::vector<std::string> sweeps;
+  for (const std::string& directory : directories) {
+    const std::string what = is_sweep(directory) ? "" : known_neighbour(directory);
+    const std::vector<std::string> inside =
+        what == folder_of_sweeps ? sweeps_in(directory) : std::vector<std::string>{};
+    if (!inside.empty() && !names_sweep)
+      sweeps.insert(sweeps.end(), inside.begin(), inside.end());
+    else if (!what.empty())
+      context.logger->info("{}: left out: {}, no sweep{}", directory, what,
+                           inside.empty() ? "" : "; name it alone to judge them");
+    else
+      sweeps.push_back(directory);
+  }
+  return sweeps;
+}
+
+/// The verdicts of the sweeps; what can't be judged is named and sets the status.
 std::vector<experiments::ExperimentVerdict> judge_all(const VerdictOptions& options, Context& context) {
   const training::Check check = options.verify ? training::Check::all : training::Check::changed;
   std::vector<experiments::ExperimentVerdict> verdicts;
-  for (const std::string& directory : options.directories) {
+  for (const std::string& directory : meant(options.directories, context)) {
     try {
-      if (!is_sweep(directory)) {
-        if (const std::string what = known_neighbour(directory); !what.empty()) {
-          context.logger->info("{}: left out: {}, no sweep", directory, what);
-          continue;
-        }
-      }
-      verdicts.push_back(experiments::judge_directory(directory, check));
+      verdicts.push_back(experiments::judge_directory(directory, check, experiments::ReadOnly::is_judged));
     } catch (const ConfigError& error) {
       context.logger->error("{}", error.what());
       context.exit_status = ExitStatus::usage_error;
@@ -88,7 +117,8 @@ void verdict(const VerdictOptions& options, Context& context) {
     if (!options.markdown.empty())
       write_output("--markdown", options.markdown, experiments::markdown_table(verdicts),
                    experiments::is_markdown_table);
-    print_verdicts(verdicts, options.strict, context);
+    print_verdicts(verdicts, {.means = verdicts.size() == 1, .details = options.details, .strict = options.strict},
+                   context);
   }
   if (status != ExitStatus::done) context.exit_status = status;
 }
@@ -98,11 +128,14 @@ void verdict(const VerdictOptions& options, Context& context) {
 void add_verdict(Command program, Context& context) {
   const auto options = std::make_shared<VerdictOptions>();
   Command command = program.add_command("verdict", "compute the verdict of sweeps again, from their CSV files");
-  command.add_option("RESULTS", options->directories, "directories of sweeps").home_path().required();
+  command.add_option("RESULTS", options->directories, "directories of sweeps, or folders of them")
+      .home_path()
+      .required();
   command.add_option("--markdown", options->markdown, "write the table as Markdown to a file too; -: print it instead")
       .type_name("FILE")
       .home_path()
       .not_empty();
+  command.add_flag("--details", options->details, "show each criterion, and the means of all arms and points");
   command.add_flag("--strict", options->strict,
                    "exit status 1 where a claim is not reproduced, or the files of its runs are in doubt");
   command.add_flag("--verify", options->verify,
@@ -111,9 +144,10 @@ void add_verdict(Command program, Context& context) {
       "Examples:\n"
       "  bnlab verdict results/faster_training\n"
       "  bnlab verdict results/* --markdown results/README.md\n"
-      "\nWrites runs.csv (where run directories are there) and verdict.json into each directory. Files, runs and "
-      "folders\n"
-      "of sweeps among RESULTS are left out. What can't be judged is named, and the others are judged.\n"
+      "\nWrites runs.csv (where run directories are there) and verdict.json into each directory. Among "
+      "sweeps,\n"
+      "files, runs and folders of sweeps are left out; a folder of sweeps alone stands for those in it. What can't be "
+      "judged is named, and the others are judged.\n"
       "Exit status: 0 done, 1 a run has no result (with --strict: or a claim is not reproduced), 2 no sweep or a "
       "wrong\n"
       "experiment, 3 damaged files.");

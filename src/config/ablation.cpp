@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "config/effective.h"
 #include "config/experiment_checks.h"
 #include "config/experiment_codecs.h"
 #include "config/load.h"
@@ -117,6 +118,7 @@ std::string name_of(const std::string& file, const ArmConfig& arm) {
 }  // namespace
 
 ExperimentConfig to_experiment(const Ablation& ablation) {
+  refuse_seed(ablation.settings);
   RunConfig config = load(ablation.file, ablation.settings);
   config.description.clear();
   Problems problems;

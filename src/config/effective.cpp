@@ -15,14 +15,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Texts that report the full profile's numbers say so beside the numbers of another run of the experiment.
+/// Where other runs are judged, the explanations of the full profile's verdicts explain nothing, and the finding says
+/// that it is of the full profile.
 void mark_as_of_full_profile(ExperimentConfig& experiment) {
   const std::string mark = "(full profile) ";
-  const auto add = [&](std::string& text) {
-    if (!text.empty() && !text.starts_with(mark)) text = mark + text;
-  };
-  add(experiment.finding);
-  for (CriterionConfig& criterion : experiment.criteria) add(criterion.explanation);
+  std::string& finding = experiment.finding;
+  if (!finding.empty() && !finding.starts_with(mark)) finding = mark + finding;
+  for (CriterionConfig& criterion : experiment.criteria) criterion.explanation.clear();
 }
 
 /// The file of a base that is not written out.
@@ -54,6 +53,11 @@ RunConfig resolve_text(const std::string& text, const fs::path& file, const std:
 
 }  // namespace
 
+void refuse_seed(const std::vector<std::string>& settings) {
+  for (const std::string& setting : settings)
+    if (setting.starts_with(std::string(seed_path) + "=")) throw ConfigError("--set " + setting + ": " + leave_seed);
+}
+
 ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
                            const std::vector<std::string>& settings, const std::optional<Seeds>& seeds,
                            const fs::path& folder) {
@@ -64,8 +68,7 @@ ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
   result.settings.lines.insert(result.settings.lines.end(), settings.begin(), settings.end());
   if (chosen.seeds) result.seeds = *chosen.seeds;
   if (seeds) result.seeds = *seeds;
-  for (const std::string& setting : settings)
-    if (setting.starts_with(std::string(seed_path) + "=")) throw ConfigError("--set " + setting + ": " + leave_seed);
+  refuse_seed(settings);
   std::vector<std::string> all = texts_of(chosen.set);
   all.insert(all.end(), settings.begin(), settings.end());
   const auto written_out = [&](const BaseConfig& base, const std::string& label) {

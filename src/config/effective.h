@@ -19,7 +19,8 @@ enum class Profile { quick, full };
 /// that arms have of their own, which are read (with what they extend), resolved and written out, so that nothing
 /// outside changes them; seeds, levels and axes of the profile in place; no profiles left. `folder`: of the experiment,
 /// where the files of configs are looked for first. `seeds`: in place of those. Where this is not the full
-/// profile as the file has it, "(full profile)" is put before the finding and the explanations. Throws ConfigError.
+/// profile as the file has it, "(full profile)" is put before the finding, and the
+/// explanations are left out. Throws ConfigError.
 ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
                            const std::vector<std::string>& settings, const std::optional<Seeds>& seeds,
                            const std::filesystem::path& folder);
@@ -28,6 +29,9 @@ ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
 /// order. Throws ConfigError whose lines name `label`, and the settings as those of `option`.
 RunConfig resolve(const BaseConfig& base, const std::vector<std::string>& settings, const std::filesystem::path& folder,
                   const std::string& label, std::string_view option = "--set");
+
+/// Throws ConfigError where a setting of all runs is their seed.
+void refuse_seed(const std::vector<std::string>& settings);
 
 /// "path=value" for each.
 std::vector<std::string> texts_of(const Settings& settings);

@@ -6,6 +6,7 @@
 #include "config/experiment_checks.h"
 #include "config/experiment_codecs.h"
 #include "config/load.h"
+#include "config/overrides.h"
 #include "config/problems.h"
 #include "config/reader.h"
 #include "config/reference_builder.h"
@@ -13,6 +14,7 @@
 #include "config/text_file.h"
 #include "config/writer.h"
 #include "util/errors.h"
+#include "util/join.h"
 
 namespace bnlab::config {
 
@@ -93,6 +95,32 @@ std::string judgement_text(const ExperimentConfig& experiment) {
                          .set("best_of", std::move(best))
                          .set("quantities", list_without_words(experiment.quantities))
                          .set("criteria", list_without_words(experiment.criteria)));
+}
+
+std::string draft_json(const ExperimentConfig& ablation, const std::string& base) {
+  Problems problems;
+  Json arms = Json::list();
+  for (ArmConfig arm : ablation.arms) {
+    for (const Override& change : parse_overrides(ablation.settings.lines, "--set", problems)) {
+      const std::string path = join(change.path, ".");
+      const auto is_path = [&](const auto& entry) { return entry.first == path; };
+      if (std::ranges::any_of(arm.axes().paths, is_path)) continue;  // the axis counts
+      std::erase_if(arm.set.paths, is_path);
+      arm.set.paths.emplace_back(path, JsonText{one_line(change.value)});
+    }
+    arms.items.push_back(without_defaults(std::move(arm)));
+  }
+  problems.raise();
+  Json quantities = Json::list();
+  for (const QuantityConfig& one : ablation.quantities) quantities.items.push_back(without_defaults(one));
+  return format_json(Json::object()
+                         .set("claim", "")
+                         .set("source", "")
+                         .set("base", base)
+                         .set("arms", std::move(arms))
+                         .set("seeds", Codec<Seeds>::write(ablation.seeds))
+                         .set("quantities", std::move(quantities))
+                         .set("criteria", Json::list()));
 }
 
 std::string experiment_schema() {

@@ -29,6 +29,10 @@ std::string to_json(const ExperimentConfig& experiment);
 /// nothing.
 std::string judgement_text(const ExperimentConfig& experiment);
 
+/// The start of a claim, to be edited: arms, seeds and quantities of an ablation, with its settings, and empty fields
+/// for the claim; no defaults. `base`: the name of the config that it starts from.
+std::string draft_json(const ExperimentConfig& ablation, const std::string& base);
+
 /// JSON Schema (draft 2020-12) of an experiment file.
 std::string experiment_schema();
 

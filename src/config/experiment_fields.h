@@ -125,8 +125,7 @@ void fields(V& v, CriterionConfig& c) {
   v.require(!has_threshold || !c.source.empty(), "source", "must say where the threshold comes from");
   v.field("explanation", c.explanation,
           "the reason that the authors of the experiment found, in the full profile, for a verdict that is not "
-          "\"reproduced\"; shown behind such a verdict only. Where another profile, other seeds or --set are judged, "
-          "\"(full profile)\" stands before it");
+          "\"reproduced\"; shown behind such a verdict of the full profile only");
   v.require(c.explanation.find('\n') == std::string::npos, "explanation", "must be one line");
 }
 

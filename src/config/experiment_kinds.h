@@ -114,6 +114,14 @@ enum class ClaimType {
   above_zero
 };
 
+/// What a criterion's effect is measured in.
+enum class EffectUnit {
+  quantity,    // as the quantity
+  difference,  // of two of its values
+  times,
+  logarithm
+};
+
 struct CriterionKind {
   std::string_view name;
   CriterionType value;
@@ -123,6 +131,7 @@ struct CriterionKind {
   Count points = {1, 1};                  // of each arm, for which there is an effect
   bool needs_usable = false;              // the field `usable`
   ClaimType claim = ClaimType::thresholds;
+  EffectUnit unit = EffectUnit::difference;
 
   constexpr bool has_axis() const { return axis != AxisValues::no_axis; }
 };
@@ -131,18 +140,24 @@ template <>
 struct Names<CriterionType> {
   using enum CriterionType;
   static constexpr CriterionKind table[] = {
-      {.name = "value", .value = value, .meaning = "the quantity of one arm", .arms = {1, 1}},
+      {.name = "value",
+       .value = value,
+       .meaning = "the quantity of one arm",
+       .arms = {1, 1},
+       .unit = EffectUnit::quantity},
       {.name = "difference", .value = difference, .meaning = "first arm - second", .arms = {2, 2}},
       {.name = "ratio",
        .value = ratio,
        .meaning = "first arm / second, from the differences of logarithms",
-       .arms = {2, 2}},
+       .arms = {2, 2},
+       .unit = EffectUnit::times},
       {.name = "log_slope",
        .value = log_slope,
        .meaning = "the slope of the quantity's logarithm over an axis (of two arms: first - second)",
        .arms = {1, 2},
        .axis = AxisValues::numbers,
-       .points = {2, any_number}},
+       .points = {2, any_number},
+       .unit = EffectUnit::logarithm},
       {.name = "range",
        .value = range,
        .meaning = "the largest difference between two points of an axis",
@@ -155,7 +170,8 @@ struct Names<CriterionType> {
        .arms = {1, 2},
        .axis = AxisValues::positive_numbers,
        .points = {1, any_number},
-       .needs_usable = true},
+       .needs_usable = true,
+       .unit = EffectUnit::times},
       {.name = "equality",
        .value = equality,
        .meaning = "two arms are equal within a tolerance",

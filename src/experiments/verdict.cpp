@@ -1,13 +1,13 @@
 #include "experiments/verdict.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <sstream>
 #include <utility>
 
 #include "config/experiment.h"
@@ -22,10 +22,8 @@
 #include "experiments/warnings.h"
 #include "util/errors.h"
 #include "util/file.h"
-#include "util/join.h"
 #include "util/printable.h"
 #include "util/result_file.h"
-#include "util/text_table.h"
 
 namespace bnlab::experiments {
 namespace {
@@ -33,38 +31,6 @@ namespace {
 namespace fs = std::filesystem;
 using config::CriterionConfig;
 using Json = nlohmann::ordered_json;
-
-std::string number(double value) {
-  if (std::isnan(value)) return "none";
-  return fmt::format("{:.4g}", value);
-}
-
-std::string interval_text(const Judgement& judgement) {
-  return judgement.interval ? fmt::format("[{}, {}]", number(judgement.interval->low), number(judgement.interval->high))
-                            : "none";
-}
-
-std::string effect_text(const Judgement& judgement) {
-  const char* sign = judgement.bound == Bound::at_least ? ">= " : judgement.bound == Bound::at_most ? "<= " : "";
-  return std::isnan(judgement.effect) ? "none" : sign + number(judgement.effect);
-}
-
-std::string threshold_text(const CriterionConfig& criterion) {
-  switch (row_of(criterion.type).claim) {
-    case config::ClaimType::tolerance:
-      return "within " + number(criterion.within.value_or(0));
-    case config::ClaimType::above_zero:
-      return "in this order";
-    case config::ClaimType::thresholds:
-      break;
-  }
-  std::vector<std::string> parts;
-  if (criterion.at_least) parts.push_back(">= " + number(*criterion.at_least));
-  if (criterion.more_than) parts.push_back("> " + number(*criterion.more_than));
-  if (criterion.at_most) parts.push_back("<= " + number(*criterion.at_most));
-  if (criterion.less_than) parts.push_back("< " + number(*criterion.less_than));
-  return fmt::format("{}", fmt::join(parts, ", "));
-}
 
 // Non-finite numbers are no JSON: null where there is none, "inf" or "-inf".
 Json json_number(double value) {
@@ -117,17 +83,6 @@ Json choice_json(const Choice& choice) {
           {"chosen", choice.point},
           {"mean", json_number(choice.mean)},
           {"candidates", std::move(candidates)}};
-}
-
-/// The text as a cell of a Markdown table, with special characters escaped.
-std::string in_cell(const std::string& text) {
-  const std::string special = "\\|`*<[";
-  std::string escaped;
-  for (const char c : on_one_line(text)) {
-    if (special.find(c) != std::string::npos) escaped += '\\';
-    escaped += c;
-  }
-  return escaped;
 }
 
 /// An earlier verdict; null where there is none that can be read.
@@ -187,6 +142,11 @@ std::vector<std::string> stale_files(const fs::path& directory, const Plan& plan
   return lines;
 }
 
+/// False for a folder of somebody else, or of a file system that is read-only. What else may fail is found by writing.
+bool may_write(const fs::path& directory) {
+  return ::access(directory.c_str(), W_OK) == 0 || (errno != EACCES && errno != EROFS && errno != EPERM);
+}
+
 }  // namespace
 
 ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
@@ -203,7 +163,8 @@ ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
                             0,
                             0,
                             0,
-                            summarize(plan, table)};
+                            summarize(plan, table),
+                            {}};
   const auto warn = [&](std::string warning) {
     if (!warning.empty()) verdict.warnings.push_back(std::move(warning));
   };
@@ -229,7 +190,8 @@ ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
   return verdict;
 }
 
-ExperimentVerdict judge_directory(const fs::path& directory, training::Check check) {
+ExperimentVerdict judge_directory(const fs::path& directory, training::Check check, ReadOnly read_only) {
+  const bool writes = read_only == ReadOnly::is_error || may_write(directory);
   const fs::path file = directory / "experiment.json";
   if (!is_there(file))
     throw ConfigError(fmt::format("{}: holds no sweep: it has no experiment.json", directory.string()));
@@ -241,16 +203,23 @@ ExperimentVerdict judge_directory(const fs::path& directory, training::Check che
   const bool has_runs =
       std::any_of(plan.runs.begin(), plan.runs.end(), [&](const PlannedRun& run) { return folders.has(run); });
   refuse_other_plan(parsed_table(runs_csv), plan, runs_csv);
-  if (has_runs || !is_there(runs_csv)) write_file_atomically(runs_csv, to_csv(collect(plan, directory, check)));
-  // Always from the file, so that a verdict is the same with and without the run directories.
-  ExperimentVerdict verdict = judge_runs(plan, read_run_table(runs_csv, plan));
+  const bool collects = has_runs || !is_there(runs_csv);
+  const RunTable collected = collects ? collect(plan, directory, check) : empty_table(plan);
+  if (collects && writes) write_file_atomically(runs_csv, to_csv(collected));
+  // From the file wherever it is up to date, so that a verdict is the same with and without the run directories.
+  ExperimentVerdict verdict = judge_runs(plan, collects && !writes ? collected : read_run_table(runs_csv, plan));
   const std::size_t seeds = plan.experiment.seeds.list.size();
   if (const std::size_t before = seeds_of_earlier(directory); before > seeds) {
     verdict.seeds_before = before;
     verdict.warnings.push_back(fewer_seeds(seeds, before));
   }
-  write_file_atomically(directory / "summary.csv", to_csv(verdict.summary));
-  write_file_atomically(directory / "verdict.json", to_json(verdict));
+  if (writes) {
+    write_file_atomically(directory / "summary.csv", to_csv(verdict.summary));
+    write_file_atomically(directory / "verdict.json", to_json(verdict));
+  } else {
+    verdict.unwritten = fmt::format(
+        "{}: can't be written, so its runs.csv, summary.csv and verdict.json stay as they are", directory.string());
+  }
   verdict.stale = stale_files(directory, plan);
   return verdict;
 }
@@ -292,75 +261,6 @@ std::string to_json(const ExperimentVerdict& verdict) {
   if (!verdict.doubts.empty()) json["doubts"] = verdict.doubts;
   if (verdict.seeds_before > 0) json["seeds_before"] = verdict.seeds_before;
   return printable(json.dump(2, ' ', false, Json::error_handler_t::replace)) + "\n";
-}
-
-std::string text_table(const std::vector<ExperimentVerdict>& verdicts) {
-  std::vector<std::vector<std::string>> rows{
-      {"experiment", "criterion", "threshold", "verdict", "effect", "95 % interval", "seeds"}};
-  std::map<std::size_t, std::string> above, below;  // rows
-  for (const ExperimentVerdict& one : verdicts) {
-    above[rows.size()] = on_one_line(one.experiment.claim + " - " + one.experiment.source);
-    for (std::size_t i = 0; i < one.judgements.size(); ++i) {
-      const CriterionConfig& criterion = one.experiment.criteria[i];
-      const Judgement& judgement = one.judgements[i];
-      rows.push_back({i == 0 ? one.experiment.name : "", criterion.name, threshold_text(criterion),
-                      name_of(judgement.verdict), effect_text(judgement), interval_text(judgement),
-                      std::to_string(judgement.seeds)});
-    }
-    if (!one.experiment.finding.empty()) below[rows.size()] = "finding: " + on_one_line(one.experiment.finding);
-    rows.push_back({"", "= " + one.experiment.name, "", name_of(one.verdict), "", "", ""});
-  }
-  std::istringstream lines(table(rows, 4));
-  std::string text, line;
-  for (std::size_t row = 0; std::getline(lines, line); ++row) {
-    if (const auto found = above.find(row); found != above.end()) text += found->second + "\n";
-    text += line + "\n";
-    if (const auto found = below.find(row); found != below.end()) text += found->second + "\n";
-  }
-  return text;
-}
-
-namespace {
-
-/// The first seven digits of each.
-std::string short_revisions(const std::vector<std::string>& revisions) {
-  std::vector<std::string> texts;
-  for (const std::string& revision : revisions) texts.push_back(revision.substr(0, 7));
-  return join(texts, ", ");
-}
-
-}  // namespace
-
-bool is_markdown_table(std::string_view text) { return text.starts_with("| claim | source |"); }
-
-std::string markdown_table(const std::vector<ExperimentVerdict>& verdicts) {
-  std::string text =
-      "| claim | source | revision | criterion | effect [95 % interval] | seeds | verdict |\n"
-      "| --- | --- | --- | --- | --- | --- | --- |\n";
-  for (const ExperimentVerdict& one : verdicts)
-    for (std::size_t i = 0; i < one.judgements.size(); ++i) {
-      const CriterionConfig& criterion = one.experiment.criteria[i];
-      const Judgement& judgement = one.judgements[i];
-      const std::string said = criterion.meaning.empty() ? criterion.name : criterion.meaning;
-      const std::string threshold = threshold_text(criterion);
-      std::string said_of = name_of(judgement.verdict);
-      if (!judgement.explanation.empty()) said_of += ": " + judgement.explanation;
-      const std::string finding = one.experiment.finding.empty() ? "" : ": " + in_cell(one.experiment.finding);
-      text += fmt::format("| {} | {} | {} | {} | {} {} | {} | {} |\n",
-                          i == 0 ? fmt::format("**{}**: {} **{}**{}", in_cell(one.experiment.name),
-                                               in_cell(one.experiment.claim), name_of(one.verdict), finding)
-                                 : "",
-                          i == 0 ? in_cell(one.experiment.source) : "",
-                          i == 0 ? in_cell(short_revisions(one.revisions)) : "",
-                          in_cell(said) + (threshold.empty() ? "" : " (" + threshold + ")"), effect_text(judgement),
-                          interval_text(judgement), judgement.seeds, in_cell(said_of));
-    }
-  std::string below;
-  for (const ExperimentVerdict& one : verdicts)
-    for (const std::string& warning : all_warnings(one))
-      below += fmt::format("- **{}**: {}\n", in_cell(one.experiment.name), in_cell(warning));
-  if (!below.empty()) text += "\n" + below;
-  return text;
 }
 
 }  // namespace bnlab::experiments

@@ -30,18 +30,23 @@ struct ExperimentVerdict {
   std::int64_t completed = 0;          // each run once, though arms may share it
   std::int64_t diverged = 0;
   Summary summary;
+  std::string unwritten;  // a line where the directory can't be written; not in verdict.json
 };
 
 /// Applies the criteria to a table of runs. A run that is missing or failed makes what needs it inconclusive.
 ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table);
 
+/// What becomes of a directory that can't be written.
+enum class ReadOnly { is_error, is_judged };
+
 /// The verdict of a sweep's directory, from its experiment.json and its run directories. The results of run directories
-/// that were deleted come from its runs.csv. Writes runs.csv (from run directories), summary.csv and verdict.json.
-/// Throws
-/// ConfigError where the directory holds no sweep, or its experiment.json was changed since; DataError for files that
-/// are damaged or of another plan. `check`: which files of the runs are hashed again.
+/// that were deleted come from its runs.csv. Writes runs.csv (from run directories), summary.csv and verdict.json;
+/// `read_only`, is_judged: nothing into a directory that is read-only, which `unwritten` tells. Throws ConfigError
+/// where the directory holds no sweep, or its experiment.json was changed since; DataError for files that are damaged
+/// or of another plan. `check`: which files of the runs are hashed again.
 ExperimentVerdict judge_directory(const std::filesystem::path& directory,
-                                  training::Check check = training::Check::changed);
+                                  training::Check check = training::Check::changed,
+                                  ReadOnly read_only = ReadOnly::is_error);
 
 /// The plan of a verdict.json; "" where there is none, or it can't be read or says none.
 std::string plan_of_verdict(const std::filesystem::path& file);
@@ -51,13 +56,5 @@ std::vector<std::string> all_warnings(const ExperimentVerdict& verdict);
 
 /// verdict.json: claim, source, verdict, each criterion with effect, interval and threshold, choices, what is missing.
 std::string to_json(const ExperimentVerdict& verdict);
-
-/// A table of text: above the rows of an experiment, one for each criterion, its claim and source; below them its
-/// finding.
-std::string text_table(const std::vector<ExperimentVerdict>& verdicts);
-/// The same in Markdown, with claim, source and finding, and an explanation for what was not reproduced.
-std::string markdown_table(const std::vector<ExperimentVerdict>& verdicts);
-/// Whether a text begins as such a table does, also one of an earlier version.
-bool is_markdown_table(std::string_view text);
 
 }  // namespace bnlab::experiments

@@ -74,7 +74,7 @@ TEST(Effective, SettingsComeAfterTheProfileAndBeforeTheArms) {
   EXPECT_EQ(plan.points[1].config.normalization.type, NormalizationType::layer);
 }
 
-TEST(Effective, TextsOfTheFullProfileSaySoBesideOtherNumbers) {
+TEST(Effective, TextsOfTheFullProfileAreNotTakenForOthers) {
   ExperimentText text = with_profiles();
   text.criteria =
       R"([{"name": "a", "type": "value", "quantity": "accuracy", "arms": ["batch"], "explanation": "1.8 times"},
@@ -87,7 +87,7 @@ TEST(Effective, TextsOfTheFullProfileSaySoBesideOtherNumbers) {
     EXPECT_EQ(one.criteria[1].explanation, "");
   };
   const char* const finding = "(full profile) 5 seeds differ";
-  const char* const explanation = "(full profile) 1.8 times";
+  const char* const explanation = "";  // it explains another verdict
   expect_texts(test::effective(text, Profile::full), "5 seeds differ", "1.8 times");
   expect_texts(test::effective(text, Profile::full, {}, Seeds{{1, 2}}), "5 seeds differ", "1.8 times");  // as it has
   expect_texts(test::effective(text, Profile::full, {}, Seeds{{1, 2, 3}}), finding, explanation);

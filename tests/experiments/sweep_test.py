@@ -70,7 +70,7 @@ class SweepTest(ProgramTest):
 
 class Sweep(SweepTest):
     def test_runs_verdict_and_files(self):
-        out, log = self.sweep(experiment())
+        out, log = self.sweep(experiment(), "--details")
         self.assertRegex(out, r"better +>= -0.99 +reproduced +\S+ +\[\S+, \S+\] +3")
         self.assertRegex(out, r"chosen +reported")
         self.assertRegex(out, r"best is rates\[learning_rate=0\.\d+\], the best by train_loss")
@@ -105,11 +105,10 @@ class Sweep(SweepTest):
         content["criteria"][0] |= {"at_least": 2, "explanation": "no accuracy is above 1"}
         content["quantities"][0]["meaning"] = "accuracy at the end"
         content["claim"] = "Another sentence."
-        out, _ = self.sweep(content)
+        out, _ = self.sweep(content, "--details")
         self.assertEqual(self.ends(), first)
         self.assertRegex(out, r"better +>= 2 +not reproduced")
-        self.assertRegex(out, r"better: the interval .* lies below the threshold 2; "
-                         r"\(full profile\) no accuracy is above 1\n")
+        self.assertRegex(out, r"better: the interval .* lies below the threshold 2\n")  # explained in the full profile
         # An edited arm runs that arm alone; one more seed runs that seed of each arm.
         content["arms"][1]["set"]["optimizer.learning_rate"] = 0.2
         _, log = self.sweep(content)
@@ -157,7 +156,8 @@ class Sweep(SweepTest):
             out, _ = self.run_program("verdict", directory, "--strict", "--markdown", file, status=FAILED)
             self.assertEqual(out, self.folder.joinpath("table.md").read_text() if file == "-" else table)
             self.run_program("verdict", directory, "--markdown", file)
-        self.assertIn("Batch normalization is worth having. - nobody\nexperiment ", table)
+        self.assertRegex(table, r"experiment  not reproduced  \S+ \[\S+, \S+\] points, claimed: at least 200.00\n"
+                         r"  Batch normalization is worth having.\n")
 
     def test_where_the_table_goes(self):
         self.sweep(SMALL)
@@ -244,17 +244,22 @@ class Sweep(SweepTest):
         self.assertEqual(out, self.run_program("verdict", self.folder / "out")[0])
         for name, what in (("README.md", "a file"), ("quick", "a folder of sweeps"), ("_batch_seed\\d", "a run")):
             self.assertRegex(error, f"{name}: left out: {what}, no sweep")
+        # A folder of sweeps alone stands for those in it.
+        self.sweep({**SMALL, "criteria": []}, out="quick/another")
+        both, _ = self.run_program("verdict", self.folder / "quick")
+        self.assertRegex(both, r"experiment  reported  ")
+        self.assertRegex(both, r"runs +accuracy\n")
         # What is none of these is an error, and the others are judged.
         for name in ("outt", "empty"):
             (self.folder / "empty").mkdir(exist_ok=True)
             out, error = self.run_program("verdict", self.folder / name, self.folder / "out", status=USAGE)
-            self.assertIn("= experiment", out)
+            self.assertIn("experiment  reported  ", out)
             self.assertIn(f"{name}: holds no sweep", error)
         _, error = self.run_program("verdict", self.folder / "README.md", status=USAGE)
         self.assertIn("holds no sweep", error)
         (self.folder / "quick/other/experiment.json").write_text("{")
         out, _ = self.run_program("verdict", self.folder / "quick/other", self.folder / "out", status=USAGE)
-        self.assertIn("= experiment", out)
+        self.assertIn("experiment  reported  ", out)
 
     def test_all_experiments_are_checked_before_the_first_run(self):
         good, bad = self.write(SMALL, "good.json"), self.write({**SMALL, "seeds": 0}, "bad.json")
@@ -398,7 +403,7 @@ class Reproduce(SweepTest):
         self.assertEqual(list(self.folder.iterdir()), [])
         arguments = ("reproduce", "--only", "zero_gamma_identity", "--out", self.folder)
         out, _ = self.run_program(*arguments)
-        self.assertIn("= zero_gamma_identity", out)
+        self.assertIn("zero_gamma_identity  reproduced  ", out)
         runs = self.folder / "zero_gamma_identity/runs"
         before = {path: path.stat().st_mtime_ns for path in runs.rglob("*")}
         self.run_program(*arguments)

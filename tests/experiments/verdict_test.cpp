@@ -13,6 +13,7 @@
 #include "config/experiment.h"
 #include "experiments/experiment_testing.h"
 #include "experiments/sweep.h"
+#include "experiments/verdict_table.h"
 #include "util/errors.h"
 
 namespace bnlab::experiments {
@@ -387,7 +388,7 @@ TEST(VerdictOfASweep, WhatTheAuthorsFoundStandsBehindTheReasonUnlessItIsReproduc
 
 TEST(VerdictTables, Text) {
   const Sweep sweep;
-  const std::string text = text_table({sweep.judge()});
+  const std::string text = details_table({sweep.judge()});
   for (const char* part : {"experiment", "higher", ">= 0.05, <= 1", "reproduced", "0.2267", "alike", "within 0.5",
                            "slower", "reported", ">= 2", "= e", "\nc - s\ne "})
     test::expect_contains(text, part);
@@ -400,7 +401,7 @@ TEST(VerdictTables, TheFindingStandsWithTheVerdict) {
   const Sweep sweep(text);
   const ExperimentVerdict verdict = sweep.judge();
   EXPECT_EQ(sweep.json()["finding"], "2 | 3\tof *them*");
-  const std::string lines = text_table({verdict, verdict});
+  const std::string lines = details_table({verdict, verdict});
   const std::size_t first = lines.find("\nfinding: 2 | 3\tof *them*\nc - s\n");
   ASSERT_NE(first, std::string::npos) << lines;
   EXPECT_LT(lines.find("= e"), first) << lines;

@@ -10,6 +10,7 @@
 #include "experiments/quantities.h"
 #include "experiments/runs_csv.h"
 #include "experiments/verdict.h"
+#include "experiments/verdict_table.h"
 #include "fuzz/support.h"
 
 namespace bnlab::fuzz {
@@ -57,7 +58,7 @@ inline bool judge_table(const fs::path& file, const Folder& written) {
   return accepts([&] {
     const experiments::RunTable table = experiments::read_run_table(file, plan);
     const std::vector<experiments::ExperimentVerdict> verdict{experiments::judge_runs(plan, table)};
-    experiments::text_table(verdict);
+    experiments::details_table(verdict);
     experiments::markdown_table(verdict);
     require_accepted("the table that was written is refused", [&] {
       const fs::path again = written.write("again.csv", experiments::to_csv(table));
