@@ -106,7 +106,7 @@ TEST(JudgeDirectory, AFolderThatCannotBeWrittenIsJudgedWhereThatIsAllowed) {
     fs::permissions(sweep.path(), fs::perms::owner_all);
     GTEST_SKIP() << "root may write everywhere";
   }
-  const ExperimentVerdict again = judge_directory(sweep.path(), ReadOnly::is_judged);
+  const ExperimentVerdict again = judge_directory(sweep.path(), training::Check::changed, ReadOnly::is_judged);
   EXPECT_THROW(judge_directory(sweep.path()), RunError);
   fs::permissions(sweep.path(), fs::perms::owner_all);
   test::expect_contains(again.unwritten, "can't be written");
