@@ -64,7 +64,7 @@ TEST(CertainClaims, EqualPointsOfAnArm) {
   EXPECT_EQ(
       of(R"("grid": {"optimizer.learning_rate": [1, 1.0]})"),
       (Texts{"e: arm g: the points g[learning_rate=1] and g[learning_rate=1.0] are of one config; leave one out"}));
-  EXPECT_EQ(of(R"("zip": {"optimizer.learning_rate": [1, 2, 1e0], "training.batch_size": [20, 20, 20]})").size(), 1u);
+  EXPECT_EQ(of(R"("zip": {"optimizer.learning_rate": [1, 2, 1e0], "training.batch_size": [20, 30, 20.0]})").size(), 1u);
   EXPECT_EQ(of(R"("grid": {"optimizer.learning_rate": [1, 2]})"), Texts{});
 }
 
