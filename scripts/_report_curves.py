@@ -5,7 +5,7 @@ import math
 from _report_figure import BAND_NAMES, PERCENTILES, chart, finite, is_wide
 from _report_files import Reader
 
-MOST_POINTS, MOST_LAYERS, MOST_RUNNING = 600, 24, 12
+MOST_POINTS, MOST_LAYERS, MOST_RUNNING = 300, 24, 12
 
 
 def running_chart(data):
@@ -16,8 +16,8 @@ def running_chart(data):
         if train.rows and {"step", "loss"} <= set(train.header):
             width = width_of(train.rows)
             labels.append(run.name)
-            traces.append({"group": len(labels) - 1, "role": "line", "seed": "", "y": thinned(column_of(
-                train.rows, "loss"), width), "x": thinned(column_of(train.rows, "step"), width)})
+            traces.append({"group": len(labels) - 1, "role": "line", "seed": "", "y": column_of(
+                thinned(train.rows, width), "loss"), "x": column_of(thinned(train.rows, width), "step")})
     if not traces:
         return None
     losses = [loss for trace in traces for loss in trace["y"] if loss is not None]
@@ -55,8 +55,8 @@ def metric_chart(train, evaluations, column, title, log):
     if column in train.header and "step" in train.header and train.rows:
         width = width_of(train.rows)
         labels.append("training batches" + (f", every {width}th row" if width > 1 else ""))
-        traces.append({"group": 0, "role": "seed", "seed": "", "x": thinned(column_of(train.rows, "step"), width),
-                       "y": thinned(column_of(train.rows, column), width)})
+        traces.append({"group": 0, "role": "seed", "seed": "", "x": column_of(thinned(train.rows, width), "step"),
+                       "y": column_of(thinned(train.rows, width), column)})
     if column in evaluations.header and {"step", "split", "statistics"} <= set(evaluations.header):
         kinds = list(dict.fromkeys((row["split"], row["statistics"]) for row in evaluations.rows))
         for split, statistics in kinds:
@@ -78,8 +78,8 @@ def column_chart(train, columns):
     if not columns or "step" not in train.header or not train.rows:
         return None
     width = width_of(train.rows)
-    traces = [{"group": place, "role": "line", "seed": "", "x": thinned(column_of(train.rows, "step"), width),
-               "y": thinned(column_of(train.rows, name), width)} for place, name in enumerate(columns)]
+    traces = [{"group": place, "role": "line", "seed": "", "x": column_of(thinned(train.rows, width), "step"),
+               "y": column_of(thinned(train.rows, width), name)} for place, name in enumerate(columns)]
     return chart("lines", "", {"title": "training step", "log": False}, {"title": "norm (L2)", "log": True},
                  [f"{name.replace('_', ' ')} of all parameters" for name in columns], traces)
 

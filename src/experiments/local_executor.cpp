@@ -160,7 +160,8 @@ class LocalExecutor {
     const int data = datasets_.descriptor_for(task);
     command.kept_open = {options_.kept_open, data};
     if (data >= 0) command.environment.emplace_back(data::shared_data_variable, std::to_string(data));
-    running_.push_back({&task, Process(command), size_of_log(task.directory / training::stderr_file)});
+    const std::uint64_t said_before = size_of_log(task.directory / training::stderr_file);
+    running_.push_back({&task, Process(command), said_before});
     display_.started(task);
   }
 

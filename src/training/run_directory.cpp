@@ -41,7 +41,7 @@ std::vector<std::string> files_of_a_run() {
 std::vector<std::string> names_in_given(const fs::path& directory) {
   std::error_code error;
   const fs::path whole = fs::canonical(directory, error);
-  if (error == std::errc::no_such_file_or_directory) return {};
+  if (error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory) return {};
   if (error) throw ReadError(fmt::format("{}: cannot look at: {}", directory.string(), error.message()));
   return names_in(whole);
 }
@@ -91,8 +91,9 @@ void refuse_to_replace(const fs::path& directory) {
 }  // namespace
 
 bool holds_nothing(const fs::path& directory, const fs::path& log_file) {
+  std::error_code ignored;
+  if (fs::exists(directory, ignored) && !fs::is_directory(directory, ignored)) return false;
   for (const std::string& name : names_in_given(directory)) {
-    std::error_code ignored;
     // A kill in the middle of a write leaves .tmp files; config.json is the first file of a run.
     if (!fs::equivalent(directory / name, log_file, ignored) && name != stderr_file && name != failure_file &&
         name != failure_file + ".tmp"s && name != "config.json.tmp")

@@ -137,7 +137,7 @@ class List(ProgramTest):
             self.assertEqual(json.loads(out), {family: families[family]})
 
     def test_fields_that_kinds_own_are_those_of_the_schema(self):
-        sections = json.loads((CONFIGS / "schema.json").read_text())["properties"]
+        sections = json.loads((CONFIGS / "schema.json").read_text())["$defs"]["whole"]["properties"]
         of = {"normalizations": sections["normalization"], "optimizers": sections["optimizer"],
               "schedules": sections["optimizer"]["properties"]["schedule"], "losses": sections["loss"],
               "initializations": sections["initialization"], "probes": sections["probes"]["items"]}

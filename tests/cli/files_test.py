@@ -81,7 +81,7 @@ class Files(ProgramTest):
         self.assertEqual([row["step"] for row in read_csv(out / "eval.csv")], ["20"])
 
     def test_config_json_holds_every_default(self):
-        schema = json.loads((SOURCE / "configs" / "schema.json").read_text())["properties"]
+        schema = json.loads((SOURCE / "configs" / "schema.json").read_text())["$defs"]["whole"]["properties"]
         resolved = json.loads((self.finished / "config.json").read_text())
         for section in ("normalization", "optimizer", "training", "evaluation", "record"):
             # A field without a default is left out while it is unset; one of another type does not apply.
@@ -94,7 +94,7 @@ class Files(ProgramTest):
             self.assertEqual(named - set(resolved[section]), set(), section)
 
     def test_defaults_are_those_of_the_schema(self):
-        properties = json.loads((SOURCE / "configs" / "schema.json").read_text())["properties"]
+        properties = json.loads((SOURCE / "configs" / "schema.json").read_text())["$defs"]["whole"]["properties"]
 
         def compare(schema, resolved, given, path):
             for name, field in schema.items():

@@ -143,7 +143,7 @@ TEST(Choices, RunsThatDiverged) {
 /// What is said of a choice among an arm's points.
 std::string edge(const std::string& grid, const std::string& chosen) {
   ExperimentText text = with_grid();
-  text.arms = R"([{"name": "none"}, {"name": "batch"}, {"name": "g", )" + grid +
+  text.arms = R"([{"name": "none", "set": {"normalization.type": "none"}}, {"name": "batch"}, {"name": "g", )" + grid +
               R"(}, {"name": "best", "best_of": {"arm": "g", "quantity": "loss"}}])";
   Choice choice;
   choice.arm = "best";

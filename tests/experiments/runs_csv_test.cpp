@@ -59,7 +59,7 @@ TEST(RunsCsv, ValuesAndBoundsComeBackEqual) {
     return run;
   });
   RunTable table = collect(plan, folder.path());
-  table.rows[0].error = "a, \"quoted\"\r\nerror | of two lines";
+  table.rows[0].error = "a, \"quoted\"\nerror | of two lines";
   table.rows[1].seconds = 123456789;
   expect_equal(written_and_read(table, plan), table);
   EXPECT_EQ(to_csv(written_and_read(table, plan)), to_csv(table));

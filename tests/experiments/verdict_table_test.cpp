@@ -22,7 +22,7 @@ ExperimentText experiment() {
   ExperimentText text;
   text.seeds = "3";
   text.criteria = R"([{"name": "higher", "meaning": "ends higher", "type": "difference", "quantity": "accuracy",
-        "arms": ["batch", "none"], "at_least": 0.05, "at_most": 1, "source": "ours"},
+        "arms": ["batch", "none"], "at_least": 0.05, "at_most": 0.95, "source": "ours"},
       {"name": "alike", "type": "equality", "quantity": "accuracy", "arms": ["batch", "none"], "within": 0.5, "source": "ours"},
       {"name": "slower", "type": "ratio", "quantity": "steps", "arms": ["none", "batch"]}])";
   return text;

@@ -34,7 +34,7 @@ ExperimentText experiment() {
       {"name": "best", "best_of": {"arm": "g", "quantity": "loss"}}])";
   text.seeds = "3";
   text.criteria = R"([{"name": "higher", "meaning": "ends higher", "type": "difference", "quantity": "accuracy",
-        "arms": ["batch", "none"], "at_least": 0.05, "at_most": 1, "source": "ours"},
+        "arms": ["batch", "none"], "at_least": 0.05, "at_most": 0.95, "source": "ours"},
       {"name": "alike", "type": "equality", "quantity": "accuracy", "arms": ["best", "batch"], "within": 0.5, "source": "ours"},
       {"name": "slower", "type": "ratio", "quantity": "steps", "arms": ["none", "batch"]}])";
   return text;
@@ -389,7 +389,7 @@ TEST(VerdictOfASweep, WhatTheAuthorsFoundStandsBehindTheReasonUnlessItIsReproduc
 TEST(VerdictTables, Text) {
   const Sweep sweep;
   const std::string text = details_table({sweep.judge()});
-  for (const char* part : {"experiment", "higher", ">= 0.05, <= 1", "reproduced", "0.2267", "alike", "within 0.5",
+  for (const char* part : {"experiment", "higher", ">= 0.05, <= 0.95", "reproduced", "0.2267", "alike", "within 0.5",
                            "slower", "reported", ">= 2", "= e", "\nc - s\ne "})
     test::expect_contains(text, part);
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 6);
@@ -397,16 +397,16 @@ TEST(VerdictTables, Text) {
 
 TEST(VerdictTables, TheFindingStandsWithTheVerdict) {
   ExperimentText text = experiment();
-  text.more = R"(, "finding": "2 | 3\tof *them*")";
+  text.more = R"(, "finding": "2 | 3 of *them*")";
   const Sweep sweep(text);
   const ExperimentVerdict verdict = sweep.judge();
-  EXPECT_EQ(sweep.json()["finding"], "2 | 3\tof *them*");
+  EXPECT_EQ(sweep.json()["finding"], "2 | 3 of *them*");
   const std::string lines = details_table({verdict, verdict});
-  const std::size_t first = lines.find("\nfinding: 2 | 3\tof *them*\nc - s\n");
+  const std::size_t first = lines.find("\nfinding: 2 | 3 of *them*\nc - s\n");
   ASSERT_NE(first, std::string::npos) << lines;
   EXPECT_LT(lines.find("= e"), first) << lines;
-  EXPECT_TRUE(lines.ends_with("\nfinding: 2 | 3\tof *them*\n")) << lines;
-  test::expect_contains(markdown_table({verdict}), "| **e**: c **reproduced**: 2 \\| 3\tof \\*them\\* | s | abc |");
+  EXPECT_TRUE(lines.ends_with("\nfinding: 2 | 3 of *them*\n")) << lines;
+  test::expect_contains(markdown_table({verdict}), "| **e**: c **reproduced**: 2 \\| 3 of \\*them\\* | s | abc |");
   EXPECT_EQ(sweep.json()["git_revisions"], nlohmann::json({"abc"}));
 }
 
@@ -453,7 +453,7 @@ TEST(VerdictTables, MarkdownKeepsItsCells) {
   test::expect_contains(lines[2], "new \\*line\\* \\<b>");
   test::expect_contains(lines[2], "\\`s\\` \\[1](x)");
   EXPECT_EQ(cells_of(lines[2])[3], " 0123456, abcdef0 ");
-  test::expect_contains(cells_of(lines[2])[4], "m|n   (>= 0.05, <= 1)");
+  test::expect_contains(cells_of(lines[2])[4], "m|n   (>= 0.05, <= 0.95)");
   EXPECT_EQ(cells_of(lines[2])[7], " reproduced: why | not ");
   EXPECT_EQ(cells_of(lines[3])[1], "  ");
   test::expect_contains(cells_of(lines[3])[4], "alike (within 0.5)");

@@ -21,7 +21,7 @@ inline const experiments::Plan& small_plan() {
     "base": {"dataset": {"name": "drawn_digits"}, "network": {"name": "small", "layers": [{"flatten": {}},
              {"dense_block": {"units": 2}}, {"dense": {"units": 10}}]}, "training": {"batch_size": 20, "steps": 20},
              "evaluation": {"train_split": true}},
-    "arms": [{"name": "none", "set": {"normalization.type": "none"}}, {"name": "batch"},
+    "arms": [{"name": "none", "set": {"normalization.type": "none"}}, {"name": "batch", "set": {"normalization.type": "batch"}},
              {"name": "grid", "grid": {"optimizer.learning_rate": [0.1, 0.2]}},
              {"name": "best", "best_of": {"arm": "grid", "quantity": "final"}}],
     "seeds": 2,

@@ -128,6 +128,7 @@ class WhatPagesSayTest(PagesTest):
         for value, text in ((2.1116, "2.112"), (15913.1, "15 910"), (2.02e-7, "2.02 × 10⁻⁷"), (-0.045, "−0.045"),
                             (float("inf"), "∞"), (0.0001, "0.0001"), (0.0, "0"), (1.0, "1"), (float("nan"), "–")):
             self.assertEqual(words.number(value), text)
+        self.assertEqual((words.number(256.3, 2), words.number(0.0123, 2)), ("260", "0.012"))
 
 
 class ForestTest(unittest.TestCase):
