@@ -181,7 +181,8 @@ void print_verdicts(const std::vector<ExperimentVerdict>& verdicts, const Verdic
     if (!one.experiment.criteria.empty()) judged.push_back(one);
     if (style.means || style.details || one.experiment.criteria.empty()) print_summary(one);
   }
-  if (!judged.empty()) say("{}", overview_table(judged, width, output_has_colours()));
+  // Not by say(), which would take the colours out.
+  if (!judged.empty()) fmt::print("{}", overview_table(judged, width, output_has_colours()));
   if (style.details) print_details(judged);
   for (const ExperimentVerdict& one : verdicts) {
     for (const std::string& run : one.unfinished) say("{}: {}\n", one.experiment.name, on_one_line(run));

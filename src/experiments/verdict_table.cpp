@@ -193,7 +193,8 @@ std::string totals(const std::vector<ExperimentVerdict>& verdicts) {
 std::string overview_table(const std::vector<ExperimentVerdict>& verdicts, std::size_t width, bool colours) {
   constexpr std::size_t indent = 2, most_of_name = 32;
   std::size_t names = 0;
-  for (const ExperimentVerdict& one : verdicts) names = std::max(names, display_width(one.experiment.name));
+  for (const ExperimentVerdict& one : verdicts)
+    names = std::max(names, display_width(on_one_line(one.experiment.name)));
   names = std::min(names, most_of_name);
   const std::size_t words = name_of(Verdict::not_reproduced).size();
   std::string text;
@@ -201,9 +202,9 @@ std::string overview_table(const std::vector<ExperimentVerdict>& verdicts, std::
     const std::size_t place = deciding_criterion(one);
     const CriterionConfig& criterion = one.experiment.criteria[place];
     const Judgement& judgement = one.judgements[place];
-    const std::string name = elided(one.experiment.name, names);
+    const std::string name = elided(on_one_line(one.experiment.name), names);
     const std::string word = name_of(one.verdict);
-    const std::string effect = effect_in_units(one.experiment, criterion, judgement);
+    const std::string effect = on_one_line(effect_in_units(one.experiment, criterion, judgement));
     const std::string threshold = claimed(one.experiment, criterion);
     const std::size_t room = width - std::min(width, names + words + 4);
     const std::string both = threshold.empty() ? effect : effect + ", claimed: " + threshold;

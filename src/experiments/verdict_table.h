@@ -13,7 +13,8 @@ namespace bnlab::experiments {
 /// One line for each experiment: its name, its verdict, and the effect that decides, in its units and beside what is
 /// claimed: "1.81 [1.73, 1.91] times, claimed: at least 3". That is the effect of the criterion that the figure quotes,
 /// or of the first with the verdict of the whole. Below the line what this criterion says, why it is not reproduced,
-/// and the finding. At most `width` columns. `colours`: verdicts have those of a terminal.
+/// and the finding. At most `width` columns. `colours`: verdicts have those of a terminal; no other text has anything
+/// that a terminal would obey.
 std::string overview_table(const std::vector<ExperimentVerdict>& verdicts, std::size_t width, bool colours);
 
 /// "23 claims: 15 reproduced, 1 not, 5 inconclusive, 2 without a threshold", a line.

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 import pathlib
+import pty
 import statistics
 import subprocess
 import sys
@@ -151,6 +153,31 @@ class Ablation(ProgramTest):
         out, _ = self.run_program("sweep", path, "--out", self.out)
         self.assertRegex(out, r"arm +learning_rate +runs +test_accuracy +test_loss\n")
         self.assertEqual([row["arm"] for row in self.rows()], ["none", "rates", "rates"])
+
+    def test_verdicts_have_colours_on_a_terminal_that_wants_them(self):
+        path = self.folder / "claim.json"
+        path.write_text(json.dumps({
+            "base": CONFIG, "seeds": 2, "arms": [{"name": "a"}],
+            "quantities": [{"name": "steps", "unit": "\u001b[2J", "file": "train.csv", "series": {"column": "step"}}],
+            "criteria": [{"name": "c", "meaning": "\u001b[2J", "type": "value", "quantity": "steps", "arms": ["a"],
+                          "at_least": 1, "source": "s"}]}))
+        self.run_program("sweep", path, "--out", self.out)
+        for variables, is_coloured in (({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False), ({"TERM": ""}, False),
+                                       ({"TERM": "xterm", "NO_COLOR": "1"}, False)):
+            ours, theirs = pty.openpty()
+            subprocess.run(self.command("verdict", self.out), env={**self.environment, **variables}, stdout=theirs,
+                           stderr=subprocess.DEVNULL, check=True)
+            os.close(theirs)
+            shown = b""
+            try:
+                while part := os.read(ours, 65536):
+                    shown += part
+            except OSError:  # the other end is closed
+                pass
+            os.close(ours)
+            self.assertEqual(b"\x1b[32mreproduced\x1b[0m" in shown, is_coloured, variables)
+            self.assertIn(b"reproduced", shown)
+            self.assertNotIn(b"\x1b[2J", shown)
 
 
 if __name__ == "__main__":
