@@ -10,7 +10,8 @@ CONFIGS = SOURCE / "configs"
 EXPERIMENTS = SOURCE / "experiments"
 # What the tables of kinds must hold, by hand: the one check that does not come from them.
 KINDS = {
-    "datasets": ["mnist", "fashion_mnist", "cifar10", "gaussian_regression", "gaussian_clusters", "drawn_digits"],
+    "datasets": ["mnist", "fashion_mnist", "cifar10", "cifar100", "idx", "npz", "gaussian_regression",
+                 "gaussian_clusters", "drawn_digits"],
     "networks": sorted(path.stem for path in (CONFIGS / "networks").glob("*.json")),
     "blocks": ["dense", "conv", "max_pool", "avg_pool", "global_avg_pool", "flatten", "normalization", "local_response",
                "activation", "dropout", "dense_block", "conv_block", "residual", "concat", "recurrent", "repeat"],
