@@ -13,7 +13,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
 from program import DONE, FAILED, INTERRUPTED, TIMEOUT, USAGE, ProgramTest, main, run_json  # noqa: E402
 
-TIMES = ("seconds", "steps_per_second")
+TIMES = ("seconds", "steps_per_second", "train_sha256")
 
 
 def experiment(arms, seeds=3, steps=8000):
@@ -166,8 +166,8 @@ class InterruptedSweep(ProgramTest):
         run = self.wait_for_training(out / "e1", process)[0]
         process.send_signal(signal.SIGINT)
         table, error = self.finish(process, INTERRUPTED)
-        self.assertIn("= e0", table)
-        self.assertNotIn("= e1", table)
+        self.assertIn("e0  reported", table)
+        self.assertNotIn("e1  ", table)
         self.assertIn("interrupted before e2", error)
         self.assertFalse((out / "e2").exists())
         # It goes on with the threads that it began with.
