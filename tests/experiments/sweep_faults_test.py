@@ -29,7 +29,7 @@ LONG = {**SHORT, "training": {"batch_size": 10, "steps": 3000, "eval_every": 100
 KINDS = [("kill", 0), *(("fail", error) for error in (errno.EIO, errno.EACCES, errno.EMFILE, errno.ENOMEM, errno.ENOSPC,
                                                       errno.EINTR)),
          *(("fail_on", error) for error in (errno.EIO, errno.ENOSPC, errno.EMFILE)), ("power_cut", 0)]
-TIMING = ("seconds", "steps_per_second")
+TIMING = ("seconds", "steps_per_second", "train_sha256")
 
 
 def experiment(sections, seeds=1):

@@ -16,7 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
 
 from program import DONE, FAILED, SOURCE, TIMEOUT, USAGE, ProgramTest, main  # noqa: E402
 
-TIMING = ("seconds", "steps_per_second")
+TIMING = ("seconds", "steps_per_second", "train_sha256")
 SHORT = {"dataset": {"name": "drawn_digits", "synthetic": {"examples": 500, "test_examples": 100}},
          "network": {"name": "mlp_2x64"}, "normalization": {"type": "batch"}, "optimizer": {"learning_rate": 0.1},
          "training": {"batch_size": 50, "steps": 40, "eval_every": 20}}
@@ -164,10 +164,9 @@ class Sweep(SweepTest):
         directory = self.folder / "out"
         self.run_program("verdict", directory, "--markdown", self.folder / "table.md")
         table = (self.folder / "table.md").read_text()
-        # A link stays one, a pipe and a device are written to.
-        (self.folder / "table.md").write_text("older")
+        # No link is written through; a pipe and a device are written to.
         (self.folder / "link.md").symlink_to("table.md")
-        self.run_program("verdict", directory, "--markdown", self.folder / "link.md")
+        self.run_program("verdict", directory, "--markdown", self.folder / "link.md", status=USAGE)
         self.assertTrue((self.folder / "link.md").is_symlink())
         self.assertEqual((self.folder / "table.md").read_text(), table)
         os.mkfifo(self.folder / "pipe")
@@ -316,7 +315,7 @@ class Sweep(SweepTest):
         self.assertIn("4 runs are left, about 4 minutes with 4 at a time", last_line("--jobs", "4"))
         self.assertIn("2 runs are left, about 8 minutes with 1 at a time", last_line("--jobs", "1", "--seeds", "2"))
         del content["quick"]
-        self.assertIn("4 runs are left, how long they take the experiment does not say", last_line())
+        self.assertIn("4 runs are left, with no estimate of the time until one is finished", last_line())
         content["base"] = {**SHORT, "dataset": {"name": "cifar10", "path": "/nowhere"}}
         self.sweep(content, status=FAILED)
         self.assertIn("No runs are left but 4 that failed", last_line())
