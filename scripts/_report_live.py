@@ -56,6 +56,19 @@ def names_in(folder):
         return []
 
 
+def mirror(run, copy):
+    """Links what a verdict reads of a run, or copies it to another file system; bnlab follows no symbolic link."""
+    with os.scandir(run) as entries:
+        files = [entry for entry in entries
+                 if entry.is_file(follow_symlinks=False) and entry.name.endswith((".csv", ".json"))]
+    copy.mkdir(parents=True)
+    for file in files:
+        try:
+            os.link(file.path, copy / file.name, follow_symlinks=False)
+        except OSError:
+            shutil.copy2(file.path, copy / file.name, follow_symlinks=False)
+
+
 def state_of(reader):
     folder = reader.folder
     runs = [name for name in names_in(folder / "runs") if (folder / "runs" / name).is_dir()]
@@ -137,7 +150,9 @@ class Judge:
             copy.mkdir(parents=True)
             text = read_text(reader.folder / "experiment.json", 64 << 20, reader.folder)
             (copy / "experiment.json").write_text(text, encoding="utf-8")
-            (copy / "runs").symlink_to((reader.folder / "runs").resolve())
+            for name in names_in(reader.folder / "runs"):
+                if (reader.folder / "runs" / name).is_dir():
+                    mirror(reader.folder / "runs" / name, copy / "runs" / name)
             done = subprocess.run(["nice", str(self.bnlab), "verdict", str(copy)], stdin=subprocess.DEVNULL,
                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
                                   timeout=JUDGE_SECONDS)

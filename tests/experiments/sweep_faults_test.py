@@ -125,17 +125,17 @@ class EveryCall(ParentTest):
         print(f"{faults} faults at {len(calls)} calls of {arguments[0]}", file=sys.stderr)
 
     def test_sweep(self):
-        self.meet_each(self.arguments, 9)
+        self.meet_each(self.arguments, 19)
 
     def test_verdict(self):
-        self.meet_each(("verdict", self.out), 5)
+        self.meet_each(("verdict", self.out), 11)
 
     def test_export(self):
         shutil.rmtree(self.begun)
         shutil.copytree(self.whole, self.begun)
         export = ("export", self.begun, "--out", self.begun / "export.csv")
         self.assertEqual(self.execute(self.environment, *export)[0], DONE)
-        self.meet_each(("export", self.out, "--out", self.out / "export.csv"), 7)
+        self.meet_each(("export", self.out, "--out", self.out / "export.csv"), 13)
 
 
 class RandomKills(ParentTest):
