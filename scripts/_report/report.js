@@ -357,7 +357,7 @@
         const answer = await fetch(location.pathname, {cache: "no-store"});
         if (!answer.ok) return;
         const text = await answer.text();
-        if (before === null || text === before) { before = text; return; }
+        if (text === before) return; // the first answer may already differ from the page
         before = text;
         const next = new DOMParser().parseFromString(text, "text/html").querySelector("main");
         const opened = [...document.querySelectorAll("main details")].map((one) => one.open);
