@@ -1,17 +1,17 @@
 """Reads datasets as bnlab does, for compare_pytorch.py."""
 
-import gzip
 import os
 import re
 from pathlib import Path
 
 import numpy as np
 
+from _reading import LARGEST_DATA, ReadError, read_bytes, read_idx, read_npz
+
 FOLDERS = {"mnist": ["mnist"], "fashion_mnist": ["fashion_mnist", "fashion-mnist"],
            "cifar10": ["cifar10", "cifar-10", "cifar-10-batches-bin"],
            "cifar100": ["cifar100", "cifar-100", "cifar-100-binary"]}
 CIFAR10 = [f"data_batch_{n}.bin" for n in range(1, 6)]
-IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4"}
 
 
 def entries(folder):
@@ -45,18 +45,6 @@ def candidates(dataset):
     roots = [Path(root).expanduser() for root in (os.environ.get("BNLAB_DATA"), "/usr/share/datasets", "data") if root]
     return [folder for root in roots
             for folder in [*below(root), *([root] if plain(root.name) in map(plain, names) else [])]]
-
-
-def read_idx(path):
-    """The integers of an IDX file, gzipped or not."""
-    content = path.read_bytes()
-    if content[:2] == b"\x1f\x8b":
-        content = gzip.decompress(content)
-    if content[:2] != b"\0\0" or content[2] not in IDX_TYPES:
-        raise ValueError(f"{path}: not an IDX file of integers")
-    shape = np.frombuffer(content, ">u4", content[3], 4).astype(int)
-    values = np.frombuffer(content, IDX_TYPES[content[2]], int(shape.prod()), 4 + 4 * len(shape))
-    return values.reshape(shape)
 
 
 def idx_files(folder, prefix):
@@ -96,8 +84,10 @@ def read_cifar(dataset):
             continue
         arrays = []
         for names in (train, test):
-            records = np.frombuffer(b"".join(files[name].read_bytes() for name in names), np.uint8)
-            records = records.reshape(-1, skipped + 3072)
+            content = b"".join(read_bytes(files[name], LARGEST_DATA, None) for name in names)
+            if len(content) % (skipped + 3072):
+                raise ReadError(f"{folder}: {', '.join(names)}: cut off")
+            records = np.frombuffer(content, np.uint8).reshape(-1, skipped + 3072)
             arrays += [records[:, skipped:].reshape(-1, 3, 32, 32), records[:, label]]
         return arrays
     return None
@@ -109,8 +99,7 @@ def read_npz_dataset(dataset):
         path = next(found for found in sorted(path.iterdir()) if found.suffix.lower() == ".npz")
     if not path.exists():
         return None
-    with np.load(path) as file:
-        arrays = {name.lower(): file[name] for name in file.files}
+    arrays = {name.lower(): array for name, array in read_npz(path, None).items()}
 
     def in_order(x):
         if x.ndim == 2:

@@ -307,16 +307,20 @@ def finite_number_in(text):
 
 # ---- arrays ----------------------------------------------------------------------------------------------------------
 
+IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4"}
+
+
 def read_idx(path):
-    """The unsigned bytes of an IDX file, gzipped or not."""
+    """The integers of an IDX file, gzipped or not."""
     content = read_bytes(path, LARGEST_DATA, None)
     try:
         if content[:2] == b"\x1f\x8b":
             content = gzip.GzipFile(fileobj=io.BytesIO(content)).read(LARGEST_DATA)
-        if content[:3] != b"\x00\x00\x08":
-            raise ReadError(f"{path}: not an IDX file of unsigned bytes")
+        if content[:2] != b"\0\0" or content[2] not in IDX_TYPES:
+            raise ReadError(f"{path}: not an IDX file of integers")
         shape = [int(length) for length in np.frombuffer(content, ">u4", content[3], 4)]
-        return np.frombuffer(content, np.uint8, math.prod(shape), 4 + 4 * len(shape)).reshape(shape)
+        values = np.frombuffer(content, IDX_TYPES[content[2]], math.prod(shape), 4 + 4 * len(shape))
+        return values.reshape(shape)
     except (OSError, EOFError, zlib.error, ValueError, IndexError, OverflowError) as error:
         raise ReadError(f"{path}: damaged: {reason_of(error)}") from None
 

@@ -38,6 +38,18 @@ void complain(const std::string& line) {
   std::fputs((printable(line) + "\n").c_str(), stderr);  // fmt::print throws where nobody can be told
 }
 
+void log_errors(Context& context, const std::function<void()>& read) {
+  try {
+    read();
+  } catch (const ConfigError& error) {
+    context.logger->error("{}", error.what());
+    context.exit_status = ExitStatus::usage_error;
+  } catch (const DataError& error) {
+    context.logger->error("{}", error.what());
+    context.exit_status = ExitStatus::data_error;
+  }
+}
+
 void start_log(Context& context, const std::vector<std::string>& inputs) {
   std::signal(SIGPIPE, SIG_IGN);
   std::error_code ignored;

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -59,6 +60,9 @@ void say(fmt::format_string<T...> format, T&&... values) {
 }
 /// A line on standard error, in the same way. Nothing happens where nobody can be told.
 void complain(const std::string& line);
+
+/// Calls `read`, for one of several directories: a ConfigError or a DataError is logged, and sets the exit status.
+void log_errors(Context& context, const std::function<void()>& read);
 
 /// Calls `handler` at Ctrl-C and SIGTERM, both with these flags of sigaction(2); where the terminal closes, unless
 /// nohup says that it does not matter; and at SIGUSR1, SIGUSR2 and SIGXCPU, by which schedulers announce a limit. These

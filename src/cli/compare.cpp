@@ -50,15 +50,7 @@ experiments::Comparison read_all(const std::vector<std::string>& directories, Co
     }
     for (const std::string& directory : inside(given)) {
       if (!seen.insert(fs::weakly_canonical(directory, ignored)).second) continue;
-      try {
-        experiments::add_directory(comparison, directory);
-      } catch (const ConfigError& error) {
-        context.logger->error("{}", error.what());
-        context.exit_status = ExitStatus::usage_error;
-      } catch (const DataError& error) {
-        context.logger->error("{}", error.what());
-        context.exit_status = ExitStatus::data_error;
-      }
+      log_errors(context, [&] { experiments::add_directory(comparison, directory); });
     }
   }
   return comparison;

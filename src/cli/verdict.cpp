@@ -4,7 +4,9 @@
 #include <filesystem>
 
 #include "cli/command.h"
+#include "cli/output_guard.h"
 #include "cli/sweep.h"
+#include "experiments/comparison.h"
 #include "experiments/sweep.h"
 #include "experiments/verdict_table.h"
 #include "util/errors.h"
@@ -15,6 +17,7 @@ namespace bnlab::cli {
 namespace {
 
 namespace fs = std::filesystem;
+using experiments::is_sweep;
 
 struct VerdictOptions {
   std::vector<std::string> directories;
@@ -25,8 +28,6 @@ struct VerdictOptions {
 };
 
 const char* const folder_of_sweeps = "a folder of sweeps";
-
-bool is_sweep(const fs::path& path) { return is_there(path / "experiment.json"); }
 
 /// What `results/*` finds beside sweeps: a file, a run, a folder of sweeps. Why it is no sweep, or "" for anything
 /// else.
@@ -74,35 +75,16 @@ std::vector<experiments::ExperimentVerdict> judge_all(const VerdictOptions& opti
   const training::Check check = options.verify ? training::Check::all : training::Check::changed;
   std::vector<experiments::ExperimentVerdict> verdicts;
   for (const std::string& directory : meant(options.directories, context)) {
-    try {
+    log_errors(context, [&] {
       verdicts.push_back(experiments::judge_directory(directory, check, experiments::ReadOnly::is_judged));
-    } catch (const ConfigError& error) {
-      context.logger->error("{}", error.what());
-      context.exit_status = ExitStatus::usage_error;
-    } catch (const DataError& error) {
-      context.logger->error("{}", error.what());
-      context.exit_status = ExitStatus::data_error;
-    }
+    });
   }
   return verdicts;
 }
 
-/// Throws where the table would replace a file of a sweep, or anything but such a table.
-void check_markdown(const fs::path& file) {
-  if (file.empty() || file == "-") return;
-  std::error_code ignored;
-  fs::path folder = fs::weakly_canonical(fs::absolute(file, ignored), ignored);
-  for (int i = 0; i < 3; ++i) {  // SWEEP/runs/RUN/train.csv
-    folder = folder.parent_path();
-    if (is_sweep(folder) && experiments::is_file_of_a_sweep(folder, file))
-      throw ConfigError(fmt::format("--markdown: {} is a file of the sweep in {}", file.string(), folder.string()));
-  }
-  refuse_foreign_output("--markdown", file, experiments::is_markdown_table);
-}
-
 void verdict(const VerdictOptions& options, Context& context) {
   context.logger = make_logger(context.log);
-  check_markdown(options.markdown);
+  refuse_to_replace("--markdown", options.markdown, experiments::is_markdown_table);
   const std::vector<experiments::ExperimentVerdict> verdicts = judge_all(options, context);
   if (verdicts.empty()) {
     if (context.exit_status == ExitStatus::done)

@@ -26,4 +26,11 @@ Values<Label> Classes::places_of(std::span<const std::int64_t> labels) const {
   return places;
 }
 
+void set_labels(Dataset& dataset, const OwnLabels& labels, const std::string& where) {
+  const Classes classes(labels.train, labels.test, where);
+  dataset.info.classes = classes.count();
+  dataset.train.labels = classes.places_of(labels.train);
+  dataset.test.labels = classes.places_of(labels.test);
+}
+
 }  // namespace bnlab::data

@@ -24,4 +24,13 @@ class Classes {
   std::vector<std::int64_t> labels_;
 };
 
+/// The labels of a dataset as its files have them.
+struct OwnLabels {
+  std::vector<std::int64_t> train, test;
+};
+
+/// Gives the dataset's splits these labels, as places among their classes, and its info the number of classes. Throws
+/// as Classes does.
+void set_labels(Dataset& dataset, const OwnLabels& labels, const std::string& where);
+
 }  // namespace bnlab::data

@@ -174,14 +174,6 @@ Files chosen_files(const fs::path& folder, const config::DatasetConfig& config) 
   return chosen->second;
 }
 
-struct OwnLabels {
-  std::vector<std::int64_t> train, test;
-};
-
-Classes classes_of(const OwnLabels& labels, const Files& files) {
-  return {labels.train, labels.test, files[train_labels].string()};
-}
-
 }  // namespace
 
 std::optional<fs::path> find_mnist(const fs::path& folder) {
@@ -231,7 +223,7 @@ DatasetInfo inspect_own_idx(const DatasetInfo& info, const fs::path& folder, con
                                 found.width));
   BackgroundSha256 unused(BackgroundSha256::Start::with_another);
   const OwnLabels labels{read_idx_labels(files[train_labels], unused), read_idx_labels(files[test_labels], unused)};
-  found.classes = classes_of(labels, files).count();
+  found.classes = Classes(labels.train, labels.test, files[train_labels].string()).count();
   return found;
 }
 
@@ -249,10 +241,7 @@ Dataset read_own_idx(const DatasetInfo& info, const fs::path& folder, const conf
   };
   labels.train = read(train_images, train_labels, dataset.train);
   labels.test = read(test_images, test_labels, dataset.test);
-  const Classes classes = classes_of(labels, files);
-  dataset.info.classes = classes.count();
-  dataset.train.labels = classes.places_of(labels.train);
-  dataset.test.labels = classes.places_of(labels.test);
+  set_labels(dataset, labels, files[train_labels].string());
   dataset.sha256 = sum.hex();
   return dataset;
 }

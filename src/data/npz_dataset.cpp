@@ -220,13 +220,8 @@ std::vector<std::int64_t> read_labels(Array& y, BackgroundSha256& sum) {
   return labels;
 }
 
-struct OwnLabels {
-  std::vector<std::int64_t> train, test;
-};
-
-Classes classes_of(const OwnLabels& labels, const NpzReader& file) {
-  return {labels.train, labels.test, file.path().string() + ": y_train and y_test"};
-}
+/// What errors about labels begin with.
+std::string labels_of(const NpzReader& file) { return file.path().string() + ": y_train and y_test"; }
 
 void check_same_size(const Array& x, const Layout& layout, const DatasetInfo& info) {
   if (layout.channels != info.channels || layout.height != info.height || layout.width != info.width ||
@@ -268,7 +263,7 @@ DatasetInfo inspect_npz(const DatasetInfo& info, const fs::path& path, const con
   OwnLabels labels;
   labels.train = read_labels(y_train, unused);
   labels.test = read_labels(y_test, unused);
-  found.classes = classes_of(labels, file).count();
+  found.classes = Classes(labels.train, labels.test, labels_of(file)).count();
   return found;
 }
 
@@ -290,10 +285,7 @@ Dataset read_npz_dataset(const DatasetInfo& info, const fs::path& path, const co
   OwnLabels labels;
   labels.train = read("train", dataset.train);
   labels.test = read("test", dataset.test);
-  const Classes classes = classes_of(labels, file);
-  dataset.info.classes = classes.count();
-  dataset.train.labels = classes.places_of(labels.train);
-  dataset.test.labels = classes.places_of(labels.test);
+  set_labels(dataset, labels, labels_of(file));
   dataset.sha256 = sum.hex();
   return dataset;
 }

@@ -164,13 +164,24 @@ class Sweep(SweepTest):
         directory = self.folder / "out"
         self.run_program("verdict", directory, "--markdown", self.folder / "table.md")
         table = (self.folder / "table.md").read_text()
-        # No link is written through, and no pipe is waited for; a device is written to.
-        (self.folder / "link.md").symlink_to("table.md")
-        os.mkfifo(self.folder / "pipe")
-        for name in ("link.md", "pipe"):
-            self.run_program("verdict", directory, "--markdown", self.folder / name, status=USAGE)
-        self.assertTrue((self.folder / "link.md").is_symlink())
+        # A link stays one, a pipe and a device are written to; but in a folder of results neither link nor pipe.
+        elsewhere = self.folder / "a" / "b" / "c" / "d"
+        for place in (elsewhere, directory):
+            place.mkdir(parents=True, exist_ok=True)
+            (place / "link.md").symlink_to(self.folder / "table.md")
+            os.mkfifo(place / "pipe")
+        (self.folder / "table.md").write_text(table + table)
+        self.run_program("verdict", directory, "--markdown", elsewhere / "link.md")
+        self.assertTrue((elsewhere / "link.md").is_symlink())
         self.assertEqual((self.folder / "table.md").read_text(), table)
+        reader = subprocess.Popen(["cat", elsewhere / "pipe"], stdout=subprocess.PIPE, text=True)
+        self.run_program("verdict", directory, "--markdown", elsewhere / "pipe")
+        self.assertEqual(reader.communicate(timeout=TIMEOUT)[0], table)
+        self.assertTrue((elsewhere / "pipe").is_fifo())
+        for name in ("link.md", "pipe"):
+            _, error = self.run_program("verdict", directory, "--markdown", directory / name, status=USAGE)
+            self.assertIn("in a folder of results; it is not written to", error)
+            (directory / name).unlink()
         _, error = self.run_program("verdict", directory, "--markdown", "/dev/full", status=FAILED)
         self.assertIn("/dev/full: cannot write: No space left", error)
         # No file of a sweep is.
@@ -178,9 +189,9 @@ class Sweep(SweepTest):
                      self.directories()[0] / "train.csv"):
             held = file.read_bytes()
             _, error = self.run_program("verdict", directory, "--markdown", file, status=USAGE)
-            self.assertIn(f"--markdown: {file} is a file of the sweep", error)
+            self.assertIn(f"--markdown: {file} is a file of {directory}", error)
             _, error = self.sweep(SMALL, "--log-file", file, status=USAGE)
-            self.assertIn(f"--log-file: {file}", error)
+            self.assertIn(f"--log-file: {file} exists and holds something else", error)
             self.assertEqual(file.read_bytes(), held)
         self.run_program("verdict", directory, "--markdown", "", status=USAGE)
 

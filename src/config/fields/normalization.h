@@ -49,7 +49,7 @@ void fields(V& v, NormalizationConfig& c) {
   v.field("placement", c.placement, "in dense_block and conv_block; before: Ioffe & Szegedy 2015, 3.2");
   v.field("mask", c.mask, "the places of the network that are normalized, counted from 1 in network order",
           at_least(1));
-  v.field("normalize_input", c.normalize_input, "a normalization as the first layer, whatever the mask says");
+  v.field("normalize_input", c.normalize_input, "a normalization as the first layer; the mask does not apply to it");
   v.field("zero_gamma_residual", c.zero_gamma_residual,
           "gamma starts at 0 in the last normalization of each residual body (Goyal et al. 2017, 5.1)");
   v.field("epsilon", c.epsilon,
