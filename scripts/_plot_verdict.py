@@ -1,16 +1,13 @@
 """The sentence below the title of a sweep's figure, from verdict.json."""
 
-import math
 import re
 
-from _plot_text import JOINED, spelled
-from _reading import Number, Optional, ReadError, did_you_mean, exists, read_json
+from _plot_text import JOINED
+from _reading import Optional, ReadError, did_you_mean, exists, read_json
+from _report_words import verdict_word
 
-END = Optional(Number(infinite=True))
-CRITERION = {"name": str, "meaning": Optional(str), "type": str, "verdict": str, "seeds": int,
-             "explanation": Optional(str), "effect": Optional(Number(infinite=True)), "effect_is": str,
-             "interval": Optional([END]),
-             **{key: Optional(Number()) for key in ("at_least", "more_than", "at_most", "less_than", "within")}}
+CRITERION = {"name": str, "meaning": Optional(str), "verdict": str, "seeds": int, "explanation": Optional(str),
+             "shown": Optional({"text": str, "claimed": str})}
 VERDICT = {"verdict": Optional(str), "finding": Optional(str), "plan": Optional(str), "profile": Optional(str),
            "claim": Optional(str), "seeds": Optional([int]), "doubts": Optional([str]),
            "criteria": Optional([CRITERION])}
@@ -35,44 +32,27 @@ def verdict_text(sweep):
                         f"{', '.join(names)}{did_you_mean(named, names)}")
     told = next((one for one in criteria if one["name"] == named), None) or next(
         (one for one in criteria if one["verdict"] == overall), criteria[0])
-    parts = [effect_text(told), *threshold_text(told)]
+    parts = shown_parts(told)
     if told["verdict"] == "inconclusive" and told.get("explanation"):
         parts.append(told["explanation"].partition("; ")[0])  # bnlab's own words, before those of the experiment
     parts.append(f"1{JOINED}seed" if told["seeds"] == 1 else f"{told['seeds']}{JOINED}seeds")
     parts += [f"{sweep.profile}{JOINED}profile"] if sweep.profile else []
     doubts = verdict.get("doubts") or []
     parts += [f"IN DOUBT ({len(doubts)}): {doubts[0]}"] if doubts else []
-    beside = f" as a whole; {told['verdict']}" if named and told["verdict"] != overall else ""
-    return unbroken(f"{overall.capitalize()}{beside}: {told.get('meaning') or told['name']}; {', '.join(parts)}")
+    beside = f" as a whole; {verdict_word(told['verdict'])}" if named and told["verdict"] != overall else ""
+    words = f"{verdict_word(overall).capitalize()}{beside}"
+    return unbroken(f"{words}: {told.get('meaning') or told['name']}; {', '.join(parts)}")
 
 
 def unbroken(text):
-    """Its numbers on one line with what they belong to: "≥ 0", "95 % interval [-1, 2]"."""
-    text = re.sub(r"([≥≤<>]=?|within|threshold) (?=[-+∞.\d])", rf"\1{JOINED}", text)
-    return re.sub(r"(95 % )?(interval )?\[[^][ ]+, [^][ ]+\]", lambda found: found.group().replace(" ", JOINED), text)
+    """Its numbers on one line with what they belong to: "at least 0", "1.8 [-1, 2] times"."""
+    text = re.sub(r"(at least|above|at most|below|within|threshold|to|[≥≤<>]=?) (?=[-\d.])", rf"\1{JOINED}", text)
+    return re.sub(r"(\S+ )?\[[^][ ]+, [^][ ]+\]( \S+)?", lambda found: found.group().replace(" ", JOINED), text)
 
 
-def limit(value, infinite):
-    """An end of an interval: a number, "inf", "-inf", or null, which is `infinite`."""
-    number = infinite if value is None else float(value)
-    return f"{number:.4g}" if math.isfinite(number) else "∞" if number > 0 else "-∞"
-
-
-def effect_text(criterion):
-    if criterion.get("effect") is None:
-        return "no effect measured"
-    effect = float(criterion["effect"])  # also of "inf", "-inf" and "nan"
-    sign = {"at_least": "≥ ", "at_most": "≤ "}.get(criterion["effect_is"], "")
-    not_finite = "infinite" if effect > 0 else "-infinite" if effect < 0 else "not a number"
-    text = f"{spelled(criterion['type'])} {f'{sign}{effect:.4g}' if math.isfinite(effect) else not_finite}"
-    if len(criterion.get("interval") or ()) == 2:
-        low, high = criterion["interval"]
-        text += f", 95 % interval [{limit(low, -math.inf)}, {limit(high, math.inf)}]"
-    return text
-
-
-def threshold_text(criterion):
-    """["threshold ≥ 0.38 and ≤ 0.43"], or nothing of a criterion that only reports."""
-    signs = {"at_least": "≥", "more_than": ">", "at_most": "≤", "less_than": "<", "within": "within"}
-    texts = [f"{sign} {criterion[key]:.4g}" for key, sign in signs.items() if criterion.get(key) is not None]
-    return [f"threshold {' and '.join(texts)}"] if texts else []
+def shown_parts(criterion):
+    """["1.81 [1.73, 1.91] times", "claimed: at least 3"]; of a verdict of an earlier version nothing."""
+    shown = criterion.get("shown")
+    if not shown:
+        return []
+    return [shown["text"], *([f"claimed: {shown['claimed']}"] if shown["claimed"] else [])]

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 
 from _report_files import dict_of, number_of, text_of
-from _report_words import EFFECTS, FACTORS, MARKS, THRESHOLDS, count, number, verdict_word
+from _report_words import MARKS, THRESHOLDS, count, number, verdict_word
 
 LEFT, RIGHT = 4.0, 96.0  # percent of an axis that the data take
 FOREST = (1e-3, 1e4)  # the limits of the common axis, at most
@@ -71,20 +71,19 @@ class Criterion:
     """One criterion of a verdict, in the claim's units."""
     name: str
     meaning: str
-    kind: str
     verdict: str
     effect: float
-    effect_is: str
     low: float
     high: float
     seeds: int
     unit: str
+    text: str  # the effect and its interval in words
+    claimed: str
     thresholds: list  # (word, value)
     within: float  # of an equality; nan otherwise
     source: str
     explanation: str
     raw_effect: str  # as verdict.json has it
-    raw_interval: str
 
     @property
     def is_judged(self):
@@ -102,30 +101,6 @@ class Criterion:
     def word(self):
         return verdict_word(self.verdict)
 
-    @property
-    def is_factor(self):
-        return self.kind in FACTORS
-
-    def with_unit(self, text):
-        return f"{text} {self.unit}" if self.unit else text
-
-    def effect_text(self):
-        if math.isnan(self.effect):
-            return "no value"
-        sign = {"at_least": "at least ", "at_most": "at most "}.get(self.effect_is, "")
-        return sign + self.with_unit(number(self.effect))
-
-    def interval_text(self):
-        return f"{number(self.low)} to {number(self.high)}" if self.has_interval else ""
-
-    def threshold_text(self):
-        if not math.isnan(self.within):
-            return self.with_unit(f"between {number(-self.within)} and {number(self.within)}")
-        if {word for word, _ in self.thresholds} == {"at least", "at most"}:
-            low, high = (value for _, value in self.thresholds)
-            return self.with_unit(f"from {number(low)} to {number(high)}")
-        return self.with_unit(" and ".join(f"{word} {number(value)}" for word, value in self.thresholds))
-
     def seeds_text(self):
         return count(self.seeds, "seed")
 
@@ -136,7 +111,7 @@ class Criterion:
     def axis(self):
         values = [self.effect, self.low, self.high, *self.limits()]
         finite = [value for value in values if math.isfinite(value)]
-        log = bool(finite) and min(finite) > 0 and (self.is_factor or max(finite) > 100 * min(finite))
+        log = bool(finite) and min(finite) > 0 and (self.unit.startswith("times") or max(finite) > 100 * min(finite))
         return axis_over(values, log)
 
 
@@ -146,18 +121,16 @@ def criteria_of(data):
     for one in data.verdict.get("criteria") if isinstance(data.verdict.get("criteria"), list) else []:
         if not isinstance(one, dict):
             continue
-        quantity = dict_of(data.quantities.get(text_of(one.get("quantity"))))
-        interval = one.get("interval")
+        shown = dict_of(one.get("shown"))
+        interval = shown.get("interval")
         low, high = interval if isinstance(interval, list) and len(interval) == 2 else (math.nan, math.nan)
-        kind = text_of(one.get("type"))
-        thresholds = [(word, number_of(one[key])) for key, word in THRESHOLDS.items() if one.get(key) is not None]
+        thresholds = [(word, number_of(shown[key])) for key, word in THRESHOLDS.items() if shown.get(key) is not None]
         found.append(Criterion(
-            text_of(one.get("name")), text_of(one.get("meaning")) or text_of(one.get("name")), kind,
-            text_of(one.get("verdict")), number_of(one.get("effect")), text_of(one.get("effect_is")),
-            end_of(low, -math.inf), end_of(high, math.inf), seeds_of(one.get("seeds")),
-            unit_of(kind, quantity, one), thresholds, number_of(one.get("within")),
-            text_of(one.get("threshold_source")), text_of(one.get("explanation")),
-            text_of(one.get("effect")), " ".join(map(text_of, interval)) if isinstance(interval, list) else ""))
+            text_of(one.get("name")), text_of(one.get("meaning")) or text_of(one.get("name")),
+            text_of(one.get("verdict")), number_of(shown.get("effect")), end_of(low, -math.inf),
+            end_of(high, math.inf), seeds_of(one.get("seeds")), text_of(shown.get("unit")), text_of(shown.get("text")),
+            text_of(shown.get("claimed")), thresholds, number_of(shown.get("within")),
+            text_of(one.get("threshold_source")), text_of(one.get("explanation")), text_of(one.get("effect"))))
     return found
 
 
@@ -168,18 +141,6 @@ def end_of(value, infinite):
 
 def seeds_of(value):
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
-
-
-def unit_of(kind, quantity, criterion):
-    if kind == "ratio" or (kind == "widest_interval" and len(criterion.get("arms") or []) > 1):
-        return "times"
-    if kind == "widest_interval":
-        return "(largest / smallest usable value)"
-    return text_of(quantity.get("unit"))
-
-
-def effect_name(criterion):
-    return EFFECTS.get(criterion.kind, criterion.kind.replace("_", " "))
 
 
 # ---- all of them on one axis ----------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 import datetime
 import functools
-import json
 import os
 import urllib.parse
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from _report_content import css_class, experiment_values, json_text, run_facts
 from _report_curves import run_charts
 from _report_figure import Figures, charts_of
 from _report_files import SHOWN_FILES, Names, Reader, read_sweep, text_of
-from _report_forest import criteria_of, effect_name, forest_of
+from _report_forest import criteria_of, forest_of
 from _report_live import modified, names_in
 
 HERE = Path(__file__).resolve().parent / "_report"
@@ -45,7 +44,7 @@ def environment():
     made = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined,
                               finalize=shown, trim_blocks=True, lstrip_blocks=True)
     made.globals.update(verdict_word=words.verdict_word, marks=words.MARKS, meanings=words.MEANINGS,
-                        count=words.count, number=words.number, no_claim=words.ABLATION, effect_name=effect_name)
+                        count=words.count, number=words.number, no_claim=words.ABLATION)
     return made
 
 
@@ -102,8 +101,6 @@ class Site:
 
     def __post_init__(self):
         self.templates, self.figures = environment(), Figures()
-        self.parts = {name: part for part, names in json.loads((HERE / "parts.json").read_text("utf-8")).items()
-                      for name in names}
 
     def render(self, path, template, **values):
         made = datetime.datetime.now().strftime("%Y-%m-%d %H:%M")
@@ -124,7 +121,7 @@ class Site:
     def page_of(self, folder):
         data = read_sweep(folder, self.judge, self.figures)
         file = self.names.of(str(folder), data.name)
-        return Page(data, file, self.parts.get(data.name, OTHER_PART) if data.has_claim else OTHER_PART,
+        return Page(data, file, text_of(data.experiment.get("part")) or OTHER_PART,
                     criteria_of(data), charts_of(data))
 
     def write_sweep(self, page):

@@ -17,10 +17,6 @@ MEANINGS = {
 STATUSES = {"completed": "completed", "diverged": "diverged", "failed": "failed", "unfinished": "not finished",
             "missing": "not started"}
 THRESHOLDS = {"at_least": "at least", "more_than": "more than", "at_most": "at most", "less_than": "less than"}
-EFFECTS = {"value": "value", "difference": "difference", "ratio": "ratio", "log_slope": "slope of the logarithm",
-           "range": "largest difference", "widest_interval": "width of the usable range", "equality": "difference",
-           "order": "smallest difference between neighbours"}
-FACTORS = ("ratio", "widest_interval")  # effects that are factors
 
 
 def verdict_word(verdict):

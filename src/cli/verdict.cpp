@@ -8,7 +8,7 @@
 #include "cli/sweep.h"
 #include "experiments/comparison.h"
 #include "experiments/sweep.h"
-#include "experiments/verdict_table.h"
+#include "experiments/verdict_markdown.h"
 #include "util/errors.h"
 #include "util/file.h"
 #include "util/result_file.h"
@@ -82,9 +82,20 @@ std::vector<experiments::ExperimentVerdict> judge_all(const VerdictOptions& opti
   return verdicts;
 }
 
+/// The text that `--markdown FILE` writes: the file's own, with new verdicts.
+std::string markdown_for(const std::string& file, const std::vector<experiments::ExperimentVerdict>& verdicts) {
+  constexpr std::uint64_t most_bytes = std::uint64_t{1} << 26;
+  std::error_code error;
+  const fs::path path = fs::weakly_canonical(fs::absolute(file, error), error);
+  const std::string markdown = experiments::verdict_markdown(verdicts, path.parent_path());
+  if (!fs::is_regular_file(path, error)) return markdown;
+  const std::vector<std::uint8_t> bytes = read_file(path, most_bytes);
+  return experiments::with_verdict_markdown(std::string(bytes.begin(), bytes.end()), markdown, file);
+}
+
 void verdict(const VerdictOptions& options, Context& context) {
   context.logger = make_logger(context.log);
-  refuse_to_replace("--markdown", options.markdown, experiments::is_markdown_table);
+  refuse_to_replace("--markdown", options.markdown, experiments::has_verdict_markdown);
   const std::vector<experiments::ExperimentVerdict> verdicts = judge_all(options, context);
   if (verdicts.empty()) {
     if (context.exit_status == ExitStatus::done)
@@ -93,12 +104,12 @@ void verdict(const VerdictOptions& options, Context& context) {
   }
   const int status = context.exit_status;
   if (options.markdown == "-") {
-    say("{}", experiments::markdown_table(verdicts));
+    say("{}", experiments::verdict_markdown(verdicts, "."));
     set_status(verdicts, options.strict, context);
   } else {
     if (!options.markdown.empty())
-      write_output("--markdown", options.markdown, experiments::markdown_table(verdicts),
-                   experiments::is_markdown_table);
+      write_output("--markdown", options.markdown, markdown_for(options.markdown, verdicts),
+                   experiments::has_verdict_markdown);
     print_verdicts(verdicts, {.means = verdicts.size() == 1, .details = options.details, .strict = options.strict},
                    context);
   }
@@ -113,7 +124,10 @@ void add_verdict(Command program, Context& context) {
   command.add_option("RESULTS", options->directories, "directories of sweeps, or folders of them")
       .home_path()
       .required();
-  command.add_option("--markdown", options->markdown, "write the table as Markdown to a file too; -: print it instead")
+  command
+      .add_option("--markdown", options->markdown,
+                  "write the claims and verdicts as Markdown into a file too, in place of those "
+                  "that it has; -: print them instead")
       .type_name("FILE")
       .home_path()
       .not_empty();

@@ -37,7 +37,9 @@ Json without_defaults(T value) {
 
 Json without_words(QuantityConfig quantity) {
   quantity.meaning = quantity.unit = "";
-  return without_defaults(std::move(quantity));
+  Json object = without_defaults(std::move(quantity));
+  std::erase_if(object.members, [](const JsonMember& member) { return member.key == "factor_to"; });
+  return object;
 }
 
 Json without_words(CriterionConfig criterion) {
@@ -135,7 +137,8 @@ std::string experiment_schema() {
 }
 
 std::string experiment_reference() {
-  std::string text = ReferenceBuilder::describe("", "An experiment", "one claim", ExperimentConfig{});
+  Tables tables;
+  std::string text = ReferenceBuilder::describe("", "An experiment", "one claim", ExperimentConfig{}, tables);
   text.pop_back();  // one newline at the end
   return text;
 }

@@ -109,6 +109,7 @@ struct QuantityConfig {
   SeriesConfig series;
   std::optional<SeriesConfig> divided_by;
   OverRows over_rows = OverRows::mean;
+  FactorTo factor_to = FactorTo::next;  // log_slope: as which factor people see it
   Better better = Better::higher;       // of two values in its column
   std::optional<double> when_diverged;  // the value of a run that diverged; unset: what its rows give
   bool operator==(const QuantityConfig&) const = default;
@@ -167,6 +168,7 @@ struct ExperimentConfig {
   std::string profile;  // "quick" or "full"; empty: an ablation, which has no profiles
   Lines settings;       // its --set, in their order
   std::string plan;     // experiments::Plan::hash
+  std::string part;     // the heading under which tables and pages list it
   std::string claim;
   std::string source;
   std::string finding;  // one line: what a reader should take away from the full profile

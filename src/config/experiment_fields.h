@@ -23,29 +23,29 @@ Rule only_where(std::string_view field, E value, Trait trait, Rule rule = {}) {
 
 template <class V>
 void fields(V& v, BestOf& c) {
-  v.field("arm", c.arm, "the arm whose points are compared", required().not_empty());
+  v.field("arm", c.arm, "arm whose points are compared", required().not_empty());
   v.field("quantity", c.quantity,
-          "what they are compared by: its mean over the seeds, the better one as the quantity says; of the training or "
-          "the validation split, never of the test split",
+          "quantity that decides, by its mean over the seeds and its `better`; of the training or the validation "
+          "split, never of the test split",
           required().not_empty());
 }
 
 template <class V>
 void fields(V& v, ArmConfig& c) {
-  v.field("name", c.name, "of the arm, in criteria, files and figures", required().name());
-  v.field("meaning", c.meaning, "what figures and tables call it; empty: its name");
-  v.field("config", c.config, "a config in place of the base; its differences must be declared");
-  v.field("differs_in", c.differs_in, "the paths in which the arm's own config may differ from the base");
-  v.field("set", c.set, "dotted paths and their values, as --set takes them");
+  v.field("name", c.name, "name of the arm, in criteria, files and figures", required().name());
+  v.field("meaning", c.meaning, "its name in figures and tables; empty: name");
+  v.field("config", c.config, "a config that replaces the base; its differences must be declared");
+  v.field("differs_in", c.differs_in, "paths in which the config of the arm may differ from the base");
+  v.field("set", c.set, "dotted paths and their values, as for --set");
   v.field("grid", c.grid, "dotted paths and lists of values: a point for every combination");
   v.field(
       "zip", c.zip,
-      "dotted paths and lists of equal length: a point for each place in the lists; with a grid: for each place and "
-      "every combination of the grid");
-  v.optional_section("best_of", c.best_of, "the best point of another arm, in place of runs of its own");
+      "dotted paths and lists of equal length: a point for each position in the lists; with a grid: for each position "
+      "and every combination of the grid");
+  v.optional_section("best_of", c.best_of, "the best point of another arm; the arm has no runs of its own");
   v.require(c.differs_in.empty() || c.config, "differs_in", "only with config");
   v.require(!c.best_of || (c.set.paths.empty() && c.grid.paths.empty() && c.zip.paths.empty() && !c.config), "best_of",
-            "can't stand beside set, grid, zip or config");
+            "does not go with set, grid, zip or config");
 }
 
 template <class V>
@@ -54,46 +54,49 @@ void fields(V& v, SeriesConfig& c) {
     return only_where(
         "over_time", c.over_time, [=](const auto& kind) { return kind.value == reduction; }, rule);
   };
-  v.field("column", c.column, "of the file", required().not_empty());
-  v.field("minus", c.minus, "another column, taken away in each row");
+  v.field("column", c.column, "column of the file", required().not_empty());
+  v.field("minus", c.minus, "another column, subtracted in each row");
   v.field("over_time", c.over_time, meanings_of<OverTime>());
-  v.field("last", c.last, "of the last n rows; unset: of all",
+  v.field("last", c.last, "number of last rows; unset: all rows",
           only_where("over_time", c.over_time, &OverTimeKind::takes_last, at_least(1)));
   v.field("step", c.step, "the step", only_of(OverTime::at, at_least(0)));
-  v.field("level", c.level, "the level to be reached", only_of(OverTime::steps_to));
+  v.field("level", c.level, "level to reach", only_of(OverTime::steps_to));
   v.field("from_step", c.from_step, "rows before this step do not count", at_least(0));
 }
 
 template <class V>
 void fields(V& v, QuantityConfig& c) {
-  v.field("name", c.name, "of the quantity, in criteria and in runs.csv", required().name());
-  v.field("meaning", c.meaning, "what figures and tables call it; empty: its name");
-  v.field("unit", c.unit, "of the quantity");
-  v.field("file", c.file, "of the run: train.csv, eval.csv, PROBE.csv", file_name());
-  v.field("where", c.where, "columns and the values, one or a list, of the rows that count");
-  v.section("series", c.series, "what is read, and its reduction over time", required());
+  v.field("name", c.name, "name of the quantity, in criteria and in runs.csv", required().name());
+  v.field("meaning", c.meaning, "its name in figures and tables; empty: name");
+  v.field("unit", c.unit, "unit of the quantity");
+  v.field("file", c.file, "file of the run: train.csv, eval.csv, PROBE.csv", file_name());
+  v.field("where", c.where, "columns and the value, or list of values, of the rows that count");
+  v.section("series", c.series, "the column, and its reduction over time", required());
   v.optional_section("divided_by", c.divided_by, "another series of the same rows");
   v.field("over_rows", c.over_rows,
-          "what becomes of several series, one for each combination of the columns that `where` leaves open (layers, "
-          "units), in the file's order. " +
+          "reduction over several series: one for each combination of the columns that `where` does not fix (layers, "
+          "units), in the order of the file. " +
               meanings_of<OverRows>());
+  v.field("factor_to", c.factor_to,
+          "tables, figures and pages show a slope of logarithms as a factor: " + meanings_of<FactorTo>(),
+          only_where("over_rows", c.over_rows, &OverRowsKind::is_logarithm));
   v.field("better", c.better,
-          "which of two values in the column is the better one; of steps to a level fewer always are, of steps until a "
-          "value is not finite more");
-  v.field("when_diverged", c.when_diverged, "the value of a run that diverged; unset: what its rows give");
+          "whether higher or lower values of the column are better; fewer steps to a level are always better, and more "
+          "steps until a value is not finite");
+  v.field("when_diverged", c.when_diverged, "value of a run that diverged; unset: the value from its rows");
   const bool of_steps = row_of(c.series.over_time).counts_steps;
   v.require(!c.divided_by || (!of_steps && !row_of(c.divided_by->over_time).counts_steps), "divided_by",
-            "can't be, or stand beside, steps_to or first_non_finite");
+            "does not go with steps_to or first_non_finite");
   v.require(!row_of(c.over_rows).compares_rows || !of_steps, "over_rows",
             "can't be difference or log_slope of steps_to or first_non_finite");
   v.require(!c.when_diverged || !of_steps, "when_diverged",
-            "can't stand beside steps_to or first_non_finite, which count the steps of a run that diverged");
+            "does not go with steps_to or first_non_finite, which count the steps of a run that diverged");
 }
 
 template <class V>
 void fields(V& v, CriterionConfig& c) {
-  v.field("name", c.name, "of the criterion", required().name());
-  v.field("meaning", c.meaning, "what it says, in words");
+  v.field("name", c.name, "name of the criterion", required().name());
+  v.field("meaning", c.meaning, "the criterion in words: the effect that is measured");
   v.field("type", c.type, meanings_of<CriterionType>(), required());
   // The rules look at the type, which the line above reads.
   const bool has_tolerance = row_of(c.type).claim == ClaimType::tolerance;
@@ -103,37 +106,37 @@ void fields(V& v, CriterionConfig& c) {
       only_where("type", c.type, [](const auto& kind) { return kind.claim == ClaimType::thresholds; });
   const Rule within = only_where(
       "type", c.type, [](const auto& kind) { return kind.claim == ClaimType::tolerance; }, at_least(0));
-  v.field("quantity", c.quantity, "what it is about", required().not_empty());
-  v.field("arms", c.arms, "the arms that it compares", required().not_empty());
-  v.field("axis", c.axis, "the path of the axis", axis);
-  v.field("usable", c.usable, "the value of the quantity from which a point is usable", usable);
+  v.field("quantity", c.quantity, "quantity of the criterion", required().not_empty());
+  v.field("arms", c.arms, "arms of the criterion", required().not_empty());
+  v.field("axis", c.axis, "path of the axis", axis);
+  v.field("usable", c.usable, "value of the quantity from which a point of the axis is usable", usable);
   v.field("at_least", c.at_least, "the claim: the effect is at least this", threshold);
-  v.field("more_than", c.more_than, "the claim: the effect is above this; equality does not show it", threshold);
+  v.field("more_than", c.more_than, "the claim: the effect is above this, not equal to it", threshold);
   v.field("at_most", c.at_most, "the claim: the effect is at most this", threshold);
-  v.field("less_than", c.less_than, "the claim: the effect is below this; equality does not show it", threshold);
-  v.require(!c.at_least || !c.more_than, "more_than", "can't stand beside at_least");
-  v.require(!c.at_most || !c.less_than, "less_than", "can't stand beside at_most");
+  v.field("less_than", c.less_than, "the claim: the effect is below this, not equal to it", threshold);
+  v.require(!c.at_least || !c.more_than, "more_than", "does not go with at_least");
+  v.require(!c.at_most || !c.less_than, "less_than", "does not go with at_most");
   v.require(!c.at_least || !c.at_most || *c.at_least <= *c.at_most, "at_most", "must not be below at_least");
   v.require(!c.more_than || !c.at_most || *c.more_than < *c.at_most, "at_most", "must be above more_than");
   v.require(!c.less_than || !c.at_least || *c.at_least < *c.less_than, "less_than", "must be above at_least");
   v.require(!c.less_than || !c.more_than || *c.more_than < *c.less_than, "less_than", "must be above more_than");
-  v.field("within", c.within, "the largest difference that is none", within);
+  v.field("within", c.within, "the claim: the difference is at most this, in either direction", within);
   v.require(!row_of(c.type).needs_usable || c.usable, "usable", "must be set for " + join(usable.applies_to));
   v.require(!has_tolerance || c.within, "within", "must be set for " + join(within.applies_to));
-  v.field("source", c.source, "where the threshold comes from");
+  v.field("source", c.source, "source of the threshold");
   const bool has_threshold = c.at_least || c.more_than || c.at_most || c.less_than || has_tolerance;
   v.require(!has_threshold || !c.source.empty(), "source", "must say where the threshold comes from");
   v.field("explanation", c.explanation,
-          "the reason that the authors of the experiment found, in the full profile, for a verdict that is not "
-          "\"reproduced\"; shown behind such a verdict of the full profile only");
+          "the authors' explanation for a verdict of the full profile other than \"reproduced\"; shown only after such "
+          "a verdict");
   v.require(c.explanation.find('\n') == std::string::npos, "explanation", "must be one line");
 }
 
 template <class V>
 void fields(V& v, ProfileConfig& c) {
-  v.field("set", c.set, "dotted paths and values for all arms; an arm's own come after");
-  v.field("seeds", c.seeds, "in place of the experiment's");
-  v.field("levels", c.levels, "other levels of quantities with steps_to, where the profile has other data");
+  v.field("set", c.set, "dotted paths and values for all arms; those of an arm override them");
+  v.field("seeds", c.seeds, "seeds that replace those of the experiment");
+  v.field("levels", c.levels, "other levels of quantities with steps_to, for a profile with other data");
   v.field("axes", c.axes, "other values for axes of the arms, by path");
   v.field("minutes", c.minutes, "expected time on two cores", at_least(0));
 }
@@ -145,48 +148,47 @@ void fields(V& v, FigureConfig& c) {
         "type", c.type, [=](const auto& kind) { return kind.source == source; }, rule);
   };
   v.field("type", c.type, meanings_of<FigureType>());
-  v.field("title", c.title, "above the figure");
-  v.field("quantity", c.quantity, "what is drawn", drawn_from(FigureSource::quantity));
-  v.field("file", c.file, "of the runs", drawn_from(FigureSource::file, file_name()));
-  v.field("column", c.column, "what is drawn", only_where("type", c.type, &FigureKind::takes_column));
-  v.field("divided_by", c.divided_by, "another column: drawn is the ratio of their sums up to each step",
+  v.field("title", c.title, "title of the figure");
+  v.field("quantity", c.quantity, "quantity that is drawn", drawn_from(FigureSource::quantity));
+  v.field("file", c.file, "file of the runs", drawn_from(FigureSource::file, file_name()));
+  v.field("column", c.column, "column that is drawn", only_where("type", c.type, &FigureKind::takes_column));
+  v.field("divided_by", c.divided_by, "another column: the ratio of the sums of both up to each step is drawn",
           only_where("type", c.type, &FigureKind::takes_divided_by));
-  v.field("where", c.where, "the rows that count", drawn_from(FigureSource::file));
-  v.field("step", c.step, "whose rows are drawn; unset: the last",
+  v.field("where", c.where, "rows that are drawn", drawn_from(FigureSource::file));
+  v.field("step", c.step, "step whose rows are drawn; unset: the last",
           only_where("type", c.type, &FigureKind::takes_step, at_least(0)));
-  v.field("arms", c.arms, "those that are drawn; empty: all");
-  v.field("axis", c.axis, "the path of the horizontal axis", drawn_from(FigureSource::quantity));
+  v.field("arms", c.arms, "arms that are drawn; empty: all");
+  v.field("axis", c.axis, "path of the horizontal axis", drawn_from(FigureSource::quantity));
   v.field("log_x", c.log_x, "logarithmic horizontal axis");
   v.field("log_y", c.log_y, "logarithmic vertical axis");
-  v.field("min_y", c.min_y,
-          "the lower end of the vertical axis, where most means are above it; unset: what the values need",
+  v.field("min_y", c.min_y, "lower end of the vertical axis, if most means are above it; unset: as the values need",
           only_where("type", c.type, &FigureKind::takes_min_y));
-  v.field("criterion", c.criterion, "quoted below the title; empty: the first with the verdict of the whole");
+  v.field("criterion", c.criterion, "criterion below the title; empty: the first with the verdict of the experiment");
 }
 
 template <class V>
 void fields(V& v, ExperimentConfig& c) {
-  v.field("name", c.name, "of the experiment; empty: the file's, without .json", file_name());
-  v.field("profile", c.profile, "of a sweep's experiment.json: the profile that was run; empty: an ablation (--grid)");
-  v.field("settings", c.settings, "of a sweep's experiment.json: its --set");
-  v.field("plan", c.plan,
-          "of a sweep's experiment.json: a hash of what decides its runs and their judgement. A sweep writes its own");
-  v.field("claim", c.claim, "what is claimed, in a sentence");
-  v.field("source", c.source, "who claims it, where, with which number");
+  v.field("name", c.name, "name of the experiment; empty: that of the file, without .json", file_name());
+  v.field("profile", c.profile, "in experiment.json of a sweep: the profile that was run; empty: an ablation (--grid)");
+  v.field("settings", c.settings, "in experiment.json of a sweep: its --set");
+  v.field("plan", c.plan, "in experiment.json of a sweep: a hash of all that decides its runs and its verdict");
+  v.field("part", c.part, "heading under which tables and pages list the experiment");
+  v.field("claim", c.claim, "the claim, in one sentence");
+  v.field("source", c.source, "source of the claim, with its number");
   v.field("finding", c.finding,
-          "one sentence: what a reader should take away from the verdict of the full profile; shown with it. Where "
-          "another profile, other seeds or --set are judged, \"(full profile)\" stands before it");
+          "the result of the full profile in one sentence; shown with the verdict. With another profile, other seeds "
+          "or --set it begins with \"(full profile)\"");
   v.require(c.finding.find('\n') == std::string::npos, "finding", "must be one line");
-  v.field("notes", c.notes, "what a reader must know: the protocol, what differs from the source, what came out");
+  v.field("notes", c.notes, "what a reader must know: the protocol, differences from the source, results");
   v.field("base", c.base, "the config that the arms start from: a file's name, or the config", required());
-  v.sections("arms", c.arms, "what is compared", required().not_empty());
-  v.field("seeds", c.seeds, "of the runs of each arm: a list, or n for 1 to n");
+  v.sections("arms", c.arms, "the arms, which are compared", required().not_empty());
+  v.field("seeds", c.seeds, "seeds of the runs of each arm: a list, or n for 1 to n");
   v.sections("quantities", c.quantities,
-             "what is measured of each run; empty: test_accuracy and test_loss, the final ones");
-  v.sections("criteria", c.criteria, "what the claim says of it; empty: nothing is judged");
-  v.section("quick", c.quick, "the small profile: seconds to a few minutes");
-  v.section("full", c.full, "what the claim deserves");
-  v.section("figure", c.figure, "what shows it");
+             "quantities measured in each run; empty: test_accuracy and test_loss, the final ones");
+  v.sections("criteria", c.criteria, "criteria of the claim; empty: nothing is judged");
+  v.section("quick", c.quick, "the quick profile: seconds to a few minutes");
+  v.section("full", c.full, "the full profile, whose result counts");
+  v.section("figure", c.figure, "figure of the experiment");
 }
 
 }  // namespace bnlab::config

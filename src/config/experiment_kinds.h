@@ -15,6 +15,7 @@ namespace bnlab::config {
 enum class Better { higher, lower };
 enum class OverTime { final, best, minimum, maximum, mean, median, range, area, at, steps_to, first_non_finite };
 enum class OverRows { mean, median, minimum, maximum, sum, difference, log_slope };
+enum class FactorTo { next, previous };
 enum class CriterionType { value, difference, ratio, log_slope, range, widest_interval, equality, order };
 enum class FigureType { none, curves, axis, bands, heat_map, rows };
 
@@ -47,10 +48,7 @@ struct Names<OverTime> {
   using enum OverTime;
   static constexpr OverTimeKind table[] = {
       {.name = "final", .value = final, .meaning = "the last row"},
-      {.name = "best",
-       .value = best,
-       .meaning = "the best value that is a number, as `better` says",
-       .needs_last_row = false},
+      {.name = "best", .value = best, .meaning = "the best finite value, as `better` says", .needs_last_row = false},
       {.name = "minimum", .value = minimum, .meaning = "the smallest of all rows"},
       {.name = "maximum", .value = maximum, .meaning = "the largest of all rows"},
       {.name = "mean", .value = mean, .meaning = "the mean of all rows, or of the `last` ones", .takes_last = true},
@@ -58,7 +56,7 @@ struct Names<OverTime> {
        .value = median,
        .meaning = "the median of all rows, or of the `last` ones",
        .takes_last = true},
-      {.name = "range", .value = range, .meaning = "the largest value - the smallest"},
+      {.name = "range", .value = range, .meaning = "largest value - smallest"},
       {.name = "area", .value = area, .meaning = "the area under the curve over the steps (trapezoids)"},
       {.name = "at", .value = at, .meaning = "the row of the step `step`", .needs_last_row = false},
       {.name = "steps_to",
@@ -69,7 +67,7 @@ struct Names<OverTime> {
        .better = Better::lower},
       {.name = "first_non_finite",
        .value = first_non_finite,
-       .meaning = "the first step with a value that is not finite",
+       .meaning = "the first step at which the value is not finite",
        .needs_last_row = false,
        .counts_steps = true,
        .better = Better::higher},
@@ -83,6 +81,7 @@ struct OverRowsKind {
   OverRows value;
   std::string_view meaning;
   bool compares_rows = false;  // it is about differences between rows, so they may be of several splits and statistics
+  bool is_logarithm = false;   // people see the factor that it is the logarithm of
 };
 
 template <>
@@ -97,9 +96,16 @@ struct Names<OverRows> {
       {.name = "difference", .value = difference, .meaning = "the last - the first", .compares_rows = true},
       {.name = "log_slope",
        .value = log_slope,
-       .meaning = "the slope of the logarithm against the row's number",
-       .compares_rows = true},
+       .meaning = "the slope of the logarithm over the number of the row",
+       .compares_rows = true,
+       .is_logarithm = true},
   };
+};
+
+template <>
+struct Names<FactorTo> {
+  static constexpr Named<FactorTo> table[] = {{"next", FactorTo::next, "from each row to the next"},
+                                              {"previous", FactorTo::previous, "from each row to the one before"}};
 };
 
 // ---- criteria
@@ -119,7 +125,7 @@ enum class EffectUnit {
   quantity,    // as the quantity
   difference,  // of two of its values
   times,
-  logarithm
+  logarithm  // of a factor
 };
 
 struct CriterionKind {
@@ -146,14 +152,10 @@ struct Names<CriterionType> {
        .arms = {1, 1},
        .unit = EffectUnit::quantity},
       {.name = "difference", .value = difference, .meaning = "first arm - second", .arms = {2, 2}},
-      {.name = "ratio",
-       .value = ratio,
-       .meaning = "first arm / second, from the differences of logarithms",
-       .arms = {2, 2},
-       .unit = EffectUnit::times},
+      {.name = "ratio", .value = ratio, .meaning = "first arm / second", .arms = {2, 2}, .unit = EffectUnit::times},
       {.name = "log_slope",
        .value = log_slope,
-       .meaning = "the slope of the quantity's logarithm over an axis (of two arms: first - second)",
+       .meaning = "the slope of the quantity's logarithm over an axis (two arms: first - second), shown as a factor",
        .arms = {1, 2},
        .axis = AxisValues::numbers,
        .points = {2, any_number},
@@ -166,7 +168,7 @@ struct Names<CriterionType> {
        .points = {2, any_number}},
       {.name = "widest_interval",
        .value = widest_interval,
-       .meaning = "the widest usable part of an axis, last value / first (of two arms: their ratio)",
+       .meaning = "the widest usable range of an axis, largest value / smallest (two arms: their ratio)",
        .arms = {1, 2},
        .axis = AxisValues::positive_numbers,
        .points = {1, any_number},

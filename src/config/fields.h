@@ -31,20 +31,20 @@ void fields(V& v, RunConfig& c) {
   std::optional<std::string> extends;  // a config that has been read extends no other: config/extends.h
   v.field(
       "extends", extends,
-      "another config, relative to this file: what this one does not say is as there. Objects are merged key by key, "
-      "lists are replaced");
+      "another config, relative to this file, that gives all values which this one does not. Objects are merged key "
+      "by key, lists are replaced");
   v.field("description", c.description, "free text");
-  v.section("dataset", c.dataset, "what is learned", required());
-  v.section("network", c.network, "what learns: the name of a network file, or layers", required());
-  v.section("normalization", c.normalization, "how the places for it are normalized");
-  v.section("initialization", c.initialization, "the weights at the start");
-  v.section("loss", c.loss, "what is minimized");
-  v.section("optimizer", c.optimizer, "how the weights change");
-  v.section("training", c.training, "how long, and in which batches");
-  v.section("evaluation", c.evaluation, "what eval.csv holds");
-  v.sections("probes", c.probes, "measurements that leave the run unchanged, each in a CSV file");
-  v.require(probes_differ(c.probes), "probes", "must hold each type once, since each writes one file");
-  v.section("record", c.record, "further files of a run");
+  v.section("dataset", c.dataset, "the data", required());
+  v.section("network", c.network, "the network: the name of a network file, or layers", required());
+  v.section("normalization", c.normalization, "the normalization at each of the network's places for it");
+  v.section("initialization", c.initialization, "the initial weights");
+  v.section("loss", c.loss, "the loss that is minimized");
+  v.section("optimizer", c.optimizer, "the optimizer");
+  v.section("training", c.training, "the length of the training, and its batches");
+  v.section("evaluation", c.evaluation, "the rows of eval.csv");
+  v.sections("probes", c.probes, "measurements that do not change the run; each writes a CSV file");
+  v.require(probes_differ(c.probes), "probes", "must not have two of the same type, because each type writes one file");
+  v.section("record", c.record, "additional files of a run");
 }
 
 }  // namespace bnlab::config

@@ -15,21 +15,24 @@ namespace bnlab::config {
 namespace {
 
 struct BlockReference {
-  std::string text;
+  Tables& tables;
+  std::string text = {};
 
   template <class T>
   void kind(std::string_view name, std::string_view meaning) {
     const std::string title = "block `" + std::string(name) + "`";
-    text += ReferenceBuilder::describe(std::string(name), title, meaning, T{});
+    text += ReferenceBuilder::describe(std::string(name), title, meaning, T{}, tables);
   }
 };
 
 }  // namespace
 
 std::string markdown_reference() {
-  BlockReference blocks;
+  Tables tables;
+  std::string text = ReferenceBuilder::describe("", "The whole config", "one run", RunConfig{}, tables);
+  BlockReference blocks{tables};
   block_kinds(blocks);
-  std::string text = ReferenceBuilder::describe("", "The whole config", "one run", RunConfig{}) + blocks.text;
+  text += blocks.text;
   text.pop_back();  // one newline at the end
   return text;
 }

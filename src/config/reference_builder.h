@@ -1,6 +1,7 @@
 #pragma once
 // The visitor of fields.h and experiment_fields.h that makes tables of them in Markdown.
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,17 +25,24 @@ inline std::string code(const Json& json) {
   return "`" + cell(text) + "`";
 }
 
+/// The tables that a reference has, and the title of the section that each is in.
+using Tables = std::map<std::string, std::string>;
+
 class ReferenceBuilder {
  public:
-  /// Heading, meaning and table of one struct, then those of its sections.
+  /// Heading, meaning and table of one struct, then those of its sections. A table is there once: a struct with the
+  /// table and the sections of an earlier one refers to it.
   template <class T>
-  static std::string describe(const std::string& path, const std::string& title, std::string_view meaning, T defaults) {
-    ReferenceBuilder builder(path);
+  static std::string describe(const std::string& path, const std::string& title, std::string_view meaning, T defaults,
+                              Tables& tables) {
+    ReferenceBuilder builder(path, tables);
     fields(builder, defaults);
-    std::string text = "### " + title + "\n\n" + capitalized(meaning) + ".\n\n";
-    if (!builder.rows_.empty())
-      text += "| field | values | default | meaning |\n| --- | --- | --- | --- |\n" + builder.rows_ + "\n";
-    return text + builder.sections_;
+    std::string text = "### " + title + "\n\n" + capitalized(meaning) + ".";
+    if (builder.rows_.empty()) return text + "\n\n";
+    const auto [known, is_new] = tables.emplace(builder.rows_, title);
+    if (!is_new) return text + " The fields are those of " + known->second + ".\n\n";
+    return text + "\n\n| field | values | default | meaning |\n| --- | --- | --- | --- |\n" + builder.rows_ + "\n" +
+           builder.sections_;
   }
 
   template <class T>
@@ -49,21 +57,21 @@ class ReferenceBuilder {
   void section(std::string_view name, T& value, std::string_view meaning, const Rule& rule = {}) {
     const std::string path = joined(path_, name);
     row(name, "object", rule.is_required ? "required" : "its defaults", meaning, rule);
-    sections_ += describe(path, "`" + path + "`", meaning, value);
+    sections_ += describe(path, "`" + path + "`", meaning, value, tables_);
   }
 
   template <class T>
   void optional_section(std::string_view name, std::optional<T>&, std::string_view meaning, const Rule& rule = {}) {
     const std::string path = joined(path_, name);
     row(name, "object", "unset", meaning, rule);
-    sections_ += describe(path, "`" + path + "`", meaning, T{});
+    sections_ += describe(path, "`" + path + "`", meaning, T{}, tables_);
   }
 
   template <class T>
   void sections(std::string_view name, std::vector<T>&, std::string_view meaning, const Rule& rule = {}) {
     const std::string path = joined(path_, name);
     row(name, "list of objects", "`[]`", meaning, rule);
-    sections_ += describe(path, "`" + path + "`, each entry", meaning, T{});
+    sections_ += describe(path, "`" + path + "`, each entry", meaning, T{}, tables_);
   }
 
   void blocks(std::string_view name, std::vector<Block>&, std::string_view meaning, const Rule& rule = {}) {
@@ -80,7 +88,7 @@ class ReferenceBuilder {
   }
 
  private:
-  explicit ReferenceBuilder(std::string path) : path_(std::move(path)) {}
+  ReferenceBuilder(std::string path, Tables& tables) : path_(std::move(path)), tables_(tables) {}
 
   static std::string capitalized(std::string_view text) {
     std::string result(text);
@@ -96,6 +104,7 @@ class ReferenceBuilder {
   }
 
   std::string path_;
+  Tables& tables_;
   std::string rows_;
   std::string sections_;
 };

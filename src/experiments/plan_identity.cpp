@@ -111,6 +111,7 @@ bool is_defined_alike(const std::string& name, const config::ExperimentConfig& a
     for (const config::QuantityConfig& one : experiment.quantities)
       if (one.name == name) quantity = one;
     quantity.meaning = quantity.unit = "";
+    quantity.factor_to = config::FactorTo::next;
     return quantity;
   };
   return definition(a) == definition(b);

@@ -19,6 +19,7 @@
 #include "experiments/run_folders.h"
 #include "experiments/runs_csv.h"
 #include "experiments/set_aside.h"
+#include "experiments/shown_effect.h"
 #include "experiments/warnings.h"
 #include "util/errors.h"
 #include "util/file.h"
@@ -50,7 +51,28 @@ const char* name_of(Bound bound) {
   return "exact";
 }
 
-Json criterion_json(const CriterionConfig& criterion, const Judgement& judgement) {
+/// The effect and its thresholds as tables, figures and pages show them.
+Json shown_json(const CriterionConfig& criterion, const ShownEffect& shown) {
+  Json json = {{"text", text_of(shown)},
+               {"claimed", claim_text(criterion, shown)},
+               {"unit", shown.unit},
+               {"effect", json_number(shown.effect)},
+               {"effect_is", name_of(shown.bound)},
+               {"interval", nullptr}};
+  if (shown.interval) json["interval"] = {json_number(shown.interval->low), json_number(shown.interval->high)};
+  const auto add = [&](const char* key, const std::optional<double>& value) {
+    if (value) json[key] = json_number(*value);
+  };
+  add("at_least", shown.at_least);
+  add("more_than", shown.more_than);
+  add("at_most", shown.at_most);
+  add("less_than", shown.less_than);
+  add("within", shown.within);
+  return json;
+}
+
+Json criterion_json(const config::ExperimentConfig& experiment, const CriterionConfig& criterion,
+                    const Judgement& judgement) {
   Json json = {{"name", criterion.name},
                {"meaning", criterion.meaning},
                {"type", config::name_of(criterion.type)},
@@ -67,6 +89,7 @@ Json criterion_json(const CriterionConfig& criterion, const Judgement& judgement
   json["interval"] = Json(nullptr);
   if (judgement.interval)
     json["interval"] = {json_number(judgement.interval->low), json_number(judgement.interval->high)};
+  json["shown"] = shown_json(criterion, shown_effect(experiment, criterion, judgement));
   json["seeds"] = judgement.seeds;
   json["verdict"] = name_of(judgement.verdict);
   json["explanation"] = judgement.explanation;
@@ -164,6 +187,7 @@ ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
                             0,
                             0,
                             summarize(plan, table),
+                            {},
                             {}};
   const auto warn = [&](std::string warning) {
     if (!warning.empty()) verdict.warnings.push_back(std::move(warning));
@@ -208,6 +232,7 @@ ExperimentVerdict judge_directory(const fs::path& directory, training::Check che
   if (collects && writes) write_file_atomically(runs_csv, to_csv(collected));
   // From the file wherever it is up to date, so that a verdict is the same with and without the run directories.
   ExperimentVerdict verdict = judge_runs(plan, collects && !writes ? collected : read_run_table(runs_csv, plan));
+  verdict.directory = directory;
   const std::size_t seeds = plan.experiment.seeds.list.size();
   if (const std::size_t before = seeds_of_earlier(directory); before > seeds) {
     verdict.seeds_before = before;
@@ -240,12 +265,13 @@ std::string to_json(const ExperimentVerdict& verdict) {
   const config::ExperimentConfig& experiment = verdict.experiment;
   Json criteria = Json::array();
   for (std::size_t i = 0; i < verdict.judgements.size(); ++i)
-    criteria.push_back(criterion_json(experiment.criteria[i], verdict.judgements[i]));
+    criteria.push_back(criterion_json(experiment, experiment.criteria[i], verdict.judgements[i]));
   Json chosen = Json::array();
   for (const Choice& choice : verdict.choices) chosen.push_back(choice_json(choice));
   Json json = {{"experiment", experiment.name},
                {"profile", experiment.profile},
                {"plan", verdict.plan},
+               {"part", experiment.part},
                {"claim", experiment.claim},
                {"source", experiment.source},
                {"verdict", name_of(verdict.verdict)},

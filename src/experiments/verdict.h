@@ -30,7 +30,8 @@ struct ExperimentVerdict {
   std::int64_t completed = 0;          // each run once, though arms may share it
   std::int64_t diverged = 0;
   Summary summary;
-  std::string unwritten;  // a line where the directory can't be written; not in verdict.json
+  std::filesystem::path directory;  // of the sweep; not in verdict.json
+  std::string unwritten;            // a line where the directory can't be written; not in verdict.json
 };
 
 /// Applies the criteria to a table of runs. A run that is missing or failed makes what needs it inconclusive.

@@ -10,6 +10,9 @@
 
 namespace bnlab::experiments {
 
+/// The word that people see: "reproduced", "not reproduced", "inconclusive", "measured, no threshold".
+std::string word_of(Verdict verdict);
+
 /// One line for each experiment: its name, its verdict, and the effect that decides, in its units and beside what is
 /// claimed: "1.81 [1.73, 1.91] times, claimed: at least 3". That is the effect of the criterion that the figure quotes,
 /// or of the first with the verdict of the whole. Below the line what this criterion says, why it is not reproduced,
@@ -17,16 +20,11 @@ namespace bnlab::experiments {
 /// that a terminal would obey.
 std::string overview_table(const std::vector<ExperimentVerdict>& verdicts, std::size_t width, bool colours);
 
-/// "23 claims: 15 reproduced, 1 not, 5 inconclusive, 2 without a threshold", a line.
+/// "23 claims: 15 reproduced, 1 not reproduced, 5 inconclusive, 2 measured without a threshold", a line.
 std::string totals(const std::vector<ExperimentVerdict>& verdicts);
 
 /// A row for each criterion, with its name and the numbers as verdict.json has them; above the rows of an experiment
 /// its claim and source, below them its finding.
 std::string details_table(const std::vector<ExperimentVerdict>& verdicts);
-
-/// The same in Markdown, with claim, source and finding, and an explanation for what was not reproduced.
-std::string markdown_table(const std::vector<ExperimentVerdict>& verdicts);
-/// Whether a text begins as such a table does, also one of an earlier version.
-bool is_markdown_table(std::string_view text);
 
 }  // namespace bnlab::experiments

@@ -62,6 +62,7 @@ inline ExperimentConfig everything() {
   experiment.profile = "quick";
   experiment.settings = {{"a=1", "b=[2]"}};
   experiment.plan = "0123456789abcdef";
+  experiment.part = "A";
   experiment.claim = "ä \"quoted\" | claim";
   experiment.source = "s";
   experiment.finding = "f";
@@ -108,7 +109,11 @@ inline ExperimentConfig everything() {
   steps.series.level = 0.25;
   steps.divided_by.reset();
   steps.when_diverged.reset();
-  experiment.quantities = {quantity, at, steps};
+  QuantityConfig slope = quantity;
+  slope.name = "slope";
+  slope.over_rows = OverRows::log_slope;
+  slope.factor_to = FactorTo::previous;
+  experiment.quantities = {quantity, at, steps, slope};
   const CriterionConfig width{.name = "width",
                               .meaning = "m",
                               .type = CriterionType::widest_interval,

@@ -56,12 +56,12 @@ TEST(ExperimentProblems, FieldsThatDoNotApply) {
   expect_problem(with_quantity(R"("series": {"column": "a", "step": 3})"),
                  "7: quantities.0.series.step: only for over_time at, got over_time final");
   expect_problem(with_quantity(R"("series": {"column": "a"}, "divided_by": {"column": "a", "over_time": "steps_to"})"),
-                 "7: quantities.0.divided_by: can't be, or stand beside, steps_to or first_non_finite, got "
+                 "7: quantities.0.divided_by: does not go with steps_to or first_non_finite, got "
                  R"({"column": "a", "over_time": "steps_to"})");
   for (const char* steps : {"steps_to", "first_non_finite"}) {
     const std::string series = R"("series": {"column": "a", "over_time": ")" + std::string(steps) + "\"}";
     expect_problem(with_quantity(series + R"(, "when_diverged": 0)"),
-                   "7: quantities.0.when_diverged: can't stand beside steps_to or first_non_finite, which count the "
+                   "7: quantities.0.when_diverged: does not go with steps_to or first_non_finite, which count the "
                    "steps of a run that diverged, got 0");
     expect_problem(with_quantity(series + R"(, "over_rows": "log_slope")"),
                    "7: quantities.0.over_rows: can't be difference or log_slope of steps_to or first_non_finite, got "
@@ -85,8 +85,8 @@ TEST(ExperimentProblems, FieldsThatDoNotApply) {
   const auto expect_thresholds = [&](const std::string& thresholds, const std::string& expected) {
     expect_problem(with_criterion(R"("type": "difference", )" + thresholds + rest), "8: criteria.0." + expected);
   };
-  expect_thresholds(R"("at_least": 3, "more_than": 3)", "more_than: can't stand beside at_least, got 3");
-  expect_thresholds(R"("at_most": 3, "less_than": 3)", "less_than: can't stand beside at_most, got 3");
+  expect_thresholds(R"("at_least": 3, "more_than": 3)", "more_than: does not go with at_least, got 3");
+  expect_thresholds(R"("at_most": 3, "less_than": 3)", "less_than: does not go with at_most, got 3");
   expect_thresholds(R"("more_than": 3, "at_most": 3)", "at_most: must be above more_than, got 3");
   expect_thresholds(R"("at_least": 3, "less_than": 3)", "less_than: must be above at_least, got 3");
   expect_thresholds(R"("more_than": 3, "less_than": 3)", "less_than: must be above more_than, got 3");
@@ -285,7 +285,7 @@ TEST(ExperimentProblems, BestOf) {
                    R"(5: arms.3.best_of: arm ")" + arm + R"(" has no axes to choose from)");
   expect_problem(
       with_best(R"({"arm": "g", "quantity": "loss"})", R"(, "set": {"p": 1})"),
-      R"(5: arms.3.best_of: can't stand beside set, grid, zip or config, got {"arm": "g", "quantity": "loss"})");
+      R"(5: arms.3.best_of: does not go with set, grid, zip or config, got {"arm": "g", "quantity": "loss"})");
 }
 
 TEST(ExperimentProblems, Profiles) {

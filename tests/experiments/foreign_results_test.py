@@ -124,7 +124,7 @@ class ForeignResults(sweep_test.SweepTest):
         own = self.folder / "own.md"
         for _ in range(2):
             self.run_program("verdict", self.out, "--markdown", table)
-        self.assertTrue(table.read_text().startswith("| claim | source |"))
+        self.assertTrue(table.read_text().startswith("<!-- verdicts: begin -->"))
         own.write_text("# My notes\n\n| claim | source |\n")
         (self.out / "README.md").symlink_to(own)
         before = snapshot(self.folder)

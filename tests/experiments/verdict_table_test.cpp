@@ -56,19 +56,20 @@ TEST(Overview, TheOverviewHasALineForEachClaim) {
   ExperimentVerdict verdict = sweep.judge();
   // 0.2267 of the accuracy, which is a share of the examples.
   EXPECT_EQ(overview_table({verdict}, 100, false),
-            "e  reproduced      22.67 [17.65, 27.69] points, claimed: 5.00 to 95.00\n"
+            "e  reproduced      22.67 [17.65, 27.69] points, claimed: 5 to 95\n"
             "  c\n  ends higher\n  it is so\n");
   // The criterion that the figure quotes, where it has the verdict of the whole.
   verdict.experiment.figure.criterion = "alike";
-  test::expect_contains(overview_table({verdict}, 100, false), " points, claimed: within 50.00\n");
+  test::expect_contains(overview_table({verdict}, 100, false), " points, claimed: within 50\n");
   verdict.experiment.figure.criterion = "slower";
-  test::expect_contains(overview_table({verdict}, 100, false), "claimed: 5.00 to 95.00\n");
+  test::expect_contains(overview_table({verdict}, 100, false), "claimed: 5 to 95\n");
   verdict.verdict = Verdict::reported;
-  test::expect_contains(overview_table({verdict}, 100, false), "e  reported        at least 2 [");
+  test::expect_contains(overview_table({verdict}, 100, false), "e  measured, no threshold  at least 2 [");
   test::expect_contains(overview_table({verdict}, 100, false), "] times\n");
   verdict.verdict = Verdict::reproduced;
   test::expect_contains(overview_table({verdict}, 100, true), "\033[32mreproduced\033[0m      ");
-  EXPECT_EQ(totals({verdict, verdict}), "2 claims: 2 reproduced, 0 not, 0 inconclusive, 0 without a threshold\n");
+  EXPECT_EQ(totals({verdict, verdict}),
+            "2 claims: 2 reproduced, 0 not reproduced, 0 inconclusive, 0 measured without a threshold\n");
   verdict.experiment.name = "a_name_that_is_longer_than_any_table_would_want_to_have";
   verdict.experiment.criteria[0].meaning = std::string(30, 'x') + " " + std::string(80, 'y') + "\nz";
   for (const std::size_t width : {60u, 80u, 100u}) {
@@ -93,7 +94,7 @@ TEST(Overview, EffectsHaveTheUnitsOfTheirQuantities) {
   EXPECT_TRUE(line(R"("type": "order", "quantity": "accuracy", "arms": ["none", "batch"])")
                   .ends_with("] points, claimed: in this order"));
   EXPECT_TRUE(line(R"("type": "value", "quantity": "accuracy", "arms": ["batch"], "more_than": 0.25, "source": "s")")
-                  .ends_with("] %, claimed: above 25.0"));
+                  .ends_with("] %, claimed: above 25"));
 }
 
 TEST(JudgeDirectory, AFolderThatCannotBeWrittenIsJudgedWhereThatIsAllowed) {

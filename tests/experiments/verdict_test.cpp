@@ -13,6 +13,7 @@
 #include "config/experiment.h"
 #include "experiments/experiment_testing.h"
 #include "experiments/sweep.h"
+#include "experiments/verdict_markdown.h"
 #include "experiments/verdict_table.h"
 #include "util/errors.h"
 
@@ -118,9 +119,10 @@ TEST(VerdictJson, HasItsFields) {
   const Sweep sweep;
   sweep.judge();
   const Json json = sweep.json();
-  EXPECT_EQ(keys_of(json), (std::vector<std::string>{"experiment", "profile", "plan", "claim", "source", "verdict",
-                                                     "seeds", "criteria", "choices", "runs_completed", "runs_diverged",
-                                                     "runs_without_result", "warnings", "git_revisions", "finding"}));
+  EXPECT_EQ(keys_of(json),
+            (std::vector<std::string>{"experiment", "profile", "plan", "part", "claim", "source", "verdict", "seeds",
+                                      "criteria", "choices", "runs_completed", "runs_diverged", "runs_without_result",
+                                      "warnings", "git_revisions", "finding"}));
   EXPECT_EQ(json["plan"], sweep.plan().hash);
   EXPECT_EQ(json["experiment"], "e");
   EXPECT_EQ(json["profile"], "full");
@@ -132,7 +134,7 @@ TEST(VerdictJson, HasItsFields) {
   const Json& difference = json["criteria"][0];
   EXPECT_EQ(keys_of(difference), (std::vector<std::string>{"name", "meaning", "type", "quantity", "arms", "at_least",
                                                            "at_most", "threshold_source", "effect", "effect_is",
-                                                           "interval", "seeds", "verdict", "explanation"}));
+                                                           "interval", "shown", "seeds", "verdict", "explanation"}));
   EXPECT_EQ(difference["name"], "higher");
   EXPECT_EQ(difference["meaning"], "ends higher");
   EXPECT_EQ(difference["type"], "difference");
@@ -143,6 +145,14 @@ TEST(VerdictJson, HasItsFields) {
   EXPECT_EQ(difference["effect_is"], "exact");
   EXPECT_EQ(difference["interval"].size(), 2u);
   EXPECT_EQ(difference["seeds"], 3);
+  const Json& shown = difference["shown"];  // in points
+  EXPECT_EQ(keys_of(shown), (std::vector<std::string>{"text", "claimed", "unit", "effect", "effect_is", "interval",
+                                                      "at_least", "at_most"}));
+  EXPECT_EQ(shown["text"], "22.67 [17.65, 27.69] points");
+  EXPECT_EQ(shown["claimed"], "5 to 95");
+  EXPECT_EQ(shown["at_least"], 5);
+  EXPECT_EQ(shown["effect"].get<double>(), 100 * difference["effect"].get<double>());
+  EXPECT_EQ(json["criteria"][1]["shown"]["within"], 50);
   EXPECT_EQ(json["criteria"][1]["within"], 0.5);
   const Json& ratio = json["criteria"][2];
   EXPECT_FALSE(ratio.contains("at_least"));
@@ -379,10 +389,10 @@ TEST(VerdictOfASweep, WhatTheAuthorsFoundStandsBehindTheReasonUnlessItIsReproduc
     const Json json = sweep.json();
     for (std::size_t i = 0; i < 3; ++i)
       EXPECT_EQ(json["criteria"][i]["explanation"], verdict.judgements[i].explanation);
-    const std::string markdown = markdown_table({verdict});
+    const std::string markdown = verdict_markdown({verdict}, ".");
     EXPECT_EQ(markdown.find("why higher") != std::string::npos, higher != Verdict::reproduced) << markdown;
     EXPECT_EQ(markdown.find("why alike"), std::string::npos) << markdown;
-    test::expect_contains(markdown, " | reported: why slower |\n");
+    test::expect_contains(markdown, " | measured, no threshold: why slower | ");
   }
 }
 
@@ -390,7 +400,7 @@ TEST(VerdictTables, Text) {
   const Sweep sweep;
   const std::string text = details_table({sweep.judge()});
   for (const char* part : {"experiment", "higher", ">= 0.05, <= 0.95", "reproduced", "0.2267", "alike", "within 0.5",
-                           "slower", "reported", ">= 2", "= e", "\nc - s\ne "})
+                           "slower", "measured, no threshold", ">= 2", "= e", "\nc - s\ne "})
     test::expect_contains(text, part);
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 6);
 }
@@ -406,58 +416,7 @@ TEST(VerdictTables, TheFindingStandsWithTheVerdict) {
   ASSERT_NE(first, std::string::npos) << lines;
   EXPECT_LT(lines.find("= e"), first) << lines;
   EXPECT_TRUE(lines.ends_with("\nfinding: 2 | 3 of *them*\n")) << lines;
-  test::expect_contains(markdown_table({verdict}), "| **e**: c **reproduced**: 2 \\| 3 of \\*them\\* | s | abc |");
   EXPECT_EQ(sweep.json()["git_revisions"], nlohmann::json({"abc"}));
-}
-
-/// The cells of a line, as GitHub finds them: a backslash takes the meaning of the character behind it.
-std::vector<std::string> cells_of(const std::string& line) {
-  std::vector<std::string> cells(1);
-  for (std::size_t i = 0; i < line.size(); ++i)
-    if (line[i] == '\\' && i + 1 < line.size())
-      cells.back() += line[++i];
-    else if (line[i] == '|')
-      cells.emplace_back();
-    else
-      cells.back() += line[i];
-  return cells;
-}
-
-TEST(VerdictTables, MarkdownKeepsItsCells) {
-  ExperimentText text = experiment();
-  Sweep sweep(text);
-  ExperimentVerdict verdict = sweep.judge();
-  verdict.experiment.name = "a|b";
-  verdict.revisions = {"0123456789", "abcdef0123"};
-  verdict.experiment.claim = "one | two \\| three \\\nnew *line* <b>";
-  verdict.experiment.source = "`s` [1](x)";
-  verdict.experiment.criteria[0].meaning = "m|n\r\n";
-  verdict.judgements[0].explanation = "why | not";
-  const std::string markdown = markdown_table({verdict});
-  std::vector<std::string> lines;
-  for (std::size_t at = 0; at < markdown.size();) {
-    const std::size_t end = markdown.find('\n', at);
-    lines.push_back(markdown.substr(at, end - at));
-    at = end + 1;
-  }
-  ASSERT_EQ(lines.size(), 7u);
-  EXPECT_EQ(lines[5], "");
-  EXPECT_EQ(lines[6], "- **a\\|b**: " + std::string(edge_of_best));
-  lines.resize(5);
-  for (const std::string& line : lines) {
-    ASSERT_EQ(cells_of(line).size(), 9u) << line;  // an empty one before the first and behind the last
-    EXPECT_EQ(line.find('\r'), std::string::npos);
-  }
-  EXPECT_EQ(cells_of(lines[2])[1], " **a|b**: one | two \\| three \\ new *line* <b> **reproduced** ");
-  EXPECT_EQ(cells_of(lines[2])[2], " `s` [1](x) ");
-  test::expect_contains(lines[2], "new \\*line\\* \\<b>");
-  test::expect_contains(lines[2], "\\`s\\` \\[1](x)");
-  EXPECT_EQ(cells_of(lines[2])[3], " 0123456, abcdef0 ");
-  test::expect_contains(cells_of(lines[2])[4], "m|n   (>= 0.05, <= 0.95)");
-  EXPECT_EQ(cells_of(lines[2])[7], " reproduced: why | not ");
-  EXPECT_EQ(cells_of(lines[3])[1], "  ");
-  test::expect_contains(cells_of(lines[3])[4], "alike (within 0.5)");
-  test::expect_contains(cells_of(lines[4])[5], ">= 2");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "experiments/quantities.h"
 #include "experiments/runs_csv.h"
 #include "experiments/verdict.h"
+#include "experiments/verdict_markdown.h"
 #include "experiments/verdict_table.h"
 #include "fuzz/support.h"
 
@@ -59,7 +60,7 @@ inline bool judge_table(const fs::path& file, const Folder& written) {
     const experiments::RunTable table = experiments::read_run_table(file, plan);
     const std::vector<experiments::ExperimentVerdict> verdict{experiments::judge_runs(plan, table)};
     experiments::details_table(verdict);
-    experiments::markdown_table(verdict);
+    experiments::verdict_markdown(verdict, ".");
     require_accepted("the table that was written is refused", [&] {
       const fs::path again = written.write("again.csv", experiments::to_csv(table));
       const auto second = experiments::judge_runs(plan, experiments::read_run_table(again, plan));

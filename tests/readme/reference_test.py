@@ -8,8 +8,8 @@ import sys
 import unittest
 
 PROGRAM, SOURCE = sys.argv[1], pathlib.Path(sys.argv[2])
-PAGES = ["README.md", "configs/README.md", "experiments/README.md", "results/bench/README.md", "src/README.md",
-         "tests/README.md", "CONTRIBUTING.md"]
+PAGES = ["README.md", "configs/README.md", "experiments/README.md", "results/README.md", "results/bench/README.md",
+         "src/README.md", "tests/README.md", "CONTRIBUTING.md"]
 
 
 def text_of(page):

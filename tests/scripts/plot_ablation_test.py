@@ -91,7 +91,7 @@ class AblationTest(SweepFigureTest):
         arms = [{**arm, "grid": {RATE: GRID[RATE]}} for arm in TWO_ARMS]
         panel, = self.panels(self.ablation(arms=arms))
         self.assertEqual(len(self.colours(panel)), 2)
-        self.assertEqual({row[2] for row in self.csv}, {'"without"', '"batch normalization"'})
+        self.assertEqual({row[2] for row in self.csv}, {'"no normalization"', '"batch normalization"'})
 
     def test_zipped_axes_are_one(self):
         panel, = self.panels(self.ablation(arms=[{"name": "zip", "zip": {BATCH: [16, 64, 256], RATE: [0.1, 0.1, 1]}}]))
@@ -173,7 +173,7 @@ class ScalesTest(SweepFigureTest):
         panel = self.panels(figure)[0]
         names = {text.get_text(): text.get_color() for text in panel.texts}
         colours = [line.get_color() for line in panel.lines if line.get_linewidth() == 2.4]
-        self.assertEqual(names, {"without": colours[0], "batch normalization": colours[1]})
+        self.assertEqual(names, {"no normalization": colours[0], "batch normalization": colours[1]})
         self.assert_readable(figure)
         self.sweep([{**arm, "meaning": "a name " * 20} for arm in TWO_ARMS], [1, 2], CURVES, completed)
         self.assertEqual(len(self.panels(self.figure())[0].texts), 0)

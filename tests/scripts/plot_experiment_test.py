@@ -7,8 +7,8 @@ import xml.etree.ElementTree
 from pathlib import Path
 
 import support
-from sweep_figures import (AXIS, BANDS, CURVES, GAINS, GAIN_ARMS, HEAT_MAP, NAN, ROWS, TWO_ARMS, SweepFigureTest,
-                           SweepFolder, completed, over_gains)
+from sweep_figures import (AXIS, BANDS, CURVES, GAINS, GAIN_ARMS, HEAT_MAP, MEANING, NAN, ROWS, TWO_ARMS,
+                           SweepFigureTest, SweepFolder, completed, over_gains)
 
 import matplotlib
 import _plot_text
@@ -72,25 +72,20 @@ class PlotExperimentTest(SweepFigureTest):
 
     def test_verdict_below_the_title(self):
         sweep = self.sweep(TWO_ARMS, [1], CURVES, completed)
-        cases = [({}, "Reproduced: without needs at least 3 times the steps; ratio 4.25, 95 % interval [3.5, 5.125], "
-                      "threshold ≥ 3, 3 seeds, quick profile"),
-                 ({"verdict": "not reproduced", "effect_is": "at_least", "interval": (None, 2.5), "seeds": 1},
-                  "Not reproduced: without needs at least 3 times the steps; ratio ≥ 4.25, 95 % interval [-∞, 2.5], "
-                  "threshold ≥ 3, 1 seed, quick profile"),
-                 ({"verdict": "inconclusive", "effect": None, "interval": None, "meaning": "",
-                   "explanation": "2 runs failed"},
-                  "Inconclusive: fewer_steps; no effect measured, threshold ≥ 3, 2 runs failed, 3 seeds, "
-                  "quick profile"),
-                 ({"effect": "inf", "effect_is": "at_least", "interval": (2.5, "inf")},
-                  "Reproduced: without needs at least 3 times the steps; ratio infinite, 95 % interval [2.5, ∞], "
-                  "threshold ≥ 3, 3 seeds, quick profile"),
-                 ({"verdict": "not reproduced", "effect": "-inf", "interval": ("-inf", "-inf")},
-                  "Not reproduced: without needs at least 3 times the steps; ratio -infinite, 95 % interval [-∞, -∞], "
-                  "threshold ≥ 3, 3 seeds, quick profile")]
+        times = "4.25 [3.5, 5.12] times, claimed: at least 3"
+        no_effect = {"text": "no effect could be measured", "claimed": "at least 3"}
+        cases = [({}, f"Reproduced: {MEANING}; {times}, 3 seeds, quick profile"),
+                 ({"verdict": "not reproduced", "seeds": 1},
+                  f"Not reproduced: {MEANING}; {times}, 1 seed, quick profile"),
+                 ({"verdict": "reported"}, "Measured, no threshold: beside; 1, 3 seeds, quick profile"),
+                 ({"verdict": "inconclusive", "shown": no_effect, "meaning": "", "explanation": "2 runs failed; why"},
+                  "Inconclusive: fewer_steps; no effect could be measured, claimed: at least 3, 2 runs failed, "
+                  "3 seeds, quick profile"),
+                 ({"shown": None}, f"Reproduced: {MEANING}; 3 seeds, quick profile")]
         for criterion, expected in cases:
             sweep.write_verdict(**criterion)
             self.assertIn(expected, self.draw()[1].replace("|", " "))
-        broken = (self.folder / "verdict.json").read_text().replace('"-inf"', '"much"')
+        broken = (self.folder / "verdict.json").read_text().replace('"fewer_steps"', '7')
         for text in ("{", '{"verdict": "reproduced", "criteria": [{}]}', "[]", broken):
             (self.folder / "verdict.json").write_text(text)
             self.assertIn(str(self.folder / "verdict.json"), self.plot(self.folder, status=3).stderr)
@@ -98,11 +93,11 @@ class PlotExperimentTest(SweepFigureTest):
     def test_the_criterion_that_the_figure_names(self):
         sweep = self.sweep(TWO_ARMS, [1], {**CURVES, "criterion": "beside"}, completed)
         sweep.write_verdict()
-        self.assertIn("Reproduced as a whole; reported: beside; difference 1, 3 seeds, quick profile",
+        self.assertIn("Reproduced as a whole; measured, no threshold: beside; 1, 3 seeds, quick profile",
                       self.draw()[1].replace("|", " "))
         sweep.experiment["figure"]["criterion"] = "fewer_steps"
         sweep.write_experiment()
-        self.assertIn("Reproduced: without needs at least 3 times the steps; ratio 4.25",
+        self.assertIn(f"Reproduced: {MEANING}; 4.25 [3.5",
                       self.draw()[1].replace("|", " "))
         sweep.experiment["figure"]["criterion"] = "fewr_steps"
         sweep.write_experiment()
@@ -112,11 +107,11 @@ class PlotExperimentTest(SweepFigureTest):
     def test_lines_of_the_verdict_end_between_its_parts(self):
         sweep = self.sweep(TWO_ARMS, [1], CURVES, completed)
         for length in range(0, 60, 2):
-            sweep.write_verdict(verdict="inconclusive", at_least=None, within=0.5, meaning="x" * length + " is so",
-                                explanation="the interval [-3.5, 5.125] holds the threshold 2, a mean >= 0")
+            sweep.write_verdict(verdict="inconclusive", meaning="x" * length + " is so",
+                                shown={"text": "0.31 [-3.5, 5.125] points", "claimed": "within 0.5"},
+                                explanation="the threshold 2 lies inside the interval, a mean >= 0")
             folded = _plot_text.shown(_plot_verdict.verdict_text(plot.Sweep(self.folder)), 300, 9)
-            for part in ("95 % interval [3.5, 5.125]", "within 0.5", "interval [-3.5, 5.125]", ">= 0",
-                         "threshold 2", "3 seeds"):
+            for part in ("0.31 [-3.5, 5.125] points", "within 0.5", "threshold 2", ">= 0", "3 seeds"):
                 self.assertIn(part, folded)
 
     # ---- without run directories ----

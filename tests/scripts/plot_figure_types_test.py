@@ -34,7 +34,7 @@ class PlotFigureTypesTest(SweepFigureTest):
         for key, value in (("1run", runs[0]), ("allmean", mean), ("allinterval_low", mean - half),
                            ("allinterval_high", mean + half)):
             self.assertAlmostEqual(at[key], value, places=6)
-        for text in ("A figure", "without", "batch normalization", "bold: mean of the 3 seeds, 95 % interval",
+        for text in ("A figure", "no normalization", "batch normalization", "bold: mean of the 3 seeds, 95 % interval",
                      "training step",
                      "test accuracy (fraction correct)", "shown: split test, statistics running"):
             self.assertIn(f"|{text}|", texts)

@@ -114,6 +114,14 @@ class StaticPagesTest(BrowserTest):
                     self.assertTrue(self.browser.run(  # the letters of the charts can be read on it
                         "[...document.querySelectorAll('.chart-canvas .xtick text')].every(one => "
                         f"(parseInt(getComputedStyle(one).fill.match(/\\d+/)[0]) > 128) === {str(dark).lower()})"))
+        self.browser.size(794)  # A4 in print: no table is cut off
+        self.browser.call("Emulation.setEmulatedMedia", media="print")
+        for name in ("index.html", "curves.html"):
+            self.open(name)
+            self.assertLessEqual(self.browser.run("document.documentElement.scrollWidth"), 794, name)
+            self.assertEqual(self.browser.run("[...document.querySelectorAll('.wide')].filter("
+                                              "one => getComputedStyle(one).overflowX !== 'visible').length"), 0)
+        self.browser.call("Emulation.setEmulatedMedia", media="")
         self.assertEqual(self.browser.said, [])
 
     def test_keyboard_legend_scales_sorting_and_filters(self):

@@ -94,10 +94,12 @@ class SweepFolder:
     def write_verdict(self, verdict="reproduced", effect=4.25, interval=(3.5, 5.125), finding=None, **criterion):
         reported = {"name": "beside", "meaning": "", "type": "difference", "quantity": "x", "arms": ["a", "b"],
                     "effect": 1.0, "effect_is": "exact", "interval": None, "seeds": 3, "verdict": "reported",
-                    "explanation": "", "threshold_source": ""}
-        deciding = {**reported, "name": "fewer_steps", "meaning": "without needs at least 3 times the steps",
-                    "type": "ratio", "at_least": 3.0, "effect": effect, "interval": interval, "verdict": verdict,
-                    **criterion}
+                    "explanation": "", "threshold_source": "",
+                    "shown": {"text": "1", "claimed": "", "unit": "", "effect": 1.0, "interval": None}}
+        shown = {"text": "4.25 [3.5, 5.12] times", "claimed": "at least 3", "unit": "times", "effect": effect,
+                 "interval": interval, "at_least": 3.0}
+        deciding = {**reported, "name": "fewer_steps", "meaning": MEANING, "type": "ratio", "at_least": 3.0,
+                    "effect": effect, "interval": interval, "verdict": verdict, "shown": shown, **criterion}
         found = {} if finding is None else {"finding": finding}
         (self.folder / "verdict.json").write_text(json.dumps({"verdict": verdict, **found,
                                                               "criteria": [reported, deciding]}))
@@ -112,7 +114,8 @@ def points_of(arm):
     return points
 
 
-TWO_ARMS = [{"name": "none", "meaning": "without"}, {"name": "batch", "meaning": "batch normalization"}]
+MEANING = "steps to the level, no normalization / batch normalization"
+TWO_ARMS = [{"name": "none", "meaning": "no normalization"}, {"name": "batch", "meaning": "batch normalization"}]
 GAINS = [0.01, 0.1, 1, 10, 100]
 GAIN_ARMS = [{**arm, "grid": {"initialization.gain": GAINS}} for arm in TWO_ARMS]
 CURVES = {"type": "curves", "file": "eval.csv", "column": "accuracy",

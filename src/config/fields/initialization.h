@@ -20,20 +20,22 @@ inline std::string fans_unless_set() {
 
 template <class V>
 void fields(V& v, WeightInitialization& c) {
-  v.field("scheme", c.scheme, meanings_of<InitializationScheme>() + ". Biases are 0 elsewhere");
-  v.field("distribution", c.distribution, "the shape with that variance",
+  v.field("scheme", c.scheme, meanings_of<InitializationScheme>() + ". With all others, biases start at 0");
+  v.field("distribution", c.distribution, "distribution of the weights, with the variance of the scheme",
           only_where_listed("scheme", c.scheme, "distribution"));
-  v.field("fan", c.fan, "inputs of a unit, outputs of an input, or their mean; unset: " + fans_unless_set(),
+  v.field("fan", c.fan,
+          "in: inputs of a unit; out: outputs of an input; average: their mean; unset: " + fans_unless_set(),
           only_where_listed("scheme", c.scheme, "fan"));
   v.field("std", c.std, "standard deviation of the weights",
           between(0, largest).only_where_listed("scheme", c.scheme, "std"));
-  v.field("bound", c.bound, "largest weight", between(0, largest).only_where_listed("scheme", c.scheme, "bound"));
-  v.field("gain", c.gain, "every weight is multiplied by it", between(0, largest));
+  v.field("bound", c.bound, "largest absolute weight",
+          between(0, largest).only_where_listed("scheme", c.scheme, "bound"));
+  v.field("gain", c.gain, "factor for every weight", between(0, largest));
 }
 
 template <class V>
 void fields(V& v, InitializationOverride& c) {
-  v.field("layers", c.layers, "names of layers as in `bnlab describe`; * stands for any characters: conv*",
+  v.field("layers", c.layers, "names of layers as in `bnlab describe`; * matches any characters: conv*",
           not_empty().required());
   fields(v, static_cast<WeightInitialization&>(c));
 }
@@ -41,8 +43,9 @@ void fields(V& v, InitializationOverride& c) {
 template <class V>
 void fields(V& v, InitializationConfig& c) {
   fields(v, static_cast<WeightInitialization&>(c));
-  v.field("from", c.from, "a run's directory, or its weights.npz: start from its weights and running statistics");
-  v.sections("overrides", c.overrides, "another start for some layers; the last that fits counts");
+  v.field("from", c.from,
+          "directory of a run, or its weights.npz: its weights and running statistics are the initial ones");
+  v.sections("overrides", c.overrides, "other settings for some layers; if several match, the last one counts");
 }
 
 }  // namespace bnlab::config

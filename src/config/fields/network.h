@@ -13,26 +13,26 @@ namespace bnlab::config {
 
 template <class V>
 void fields(V& v, Dense& c) {
-  v.field("units", c.units, "outputs", between(1, most_units).required());
-  v.field("bias", c.bias, "add a bias; unset: unless a normalization follows, whose shift takes its place");
+  v.field("units", c.units, "number of outputs", between(1, most_units).required());
+  v.field("bias", c.bias, "add a bias; unset: only if no normalization follows whose shift replaces it");
 }
 
 template <class V>
 void fields(V& v, DenseBlock& c) {
   fields(v, static_cast<Dense&>(c));
-  v.field("activation", c.activation, "unset: the network's");
+  v.field("activation", c.activation, "activation function; unset: the network's");
 }
 
 template <class V>
 void fields(V& v, Conv& c) {
-  v.field("channels", c.channels, "outputs", between(1, most_units).required());
+  v.field("channels", c.channels, "number of output channels", between(1, most_units).required());
   v.field("kernel", c.kernel, "size of the window", between(1, most_pixels));
-  v.field("stride", c.stride, "step of the window", between(1, most_pixels));
+  v.field("stride", c.stride, "stride of the window", between(1, most_pixels));
   v.field("padding", c.padding,
           "zeros on each side; same: output size = input size / stride, rounded up, for odd kernels",
           between(0, most_pixels));
-  v.field("groups", c.groups, "groups of channels that are convolved apart", between(1, most_units));
-  v.field("bias", c.bias, "add a bias; unset: unless a normalization follows, whose shift takes its place");
+  v.field("groups", c.groups, "number of groups of channels that are convolved separately", between(1, most_units));
+  v.field("bias", c.bias, "add a bias; unset: only if no normalization follows whose shift replaces it");
   v.require(!c.padding.same || (c.kernel.height % 2 == 1 && c.kernel.width % 2 == 1), "kernel",
             "must be odd with padding \"same\"; give padding as a number");
   v.require(c.channels % c.groups == 0, "groups", "must divide channels");
@@ -41,14 +41,14 @@ void fields(V& v, Conv& c) {
 template <class V>
 void fields(V& v, ConvBlock& c) {
   fields(v, static_cast<Conv&>(c));
-  v.field("activation", c.activation, "unset: the network's");
+  v.field("activation", c.activation, "activation function; unset: the network's");
 }
 
 template <class V>
 void fields(V& v, Pool& c) {
   v.field("kernel", c.kernel, "size of the window", between(1, most_pixels));
-  v.field("stride", c.stride, "step of the window; unset: the kernel", between(1, most_pixels));
-  v.field("padding", c.padding, "empty border on each side, never counted in an average", between(0, most_pixels));
+  v.field("stride", c.stride, "stride of the window; unset: the size of the window", between(1, most_pixels));
+  v.field("padding", c.padding, "padding on each side; an average does not count it", between(0, most_pixels));
   v.require(c.padding.height < c.kernel.height && c.padding.width < c.kernel.width, "padding",
             "must be smaller than the kernel");
 }
@@ -62,21 +62,21 @@ void fields(V&, Normalization&) {}
 
 template <class V>
 void fields(V& v, ActivationBlock& c) {
-  v.field("function", c.function, "unset: the network's");
+  v.field("function", c.function, "activation function; unset: the network's");
 }
 
 template <class V>
 void fields(V& v, Dropout& c) {
   v.field("rate", c.rate,
-          "share of the values that are set to 0 in training, the others multiplied by 1 / (1 - rate) "
+          "share of values set to 0 in training; the others are multiplied by 1 / (1 - rate) "
           "(Srivastava et al. 2014); unset: the network's",
           at_least(0).below(1));
 }
 
 template <class V>
 void fields(V& v, LocalResponse& c) {
-  v.field("size", c.size, "channels that are summed, an odd number", between(1, 1e4));
-  v.field("alpha", c.alpha, "weight of the mean square", between(0, largest));
+  v.field("size", c.size, "number of channels in the sum, an odd number", between(1, 1e4));
+  v.field("alpha", c.alpha, "factor of the mean square", between(0, largest));
   v.field("beta", c.beta, "exponent", between(0, 1e3));
   v.field("k", c.k, "constant term; 2 in Krizhevsky et al. 2012", above(0).at_most(largest));
   v.require(c.size % 2 == 1, "size", "must be odd");
@@ -84,21 +84,20 @@ void fields(V& v, LocalResponse& c) {
 
 template <class V>
 void fields(V& v, Residual& c) {
-  v.blocks("body", c.body, "the branch with the weights", not_empty().required());
+  v.blocks("body", c.body, "blocks of the residual branch", not_empty().required());
   v.field("shortcut", c.shortcut,
-          "the other branch, where the body changes the shape; identity: an error there; projection: a 1x1 convolution "
-          "with a stride (He et al. 2016, option B), or a dense layer; padding: every so many pixels, and zeros in the "
-          "new channels (option A); unset: the network's");
-  v.field("shortcut_normalization", c.shortcut_normalization, "normalize what a projection gives");
+          "the shortcut if the body changes the shape; identity: an error; projection: a 1x1 convolution with a stride "
+          "(He et al. 2016, option B), or a dense layer; padding: subsampled pixels, with zeros in the new channels "
+          "(option A); unset: the network's");
+  v.field("shortcut_normalization", c.shortcut_normalization, "normalize the output of a projection");
   v.field("scalar", c.scalar,
-          "the body is multiplied by a learned factor that starts here; 0: SkipInit (De & Smith 2020); unset: the "
-          "network's",
+          "initial value of a learned factor of the body; 0: SkipInit (De & Smith 2020); unset: the network's",
           between(-largest, largest));
 }
 
 template <class V>
 void fields(V& v, Concat& c) {
-  v.branches("branches", c.branches, "lists of blocks that all see the same input; an empty list passes it on",
+  v.branches("branches", c.branches, "lists of blocks with the same input; an empty list is the identity",
              not_empty().required());
 }
 
@@ -106,14 +105,13 @@ template <class V>
 void fields(V& v, Recurrent& c) {
   v.field("units", c.units, "size of the hidden state", between(1, most_units).required());
   v.field("activation", c.activation, "f in h_t = f(normalization(W_h h + W_x x_t)), over the rows of the image");
-  v.field(
-      "start", c.start,
-      "W_h at the start: orthogonal (Saxe et al. 2014), identity (Le et al. 2015), or as initialization.scheme says");
+  v.field("start", c.start,
+          "initial W_h: orthogonal (Saxe et al. 2014), identity (Le et al. 2015), or as initialization.scheme says");
 }
 
 template <class V>
 void fields(V& v, Repeat& c) {
-  v.field("count", c.count, "how often the layers stand one after another", between(1, 10000));
+  v.field("count", c.count, "number of repetitions", between(1, 10000));
   v.blocks("layers", c.layers, "the layers to repeat", not_empty().required());
 }
 
@@ -130,15 +128,16 @@ void block_kinds(V& v) {
 
 template <class V>
 void fields(V& v, NetworkConfig& c) {
-  v.field("name", c.name, "a file networks/NAME.json; where layers are given, only a name", file_name());
+  v.field("name", c.name, "name of a file networks/NAME.json; if layers are given, any name", file_name());
   v.field("description", c.description, "free text");
-  v.field("activation", c.activation, "of the blocks that name none; in a config it overrides the network file's");
-  v.field("negative_slope", c.negative_slope, "of leaky_relu below 0", between(-largest, largest));
-  v.field("dropout", c.dropout, "rate of the dropout blocks that name none; 0: no dropout", at_least(0).below(1));
-  v.field("shortcut", c.shortcut, "of the residual blocks that name none");
+  v.field("activation", c.activation,
+          "activation function of blocks that name none; in a config it overrides that of the network file");
+  v.field("negative_slope", c.negative_slope, "slope of leaky_relu below 0", between(-largest, largest));
+  v.field("dropout", c.dropout, "rate of dropout blocks that name none; 0: no dropout", at_least(0).below(1));
+  v.field("shortcut", c.shortcut, "shortcut of residual blocks that name none");
   v.field("residual_scalar", c.residual_scalar,
-          "start of a learned factor of each residual body that names none; 0: SkipInit (De & Smith 2020); unset: no "
-          "factor",
+          "initial value of a learned factor of each residual body that names none; 0: SkipInit (De & Smith 2020); "
+          "unset: no factor",
           between(-largest, largest));
   v.blocks("layers", c.layers, "the network, from input to output", not_empty());
 }

@@ -13,11 +13,11 @@ namespace bnlab::config {
 
 template <class V>
 void fields(V& v, RampConfig& c) {
-  v.field("initial", c.initial, "value until begin", between(0, largest));
-  v.field("final", c.final, "value from end on", between(0, largest));
-  v.field("begin", c.begin, "when it starts to change, in a straight line", between(0, most_steps));
-  v.field("end", c.end, "when it is final", between(0, most_steps));
-  v.field("unit", c.unit, "of begin and end: fraction of the steps of the run, or steps");
+  v.field("initial", c.initial, "value before begin", between(0, largest));
+  v.field("final", c.final, "value after end", between(0, largest));
+  v.field("begin", c.begin, "start of the linear change", between(0, most_steps));
+  v.field("end", c.end, "end of the linear change", between(0, most_steps));
+  v.field("unit", c.unit, "unit of begin and end: fraction of the steps of the run, or steps");
   v.require(c.begin <= c.end, "end", "must be at least begin");
 }
 
@@ -46,52 +46,51 @@ inline std::string sizes_of_virtual_batches() {
 template <class V>
 void fields(V& v, NormalizationConfig& c) {
   v.field("type", c.type, meanings_of<NormalizationType>());
-  v.field("placement", c.placement, "in dense_block and conv_block; before: Ioffe & Szegedy 2015, 3.2");
-  v.field("mask", c.mask, "the places of the network that are normalized, counted from 1 in network order",
-          at_least(1));
-  v.field("normalize_input", c.normalize_input, "a normalization as the first layer; the mask does not apply to it");
+  v.field("placement", c.placement,
+          "position in dense_block and conv_block; before_activation: Ioffe & Szegedy 2015, 3.2");
+  v.field("mask", c.mask, "places of the network that are normalized, counted from 1 in network order", at_least(1));
+  v.field("normalize_input", c.normalize_input,
+          "add a normalization as the first layer; the mask does not apply to it");
   v.field("zero_gamma_residual", c.zero_gamma_residual,
-          "gamma starts at 0 in the last normalization of each residual body (Goyal et al. 2017, 5.1)");
-  v.field("epsilon", c.epsilon,
-          "added to the variance, inside the square root; with 0, values without variance normalize to 0",
+          "initial gamma 0 in the last normalization of each residual body (Goyal et al. 2017, 5.1)");
+  v.field("epsilon", c.epsilon, "added to the variance, inside the square root; with 0, constant values normalize to 0",
           between(0, largest));
   v.field("affine", c.affine, "learn a scale gamma and a shift beta for each channel");
-  v.field("initial_gamma", c.initial_gamma, "gamma at the start", between(-largest, largest));
-  v.field("initial_beta", c.initial_beta, "beta at the start", between(-largest, largest));
+  v.field("initial_gamma", c.initial_gamma, "initial gamma", between(-largest, largest));
+  v.field("initial_beta", c.initial_beta, "initial beta", between(-largest, largest));
   v.field("running_average_decay", c.running_average_decay,
           "d in running = d * running + (1 - d) * batch (1 - PyTorch's momentum)", at_least(0).below(1));
   v.field("running_variance", c.running_variance,
-          "the batch variance that enters the running average: divided by m, or by m - 1 (Ioffe & Szegedy 2015, "
-          "algorithm 2)");
+          "the batch variance in the running average: divided by m, or by m - 1 (Ioffe & Szegedy 2015, algorithm 2)");
   v.field("population", c.population,
-          "the statistics of evaluation: running averages, or precise ones (Wu & Johnson 2021)");
+          "statistics in evaluation: running averages, or precise statistics (Wu & Johnson 2021)");
   v.field("precise_batches", c.precise_batches,
-          "batches of training images, shuffled, over which precise statistics are averaged", between(1, 1e6));
+          "number of shuffled batches of training images over which precise statistics are averaged", between(1, 1e6));
   v.field("recurrent_statistics", c.recurrent_statistics,
-          "running statistics in recurrent layers: of each step (Cooijmans et al. 2016), or one for all steps");
+          "running statistics in recurrent layers: one for each time step (Cooijmans et al. 2016), or one for all");
   const auto listed = [&](std::string_view field) { return only_where_listed("type", c.type, field); };
   v.field("virtual_batch_size", c.virtual_batch_size,
-          "images that share statistics, as a batch within the batch; the last may be smaller, but not of one value" +
+          "number of images that share statistics; the last virtual batch may be smaller, but must have more than one "
+          "value" +
               sizes_of_virtual_batches(),
           listed("virtual_batch_size").at_least(1).at_most(1e6));
-  v.field("channels_per_group", c.channels_per_group, "channels of one group, in place of groups",
+  v.field("channels_per_group", c.channels_per_group, "number of channels in a group; replaces groups",
           listed("channels_per_group").at_least(1).at_most(most_units).instead_of("groups"));
-  v.field("groups", c.groups, "groups of channels that share statistics; must divide the channels of each place",
+  v.field("groups", c.groups,
+          "number of groups of channels that share statistics; must divide the number of channels of each place",
           c.channels_per_group ? between(1, most_units).unless("channels_per_group", true)
                                : listed("groups").at_least(1).at_most(most_units));
   v.field("over", c.over,
           "image: statistics over all channels and positions of an image; position: over the channels of each position "
           "(ConvNeXt, Liu et al. 2022)",
           listed("over"));
-  v.field("norm", c.norm,
-          "what the centred values are divided by: l1 mean |x|, l2 root of the mean square, linf the "
-          "largest |x|",
+  v.field("norm", c.norm, "divisor of the centred values: l1: mean |x|; l2: root of the mean square; linf: largest |x|",
           listed("norm"));
-  v.section("r_max", c.r_max, "largest factor of the correction (Ioffe 2017, 3)", listed("r_max"));
+  v.section("r_max", c.r_max, "limit of the correction's factor (Ioffe 2017, 3)", listed("r_max"));
   v.require(std::min(c.r_max.initial, c.r_max.final) >= 1, "r_max", "initial and final must be at least 1");
-  v.section("d_max", c.d_max, "largest shift of the correction (Ioffe 2017, 3)", listed("d_max"));
+  v.section("d_max", c.d_max, "limit of the correction's shift (Ioffe 2017, 3)", listed("d_max"));
   v.section("noise", c.noise, "the noise (Santurkar et al. 2018, appendix A)", listed("noise"));
-  v.section("local_response", c.local_response, "its constants", listed("local_response"));
+  v.section("local_response", c.local_response, "constants of local response normalization", listed("local_response"));
 }
 
 }  // namespace bnlab::config

@@ -15,32 +15,33 @@ void fields(V& v, ScheduleConfig& c) {
   v.field("type", c.type, meanings_of<ScheduleType>());
   v.field("every", c.every, "steps between two changes",
           between(1, most_steps).only_where_listed("type", c.type, "every"));
-  v.field("factor", c.factor, "what the rate is multiplied by",
+  v.field("factor", c.factor, "factor for the rate",
           above(0).at_most(largest).only_where_listed("type", c.type, "factor"));
-  v.field(
-      "final_fraction", c.final_fraction,
-      "the rate at the end, as a fraction of learning_rate: one_cycle has it at the last step; cosine would have it "
-      "at the step after the last, so its last step is above it",
-      between(0, 1).only_where_listed("type", c.type, "final_fraction"));
-  v.field("initial_fraction", c.initial_fraction, "the first rate, as a fraction of learning_rate",
+  v.field("final_fraction", c.final_fraction,
+          "final rate / learning_rate: one_cycle reaches it at the last step; cosine would reach it one step later, so "
+          "its last step is slightly above it",
+          between(0, 1).only_where_listed("type", c.type, "final_fraction"));
+  v.field("initial_fraction", c.initial_fraction, "first rate / learning_rate",
           above(0).at_most(1).only_where_listed("type", c.type, "initial_fraction"));
-  v.field("peak", c.peak, "the fraction of the steps after which the rate is learning_rate",
+  v.field("peak", c.peak, "fraction of the steps after which the rate is learning_rate",
           above(0).below(1).only_where_listed("type", c.type, "peak"));
   v.field("warmup_steps", c.warmup_steps,
-          "steps in which the rate rises to its value in a straight line (Goyal et al. "
-          "2017, 2.2); the first step after them has the full rate, and the schedule begins with it; 0: none",
+          "number of steps in which the rate rises linearly (Goyal et al. 2017, 2.2); the step after them has the full "
+          "rate and is the first of the schedule; 0: no warm-up",
           between(0, most_steps).only_where_listed("type", c.type, "warmup_steps"));
-  v.field("warmup_start", c.warmup_start, "the fraction of the rate with which warm-up begins",
+  v.field("warmup_start", c.warmup_start, "rate at the start of the warm-up / full rate",
           between(0, 1).only_where_listed("type", c.type, "warmup_start"));
 }
 
 template <class V>
 void fields(V& v, TrainableConfig& c) {
   using enum Trainable;
-  v.field("select", c.select,
-          "all; normalization: gamma and beta alone (Frankle et al. 2020); random: single weights and biases, drawn at "
-          "random, and no gamma or beta");
-  v.field("share", c.share, "of the weights and biases; unset: as many as there are gammas and betas",
+  v.field(
+      "select", c.select,
+      "all: all parameters; normalization: gamma and beta only (Frankle et al. 2020); random: randomly drawn single "
+      "weights and biases, no gamma or beta");
+  v.field("share", c.share,
+          "share of the weights and biases that are trained; unset: as many as there are gammas and betas",
           above(0).at_most(1).only_for("select", c.select, {random}));
 }
 
@@ -50,9 +51,9 @@ template <class V>
 void fields(V& v, OptimizerConfig& c) {
   const std::string decoupled = join(names_where<OptimizerType>(is_decoupled), " or ");
   v.field("type", c.type, meanings_of<OptimizerType>() + ". All as in PyTorch");
-  v.field("learning_rate", c.learning_rate, "at the start of the schedule; its largest with one_cycle",
-          above(0).at_most(largest));
-  v.field("momentum", c.momentum, "share of the last update that stays; 0: plain gradient descent",
+  v.field("learning_rate", c.learning_rate,
+          "learning rate at the start of the schedule; with one_cycle the largest one", above(0).at_most(largest));
+  v.field("momentum", c.momentum, "momentum; 0: plain gradient descent",
           at_least(0).below(1).only_where_listed("type", c.type, "momentum"));
   v.field("nesterov", c.nesterov, "w -= learning_rate * (g + momentum * v) (Sutskever et al. 2013)",
           only_where_listed("type", c.type, "nesterov"));
@@ -66,18 +67,17 @@ void fields(V& v, OptimizerConfig& c) {
           between(0, largest).only_where_listed("type", c.type, "epsilon"));
   v.field("weight_decay", c.weight_decay,
           "coupled: g += weight_decay * w; decoupled: w -= learning_rate * weight_decay * w", between(0, largest));
-  v.field("decay", c.decay, "how weight decay acts; unset: decoupled for " + decoupled + ", else coupled");
+  v.field("decay", c.decay, "form of the weight decay; unset: decoupled for " + decoupled + ", else coupled");
   v.field("decay_normalization_and_biases", c.decay_normalization_and_biases,
-          "let weight decay act on gamma, beta and biases too (not so in Goyal 2017 and He 2019)");
-  v.field(
-      "clip_norm", c.clip_norm,
-      "largest norm of the gradient over all trainable parameters; a longer one is scaled down to it (Pascanu et al. "
-      "2013); 0: no limit",
-      between(0, largest));
+          "apply weight decay to gamma, beta and biases too (Goyal et al. 2017 and He et al. 2019 do not)");
+  v.field("clip_norm", c.clip_norm,
+          "limit of the norm of the gradient over all trainable parameters; a larger gradient is scaled down to it "
+          "(Pascanu et al. 2013); 0: no limit",
+          between(0, largest));
   v.require(!c.nesterov || c.momentum > 0, "nesterov", "needs a momentum above 0");
   v.require(!is_decoupled(row_of(c.type)) || c.decay != Decay::coupled, "decay",
             "must be decoupled with " + decoupled + ", which means that");
-  v.section("trainable", c.trainable, "the parameters that change");
+  v.section("trainable", c.trainable, "the parameters that are trained");
   v.section("schedule", c.schedule, "the learning rate over time");
 }
 

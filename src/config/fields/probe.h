@@ -22,11 +22,11 @@ template <class V>
 void fields(V& v, ProbeConfig& c) {
   v.field("type", c.type, meanings_of<ProbeType>(), required());
   v.field("every", c.every, "steps between two measurements", between(1, most_steps));
-  v.field("examples", c.examples, "training images that are looked at; 0: one batch",
+  v.field("examples", c.examples, "number of training images to measure on; 0: one batch",
           between(0, 1e7).only_where_listed("type", c.type, "examples"));
-  v.field("units", c.units, "units or channels, from 0, that get a row of their own beside the pooled one",
+  v.field("units", c.units, "units or channels, from 0, that get their own row in addition to the pooled one",
           between(0, most_units).only_where_listed("type", c.type, "units"));
-  v.field("factors", c.factors, "of the weights of one layer at a time",
+  v.field("factors", c.factors, "factors for the weights of one layer at a time",
           above(0).at_most(1e6).not_empty().only_where_listed("type", c.type, "factors"));
   v.optional_section("normalization", c.normalization, "the other normalization, on the same parameters and images",
                      only_where_listed("type", c.type, "normalization"));
