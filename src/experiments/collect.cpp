@@ -10,9 +10,10 @@
 
 #include "experiments/choices.h"
 #include "experiments/doubts.h"
+#include "experiments/earlier_results.h"
 #include "experiments/quantities.h"
+#include "experiments/run_cells.h"
 #include "experiments/run_folders.h"
-#include "experiments/runs_csv.h"
 #include "util/errors.h"
 #include "util/result_file.h"
 
