@@ -35,7 +35,7 @@ constexpr int repeating_signals[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
 }  // namespace
 
 void complain(const std::string& line) {
-  std::fputs((printable(line) + "\n").c_str(), stderr);  // fmt::print throws where nobody can be told
+  std::fputs((printable(line) + "\n").c_str(), stderr);  // fmt::print throws where standard error is closed
 }
 
 void log_errors(Context& context, const std::function<void()>& read) {

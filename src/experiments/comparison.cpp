@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 
+#include "config/csv_columns.h"
 #include "config/experiment.h"
 #include "config/load.h"
 #include "config/names.h"
@@ -42,7 +43,7 @@ constexpr Metric metrics[] = {
 config::QuantityConfig quantity_of(const Metric& metric, const config::RunConfig& config) {
   config::QuantityConfig quantity;
   quantity.name = metric.name;
-  quantity.where.columns = {{"split", {"test"}},
+  quantity.where.columns = {{"split", {config::name_of(config::SplitName::test)}},
                             {"statistics", {config::name_of(training::evaluated_statistics(config).front())}}};
   quantity.series.column = metric.column;
   quantity.series.over_time = metric.over_time;

@@ -4,6 +4,7 @@
 #include <limits>
 #include <string>
 
+#include "config/csv_columns.h"
 #include "config/experiment_kinds.h"
 #include "config/probes.h"
 #include "experiments/run_cells.h"
@@ -16,7 +17,8 @@ using config::QuantityConfig;
 /// The most steps between two rows of a quantity's file in the runs of a point.
 double steps_between_rows(const QuantityConfig& quantity, const ArmPoint& point) {
   const config::TrainingConfig& training = point.config.training;
-  std::int64_t every = quantity.file == "train.csv" ? training.log_every : training.eval_every;
+  std::int64_t every =
+      config::run_file_of(quantity.file) == config::RunFile::train ? training.log_every : training.eval_every;
   for (const config::ProbeConfig& probe : point.config.probes)
     if (config::name_of(probe.type) + ".csv" == quantity.file) every = probe.every;
   // 0: at the end alone.

@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "config/csv_columns.h"
+#include "config/find_kind.h"
 #include "util/csv.h"
 #include "util/errors.h"
 #include "util/join.h"
@@ -96,8 +97,11 @@ void read(const RowCells& cells, const std::string& column, const char*, double&
 }
 void read(const RowCells& cells, const std::string& column, const char*, RunState& value) {
   const std::string& text = cells.text(column);
-  const auto state = run_state_of(text);
-  if (!state) cells.wrong(column, "one of " + join(run_state_names()) + did_you_mean(text, run_state_names()));
+  const auto state = config::find_kind<RunState>(text);
+  if (!state) {
+    const std::vector<std::string> names = config::names_of<RunState>();
+    cells.wrong(column, "one of " + join(names) + did_you_mean(text, names));
+  }
   value = *state;
 }
 template <class Integer>

@@ -37,12 +37,11 @@ class ExpectedRuns {
   /// before.
   std::size_t take(const RunRow& row, const RowCells& cells) {
     const auto point = points_.find({row.arm, row.axes});
-    if (point == points_.end())
-      cells.fail(fmt::format("arm \"{}\" has no such point in the experiment beside it", row.arm));
+    if (point == points_.end()) cells.fail(fmt::format("arm \"{}\" has no such point in experiment.json", row.arm));
     const std::string& label = plan_.points[point->second].label;
     const auto run = missing_.find({label, row.seed});
     if (run == missing_.end())
-      cells.fail(fmt::format("seed {} of {} stands twice, or is none of the experiment beside it", row.seed, label));
+      cells.fail(fmt::format("seed {} of {} appears twice, or is not in experiment.json", row.seed, label));
     if (RunFolders::hash_in(row.run) != run->second)
       cells.fail(fmt::format("run {} is of another config: that of {} with seed {} begins with {}", row.run, label,
                              row.seed, run->second));
@@ -83,7 +82,7 @@ RunTable read_run_table(const std::filesystem::path& file, const Plan& plan) {
   RunTable table = empty_table(plan);
   for (const std::string& column : header_of(table))
     if (!csv.find(column) && !may_be_missing(column))
-      throw DataError(fmt::format("{}: no column \"{}\", which the experiment beside it needs", file.string(), column));
+      throw DataError(fmt::format("{}: no column \"{}\", which experiment.json needs", file.string(), column));
   refuse_other_plan(csv, plan, file);
   ExpectedRuns expected(plan);
   for (std::size_t i = 0; i < csv.rows.size(); ++i) {

@@ -17,7 +17,7 @@ std::string to_csv(const RunTable& table);
 
 /// Reads it back; the choices of best_of are made anew. Of a file without QUANTITY_from, a number of steps lies above
 /// that number less the steps between two rows, as the config of the run has them. Throws DataError where the file is
-/// damaged, is of another plan, or does not hold one row for each run of the plan, told by the hash in its name.
+/// damaged, is of another plan, or does not hold one row for each run of the plan, identified by the hash in its name.
 RunTable read_run_table(const std::filesystem::path& file, const Plan& plan);
 
 }  // namespace bnlab::experiments

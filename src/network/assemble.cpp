@@ -278,7 +278,7 @@ class Assembler {
     layers_.push_back(std::move(layer));
   }
 
-  /// `normalized`: a normalization comes right behind it.
+  /// `normalized`: a normalization follows it directly.
   template <class Make, class Spec>
   void push_linear(const Make& make, const char* kind, const Spec& spec, bool bias, bool normalized) {
     const std::size_t first = parameters_.all().size();
@@ -296,12 +296,12 @@ class Assembler {
     return spec.bias.value_or(!absorbed);
   }
 
-  // Whether atom i, which is linear, has a normalization right behind it.
+  // Whether a normalization follows atom i, which is linear, directly.
   bool is_normalized(const std::vector<Atom>& atoms, std::size_t i) const {
     return following<Site>(atoms, i) && is_active(sites_ + 1);
   }
 
-  // Whether atom i is a normalization, site `number`, that may apply the ReLU behind it.
+  // Whether atom i is a normalization, site `number`, that may apply the ReLU that follows.
   bool fuses(const std::vector<Atom>& atoms, std::size_t i, std::int64_t number) const {
     const ActivationAtom* next = following<ActivationAtom>(atoms, i);
     return std::holds_alternative<Site>(atoms[i]) && is_active(number) && next && next->function == Activation::relu &&

@@ -37,12 +37,10 @@ void check_mask(const config::NormalizationConfig& normalization, std::int64_t s
   if (sites == 0)
     throw ConfigError(
         "normalization.type: the network has no place to normalize (dense_block, conv_block, recurrent, "
-        "normalization); "
-        "the type must be none");
+        "normalization); the type must be none");
   if (mask.kind == LayerMask::Kind::every && mask.every > sites)
     throw ConfigError(
-        fmt::format("normalization.mask.every: must be at most {}, the normalization sites of the network, "
-                    "got {}",
+        fmt::format("normalization.mask.every: must be at most {}, the normalization sites of the network, got {}",
                     sites, mask.every));
   if (mask.kind != LayerMask::Kind::list) return;
   for (const std::int64_t site : mask.list)

@@ -19,7 +19,7 @@ struct Progress {
   std::int64_t threads = 1;  // a run is bit-equal with equal threads alone
   std::string dataset_sha256;
   std::string initial_weights_sha256;  // of the file that initialization.from names; empty: none
-  // What it ran on: "sse41, then avx512_core" after it went on elsewhere.
+  // What it ran on: "sse41, then avx512_core" after it continued elsewhere.
   std::string instruction_set;
   std::string onednn;  // its version
   double last_loss = 0;

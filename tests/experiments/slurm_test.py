@@ -272,7 +272,7 @@ def test(folder, cluster):
     check(table.count("completed") == RUNS, table)
     check(table == table_without_times(local), f"locally:\n{table_without_times(local)}\nthrough Slurm:\n{table}")
 
-    # Detached: the jobs go on alone, and the same command takes up their results.
+    # Detached: the jobs continue alone, and the same command collects their results.
     detached = folder / "detached"
     sweep = sweep_through(cluster, experiment, detached, "--no-wait", "--set", "training.steps=200")
     output, _ = sweep.communicate(timeout=TIMEOUT)
