@@ -1,5 +1,7 @@
 #include "experiments/local_executor.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -17,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using test::expect_contains;
 using test::small_run;
+using test::state_of;
 using test::write_script;
 
 TEST_F(LocalExecutor, RunsInOrder) {
