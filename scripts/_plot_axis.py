@@ -114,27 +114,27 @@ def draw_level(axis, index, cell):
 def draw_over_axis(axis, index, cells, scale, dodge, stacked):
     """One line. `stacked`: how many marks stand above the frame at each value so far."""
     colour, marker = look_of(index)[0]["color"], look_of(index)[1]
-    moved = axis.transData + ScaledTranslation(dodge / 72, 0, axis.figure.dpi_scale_trans)
-    raised = moved + ScaledTranslation(0, 9 / 72, axis.figure.dpi_scale_trans)
+    dodged = axis.transData + ScaledTranslation(dodge / 72, 0, axis.figure.dpi_scale_trans)
+    raised = dodged + ScaledTranslation(0, 9 / 72, axis.figure.dpi_scale_trans)
     found = sorted((scale.x[text], text, cell) for (text,), cell in cells.items() if text)
-    axis.plot([x for x, _, _ in found], [cell.mean for _, _, cell in found], **bold_of(index), transform=moved,
+    axis.plot([x for x, _, _ in found], [cell.mean for _, _, cell in found], **bold_of(index), transform=dodged,
               markerfacecolor=colour)
     for x, text, cell in found:
         if math.isfinite(cell.low):
             axis.plot([x, x], [cell.low, cell.high], color=colour, linewidth=1.2, marker="_", markersize=8,
-                      markeredgewidth=1.4, transform=moved)
+                      markeredgewidth=1.4, transform=dodged)
         if cell.at_least and math.isfinite(cell.mean):
             axis.plot(x, cell.mean, color=colour, marker=marker, markersize=6, markerfacecolor="white", zorder=4,
-                      transform=moved)
+                      transform=dodged)
             axis.plot(x, cell.mean, color=colour, transform=raised, zorder=4, **ARROW)
         for run in cell.runs:
             if not math.isfinite(run.number):
                 continue
             if run.status == "diverged":
-                axis.plot(x, np.clip(run.number, *axis.get_ylim()), **cross(colour), transform=moved)
+                axis.plot(x, np.clip(run.number, *axis.get_ylim()), **cross(colour), transform=dodged)
             else:
                 axis.plot(x, run.number, color=colour, marker=marker, markersize=4, alpha=0.7, linestyle="none",
-                          markeredgewidth=0.8, markerfacecolor="none", transform=moved)
+                          markeredgewidth=0.8, markerfacecolor="none", transform=dodged)
         if cell.lost:
             draw_lost(axis, index, x, len(cell.lost), stacked.get(text, 0))
             stacked[text] = stacked.get(text, 0) + 1

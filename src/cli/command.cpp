@@ -48,7 +48,7 @@ void refuse_other_kinds(const std::string& file) {
 }  // namespace
 
 void complain(const std::string& line) {
-  std::fputs((printable(line) + "\n").c_str(), stderr);  // fmt::print throws where nobody can be told
+  std::fputs((printable(line) + "\n").c_str(), stderr);  // fmt::print throws where standard error is closed
 }
 
 void log_errors(Context& context, const std::function<void()>& read) {

@@ -81,7 +81,6 @@ std::string text_of(const CLI::Error& error, const CLI::App& program) {
 }  // namespace
 
 // ---- an option
-// -------------------------------------------------------------------------------------------------------
 
 Option& Option::type_name(const std::string& name) {
   option_->type_name(name);
@@ -164,7 +163,6 @@ bool Option::is_help() const { return option_ == command_->get_help_ptr(); }
 bool Option::is_given() const { return option_->count() > 0; }
 
 // ---- a command
-// -------------------------------------------------------------------------------------------------------
 
 Command Command::add_command(const std::string& name, const std::string& description) {
   return Command(app_->add_subcommand(name, description));
@@ -192,6 +190,11 @@ Option Command::add_option(const std::string& name, std::filesystem::path& value
 
 Option Command::add_option(const std::string& name, std::vector<std::string>& value, const std::string& description) {
   return {app_, app_->add_option(name, value, description)};
+}
+
+Option Command::add_text_option(const std::string& name, const std::function<void(const std::string&)>& set,
+                                const std::string& description) {
+  return {app_, app_->add_option_function<std::string>(name, set, description)};
 }
 
 Option Command::add_flag(const std::string& name, bool& value, const std::string& description) {
@@ -222,7 +225,6 @@ std::vector<Option> Command::options() const {
 Option Command::option(const std::string& name) const { return {app_, app_->get_option(name)}; }
 
 // ---- the program
-// -----------------------------------------------------------------------------------------------------
 
 Parser::Parser(const std::string& description, const std::string& name, const std::function<std::string()>& version)
     : app_(std::make_unique<CLI::App>(description, name)) {

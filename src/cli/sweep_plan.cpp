@@ -25,17 +25,16 @@ using namespace experiments;  // every name here is of a sweep
 
 fs::path directory_of(const SweepOptions& options, const config::ExperimentConfig& experiment) {
   if (!options.out.empty()) return options.is_parent ? fs::path(options.out) / experiment.name : fs::path(options.out);
-  if (options.profile == "full") return fs::path("results") / experiment.name;
-  return fs::path("results") / options.profile / experiment.name;
+  return results_of(options.profile) / experiment.name;
 }
 
 Sweep load_experiment(const std::string& file, const SweepOptions& options) {
   const config::ExperimentConfig written = config::load_experiment(file);
-  const auto profile = options.profile == "full" ? config::Profile::full : config::Profile::quick;
   const fs::path folder = fs::path(file).has_parent_path() ? fs::path(file).parent_path() : fs::path(".");
-  Sweep sweep{make_plan(config::effective(written, profile, options.overrides, options.seeds, folder)), {}, 0, 0, ""};
+  Sweep sweep{
+      make_plan(config::effective(written, options.profile, options.overrides, options.seeds, folder)), {}, 0, 0, ""};
   sweep.directory = directory_of(options, sweep.plan.experiment);
-  const config::ProfileConfig& chosen = profile == config::Profile::full ? written.full : written.quick;
+  const config::ProfileConfig& chosen = options.profile == config::Profile::full ? written.full : written.quick;
   sweep.minutes = chosen.minutes;
   std::set<std::string> different;  // points can share runs
   for (const PlannedRun& run : sweep.plan.runs) different.insert(run.name);

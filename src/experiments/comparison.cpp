@@ -6,15 +6,17 @@
 #include <cmath>
 #include <set>
 
+#include "config/csv_columns.h"
 #include "config/experiment.h"
 #include "config/load.h"
 #include "config/names.h"
 #include "config/text_file.h"
 #include "experiments/doubts.h"
+#include "experiments/earlier_results.h"
 #include "experiments/plan.h"
 #include "experiments/quantities.h"
+#include "experiments/run_cells.h"
 #include "experiments/run_folders.h"
-#include "experiments/runs_csv.h"
 #include "training/evaluation.h"
 #include "util/errors.h"
 #include "util/result_file.h"
@@ -42,7 +44,7 @@ constexpr Metric metrics[] = {
 config::QuantityConfig quantity_of(const Metric& metric, const config::RunConfig& config) {
   config::QuantityConfig quantity;
   quantity.name = metric.name;
-  quantity.where.columns = {{"split", {"test"}},
+  quantity.where.columns = {{"split", {config::name_of(config::SplitName::test)}},
                             {"statistics", {config::name_of(training::evaluated_statistics(config).front())}}};
   quantity.series.column = metric.column;
   quantity.series.over_time = metric.over_time;

@@ -1,6 +1,6 @@
 #pragma once
-// What speaks against the runs of a verdict: files that are not those that the runs wrote, runs that are copies of
-// others, runs that read other data. Told with the verdict in every form; with --strict a failure.
+// Doubts about the runs of a verdict: files that are not those that the runs wrote, runs that are copies of
+// others, runs that read other data. Every form of the verdict shows them; with --strict they are failures.
 
 #include <filesystem>
 #include <string>

@@ -121,7 +121,7 @@ CsvTable parsed_table(const fs::path& file) {
     return read_csv(file);
   } catch (const ReadError&) {
     throw;
-  } catch (const DataError&) {  // told, or written anew from the runs, by whoever needs its rows
+  } catch (const DataError&) {  // whoever needs its rows reports it, or writes it anew from the runs
     return {};
   }
 }

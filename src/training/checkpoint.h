@@ -21,7 +21,7 @@ struct Progress {
   std::string dataset_sha256;
   std::string initial_weights_sha256;  // of the file that initialization.from names; empty: none
   std::uint64_t initial_weights_bytes = 0;
-  // What it ran on: "sse41, then avx512_core" after it went on elsewhere.
+  // What it ran on: "sse41, then avx512_core" after it continued elsewhere.
   std::string instruction_set;
   std::string onednn;  // its version
   double last_loss = 0;

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "config/csv_columns.h"
+#include "config/names.h"
 #include "layers/dropout.h"
 #include "training/schedule.h"
 #include "util/errors.h"
@@ -221,7 +222,8 @@ void TrainingLoop::log(std::int64_t step, const StepOutcome& outcome) {
 void TrainingLoop::evaluate(std::int64_t step, RunDisplay& display) {
   display.working(step == 0 ? "evaluating before the first step" : fmt::format("evaluating after step {}", step));
   for (EvaluationRow& row : evaluator_.evaluate(step)) {
-    eval_csv_->add(step).add(epoch(step)).add(row.split).add(row.statistics).add(row.loss).add(row.accuracy).end_row();
+    eval_csv_->add(step).add(epoch(step)).add(name_of(row.split)).add(name_of(row.statistics));
+    eval_csv_->add(row.loss).add(row.accuracy).end_row();
     progress_.evaluations.push_back(std::move(row));
   }
   if (reason_.empty()) reason_ = evaluator_.problem();

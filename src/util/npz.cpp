@@ -232,7 +232,7 @@ void read_array(zip_t* archive, zip_uint64_t index, std::uint64_t& limit, const 
   const std::string bytes = read_entry(archive, status, limit, where);
   limit -= bytes.size();
   NpyArray array = parse_npy(bytes, where);
-  if (!arrays.emplace(std::move(name), std::move(array)).second) throw DataError(where + "stands twice");
+  if (!arrays.emplace(std::move(name), std::move(array)).second) throw DataError(where + "appears twice");
 }
 
 }  // namespace

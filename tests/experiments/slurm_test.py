@@ -272,7 +272,7 @@ def test(folder, cluster):
     check(table.count("completed") == RUNS, table)
     check(table == table_without_times(local), f"locally:\n{table_without_times(local)}\nthrough Slurm:\n{table}")
 
-    # An ablation, detached: the jobs continue alone, and the same command finds their results.
+    # An ablation, detached: the jobs continue alone, and the same command collects their results.
     detached = folder / "detached"
     config = folder / "config.json"
     config.write_text(json.dumps(EXPERIMENT["base"]))
