@@ -15,6 +15,7 @@
 #include "config/csv_columns.h"
 #include "config/experiment.h"
 #include "config/names.h"
+#include "config/probe_files.h"
 #include "experiments/choices.h"
 #include "experiments/plan_identity.h"
 #include "experiments/run_folders.h"
@@ -243,7 +244,7 @@ double steps_between_rows(const QuantityConfig& quantity, const ArmPoint& point)
   const config::TrainingConfig& training = point.config.training;
   std::int64_t every = quantity.file == "train.csv" ? training.log_every : training.eval_every;
   for (const config::ProbeConfig& probe : point.config.probes)
-    if (config::name_of(probe.type) + ".csv" == quantity.file) every = probe.every;
+    if (config::writes(probe, quantity.file)) every = probe.every;
   // 0: at the end alone.
   return every > 0 ? static_cast<double>(every) : std::numeric_limits<double>::infinity();
 }
