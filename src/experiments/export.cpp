@@ -8,6 +8,7 @@
 
 #include "config/experiment.h"
 #include "config/names.h"
+#include "config/probe_files.h"
 #include "experiments/comparison.h"
 #include "experiments/doubts.h"
 #include "experiments/executor.h"
@@ -36,7 +37,7 @@ bool contains(const std::vector<T>& values, const T& value) {
 bool is_written(const config::RunConfig& config, const std::string& file) {
   return file == "train.csv" || file == "eval.csv" ||
          std::any_of(config.probes.begin(), config.probes.end(),
-                     [&](const config::ProbeConfig& probe) { return config::name_of(probe.type) + ".csv" == file; });
+                     [&](const config::ProbeConfig& probe) { return config::writes(probe, file); });
 }
 
 void add_files(const fs::path& folder, Cells& files) {

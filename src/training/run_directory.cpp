@@ -10,7 +10,7 @@
 #include <memory>
 #include <system_error>
 
-#include "config/names.h"
+#include "config/probe_files.h"
 #include "util/errors.h"
 #include "util/file.h"
 #include "util/result_file.h"
@@ -32,7 +32,7 @@ std::vector<std::string> files_of_a_run() {
                                  "batches.npy",
                                  "dropout_masks.npz",
                                  failure_file};
-  for (const std::string& probe : config::names_of<config::ProbeType>()) files.push_back(probe + ".csv");
+  for (std::string& file : config::files_of_probes()) files.push_back(std::move(file));
   // The last: without it, what a kill leaves of the others would be nobody's.
   files.push_back("config.json");
   return files;
