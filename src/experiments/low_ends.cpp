@@ -7,7 +7,6 @@
 #include "config/csv_columns.h"
 #include "config/experiment_kinds.h"
 #include "config/probe_files.h"
-#include "config/probes.h"
 #include "experiments/run_cells.h"
 
 namespace bnlab::experiments {
