@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "cli/status_line.h"
 #include "config/ablation.h"
@@ -24,19 +25,21 @@ using namespace experiments;  // every name here is of a sweep
 
 fs::path directory_of(const SweepOptions& options, const config::ExperimentConfig& experiment) {
   if (!options.out.empty()) return options.is_parent ? fs::path(options.out) / experiment.name : fs::path(options.out);
-  if (options.profile == "full") return fs::path("results") / experiment.name;
-  return fs::path("results") / options.profile / experiment.name;
+  return results_of(options.profile) / experiment.name;
 }
 
 Sweep load_experiment(const std::string& file, const SweepOptions& options) {
   const config::ExperimentConfig written = config::load_experiment(file);
-  const auto profile = options.profile == "full" ? config::Profile::full : config::Profile::quick;
   const fs::path folder = fs::path(file).has_parent_path() ? fs::path(file).parent_path() : fs::path(".");
-  Sweep sweep{make_plan(config::effective(written, profile, options.overrides, options.seeds, folder)), {}, 0, 0, ""};
+  Sweep sweep{
+      make_plan(config::effective(written, options.profile, options.overrides, options.seeds, folder)), {}, 0, 0, ""};
   sweep.directory = directory_of(options, sweep.plan.experiment);
-  const config::ProfileConfig& chosen = profile == config::Profile::full ? written.full : written.quick;
+  const config::ProfileConfig& chosen = options.profile == config::Profile::full ? written.full : written.quick;
   sweep.minutes = chosen.minutes;
-  sweep.runs_of_minutes = sweep.plan.points.size() * chosen.seeds.value_or(written.seeds).list.size();
+  std::set<std::string> different;  // points can share runs
+  for (const PlannedRun& run : sweep.plan.runs) different.insert(run.name);
+  sweep.runs_of_minutes = different.size() * chosen.seeds.value_or(written.seeds).list.size() /
+                          std::max<std::size_t>(1, sweep.plan.experiment.seeds.list.size());
   return sweep;
 }
 
@@ -116,7 +119,7 @@ Sweep load_sweep(const std::string& file, const SweepOptions& options) {
        {std::pair("--grid", &options.grid), std::pair("--zip", &options.zip), std::pair("--metric", &options.metrics)})
     if (!values->empty())
       throw ConfigError(fmt::format(
-          "{}: only with a run's config; {} is an experiment, which has arms and quantities of its own", option, file));
+          "{}: only with a run's config; {} is an experiment, which has its own arms and quantities", option, file));
   return load_experiment(file, options);
 }
 
@@ -127,12 +130,11 @@ std::string estimate(const Sweep& sweep, const std::vector<SweepRun>& runs, std:
     if (is_finished(one.report.state)) seconds += one.report.seconds, ++finished;
   const double rounds = static_cast<double>(left) / std::min(jobs, static_cast<int>(left));
   if (finished > 0)
-    return fmt::format("about {} with {} at a time, from the {} that are finished",
+    return fmt::format("about {} with {} at a time (from the {} finished runs)",
                        duration_text(seconds / static_cast<double>(finished) * rounds), jobs, finished);
-  if (sweep.minutes <= 0) return "with no estimate of the time until one is finished";
-  return fmt::format(
-      "about {:.3g} minutes with {} at a time, from the {:.3g} on two cores of which the experiment says",
-      2 * sweep.minutes * rounds / static_cast<double>(sweep.runs_of_minutes), jobs, sweep.minutes);
+  if (sweep.minutes <= 0) return "no time estimate (set `minutes`)";
+  return fmt::format("about {:.3g} minutes with {} at a time (the experiment says {:.3g} on two cores)",
+                     2 * sweep.minutes * rounds / static_cast<double>(sweep.runs_of_minutes), jobs, sweep.minutes);
 }
 
 /// The arms and points that have runs, and what each changes.
@@ -143,7 +145,7 @@ void print_arms(const Plan& plan, const std::vector<SweepRun>& runs) {
     say("arm {}\n", point.label);
     const std::vector<std::string> changes = changes_of(plan, point);
     for (const std::string& change : changes) say("  {}\n", on_one_line(change));
-    if (changes.empty()) say("  the base as it is\n");
+    if (changes.empty()) say("  no changes from the base\n");
   }
 }
 
@@ -157,8 +159,8 @@ std::vector<Sweep> load_sweeps(const std::vector<std::string>& files, const Swee
     const auto [other, is_new] = files_by_directory.emplace(all.back().directory.lexically_normal(), file);
     if (!is_new)
       throw ConfigError(
-          fmt::format("{} and {} are both named {}, and would share {}; call bnlab for each, with an "
-                      "--out of its own",
+          fmt::format("{} and {} are both named {}, and would share {}; call bnlab once for each, with its "
+                      "own --out",
                       other->second, file, all.back().plan.experiment.name, all.back().directory.string()));
   }
   return all;
@@ -184,7 +186,7 @@ void warn_of_overridden(const Sweep& sweep, const SweepOptions& options, Context
         return std::any_of(own.begin(), own.end(), [&](const auto& entry) { return overlap(entry.first, path); });
       };
       if (sets(arm.set.paths) || sets(arm.grid.paths) || sets(arm.zip.paths))
-        context.logger->warn("--set {}: arm {} of {} sets {} itself, which counts there", setting, arm.name,
+        context.logger->warn("--set {}: arm {} of {} sets {} itself and keeps its value", setting, arm.name,
                              sweep.plan.experiment.name, path);
     }
 }
@@ -204,9 +206,9 @@ void print_plan(const Sweep& sweep, const std::vector<SweepRun>& runs, const Swe
   const std::size_t left = remaining(runs, options.retry_failed).size();
   const auto failed = std::ranges::count(runs, RunState::failed, [](const SweepRun& one) { return one.report.state; });
   if (left > 0)
-    say("{} runs are left, {}.\n", left, estimate(sweep, runs, left, local_options(options).jobs));
+    say("{} runs to do, {}.\n", left, estimate(sweep, runs, left, local_options(options).jobs));
   else if (failed > 0)
-    say("No runs are left but {} that failed; --retry-failed runs them again.\n", failed);
+    say("No runs to do; {} failed (--retry-failed runs them again).\n", failed);
   else
     say("All runs are finished.\n");
 }

@@ -62,7 +62,7 @@ std::vector<std::string> meant(const std::vector<std::string>& directories, Cont
     if (!inside.empty() && !names_sweep)
       sweeps.insert(sweeps.end(), inside.begin(), inside.end());
     else if (!what.empty())
-      context.logger->info("{}: left out: {}, no sweep{}", directory, what,
+      context.logger->info("{}: skipped: {}, not a sweep{}", directory, what,
                            inside.empty() ? "" : "; name it alone to judge them");
     else
       sweeps.push_back(directory);
@@ -99,7 +99,7 @@ void verdict(const VerdictOptions& options, Context& context) {
   const std::vector<experiments::ExperimentVerdict> verdicts = judge_all(options, context);
   if (verdicts.empty()) {
     if (context.exit_status == ExitStatus::done)
-      throw ConfigError(fmt::format("{}: holds no sweep", fmt::join(options.directories, ", ")));
+      throw ConfigError(fmt::format("{}: is not the directory of a sweep", fmt::join(options.directories, ", ")));
     return;
   }
   const int status = context.exit_status;
@@ -135,14 +135,14 @@ void add_verdict(Command program, Context& context) {
   command.add_flag("--strict", options->strict,
                    "exit status 1 where a claim is not reproduced, or the files of its runs are in doubt");
   command.add_flag("--verify", options->verify,
-                   "hash all files of the runs again; without it, those whose time or size has changed");
+                   "hash all files of the runs again; by default only those whose time or size has changed");
   command.footer(
       "Examples:\n"
       "  bnlab verdict results/faster_training\n"
       "  bnlab verdict results/* --markdown results/README.md\n"
       "\nWrites runs.csv (where run directories are there) and verdict.json into each directory. Among "
       "sweeps,\n"
-      "files, runs and folders of sweeps are left out; a folder of sweeps alone stands for those in it. What can't be "
+      "files, runs and folders of sweeps are skipped; a folder of sweeps alone means those in it. What cannot be "
       "judged is named, and the others are judged.\n"
       "Exit status: 0 done, 1 a run has no result (with --strict: or a claim is not reproduced), 2 no sweep or a "
       "wrong\n"

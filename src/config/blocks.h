@@ -42,9 +42,9 @@ struct Names<BlockKind> {
       {"dense_block", dense_block, "dense, normalization and activation, in the order of normalization.placement"},
       {"conv_block", conv_block, "conv, normalization and activation, in the order of normalization.placement"},
       {"residual", residual, "shortcut(x) + body(x) (He et al. 2016)"},
-      {"concat", concat, "branches side by side, their outputs joined along the channels"},
-      {"recurrent", recurrent, "a recurrent layer over the rows of an image; gives its last state"},
-      {"repeat", repeat, "layers that stand several times one after another, each time with weights of their own"},
+      {"concat", concat, "parallel branches whose outputs are concatenated along the channels"},
+      {"recurrent", recurrent, "a recurrent layer over the rows of an image; its output is the last state"},
+      {"repeat", repeat, "repeated layers, each repetition with its own weights"},
   };
 };
 

@@ -19,7 +19,10 @@ enum class ProbeType {
   weight_growth,
   statistics_gap,
   residual_branches,
-  equivalence
+  equivalence,
+  landscape,
+  covariate_shift,
+  hessian
 };
 
 struct ProbeRow {
@@ -31,6 +34,7 @@ struct ProbeRow {
   bool (*knows)(const NormalizationRow& normalization) = nullptr;  // the normalizations it needs; null: any
   bool needs_affine = false;                                       // gamma and beta
   bool needs_residual = false;                                     // residual blocks
+  std::string_view points_file = {};                               // what it writes with `points`, besides its own
   OwnFields fields = {};
 
   template <class Visit>
@@ -78,25 +82,25 @@ struct Names<ProbeType> {
        .observes = "activations"},
       {.name = "scale_invariance",
        .value = scale_invariance,
-       .meaning = "what factors of the weights change",
+       .meaning = "effect of scaling the weights of a layer on output and gradient",
        .paper = "Ioffe & Szegedy 2015, 3.3",
        .observes = "activations and gradients with other weights",
        .fields = {"factors"}},
       {.name = "bias_effect",
        .value = bias_effect,
-       .meaning = "what a bias changes",
+       .meaning = "effect of a bias on the loss, and its gradient",
        .paper = "Ioffe & Szegedy 2015, 3.2",
        .observes = "the loss with other biases"},
       {.name = "identity_recovery",
        .value = identity_recovery,
-       .meaning = "whether gamma and beta can undo a normalization",
+       .meaning = "error of the identity that gamma and beta can represent",
        .paper = "Ioffe & Szegedy 2015, 3",
        .observes = "activations with other parameters",
        .knows = [](const NormalizationRow& n) { return n.value == NormalizationType::batch; },
        .needs_affine = true},
       {.name = "normalization_gradients",
        .value = normalization_gradients,
-       .meaning = "what normalization takes out of a gradient",
+       .meaning = "components that normalization removes from a gradient",
        .paper = "Santurkar et al. 2018, theorem 4.1",
        .observes = "gradients of activations",
        .knows =
@@ -110,20 +114,39 @@ struct Names<ProbeType> {
        .observes = "parameters and their gradients"},
       {.name = "statistics_gap",
        .value = statistics_gap,
-       .meaning = "running and batch statistics beside precise ones",
+       .meaning = "running and batch statistics compared with precise ones",
        .paper = "Li et al. 2018",
        .observes = "statistics",
        .knows = [](const NormalizationRow& n) { return n.has_batch_moments; }},
       {.name = "residual_branches",
        .value = residual_branches,
-       .meaning = "what each branch adds to its shortcut",
+       .meaning = "size of each branch compared with its shortcut",
        .observes = "activations",
        .needs_residual = true},
       {.name = "equivalence",
        .value = equivalence,
-       .meaning = "the network beside itself with another normalization",
+       .meaning = "difference between the network and itself with another normalization",
        .observes = "the output and gradients of two networks",
        .fields = {"normalization"}},
+      {.name = "landscape",
+       .value = landscape,
+       .meaning = "loss and gradient of the step's batch along its negative gradient",
+       .paper = "Santurkar et al. 2018, figure 4",
+       .observes = "the loss and gradients with other parameters",
+       .points_file = "landscape_points",
+       .fields = {"multipliers", "unit", "ratio", "points"}},
+      {.name = "covariate_shift",
+       .value = covariate_shift,
+       .meaning = "how the update of earlier layers changes a layer's gradient",
+       .paper = "Santurkar et al. 2018, definition 2.1",
+       .observes = "gradients with other parameters",
+       .fields = {"layers"}},
+      {.name = "hessian",
+       .value = hessian,
+       .meaning = "largest eigenvalue of the Hessian of the training loss",
+       .paper = "Cohen et al. 2021",
+       .observes = "gradients with other parameters",
+       .fields = {"examples", "statistics", "scale", "iterations", "tolerance"}},
   };
 };
 

@@ -34,14 +34,12 @@ bool can_enter(double value, Scale scale) {
 
 std::string note_of(const Contrast& contrast, const Point& point, std::uint64_t seed) {
   const Value& value = point.values.at(seed);
-  const bool at_least = value.bound == Bound::at_least;
-  if (value.bound != Bound::exact)
-    return fmt::format("\"{}\" is at {} {:.4g} for seed {}{}", point.label, at_least ? "least" : "most", value.value,
-                       seed, at_least ? ": " + contrast.why_at_least : "");
-  if (std::isinf(value.value)) return fmt::format("\"{}\" is {} for seed {}", point.label, value.value, seed);
+  const std::string of = fmt::format("\"{}\", seed {}: ", point.label, seed);
+  if (value.bound == Bound::at_least) return of + fmt::format(fmt::runtime(contrast.why_at_least), value.value);
+  if (value.bound == Bound::at_most) return of + fmt::format("at most {:.4g}", value.value);
+  if (std::isinf(value.value)) return of + fmt::format("{}", value.value);
   if (contrast.scale == Scale::logarithmic && value.between && value.between->low <= 0)
-    return fmt::format("\"{}\" lies between {:.4g} and {:.4g} for seed {}", point.label, value.between->low,
-                       value.between->high, seed);
+    return of + fmt::format("between {:.4g} and {:.4g}", value.between->low, value.between->high);
   return "";
 }
 
@@ -72,7 +70,7 @@ void add_effect(const Contrast& contrast, std::uint64_t seed, Effects& effects, 
     add(shown_sum, shown(value), term);
   }
   if (std::isnan(sum.low) || std::isnan(sum.high)) {
-    estimate.problem = fmt::format("{} is not a number for seed {}: {}", contrast.name, seed, estimate.note);
+    estimate.problem = fmt::format("{} is not a number for seed {} ({})", contrast.name, seed, estimate.note);
     return;
   }
   effects.low.push_back(sum.low);

@@ -22,7 +22,8 @@ struct Contrast {
   std::string name;  // "\"batch\" - \"none\""
   std::vector<Term> terms;
   Scale scale = Scale::linear;
-  std::string why_at_least = "never reached";  // what it means that a value is a bound
+  /// What a lower bound says; {0} is the bound.
+  std::string why_at_least = "not reached in {0:.4g} steps (counted as at least {0:.4g})";
 };
 
 /// What is known of an effect, on the contrasts' scale.

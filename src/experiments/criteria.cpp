@@ -149,7 +149,7 @@ Estimate widest_interval(const CriterionConfig& criterion, const Evidence& evide
   }
   Contrast logarithms = widths.size() == 1 ? mean_of(widths[0]) : minus(widths[0], widths[1]);
   logarithms.scale = Scale::logarithmic;
-  logarithms.why_at_least = "an end of the axis is usable";
+  logarithms.why_at_least = "at least {0:.4g}: still usable at the edge of the grid, so a lower bound";
   return exponential(extreme_of({logarithms}, Extreme::largest, seeds));
 }
 
@@ -232,28 +232,40 @@ bool clears_high(double x, const Claim& claim) {
   return claim.high == infinity || (claim.high_open ? !reaches(x, claim.high) : reaches(-x, -claim.high));
 }
 
-std::string text(const Interval& interval) { return fmt::format("[{:.4g}, {:.4g}]", interval.low, interval.high); }
+std::string text(double value, const ShownNumbers& numbers) {
+  return numbers.text ? numbers.text(value) : fmt::format("{:.4g}", value);
+}
+
+std::string text(const Interval& interval, const ShownNumbers& numbers) {
+  const std::string low = text(interval.low, numbers), high = text(interval.high, numbers);
+  return numbers.is_reversed ? fmt::format("[{}, {}]", high, low) : fmt::format("[{}, {}]", low, high);
+}
 
 /// Sets the verdict, and its reason where it isn't reproduced.
-void decide(const Estimate& estimate, const Claim& claim, Judgement& judgement) {
+void decide(const Estimate& estimate, const Claim& claim, const ShownNumbers& numbers, Judgement& judgement) {
   const Interval& interval = *estimate.interval;
   const std::string of = estimate.subject.empty() ? "" : fmt::format(" of {}", estimate.subject);
+  const std::string shown = text(interval, numbers) + of;
   const bool low_clear = clears_low(interval.low, claim);
   const bool high_clear = clears_high(interval.high, claim);
   if (low_clear && high_clear) {
     judgement.verdict = Verdict::reproduced;
   } else if (!clears_low(interval.high, claim) || !clears_high(interval.low, claim)) {
-    const bool below = !clears_low(interval.high, claim);
-    const char* place = below ? (claim.low_open ? "not above" : "below") : (claim.high_open ? "not below" : "above");
+    const bool misses_low = !clears_low(interval.high, claim);
+    const bool is_below = misses_low != numbers.is_reversed, is_open = misses_low ? claim.low_open : claim.high_open;
+    const char* place = is_below ? (is_open ? "not above" : "below") : (is_open ? "not below" : "above");
     judgement.verdict = Verdict::not_reproduced;
-    judgement.explanation = fmt::format("the interval {}{} lies {} the threshold {:.4g}", text(interval), of, place,
-                                        below ? claim.low : claim.high);
+    judgement.explanation = fmt::format("the interval {} lies {} the threshold {}", shown, place,
+                                        text(misses_low ? claim.low : claim.high, numbers));
   } else {
     judgement.verdict = Verdict::inconclusive;
-    const std::string held = low_clear    ? fmt::format(" {:.4g}", claim.high)
-                             : high_clear ? fmt::format(" {:.4g}", claim.low)
-                                          : fmt::format("s {:.4g} and {:.4g}", claim.low, claim.high);
-    judgement.explanation = fmt::format("the interval {}{} holds the threshold{}", text(interval), of, held);
+    std::vector<std::string> inside;
+    if (!low_clear) inside.push_back(text(claim.low, numbers));
+    if (!high_clear) inside.push_back(text(claim.high, numbers));
+    if (numbers.is_reversed) std::ranges::reverse(inside);
+    judgement.explanation = fmt::format(
+        "the threshold{} inside the interval {}",
+        inside.size() == 1 ? " " + inside[0] + " lies" : fmt::format("s {} lie", fmt::join(inside, " and ")), shown);
     if (estimate.bound != Bound::exact) judgement.explanation += fmt::format("; {}", estimate.note);
   }
 }
@@ -269,7 +281,7 @@ std::string problem_of(const Estimate& estimate, const Pairing& pairing) {
 }
 
 /// judge() without the criterion's own explanation.
-Judgement judge_numbers(const CriterionConfig& criterion, const Evidence& evidence) {
+Judgement judge_numbers(const CriterionConfig& criterion, const Evidence& evidence, const ShownNumbers& numbers) {
   const std::optional<Claim> claim = claim_of(criterion);
   Judgement judgement;
   judgement.effect = nan;
@@ -284,7 +296,7 @@ Judgement judge_numbers(const CriterionConfig& criterion, const Evidence& eviden
   judgement.bound = estimate.bound;
   judgement.seeds = static_cast<std::int64_t>(pairing.seeds.size());
   judgement.explanation = problem_of(estimate, pairing);
-  if (judgement.explanation.empty() && claim) decide(estimate, *claim, judgement);
+  if (judgement.explanation.empty() && claim) decide(estimate, *claim, numbers, judgement);
   return judgement;
 }
 
@@ -344,8 +356,8 @@ std::string name_of(Verdict verdict) {
   return "?";
 }
 
-Judgement judge(const CriterionConfig& criterion, const Evidence& evidence) {
-  Judgement judgement = judge_numbers(criterion, evidence);
+Judgement judge(const CriterionConfig& criterion, const Evidence& evidence, const ShownNumbers& numbers) {
+  Judgement judgement = judge_numbers(criterion, evidence, numbers);
   append(judgement.explanation, diverged_runs(evidence));
   append(judgement.explanation, unusable_arms(criterion, evidence));
   if (judgement.verdict != Verdict::reproduced) append(judgement.explanation, criterion.explanation);

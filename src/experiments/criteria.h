@@ -2,6 +2,7 @@
 // Whether a criterion holds: effects over seeds, their interval, and what it says about the threshold.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -56,6 +57,12 @@ struct Judgement {
   std::string explanation;           // one line, "" where there is nothing to say; see below
 };
 
+/// How explanations show numbers of the effect. `is_reversed`: a larger number is shown as a smaller one.
+struct ShownNumbers {
+  std::function<std::string(double)> text;  // unset: four digits
+  bool is_reversed = false;
+};
+
 /// Applies the criterion. Never throws for evidence that is thin, missing or not finite:
 /// that is inconclusive, and named.
 ///
@@ -96,7 +103,7 @@ struct Judgement {
 ///
 /// The explanation: why it isn't reproduced, or what a reported effect lacks; for any verdict, which runs diverged and
 /// so count as "at least" the steps that they were to make; and, unless it is reproduced, the criterion's own.
-Judgement judge(const config::CriterionConfig& criterion, const Evidence& evidence);
+Judgement judge(const config::CriterionConfig& criterion, const Evidence& evidence, const ShownNumbers& numbers = {});
 
 /// The verdict of an experiment: not reproduced where one criterion with a threshold is not, else inconclusive where
 /// one is, else reproduced; reported where none has a threshold. It holds only where all its criteria do, so they need

@@ -151,6 +151,15 @@ ShownEffect shown_effect(const ExperimentConfig& experiment, const CriterionConf
   return shown;
 }
 
+ShownNumbers shown_numbers(const ExperimentConfig& experiment, const CriterionConfig& criterion) {
+  constexpr int digits = 4;
+  const Scale scale = scale_of(experiment, criterion);
+  const auto text = [scale](double value) {
+    return scale.decimals >= 0 ? with_decimals(scale(value), scale.decimals) : with_digits(scale(value), digits);
+  };
+  return {text, scale.is_backwards};
+}
+
 std::string text_of(const ShownEffect& shown) {
   if (std::isnan(shown.effect)) return "no effect could be measured";
   const Digits digits = digits_of(shown);

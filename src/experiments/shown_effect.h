@@ -25,6 +25,9 @@ struct ShownEffect {
 ShownEffect shown_effect(const config::ExperimentConfig& experiment, const config::CriterionConfig& criterion,
                          const Judgement& judgement);
 
+/// How explanations show numbers of this effect.
+ShownNumbers shown_numbers(const config::ExperimentConfig& experiment, const config::CriterionConfig& criterion);
+
 /// "1.81 [1.73, 1.91] times".
 std::string text_of(const ShownEffect& shown);
 

@@ -144,7 +144,7 @@ CsvTable parsed_table(const fs::path& file) {
     return read_csv(file);
   } catch (const ReadError&) {
     throw;
-  } catch (const DataError&) {  // told, or written anew from the runs, by whoever needs its rows
+  } catch (const DataError&) {  // whoever needs its rows reports it, or writes it anew from the runs
     return {};
   }
 }
@@ -197,7 +197,9 @@ ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
   for (const Choice& choice : verdict.choices) warn(edge_of_choice(choice, plan));
   for (const CriterionConfig& criterion : plan.experiment.criteria) {
     const Evidence evidence = evidence_for(criterion, table, plan);
-    warn(deciding_seed(criterion, evidence, verdict.judgements.emplace_back(judge(criterion, evidence))));
+    const ShownNumbers numbers = shown_numbers(plan.experiment, criterion);
+    verdict.judgements.push_back(judge(criterion, evidence, numbers));
+    warn(deciding_seed(criterion, evidence, verdict.judgements.back(), numbers));
   }
   verdict.verdict = combine(verdict.judgements);
   std::set<std::string> revisions;
@@ -218,7 +220,8 @@ ExperimentVerdict judge_directory(const fs::path& directory, training::Check che
   const bool writes = read_only == ReadOnly::is_error || may_write(directory);
   const fs::path file = directory / "experiment.json";
   if (!is_there(file))
-    throw ConfigError(fmt::format("{}: holds no sweep: it has no experiment.json", directory.string()));
+    throw ConfigError(fmt::format("{}: is not the directory of a sweep: {}", directory.string(),
+                                  is_there(directory) ? "it has no experiment.json" : "there is no such folder"));
   const config::ExperimentConfig experiment = config::load_experiment(file, Place::results);
   const Plan plan = make_plan(experiment);
   refuse_edited(experiment, plan, file);

@@ -43,8 +43,8 @@ enum class ReadOnly { is_error, is_judged };
 /// The verdict of a sweep's directory, from its experiment.json and its run directories. The results of run directories
 /// that were deleted come from its runs.csv. Writes runs.csv (from run directories), summary.csv and verdict.json;
 /// `read_only`, is_judged: nothing into a directory that is read-only, which `unwritten` tells. Throws ConfigError
-/// where the directory holds no sweep, or its experiment.json was changed since; DataError for files that are damaged
-/// or of another plan. `check`: which files of the runs are hashed again.
+/// where the directory is not the directory of a sweep, or its experiment.json was changed since; DataError for files
+/// that are damaged or of another plan. `check`: which files of the runs are hashed again.
 ExperimentVerdict judge_directory(const std::filesystem::path& directory,
                                   training::Check check = training::Check::changed,
                                   ReadOnly read_only = ReadOnly::is_error);

@@ -85,30 +85,29 @@ std::string edge_of_choice(const Choice& choice, const Plan& plan) {
         edges.push_back(std::move(edge));
   }
   if (edges.empty()) return "";
-  return fmt::format("{}: the choice lies at the edge of the grid of {}, beyond which a better one may lie: {}",
+  return fmt::format("{}: the best point is at the edge of the grid of {}, so a better one may lie beyond it: {}",
                      choice.arm, choice.of, fmt::join(edges, "; "));
 }
 
 std::string deciding_seed(const config::CriterionConfig& criterion, const Evidence& evidence,
-                          const Judgement& judgement) {
+                          const Judgement& judgement, const ShownNumbers& numbers) {
   const std::set<std::uint64_t> seeds(evidence.seeds.begin(), evidence.seeds.end());
   if (judgement.verdict == Verdict::reported || seeds.size() < 3) return "";
   if (judgement.seeds != static_cast<std::int64_t>(seeds.size())) return "";
   for (const std::uint64_t left_out : seeds) {
     Evidence rest = evidence;
     std::erase(rest.seeds, left_out);
-    const Judgement without = judge(criterion, rest);
-    if (!is_decided(without.verdict) || without.verdict == judgement.verdict) continue;
-    return fmt::format("{}: seed {} decides: {}, and without it {} (interval [{:.4g}, {:.4g}])", criterion.name,
-                       left_out, name_of(judgement.verdict), name_of(without.verdict), without.interval->low,
-                       without.interval->high);
+    const Judgement other = judge(criterion, rest, numbers);
+    if (!is_decided(other.verdict) || other.verdict == judgement.verdict) continue;
+    return fmt::format("{}: the verdict depends on seed {}: {}, but {} if it is left out", criterion.name, left_out,
+                       name_of(judgement.verdict), name_of(other.verdict));
   }
   return "";
 }
 
 std::string fewer_seeds(std::size_t now, std::size_t before) {
   if (now >= before) return "";
-  return fmt::format("of {} seeds; an earlier verdict in this folder was of {}", now, before);
+  return fmt::format("{} seeds; an earlier verdict in this folder has {}", now, before);
 }
 
 }  // namespace bnlab::experiments

@@ -23,7 +23,7 @@ std::string edge_of_choice(const Choice& choice, const Plan& plan);
 /// neither or the other, though fewer seeds make an interval wider. "" for less than 3 seeds, where runs are missing,
 /// and where no seed does.
 std::string deciding_seed(const config::CriterionConfig& criterion, const Evidence& evidence,
-                          const Judgement& judgement);
+                          const Judgement& judgement, const ShownNumbers& numbers = {});
 
 /// The warning that an earlier verdict had more seeds; "" where it had not.
 std::string fewer_seeds(std::size_t now, std::size_t before);

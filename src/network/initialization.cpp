@@ -64,7 +64,7 @@ struct Spread {
   Distribution distribution;
 };
 
-/// Of the schemes that draw each weight by itself.
+/// The distribution of the schemes that draw each weight independently.
 Spread spread_of(const Declaration& parameter, InitializationScheme scheme, const WeightInitialization& start) {
   const double fan = fan_of(parameter, start.fan.value_or(config::row_of(scheme).fan));
   switch (scheme) {
@@ -175,8 +175,8 @@ void check_overrides(const config::InitializationConfig& config, const layers::P
     std::vector<std::string> valid = layers;
     valid.insert(valid.end(), kinds.begin(), kinds.end());
     const std::string guess = did_you_mean(pattern, valid);
-    throw ConfigError(fmt::format("initialization.overrides.{}.layers: \"{}\" fits no layer with weights{}", i, pattern,
-                                  guess.empty() ? "; there are " + join(layers) : guess));
+    throw ConfigError(fmt::format("initialization.overrides.{}.layers: \"{}\" matches no layer with weights{}", i,
+                                  pattern, guess.empty() ? "; there are " + join(layers) : guess));
   }
 }
 

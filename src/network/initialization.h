@@ -33,7 +33,7 @@ struct BranchRole {
 std::vector<float> initial_value(const layers::Declaration& parameter, const config::InitializationConfig& config,
                                  std::uint64_t seed, const BranchRole& role = {});
 
-/// Throws ConfigError for an override that fits no layer with weights.
+/// Throws ConfigError for an override that matches no layer with weights.
 void check_overrides(const config::InitializationConfig& config, const layers::Parameters& parameters);
 
 }  // namespace bnlab::network

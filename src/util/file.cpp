@@ -284,8 +284,8 @@ void refuse_foreign_output(const std::string& option, const std::filesystem::pat
   FileReader reader(path, FileReader::Gzip::keep);
   beginning.resize(reader.read({reinterpret_cast<std::uint8_t*>(beginning.data()), beginning.size()}));
   if (!beginning.empty() && !is_ours(beginning))
-    throw ConfigError(fmt::format("{}: {} exists and holds something else; choose another name, or remove it", option,
-                                  path.string()));
+    throw ConfigError(fmt::format("{}: {} exists and was not written by bnlab; choose another name, or remove it",
+                                  option, path.string()));
 }
 
 void write_output(const std::string& option, const std::filesystem::path& path, std::string_view bytes,

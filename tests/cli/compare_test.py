@@ -234,7 +234,7 @@ class Tables(ProgramTest):
         run = self.train("run")
         for folder in (run, self.folder / "none", self.shared / "data"):
             _, error = self.run_program("export", folder, "--out", self.folder / "x", status=USAGE)
-            self.assertIn("holds no sweep", error)
+            self.assertIn("is not the directory of a sweep", error)
         _, error = self.run_program("export", self.whole, status=USAGE)
         self.assertIn("--out", error)
 

@@ -201,15 +201,14 @@ TEST(ExperimentProblems, Names) {
     EXPECT_TRUE(any_contains(experiment_problems(with_more(R"("name": ")" + std::string(name) + "\"")),
                              "9: name: must be a plain file name"))
         << name;
-  expect_problem(with_arms(R"([{"name": "a"}, {"name": "a"}])"),
-                 R"(5: arms.1.name: must be another than those before, got "a")");
+  expect_problem(with_arms(R"([{"name": "a"}, {"name": "a"}])"), R"(5: arms.1.name: duplicate name, got "a")");
   ExperimentText text;
   text.quantities =
       R"([{"name": "accuracy", "series": {"column": "a"}}, {"name": "accuracy", "series": {"column": "b"}}])";
-  expect_problem(text, R"(7: quantities.1.name: must be another than those before, got "accuracy")");
+  expect_problem(text, R"(7: quantities.1.name: duplicate name, got "accuracy")");
   text = {};
   text.criteria = text.criteria.substr(0, text.criteria.size() - 1) + "," + text.criteria.substr(1);
-  expect_problem(text, R"(8: criteria.1.name: must be another than those before, got "higher")");
+  expect_problem(text, R"(8: criteria.1.name: duplicate name, got "higher")");
 }
 
 TEST(ExperimentProblems, QuantitiesAreNoOtherColumnOfTheRuns) {
@@ -410,7 +409,7 @@ TEST(ExperimentProblems, DeepAndHugeText) {
   std::string million = "[0";
   for (int i = 1; i < 1'000'000; ++i) million += ",0";
   EXPECT_TRUE(any_contains(experiment_problems(with_value(million + "]")), "more than 300000 values"));
-  EXPECT_TRUE(any_contains(experiment_problems("{\"claim\": \"a\", \"claim\": \"b\"}"), "stands twice"));
+  EXPECT_TRUE(any_contains(experiment_problems("{\"claim\": \"a\", \"claim\": \"b\"}"), "appears twice"));
   EXPECT_TRUE(any_contains(experiment_problems(""), "e.json:1:1: the text is empty"));
   EXPECT_TRUE(any_contains(experiment_problems("[]"), "e.json:1: must be an object, got []"));
   EXPECT_TRUE(any_contains(experiment_problems("{\"claim\": \"a\","), "not valid JSON"));

@@ -71,10 +71,10 @@ class Ablation(ProgramTest):
         self.assertEqual((experiment["claim"], experiment["criteria"], experiment["profile"]), ("", [], ""))
         # A second call runs nothing; one more seed runs that seed of each point; verdict shows the same table.
         again, log = self.sweep(*GRID, "--seeds", "3")
-        self.assertIn("0 of them to do", log)
+        self.assertIn("nothing to do", log)
         self.assertEqual(again, out)
         self.assertEqual(self.run_program("verdict", self.out)[0], out)
-        self.assertIn("4 of them to do", self.sweep(*GRID, "--seeds", "1,2,3,7")[1])
+        self.assertIn("4 to do", self.sweep(*GRID, "--seeds", "1,2,3,7")[1])
 
     def test_zipped_axes_go_together(self):
         self.sweep("--zip", "optimizer.learning_rate=0.01,0.1", "--zip", "normalization.type=none,batch",
@@ -106,7 +106,7 @@ class Ablation(ProgramTest):
         subprocess.run(commands[1], shell=True, check=True)  # rate 0.01, batch
         _, log = self.sweep(*GRID, "--seeds", "1", "--only", "*type=batch*", "--jobs", "2", status=FAILED)
         self.assertIn("2 runs in", log)
-        self.assertIn("1 of them to do", log)
+        self.assertIn("1 to do", log)
         self.assertIn("2 runs have no result", log)
 
     def test_what_is_wrong_is_said_in_one_line(self):
@@ -128,8 +128,8 @@ class Ablation(ProgramTest):
         self.config = self.folder / "claim.json"
         self.config.write_text(json.dumps({"base": CONFIG, "arms": [{"name": "a"}]}))
         for option, value in (("--grid", "a=1"), ("--zip", "a=1"), ("--metric", "loss")):
-            self.refused(f"{option}: only with a run's config; {self.config} is an experiment, which has arms and "
-                         "quantities of its own", option, value)
+            self.refused(f"{option}: only with a run's config; {self.config} is an experiment, which has its own "
+                         "arms and quantities", option, value)
 
     def test_each_ablation_has_a_folder_of_its_own(self):
         def log(axis, *arguments):
@@ -137,10 +137,10 @@ class Ablation(ProgramTest):
                                     "--set", "training.steps=2")[1]
 
         folder = "results/sweeps/mine_learning_rate"
-        self.assertIn(f"2 runs in {folder}, 2 of them to do", log("0.01,0.1", "--seeds", "1"))
-        self.assertIn(f"1 runs in {folder}_2, 1 of them to do", log("1", "--seeds", "1"))
-        self.assertIn(f"2 runs in {folder}, 0 of them to do", log("0.01,0.1", "--seeds", "1"))
-        self.assertIn(f"2 runs in {folder}_2, 1 of them to do", log("1", "--seeds", "2"))  # the same, and one seed more
+        self.assertIn(f"2 runs, all to do, in {folder}", log("0.01,0.1", "--seeds", "1"))
+        self.assertIn(f"1 run, all to do, in {folder}_2", log("1", "--seeds", "1"))
+        self.assertIn(f"2 runs, nothing to do, in {folder}", log("0.01,0.1", "--seeds", "1"))
+        self.assertIn(f"2 runs, 1 to do, in {folder}_2", log("1", "--seeds", "2"))  # the same, and one seed more
         self.assertEqual(sorted(path.name for path in (self.folder / "results" / "sweeps").iterdir()),
                          ["mine_learning_rate", "mine_learning_rate_2"])
 

@@ -155,7 +155,8 @@ std::string edge(const std::string& grid, const std::string& chosen) {
 TEST(EdgeOfChoice, TheSmallestAndTheLargestOfNumbers) {
   const std::string rates = R"("grid": {"optimizer.learning_rate": [0.5, 0.1, 2]})";
   const std::string said =
-      "best: the choice lies at the edge of the grid of g, beyond which a better one may lie: optimizer.learning_rate ";
+      "best: the best point is at the edge of the grid of g, so a better one may lie beyond it: "
+      "optimizer.learning_rate ";
   EXPECT_EQ(edge(rates, "[learning_rate=0.5]"), "");
   EXPECT_EQ(edge(rates, "[learning_rate=0.1]"), said + "0.1 is the smallest of 3 values");
   EXPECT_EQ(edge(rates, "[learning_rate=2]"), said + "2 is the largest of 3 values");

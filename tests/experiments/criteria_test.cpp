@@ -39,15 +39,16 @@ TEST(Criteria, ValueAgainstThresholds) {
   expect_effect(verdict(5), 10, 10 - t3, 10 + t3);
   EXPECT_EQ(verdict(5).seeds, 3);
   expect_judgement(verdict(5), Verdict::reproduced, "");
-  expect_judgement(verdict(9), Verdict::inconclusive, "the interval [7.516, 12.48] holds the threshold 9");
+  expect_judgement(verdict(9), Verdict::inconclusive, "the threshold 9 lies inside the interval [7.516, 12.48]");
   expect_judgement(verdict(13), Verdict::not_reproduced, "the interval [7.516, 12.48] lies below the threshold 13");
   expect_judgement(verdict(none, 13), Verdict::reproduced, "");
-  expect_judgement(verdict(none, 9), Verdict::inconclusive, "the interval [7.516, 12.48] holds the threshold 9");
+  expect_judgement(verdict(none, 9), Verdict::inconclusive, "the threshold 9 lies inside the interval [7.516, 12.48]");
   expect_judgement(verdict(none, 7), Verdict::not_reproduced, "the interval [7.516, 12.48] lies above the threshold 7");
   expect_judgement(verdict(7, 13), Verdict::reproduced, "");
-  expect_judgement(verdict(9, 13), Verdict::inconclusive, "the interval [7.516, 12.48] holds the threshold 9");
-  expect_judgement(verdict(7, 12), Verdict::inconclusive, "the interval [7.516, 12.48] holds the threshold 12");
-  expect_judgement(verdict(9, 11), Verdict::inconclusive, "the interval [7.516, 12.48] holds the thresholds 9 and 11");
+  expect_judgement(verdict(9, 13), Verdict::inconclusive, "the threshold 9 lies inside the interval [7.516, 12.48]");
+  expect_judgement(verdict(7, 12), Verdict::inconclusive, "the threshold 12 lies inside the interval [7.516, 12.48]");
+  expect_judgement(verdict(9, 11), Verdict::inconclusive,
+                   "the thresholds 9 and 11 lie inside the interval [7.516, 12.48]");
   expect_judgement(verdict(1, 2), Verdict::not_reproduced, "the interval [7.516, 12.48] lies above the threshold 2");
   expect_judgement(verdict(none), Verdict::reported, "");
   expect_effect(verdict(none), 10, 10 - t3, 10 + t3);
@@ -72,7 +73,8 @@ TEST(Criteria, WhatIsMoreOrLessIsNotEqual) {
   EXPECT_EQ(verdict(rounded, none, 0.3).verdict, Verdict::not_reproduced);
   EXPECT_EQ(verdict(rounded, 0.299, 0.301).verdict, Verdict::reproduced);
   const Evidence noisy = arms({{9, 10, 11}, {0, 0, 0}});
-  expect_judgement(verdict(noisy, 9, none), Verdict::inconclusive, "the interval [7.516, 12.48] holds the threshold 9");
+  expect_judgement(verdict(noisy, 9, none), Verdict::inconclusive,
+                   "the threshold 9 lies inside the interval [7.516, 12.48]");
   expect_judgement(verdict(noisy, 13, none), Verdict::not_reproduced,
                    "the interval [7.516, 12.48] lies not above the threshold 13");
   EXPECT_EQ(verdict(noisy, 7, 13).verdict, Verdict::reproduced);
@@ -109,8 +111,9 @@ TEST(Criteria, Equality) {
   };
   expect_judgement(verdict(3, {-1, 0, 1}), Verdict::reproduced, "");
   expect_judgement(verdict(2, {-1, 0, 1}), Verdict::inconclusive,
-                   "the interval [-2.484, 2.484] holds the thresholds -2 and 2");
-  expect_judgement(verdict(2, {3, 4, 5}), Verdict::inconclusive, "the interval [1.516, 6.484] holds the threshold 2");
+                   "the thresholds -2 and 2 lie inside the interval [-2.484, 2.484]");
+  expect_judgement(verdict(2, {3, 4, 5}), Verdict::inconclusive,
+                   "the threshold 2 lies inside the interval [1.516, 6.484]");
   expect_judgement(verdict(1, {3, 4, 5}), Verdict::not_reproduced,
                    "the interval [1.516, 6.484] lies above the threshold 1");
   expect_judgement(verdict(1, {-3, -4, -5}), Verdict::not_reproduced,
@@ -132,8 +135,9 @@ TEST(Criteria, OrderNeedsEachNeighbour) {
   EXPECT_NEAR(judgement.interval->high, 11, 1e-9);
 
   judgement = judge(order, arms({low, {1, 2, 3}, high}));
-  expect_judgement(judgement, Verdict::inconclusive,
-                   "the interval [-0.4841, 5.583] of the smallest difference (\"b\" - \"a\") holds the threshold 0");
+  expect_judgement(
+      judgement, Verdict::inconclusive,
+      "the threshold 0 lies inside the interval [-0.4841, 5.583] of the smallest difference (\"b\" - \"a\")");
   expect_effect(judgement, 2, 2 - t3, 2 + half_width(0.975));
 
   judgement = judge(order, arms({low, high, {9, 10, 11}}));
@@ -155,7 +159,7 @@ TEST(Criteria, RangeOverAnAxis) {
   expect_judgement(verdict(3, none), Verdict::reproduced, "");
   expect_judgement(
       verdict(5, none), Verdict::inconclusive,
-      "the interval [3.715, 12.48] of the largest difference (\"gn[3]\" - \"gn[1]\") holds the threshold 5");
+      "the threshold 5 lies inside the interval [3.715, 12.48] of the largest difference (\"gn[3]\" - \"gn[1]\")");
   expect_judgement(verdict(none, 2), Verdict::not_reproduced,
                    "the interval [3.715, 12.48] of the largest difference (\"gn[3]\" - \"gn[1]\") lies above the "
                    "threshold 2");
@@ -238,20 +242,20 @@ TEST(Criteria, InfinityLiesBeyondEveryNumber) {
   expect_effect(verdict(3, none, {9, inf, 10, 11}), 10, 10 - t3, inf, Bound::at_least);
   expect_judgement(verdict(3, none, {9, inf, 10, 11}), Verdict::reproduced, "");
   expect_judgement(verdict(9, none, {9, inf, 10, 11}), Verdict::inconclusive,
-                   "the interval [7.516, inf] holds the threshold 9; \"a\" is inf for seed 2");
+                   "the threshold 9 lies inside the interval [7.516, inf]; \"a\", seed 2: inf");
   EXPECT_EQ(verdict(none, 20, {9, inf, 10, 11}).verdict, Verdict::inconclusive);
   EXPECT_EQ(verdict(none, 3, {9, inf, 10, 11}).verdict, Verdict::not_reproduced);
   EXPECT_EQ(verdict(3, 20, {9, inf, 10, 11}).verdict, Verdict::inconclusive);
   expect_judgement(verdict(3, none, {10, inf, inf}), Verdict::inconclusive,
-                   "the effect has no interval: \"a\" is inf for seed 2");
+                   "the effect has no interval: \"a\", seed 2: inf");
   expect_judgement(verdict(3, none, {inf, -inf, 10, 11}), Verdict::inconclusive,
-                   "the effect has no interval: \"a\" is inf for seed 1");
+                   "the effect has no interval: \"a\", seed 1: inf");
   // A diverged arm's loss against one that is not, and against one that is.
   const CriterionConfig order = criterion(CriterionType::order);
   EXPECT_EQ(judge(order, arms({{1, 2, 3}, {inf, inf, inf}})).verdict, Verdict::reproduced);
   EXPECT_EQ(judge(order, arms({{inf, inf, inf}, {1, 2, 3}})).verdict, Verdict::not_reproduced);
   expect_judgement(judge(order, arms({{inf, 2, 3}, {inf, 20, 30}})), Verdict::inconclusive,
-                   "\"b\" - \"a\" is not a number for seed 1: \"b\" is inf for seed 1");
+                   "\"b\" - \"a\" is not a number for seed 1 (\"b\", seed 1: inf)");
   EXPECT_EQ(judge(criterion(CriterionType::equality, 5), arms({{inf, inf}, {1, 2}})).verdict, Verdict::not_reproduced);
 }
 

@@ -166,7 +166,7 @@ class InterruptedSweep(ProgramTest):
         run = self.wait_for_training(out / "e1", process)[0]
         process.send_signal(signal.SIGINT)
         table, error = self.finish(process, INTERRUPTED)
-        self.assertIn("e0  reported", table)
+        self.assertIn("e0  measured, no threshold", table)
         self.assertNotIn("e1  ", table)
         self.assertIn("interrupted before e2", error)
         self.assertFalse((out / "e2").exists())

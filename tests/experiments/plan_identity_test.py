@@ -94,9 +94,9 @@ class Directory(PlanTest):
         more = (self.out / "verdict.json").read_bytes()
         _, log = self.sweep("--seeds", "2", "--replace")
         plan = json.loads(more)["plan"]
-        self.assertIn(f"what was found before is in {self.out / 'old' / plan}", log)
+        self.assertIn(f"earlier results are in {self.out / 'old' / plan}", log)
         self.assertEqual((self.out / "old" / plan / "verdict.json").read_bytes(), more)
-        self.assertIn("of 2 seeds; an earlier verdict in this folder was of 3", self.json("verdict.json")["warnings"])
+        self.assertIn("2 seeds; an earlier verdict in this folder has 3", self.json("verdict.json")["warnings"])
         # What was set aside is a sweep's directory, and can be judged without run directories.
         self.run_program("verdict", self.out / "old" / plan)
         self.assertEqual((self.out / "old" / plan / "verdict.json").read_bytes(), more)

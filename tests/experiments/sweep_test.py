@@ -72,7 +72,7 @@ class Sweep(SweepTest):
     def test_runs_verdict_and_files(self):
         out, log = self.sweep(experiment(), "--details")
         self.assertRegex(out, r"better +>= -0.99 +reproduced +\S+ +\[\S+, \S+\] +3")
-        self.assertRegex(out, r"chosen +reported")
+        self.assertRegex(out, r"chosen +measured, no threshold")
         self.assertRegex(out, r"best is rates\[learning_rate=0\.\d+\], the best by train_loss")
         self.assertIn("[15/15]", log)
         rows = self.rows()
@@ -99,7 +99,7 @@ class Sweep(SweepTest):
         self.sweep(content)
         first, table = self.ends(), (self.folder / "out" / "runs.csv").read_bytes()
         _, log = self.sweep(content)
-        self.assertIn("0 of them to do", log)
+        self.assertIn("nothing to do", log)
         self.assertEqual((self.ends(), (self.folder / "out" / "runs.csv").read_bytes()), (first, table))
         # An edited criterion, quantity or text runs nothing.
         content["criteria"][0] |= {"at_least": 2, "explanation": "no accuracy is above 1"}
@@ -112,9 +112,9 @@ class Sweep(SweepTest):
         # An edited arm runs that arm alone; one more seed runs that seed of each arm.
         content["arms"][1]["set"]["optimizer.learning_rate"] = 0.2
         _, log = self.sweep(content)
-        self.assertIn("3 of them to do", log)
+        self.assertIn("3 to do", log)
         _, log = self.sweep(content, "--seeds", "4")
-        self.assertIn("5 of them to do", log)
+        self.assertIn("5 to do", log)
         now = self.ends()
         self.assertEqual({name: now[name] for name in first}, first)
 
@@ -131,7 +131,7 @@ class Sweep(SweepTest):
     def test_dry_run_writes_nothing(self):
         out, _ = self.sweep(experiment(), "--dry-run")
         self.assertIn("arm none\n  normalization.type: \"batch\" -> \"none\"", out)
-        self.assertIn("15 runs are left", out)
+        self.assertIn("15 runs to do", out)
         self.assertFalse((self.folder / "out").exists())
 
     def test_verdict_alone(self):
@@ -156,7 +156,7 @@ class Sweep(SweepTest):
             out, _ = self.run_program("verdict", directory, "--strict", "--markdown", file, status=FAILED)
             self.assertEqual(out, self.folder.joinpath("table.md").read_text() if file == "-" else table)
             self.run_program("verdict", directory, "--markdown", file)
-        self.assertRegex(table, r"experiment  not reproduced  \S+ \[\S+, \S+\] points, claimed: at least 200.00\n"
+        self.assertRegex(table, r"experiment  not reproduced  \S+ \[\S+, \S+\] points, claimed: at least 200\n"
                          r"  Batch normalization is worth having.\n")
 
     def test_where_the_table_goes(self):
@@ -191,7 +191,7 @@ class Sweep(SweepTest):
             _, error = self.run_program("verdict", directory, "--markdown", file, status=USAGE)
             self.assertIn(f"--markdown: {file} is a file of {directory}", error)
             _, error = self.sweep(SMALL, "--log-file", file, status=USAGE)
-            self.assertIn(f"--log-file: {file} exists and holds something else", error)
+            self.assertIn(f"--log-file: {file} exists and was not written by bnlab", error)
             self.assertEqual(file.read_bytes(), held)
         self.run_program("verdict", directory, "--markdown", "", status=USAGE)
 
@@ -250,23 +250,23 @@ class Sweep(SweepTest):
                                       next((self.folder / "out/runs").iterdir()))
         self.assertEqual(out, self.run_program("verdict", self.folder / "out")[0])
         for name, what in (("README.md", "a file"), ("quick", "a folder of sweeps"), ("_batch_seed\\d", "a run")):
-            self.assertRegex(error, f"{name}: left out: {what}, no sweep")
+            self.assertRegex(error, f"{name}: skipped: {what}, not a sweep")
         # A folder of sweeps alone stands for those in it.
         self.sweep({**SMALL, "criteria": []}, out="quick/another")
         both, _ = self.run_program("verdict", self.folder / "quick")
-        self.assertRegex(both, r"experiment  reported  ")
+        self.assertRegex(both, r"experiment  measured, no threshold  ")
         self.assertRegex(both, r"runs +accuracy\n")
         # What is none of these is an error, and the others are judged.
         for name in ("outt", "empty"):
             (self.folder / "empty").mkdir(exist_ok=True)
             out, error = self.run_program("verdict", self.folder / name, self.folder / "out", status=USAGE)
-            self.assertIn("experiment  reported  ", out)
-            self.assertIn(f"{name}: holds no sweep", error)
+            self.assertIn("experiment  measured, no threshold  ", out)
+            self.assertIn(f"{name}: is not the directory of a sweep", error)
         _, error = self.run_program("verdict", self.folder / "README.md", status=USAGE)
-        self.assertIn("holds no sweep", error)
+        self.assertIn("is not the directory of a sweep", error)
         (self.folder / "quick/other/experiment.json").write_text("{")
         out, _ = self.run_program("verdict", self.folder / "quick/other", self.folder / "out", status=USAGE)
-        self.assertIn("experiment  reported  ", out)
+        self.assertIn("experiment  measured, no threshold  ", out)
 
     def test_all_experiments_are_checked_before_the_first_run(self):
         good, bad = self.write(SMALL, "good.json"), self.write({**SMALL, "seeds": 0}, "bad.json")
@@ -319,15 +319,15 @@ class Sweep(SweepTest):
 
         def last_line(*arguments):
             return self.sweep(content, "--dry-run", *arguments)[0].splitlines()[-1]
-        self.assertIn("4 runs are left, about 8 minutes with 2 at a time", last_line("--jobs", "2"))
-        self.assertIn("4 runs are left, about 4 minutes with 4 at a time", last_line("--jobs", "4"))
-        self.assertIn("2 runs are left, about 8 minutes with 1 at a time", last_line("--jobs", "1", "--seeds", "2"))
+        self.assertIn("4 runs to do, about 8 minutes with 2 at a time", last_line("--jobs", "2"))
+        self.assertIn("4 runs to do, about 4 minutes with 4 at a time", last_line("--jobs", "4"))
+        self.assertIn("2 runs to do, about 8 minutes with 1 at a time", last_line("--jobs", "1", "--seeds", "2"))
         del content["quick"]
-        self.assertIn("4 runs are left, with no estimate of the time until one is finished", last_line())
+        self.assertIn("4 runs to do, no time estimate (set `minutes`)", last_line())
         content["base"] = {**SHORT, "dataset": {"name": "cifar10", "path": "/nowhere"}}
         self.sweep(content, status=FAILED)
-        self.assertIn("No runs are left but 4 that failed", last_line())
-        self.assertIn("4 runs are left", last_line("--retry-failed"))
+        self.assertIn("No runs to do; 4 failed", last_line())
+        self.assertIn("4 runs to do", last_line("--retry-failed"))
 
     def test_the_line_fits_the_terminal(self):
         try:
@@ -359,7 +359,7 @@ class Sweep(SweepTest):
         for command in commands:
             self.assertEqual(os.system(f"{command} > /dev/null 2>&1"), 0, command)
         _, log = self.sweep(experiment())
-        self.assertIn("0 of them to do", log)
+        self.assertIn("nothing to do", log)
         self.assertEqual(self.verdict()["verdict"], "reproduced")
 
     def test_strict(self):
@@ -402,7 +402,7 @@ class Reproduce(SweepTest):
             for profile in ("quick", "full"):
                 out, _ = self.run_program("sweep", file, "--profile", profile, "--dry-run",
                                           "--out", self.folder / "out")
-                self.assertRegex(out, r"\d+ runs are left")
+                self.assertRegex(out, r"\d+ runs to do")
 
     def test_one_of_them(self):
         _, error = self.run_program("reproduce", "--only", "zero_gama_identity", "--out", self.folder, status=USAGE)

@@ -43,7 +43,8 @@ ExperimentText experiment() {
 
 /// Its grid has two rates, so that any choice is at its edge.
 const char* const edge_of_best =
-    "best: the choice lies at the edge of the grid of g, beyond which a better one may lie: optimizer.learning_rate 2 "
+    "best: the best point is at the edge of the grid of g, so a better one may lie beyond it: optimizer.learning_rate "
+    "2 "
     "is the largest of 2 values";
 
 FakeRun run_of(const ArmPoint& point, std::uint64_t seed) {
@@ -321,13 +322,13 @@ TEST(VerdictOfASweep, OneOfFewerSeedsThanBeforeSaysSo) {
     prepare(make_plan(experiment), {}, sweep.path(), true);
     return sweep.judge();
   };
-  const std::string said = "of 2 seeds; an earlier verdict in this folder was of 3";
+  const std::string said = "2 seeds; an earlier verdict in this folder has 3";
   for (int again = 0; again < 2; ++again) {  // it doesn't get lost
     EXPECT_EQ(with_seeds({1, 3}).warnings, (std::vector<std::string>{edge_of_best, said}));
     EXPECT_EQ(sweep.json()["seeds_before"], 3);
     EXPECT_EQ(sweep.json()["warnings"][1], said);
   }
-  EXPECT_EQ(with_seeds({2}).warnings.back(), "of 1 seeds; an earlier verdict in this folder was of 3");
+  EXPECT_EQ(with_seeds({2}).warnings.back(), "1 seeds; an earlier verdict in this folder has 3");
   EXPECT_EQ(with_seeds({1, 2, 3}).warnings, std::vector<std::string>{edge_of_best});
   EXPECT_FALSE(sweep.json().contains("seeds_before"));
   write_text(sweep / "verdict.json", "{");
@@ -352,8 +353,9 @@ TEST(VerdictOfASweep, AnEditedCriterionIsJudgedAnew) {
 TEST(VerdictOfASweep, WhatIsNoSweep) {
   const test::TemporaryFolder folder;
   test::expect_contains(test::error_text<ConfigError>([&] { judge_directory(folder.path()); }),
-                        "holds no sweep: it has no experiment.json");
-  test::expect_contains(test::error_text<ConfigError>([&] { judge_directory(folder / "none"); }), "holds no sweep");
+                        "is not the directory of a sweep (no experiment.json)");
+  test::expect_contains(test::error_text<ConfigError>([&] { judge_directory(folder / "none"); }),
+                        "is not the directory of a sweep");
   const Sweep sweep;
   fs::remove_all(sweep / "runs");
   const ExperimentVerdict verdict = sweep.judge();  // nothing ran yet
@@ -377,8 +379,8 @@ TEST(VerdictOfASweep, WhatTheAuthorsFoundStandsBehindTheReasonUnlessItIsReproduc
   };
   for (const auto& [at_least, higher, reason] : std::vector<Case>{
            {0.05, Verdict::reproduced, ""},
-           {0.22, Verdict::inconclusive, "the interval [0.1765, 0.2769] holds the threshold 0.22; why higher"},
-           {0.9, Verdict::not_reproduced, "the interval [0.1765, 0.2769] lies below the threshold 0.9; why higher"}}) {
+           {0.22, Verdict::inconclusive, "the threshold 22.00 lies inside the interval [17.65, 27.69]; why higher"},
+           {0.9, Verdict::not_reproduced, "the interval [17.65, 27.69] lies below the threshold 90.00; why higher"}}) {
     const ExperimentVerdict verdict = judge(at_least);
     EXPECT_EQ(verdict.judgements[0].verdict, higher);
     EXPECT_EQ(verdict.judgements[0].explanation, reason);

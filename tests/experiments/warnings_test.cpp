@@ -20,12 +20,12 @@ TEST(DecidingSeed, OneThatAloneKeepsAVerdictFromBeing) {
   config::CriterionConfig above = test::criterion(CriterionType::value, 5);
   above.name = std::string("above");
   EXPECT_EQ(decides(above, arms({{10, 10, -20, 10, 10}})),
-            "above: seed 3 decides: inconclusive, and without it reproduced (interval [10, 10])");
+            "above: the verdict depends on seed 3: inconclusive, but reproduced if it is left out");
   EXPECT_EQ(decides(above, arms({{1, 1, 1, 1, 40}})),
-            "above: seed 5 decides: inconclusive, and without it not reproduced (interval [1, 1])");
+            "above: the verdict depends on seed 5: inconclusive, but not reproduced if it is left out");
   // A run that diverged has no value here.
   EXPECT_EQ(decides(above, arms({{10, 10, 10, test::nan}})),
-            "above: seed 4 decides: inconclusive, and without it reproduced (interval [10, 10])");
+            "above: the verdict depends on seed 4: inconclusive, but reproduced if it is left out");
   // Two of them are not one.
   EXPECT_EQ(decides(above, arms({{10, 10, -20, -20, 10}})), "");
 }
@@ -45,7 +45,7 @@ TEST(DecidingSeed, NotThatFewerSeedsAreLessSure) {
 }
 
 TEST(FewerSeeds, ThanBefore) {
-  EXPECT_EQ(fewer_seeds(5, 10), "of 5 seeds; an earlier verdict in this folder was of 10");
+  EXPECT_EQ(fewer_seeds(5, 10), "5 seeds; an earlier verdict in this folder has 10");
   EXPECT_EQ(fewer_seeds(5, 5), "");
   EXPECT_EQ(fewer_seeds(5, 0), "");
 }

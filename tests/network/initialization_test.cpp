@@ -376,12 +376,12 @@ TEST(InitializationOverrides, MustFitALayerWithWeights) {
     return checked;
   };
   EXPECT_EQ(text("cnv1"),
-            "initialization.overrides.1.layers: \"cnv1\" fits no layer with weights; did you mean \"conv1\"?");
+            "initialization.overrides.1.layers: \"cnv1\" matches no layer with weights; did you mean \"conv1\"?");
   EXPECT_EQ(text("desne*"),
-            "initialization.overrides.1.layers: \"desne*\" fits no layer with weights; did you mean \"dense*\"?");
+            "initialization.overrides.1.layers: \"desne*\" matches no layer with weights; did you mean \"dense*\"?");
   test::expect_contains(text("normalization1"),
-                        "\"normalization1\" fits no layer with weights; there are conv1, dense1");
-  test::expect_contains(text("conv1.weights"), "\"conv1.weights\" fits no layer with weights");
+                        "\"normalization1\" matches no layer with weights; there are conv1, dense1");
+  test::expect_contains(text("conv1.weights"), "\"conv1.weights\" matches no layer with weights");
 }
 
 }  // namespace
