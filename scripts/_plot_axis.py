@@ -77,10 +77,11 @@ def fill_panels(sweep, panels, cells, scale, log_y):
 
 def limit_values(axis, cells, log_y, declared, levels=(), share=False):
     """Vertical limits. Runs that diverged don't set the scale, as long as others did not, unless their value is
-    `declared` or a bound: a loss of 1e28 would hide what the others show."""
-    runs = [run for cell in cells for run in cell.runs]
-    calm = [run.number for run in runs if run.status == "completed" or run.at_least or declared]
-    other = [run.number for run in runs]
+    `declared` or a bound: a loss of 1e28 would hide what the others show. Nor does what is left of a cell that has no
+    mean because of them: a seed at chance beside two that diverged."""
+    calm = [run.number for cell in cells for run in cell.runs
+            if (run.status == "completed" and not cell.lost) or run.at_least or declared]
+    other = [run.number for cell in cells for run in cell.runs]
     ends = [end for cell in cells for end in (cell.low, cell.high)]
     set_limits(axis, np.array(calm if np.isfinite(calm).any() else other), np.array([*calm, *ends]), log_y, levels,
                share)
@@ -158,11 +159,12 @@ def axis_legend(lines, cells, log_y, limits, looks):
         handles.append(mean_note(log_y, any(cell.low < bottom or cell.high > top for cell in cells),
                                  None if looks else common_seeds(lines)))
         handles.append(note("small: each seed", marker="o", markersize=4, markerfacecolor="none"))
-    under = [(sum(run.status == "completed" and run.number < bottom for cell in cells for run in cell.runs), "run"),
-             (sum(cell.mean < bottom for cell in cells), "mean")]
-    if any(count for count, _ in under):
-        handles.append(note("below the frame: " + ", ".join(f"{count} {what}{'s' if count > 1 else ''}"
-                                                            for count, what in under if count)))
+    outside = [(sum(run.status == "completed" and (run.number < bottom or run.number > top)
+                    for cell in cells for run in cell.runs), "run"),
+               (sum(cell.mean < bottom or cell.mean > top for cell in cells), "mean")]
+    if any(count for count, _ in outside):
+        handles.append(note("outside the frame: " + ", ".join(f"{count} {what}{'s' if count > 1 else ''}"
+                                                              for count, what in outside if count)))
     if any(cell.diverged or cell.lost for cell in cells):
         beyond = any(run.status == "diverged" and math.isfinite(run.number) and not bottom <= run.number <= top
                      for cell in cells for run in cell.runs)

@@ -204,7 +204,10 @@ void set_status(const std::vector<ExperimentVerdict>& verdicts, bool strict, Con
     if (one.unfinished.empty() && ((claimed && one.doubts.empty()) || !strict)) continue;
     context.exit_status = ExitStatus::failed;
     if (!one.unfinished.empty())
-      context.logger->warn("{}: {} runs have no result", one.experiment.name, one.unfinished.size());
+      context.logger->warn(
+          "{}: {} runs have no result; `bnlab sweep` runs those that are missing, with --retry-failed "
+          "those that failed, too",
+          one.experiment.name, one.unfinished.size());
     else if (!claimed)
       context.logger->warn("{}: {}", one.experiment.name, experiments::name_of(one.verdict));
     else

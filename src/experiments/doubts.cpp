@@ -104,13 +104,6 @@ std::string contradiction(const fs::path& directory, const RunReport& report) {
 
 // ---- all runs
 
-/// Adds at most ten lines, and how many more there are.
-void add_some(std::vector<std::string>& lines, const std::vector<std::string>& more, const char* what) {
-  constexpr std::size_t most = 10;
-  lines.insert(lines.end(), more.begin(), more.begin() + static_cast<std::ptrdiff_t>(std::min(most, more.size())));
-  if (more.size() > most) lines.push_back(fmt::format("and {} more {}", more.size() - most, what));
-}
-
 std::vector<std::string> own_doubts(const RunTable& table) {
   std::vector<std::string> lines;
   std::set<std::string> seen;  // arms may share a run
@@ -167,9 +160,15 @@ std::string doubt_about(const fs::path& directory, const RunReport& report, trai
   return fmt::format("{}", fmt::join(problems, "; "));
 }
 
+void add_some(std::vector<std::string>& lines, const std::vector<std::string>& more, const char* what) {
+  constexpr std::size_t most = 10;
+  lines.insert(lines.end(), more.begin(), more.begin() + static_cast<std::ptrdiff_t>(std::min(most, more.size())));
+  if (more.size() > most) lines.push_back(fmt::format("and {} more {}", more.size() - most, what));
+}
+
 std::vector<std::string> doubts_about(const RunTable& table, const Plan& plan) {
   std::vector<std::string> lines;
-  add_some(lines, own_doubts(table), "runs whose files were changed");
+  add_some(lines, own_doubts(table), changed_runs);
   add_some(lines, copies(table), "groups of runs with the same train.csv");
   for (std::string& line : inputs_that_differ(table, plan)) lines.push_back(std::move(line));
   return lines;

@@ -6,7 +6,7 @@
 
 #include "config/csv_columns.h"
 #include "config/experiment_kinds.h"
-#include "config/probes.h"
+#include "config/probe_files.h"
 #include "experiments/run_cells.h"
 
 namespace bnlab::experiments {
@@ -20,7 +20,7 @@ double steps_between_rows(const QuantityConfig& quantity, const ArmPoint& point)
   std::int64_t every =
       config::run_file_of(quantity.file) == config::RunFile::train ? training.log_every : training.eval_every;
   for (const config::ProbeConfig& probe : point.config.probes)
-    if (config::name_of(probe.type) + ".csv" == quantity.file) every = probe.every;
+    if (config::writes(probe, quantity.file)) every = probe.every;
   // 0: at the end alone.
   return every > 0 ? static_cast<double>(every) : std::numeric_limits<double>::infinity();
 }

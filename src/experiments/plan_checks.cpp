@@ -10,6 +10,7 @@
 
 #include "config/csv_columns.h"
 #include "config/experiment_fields.h"
+#include "config/probe_files.h"
 #include "training/evaluation.h"
 #include "util/csv_table.h"
 #include "util/errors.h"
@@ -124,8 +125,7 @@ class PlanChecks {
   }
 
   void check_probe(const QuantityConfig& quantity) {
-    Names files;
-    for (const std::string& probe : config::names_of<config::ProbeType>()) files.push_back(probe + ".csv");
+    const Names files = config::files_of_probes();
     if (!has(files, quantity.file)) {
       const std::string guess = did_you_mean(quantity.file, files);
       return add(quantity, fmt::format("no run writes {}; there are train.csv, eval.csv and, of probes, {}{}",
@@ -133,9 +133,8 @@ class PlanChecks {
     }
     for (const ArmPoint& point : plan_.points) {
       const auto& probes = point.config.probes;
-      if (std::any_of(probes.begin(), probes.end(), [&](const config::ProbeConfig& probe) {
-            return config::name_of(probe.type) + ".csv" == quantity.file;
-          }))
+      if (std::any_of(probes.begin(), probes.end(),
+                      [&](const config::ProbeConfig& probe) { return config::writes(probe, quantity.file); }))
         continue;
       return add(quantity, fmt::format("arm {} has no probe that writes {}", point.label, quantity.file));
     }

@@ -20,6 +20,7 @@ using config::Statistics;
 const std::string optimizer_prefix = "optimizer.";
 const std::string progress_prefix = "progress.";
 const std::string csv_prefix = "csv_bytes.";
+const std::string initial_weights_bytes = "initial_weights_bytes";
 const std::string evaluation_prefix = "evaluations.";
 
 const std::vector<std::pair<std::string, std::string Progress::*>> texts{
@@ -135,6 +136,7 @@ void save_checkpoint(const std::filesystem::path& path, const network::Network& 
   arrays[progress_prefix + "last_loss"] = vector_of(std::vector{progress.last_loss});
   arrays[progress_prefix + "last_accuracy"] = vector_of(std::vector{progress.last_accuracy});
   arrays[progress_prefix + "threads"] = vector_of(std::vector{progress.threads});
+  arrays[progress_prefix + initial_weights_bytes] = vector_of(std::vector{progress.initial_weights_bytes});
   for (const auto& [name, text] : texts)
     arrays[progress_prefix + name] =
         vector_of(std::vector<std::int32_t>((progress.*text).begin(), (progress.*text).end()));
@@ -161,6 +163,8 @@ Progress load_checkpoint(const std::filesystem::path& path, network::Network& ne
     progress.last_loss = value_of<double>(values, "last_loss");
     progress.last_accuracy = value_of<double>(values, "last_accuracy");
     progress.threads = value_of<std::int64_t>(values, "threads");
+    if (values.contains(initial_weights_bytes))  // checkpoints of earlier versions lack it
+      progress.initial_weights_bytes = value_of<std::uint64_t>(values, initial_weights_bytes);
     for (const auto& [name, text] : texts)
       for (const std::int32_t code : values_of<std::int32_t>(values, name)) (progress.*text) += static_cast<char>(code);
     const NpzArrays csv = take(arrays, csv_prefix);

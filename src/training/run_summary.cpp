@@ -93,11 +93,14 @@ Json files_json(const std::vector<FileRecord>& files) {
   return json;
 }
 
-/// What the run read: {"dataset": {"name": ..., "sha256": ...}, "initialization.from": {"path": ..., "sha256": ...}}.
+/// What the run read: {"dataset": {"name": ..., "bytes": ..., "sha256": ...}, "initialization.from": {"path": ...,
+/// "bytes": ..., "sha256": ...}}.
 Json inputs_json(const RunSummary& summary) {
-  Json json = {{"dataset", {{"name", summary.dataset}, {"sha256", summary.dataset_sha256}}}};
+  Json json = {
+      {"dataset", {{"name", summary.dataset}, {"bytes", summary.dataset_bytes}, {"sha256", summary.dataset_sha256}}}};
   if (!summary.initialization_from.empty())
     json["initialization.from"] = {{"path", summary.initialization_from},
+                                   {"bytes", summary.progress.initial_weights_bytes},
                                    {"sha256", summary.progress.initial_weights_sha256}};
   return json;
 }

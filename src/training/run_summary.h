@@ -27,6 +27,7 @@ struct RunSummary {
   std::string start_time;
   std::string dataset;
   std::string dataset_sha256;
+  std::uint64_t dataset_bytes = 0;
   std::int64_t train_examples = 0;
   std::string initialization_from;  // the path, where the weights came from a file
   std::vector<FileRecord> files;    // that the run wrote

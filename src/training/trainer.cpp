@@ -109,6 +109,7 @@ class Report {
     summary_.start_time = utc_time();
     summary_.dataset = run.dataset.info.name;
     summary_.dataset_sha256 = run.dataset.sha256;
+    summary_.dataset_bytes = run.dataset.bytes;
     summary_.train_examples = run.dataset.train.size();
     summary_.initialization_from = run.config.initialization.from;
     summary_.precision = config::name_of(run.config.training.precision);

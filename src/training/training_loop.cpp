@@ -84,11 +84,15 @@ void TrainingLoop::start_from_another_run() {
     throw ConfigError(
         fmt::format("initialization.from: must not be a file that the run itself writes, got {}", file.string()));
   try {
-    network_.set_weights(read_npz(file));
+    Sha256 sum;  // of the very bytes that are read: the file may be written anew meanwhile
+    network_.set_weights(read_npz(file, Place::anywhere, [&](std::span<const std::uint8_t> bytes) {
+      sum.update(bytes);
+      progress_.initial_weights_bytes = bytes.size();
+    }));
+    progress_.initial_weights_sha256 = sum.hex();
   } catch (const DataError& error) {
     throw DataError(fmt::format("initialization.from: {}: {}", file.string(), error.what()));
   }
-  progress_.initial_weights_sha256 = sha256_of(file);
 }
 
 void TrainingLoop::open_files() {
