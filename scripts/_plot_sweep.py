@@ -286,10 +286,10 @@ def note(text, **look):
     return Line2D([], [], **{"color": GREY, "linestyle": "none", **look}, label=text)
 
 
-def mean_note(log_y, cut, seeds=None):
-    """`cut`: whether an interval leaves the frame; `seeds`: how many each mean is of, where no entry says it."""
+def mean_note(log_y, clipped, seeds=None):
+    """`clipped`: whether an interval leaves the frame; `seeds`: how many each mean is of, where no entry says it."""
     mean = "geometric mean" if log_y else "mean"
-    end = ", cut off at the frame" if cut else ""
+    end = ", cut off at the frame" if clipped else ""
     return note(f"bold: {mean} of the {f'{seeds} ' if seeds else ''}seeds, 95 % interval{end}", linestyle="-",
                 linewidth=2.4)
 

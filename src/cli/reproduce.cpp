@@ -30,7 +30,7 @@ fs::path experiments_folder() {
 
 void reproduce(SweepOptions options, const std::vector<std::string>& only, Context& context) {
   options.is_parent = true;
-  if (options.out.empty()) options.out = options.profile == "full" ? "results" : "results/" + options.profile;
+  if (options.out.empty()) options.out = results_of(options.profile).string();
   const fs::path folder = experiments_folder();
   const std::vector<std::string> names = config::experiment_names(folder);
   const auto wanted = [&](const std::string& name) {
@@ -64,7 +64,7 @@ void add_reproduce(Command program, Context& context) {
       "Examples:\n"
       "  bnlab reproduce\n"
       "  bnlab reproduce --profile full --only 'faster*'\n"
-      "\nEach experiment gets a directory of its own in --out. Ctrl-C stops; the same command goes on.");
+      "\nEach experiment gets a directory of its own in --out. Ctrl-C stops; the same command continues.");
   command.callback([options, only, &context] { reproduce(*options, *only, context); });
 }
 

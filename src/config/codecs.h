@@ -99,11 +99,11 @@ struct Codec<std::uint64_t> {
   static std::string values(const Rule& rule) { return "integer" + range_text(rule) + ", < 2^63"; }
 };
 
-/// The text of a value; of an override also the word that was typed where JSON makes it a number, true, false or null.
+/// The text of a value. Where JSON reads an override as a number, true, false or null: the word that was typed.
 /// Nothing for any other value.
 std::optional<std::string> text_in(const Json& json, const Problems& problems);
 
-/// Whether a text is one part of a path, and not on its way out of the folder.
+/// Whether a text is a single file name: not empty, no separator, neither "." nor "..".
 bool is_plain_file_name(std::string_view text);
 
 template <>

@@ -41,8 +41,8 @@ struct DatasetConfig {
   std::string name = {};
   std::string path = {};                             // a folder, or an .npz; empty: search
   std::optional<std::string> prefix = std::nullopt;  // idx: what the names of its files begin with
-  std::optional<Channels> channels = std::nullopt;   // npz: (N, C, H, W) or (N, H, W, C); unset: told by the sizes
-  std::optional<LabelSet> labels = std::nullopt;     // cifar100; unset: fine
+  std::optional<Channels> channels = std::nullopt;  // npz: (N, C, H, W) or (N, H, W, C); unset: inferred from the sizes
+  std::optional<LabelSet> labels = std::nullopt;    // cifar100; unset: fine
   Scaling scaling = Scaling::unit;
   std::int64_t limit = 0;       // first images of the training file that are used; 0: all
   std::int64_t validation = 0;  // training images held out, the last ones within the limit

@@ -84,17 +84,10 @@ std::string arms_in_words(Count count) {
 
 /// Whether a quantity is of the test split: of eval.csv, without a filter that leaves that split out.
 bool looks_at_test_split(const QuantityConfig& quantity) {
-  if (quantity.file != "eval.csv") return false;
+  if (run_file_of(quantity.file) != RunFile::eval) return false;
   for (const auto& [column, values] : quantity.where.columns)
-    if (column == "split") return contains(values, "test");
+    if (column == "split") return contains(values, name_of(SplitName::test));
   return true;
-}
-
-/// The columns of a run's file; none where only the probe knows them.
-Names columns_of(const std::string& file) {
-  if (file == "train.csv") return {train_columns.begin(), train_columns.end()};
-  if (file == "eval.csv") return {eval_columns.begin(), eval_columns.end()};
-  return {};
 }
 
 class ExperimentChecks {
@@ -117,12 +110,12 @@ class ExperimentChecks {
  private:
   // ---- problems
 
-  /// Of a field of an entry of a list: arms.0.set.
+  /// A problem of a field of a list entry: arms.0.set.
   void problem(const std::string& section, std::size_t entry, const std::string& field, const std::string& text) {
     add(root_.find(section)->items[entry], joined(section, entry), field, text);
   }
 
-  /// Of an entry of a profile: quick.levels.accuracy.
+  /// A problem of an entry of a profile: quick.levels.accuracy.
   void profile_problem(const std::string& profile, const std::string& field, const std::string& key,
                        const std::string& text) {
     add(*root_.find(profile)->find(field), joined(profile, field), key, text);
@@ -311,7 +304,8 @@ class ExperimentChecks {
 
   void check_figure_columns() {
     const FigureConfig& figure = experiment_.figure;
-    const Names columns = columns_of(figure.file);
+    const auto known = columns_of(run_file_of(figure.file));
+    const Names columns(known.begin(), known.end());
     const auto check = [&](const char* field, const std::string& column) {
       if (!columns.empty() && !contains(columns, column))
         figure_problem(field, figure.file + " has no column " + in_quotes(column) + did_you_mean(column, columns));

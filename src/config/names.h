@@ -100,5 +100,14 @@ template <>
 struct Names<Reduction> {
   static constexpr Named<Reduction> table[] = {{"mean", Reduction::mean}, {"sum", Reduction::sum}};
 };
+template <>
+struct Names<StepUnit> {
+  static constexpr Named<StepUnit> table[] = {{"learning_rate", StepUnit::learning_rate}, {"one", StepUnit::one}};
+};
+template <>
+struct Names<CurvatureStatistics> {
+  static constexpr Named<CurvatureStatistics> table[] = {{"batch", CurvatureStatistics::batch},
+                                                         {"frozen", CurvatureStatistics::frozen}};
+};
 
 }  // namespace bnlab::config

@@ -19,7 +19,10 @@ enum class ProbeType {
   weight_growth,
   statistics_gap,
   residual_branches,
-  equivalence
+  equivalence,
+  landscape,
+  covariate_shift,
+  hessian
 };
 
 struct ProbeRow {
@@ -31,6 +34,7 @@ struct ProbeRow {
   bool (*knows)(const NormalizationRow& normalization) = nullptr;  // the normalizations it needs; null: any
   bool needs_affine = false;                                       // gamma and beta
   bool needs_residual = false;                                     // residual blocks
+  std::string_view points_file = {};                               // what it writes with `points`, besides its own
   OwnFields fields = {};
 
   template <class Visit>
@@ -124,6 +128,25 @@ struct Names<ProbeType> {
        .meaning = "the network beside itself with another normalization",
        .observes = "the output and gradients of two networks",
        .fields = {"normalization"}},
+      {.name = "landscape",
+       .value = landscape,
+       .meaning = "loss and gradient of the step's batch along its negative gradient",
+       .paper = "Santurkar et al. 2018, figure 4",
+       .observes = "the loss and gradients with other parameters",
+       .points_file = "landscape_points",
+       .fields = {"multipliers", "unit", "ratio", "points"}},
+      {.name = "covariate_shift",
+       .value = covariate_shift,
+       .meaning = "how the update of earlier layers changes a layer's gradient",
+       .paper = "Santurkar et al. 2018, definition 2.1",
+       .observes = "gradients with other parameters",
+       .fields = {"layers"}},
+      {.name = "hessian",
+       .value = hessian,
+       .meaning = "largest eigenvalue of the Hessian of the training loss",
+       .paper = "Cohen et al. 2021",
+       .observes = "gradients with other parameters",
+       .fields = {"examples", "statistics", "scale", "iterations", "tolerance"}},
   };
 };
 

@@ -36,6 +36,8 @@ enum class Trainable { all, normalization, random };
 enum class BatchComposition { shuffled, in_order, by_class, full_batch };
 enum class Precision { f32, bf16 };
 enum class Reduction { mean, sum };
+enum class StepUnit { learning_rate, one };
+enum class CurvatureStatistics { batch, frozen };
 
 // ---- network description -------------------------------------------------------------------------------------------
 
@@ -332,6 +334,15 @@ struct ProbeConfig {
   std::vector<std::int64_t> units;  // activation_distribution: units or channels, from 0, beside the pooled row
   std::vector<double> factors{0.1, 10, 1000};                       // scale_invariance
   std::optional<NormalizationConfig> normalization = std::nullopt;  // equivalence
+  std::vector<double> multipliers{0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4};  // landscape: of the step
+  StepUnit unit = StepUnit::learning_rate;                          // landscape: what they multiply
+  double ratio = 1000;                                              // landscape: of losses, for critical_rate
+  bool points = false;                                              // landscape: a file with a row for each multiplier
+  std::vector<CurvatureStatistics> statistics{CurvatureStatistics::batch};  // hessian
+  double scale = 1;                       // hessian: of the distance between two gradients
+  std::int64_t iterations = 50;           // hessian: at most
+  double tolerance = 1e-3;                // hessian: of the residual
+  std::vector<std::int64_t> layers = {};  // covariate_shift: places of arrays of weights, from 1; none: all
   bool operator==(const ProbeConfig&) const = default;
 };
 

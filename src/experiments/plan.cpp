@@ -88,9 +88,9 @@ std::string label_of(const Combination& settings) {
 std::string as_file_name(const std::string& text) {
   std::string name;
   for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-                       c == '_' || c == '=' || c == '-';
-    name += plain ? c : '_';
+    const bool is_allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+                            c == '_' || c == '=' || c == '-';
+    name += is_allowed ? c : '_';
   }
   return name.substr(0, 120);
 }

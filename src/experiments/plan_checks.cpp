@@ -10,6 +10,7 @@
 
 #include "config/csv_columns.h"
 #include "config/experiment_fields.h"
+#include "config/probe_files.h"
 #include "training/evaluation.h"
 #include "util/csv_table.h"
 #include "util/errors.h"
@@ -30,9 +31,10 @@ bool has(const Names& names, const std::string& name) {
 
 /// In eval.csv, as the evaluation of a run names them.
 Names splits_of(const RunConfig& config) {
-  Names names{"test"};
-  if (config.evaluation.train_split) names.emplace_back("train");
-  if (config.dataset.validation > 0) names.emplace_back("validation");
+  using config::SplitName;
+  Names names{name_of(SplitName::test)};
+  if (config.evaluation.train_split) names.push_back(name_of(SplitName::train));
+  if (config.dataset.validation > 0) names.push_back(name_of(SplitName::validation));
   return names;
 }
 
@@ -61,17 +63,23 @@ class PlanChecks {
   void add(const QuantityConfig& quantity, const std::string& problem) { add("quantity", quantity.name, problem); }
 
   void check(const QuantityConfig& quantity) {
-    if (quantity.file == "train.csv") {
-      check_columns(quantity, {config::train_columns.begin(), config::train_columns.end()});
-    } else if (quantity.file == "eval.csv") {
-      if (check_columns(quantity, {config::eval_columns.begin(), config::eval_columns.end()})) check_splits(quantity);
-    } else {
-      check_probe(quantity);
+    switch (config::run_file_of(quantity.file)) {
+      case config::RunFile::train:
+        check_columns(quantity);
+        break;
+      case config::RunFile::eval:
+        if (check_columns(quantity)) check_splits(quantity);
+        break;
+      case config::RunFile::probe:
+        check_probe(quantity);
+        break;
     }
   }
 
   /// Whether they are there.
-  bool check_columns(const QuantityConfig& quantity, const Names& there) {
+  bool check_columns(const QuantityConfig& quantity) {
+    const auto columns = config::columns_of(config::run_file_of(quantity.file));
+    const Names there(columns.begin(), columns.end());
     Names wanted{quantity.series.column, quantity.series.minus};
     if (quantity.divided_by) wanted.insert(wanted.end(), {quantity.divided_by->column, quantity.divided_by->minus});
     for (const auto& [column, values] : quantity.where.columns) wanted.push_back(column);
@@ -117,8 +125,7 @@ class PlanChecks {
   }
 
   void check_probe(const QuantityConfig& quantity) {
-    Names files;
-    for (const std::string& probe : config::names_of<config::ProbeType>()) files.push_back(probe + ".csv");
+    const Names files = config::files_of_probes();
     if (!has(files, quantity.file)) {
       const std::string guess = did_you_mean(quantity.file, files);
       return add(quantity, fmt::format("no run writes {}; there are train.csv, eval.csv and, of probes, {}{}",
@@ -126,9 +133,8 @@ class PlanChecks {
     }
     for (const ArmPoint& point : plan_.points) {
       const auto& probes = point.config.probes;
-      if (std::any_of(probes.begin(), probes.end(), [&](const config::ProbeConfig& probe) {
-            return config::name_of(probe.type) + ".csv" == quantity.file;
-          }))
+      if (std::any_of(probes.begin(), probes.end(),
+                      [&](const config::ProbeConfig& probe) { return config::writes(probe, quantity.file); }))
         continue;
       return add(quantity, fmt::format("arm {} has no probe that writes {}", point.label, quantity.file));
     }

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/csv_columns.h"
 #include "config/experiment_fields.h"
 #include "util/csv_table.h"
 #include "util/errors.h"
@@ -68,11 +69,11 @@ class Rows {
       if (is_new) groups_.emplace_back();
       groups_[group->second].push_back(&row);
     }
-    if (quantity.file == "eval.csv" && groups_.size() > 1 && !row_of(quantity.over_rows).compares_rows)
+    if (config::run_file_of(quantity.file) == config::RunFile::eval && groups_.size() > 1 &&
+        !row_of(quantity.over_rows).compares_rows)
       throw ConfigError(
           fmt::format("quantity {}: where must leave one split and one kind of statistics of eval.csv, unless "
-                      "over_rows compares them; "
-                      "{} has {} that fit",
+                      "over_rows compares them; {} has {} that fit",
                       quantity.name, file.string(), groups_.size()));
   }
 
@@ -331,7 +332,7 @@ Value measure(const QuantityConfig& quantity, const std::filesystem::path& direc
     return row_of(reduction).counts_steps ? over_time({}, quantity.series, quantity.better, end) : Value{none};
   const bool at_the_end = row_of(reduction).needs_last_row ||
                           (quantity.divided_by && row_of(quantity.divided_by->over_time).needs_last_row);
-  if (diverged && quantity.file != "train.csv" && at_the_end) return {none};
+  if (diverged && config::run_file_of(quantity.file) != config::RunFile::train && at_the_end) return {none};
   const auto reduced = [&](std::size_t group, const SeriesConfig& config) {
     const Series series = rows.series(group, config);
     if (!diverged && config.over_time == OverTime::at && !sample_at(series, config.step))

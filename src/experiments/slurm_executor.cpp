@@ -253,7 +253,7 @@ class SlurmExecutor {
       const std::string reason =
           end ? failure_text(*end, directory, run.stderr_offset) : "ended without a word; was it cancelled?";
       if (was_interrupted)
-        report.error = fmt::format("stopped {} times, no further than step {}; a later call goes on with it",
+        report.error = fmt::format("stopped {} times, no further than step {}; a later call continues it",
                                    run.submissions, run.furthest_step);
       else if (was_stopped)
         report = record_failure(directory, fmt::format("submitted {} times to Slurm; {}", run.submissions, reason));
@@ -344,8 +344,8 @@ class SlurmExecutor {
 
   SweepEnd detach() const {
     display_.message(
-        fmt::format("{} runs go on in Slurm without this process (squeue shows them as {}..., scancel "
-                    "ends them); the same command later goes on with them",
+        fmt::format("{} runs continue in Slurm without this process (squeue shows them as {}..., scancel "
+                    "ends them); the same command later continues them",
                     unended(), job_prefix_));
     return SweepEnd::detached;
   }

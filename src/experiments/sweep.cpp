@@ -47,7 +47,7 @@ std::optional<config::ExperimentConfig> earlier_experiment(const fs::path& direc
     return experiment_in(directory);
   } catch (const ConfigError& problem) {
     throw ConfigError(
-        fmt::format("--out: whose sweep {} holds can't be told; choose another directory, or remove {}\n{}",
+        fmt::format("--out: cannot tell which experiment {} belongs to; choose another directory, or remove {}\n{}",
                     directory.string(), (directory / "experiment.json").string(), problem.what()));
   }
 }

@@ -121,7 +121,7 @@ CsvTable parsed_table(const fs::path& file) {
     return read_csv(file);
   } catch (const ReadError&) {
     throw;
-  } catch (const DataError&) {  // told, or written anew from the runs, by whoever needs its rows
+  } catch (const DataError&) {  // whoever needs its rows reports it, or writes it anew from the runs
     return {};
   }
 }
@@ -194,7 +194,8 @@ ExperimentVerdict judge_directory(const fs::path& directory, training::Check che
   const bool writes = read_only == ReadOnly::is_error || may_write(directory);
   const fs::path file = directory / "experiment.json";
   if (!is_there(file))
-    throw ConfigError(fmt::format("{}: holds no sweep: it has no experiment.json", directory.string()));
+    throw ConfigError(fmt::format("{}: holds no sweep: {}", directory.string(),
+                                  is_there(directory) ? "it has no experiment.json" : "there is no such folder"));
   const config::ExperimentConfig experiment = config::load_experiment(file, Place::results);
   const Plan plan = make_plan(experiment);
   refuse_edited(experiment, plan, file);

@@ -64,7 +64,7 @@ struct Spread {
   Distribution distribution;
 };
 
-/// Of the schemes that draw each weight by itself.
+/// The distribution of the schemes that draw each weight independently.
 Spread spread_of(const Declaration& parameter, InitializationScheme scheme, const WeightInitialization& start) {
   const double fan = fan_of(parameter, start.fan.value_or(config::row_of(scheme).fan));
   switch (scheme) {

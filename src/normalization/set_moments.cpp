@@ -224,7 +224,7 @@ void Moments::prepare_backward(const Part& part, Values src, const float* gamma)
           shift_[i] = static_cast<float>(offset_[i] - sum * inverted / m);
           return;
         }
-        // In a channel by itself diff_dst loses its mean first: the rest may be as good as nothing.
+        // With one channel a set, the mean of diff_dst is subtracted first: what remains may be tiny beside it.
         const double mean = diff_beta_[i] / m;
         diff_mean_[i] = static_cast<float>(mean);
         const double rounding = static_cast<double>(diff_mean_[i]) - mean;

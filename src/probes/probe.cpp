@@ -9,9 +9,12 @@
 #include "probes/activation_distribution.h"
 #include "probes/bias_effect.h"
 #include "probes/channel_moments.h"
+#include "probes/covariate_shift.h"
 #include "probes/equivalence.h"
 #include "probes/gradient_norm.h"
+#include "probes/hessian.h"
 #include "probes/identity_recovery.h"
+#include "probes/landscape.h"
 #include "probes/layer_gradients.h"
 #include "probes/normalization_gradients.h"
 #include "probes/normalization_state.h"
@@ -52,6 +55,8 @@ void check(const config::RunConfig& run, const std::vector<network::LayerShape>&
     check_needs(config::row_of(probe.type), path, run, layers);
     if (probe.type == ProbeType::activation_distribution) check_activation_distribution(probe, path, layers);
     if (probe.type == ProbeType::equivalence) check_equivalence(probe, path, run);
+    if (probe.type == ProbeType::covariate_shift) check_covariate_shift(probe, path, run);
+    if (probe.type == ProbeType::hessian) check_hessian(probe, path, run);
   }
 }
 
@@ -85,6 +90,12 @@ std::unique_ptr<Probe> make_probe(const config::ProbeConfig& config, const Probe
       return make_residual_branches(context);
     case ProbeType::equivalence:
       return make_equivalence(config, context);
+    case ProbeType::landscape:
+      return make_landscape(config, context);
+    case ProbeType::covariate_shift:
+      return make_covariate_shift(config, context);
+    case ProbeType::hessian:
+      return make_hessian(config, context);
   }
   throw std::logic_error("a probe without a factory line");
 }

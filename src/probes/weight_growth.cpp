@@ -15,8 +15,9 @@ class WeightGrowth : public Probe {
   explicit WeightGrowth(const ProbeContext& context)
       : network_(context.network),
         parameters_(context.network.parameters()),
-        csv_(context.open_csv("weight_growth", {"step", "parameter", "normalized", "squared_norm", "cosine", "growth",
-                                                "squared_step", "ratio", "stored_growth", "stored_ratio"})) {
+        csv_(
+            context.open_csv("weight_growth", {"step", "parameter", "normalized", "squared_norm", "cosine", "growth",
+                                               "squared_step", "ratio", "stored_growth", "stored_ratio", "rotation"})) {
     for (const layers::Segment& segment : parameters_.segments())
       if (segment.parameter->kind == layers::ParameterKind::weights) before_.push_back({.segment = segment});
   }
@@ -37,6 +38,7 @@ class WeightGrowth : public Probe {
       before.cosine = product / std::sqrt(before.squared_norm * gradient);
       before.growth = grown;
       before.squared_step = learning_rate * learning_rate * gradient;
+      before.weights.assign(w, w + before.segment.length);
     }
   }
 
@@ -48,7 +50,7 @@ class WeightGrowth : public Probe {
       const layers::Parameter& parameter = *before.segment.parameter;
       csv_.add(step).add(parameter.name).add(network_.is_normalized(parameter) ? "yes" : "no").add(before.squared_norm);
       csv_.add(before.cosine).add(before.growth).add(before.squared_step).add(before.in_squared_steps(before.growth));
-      csv_.add(stored).add(before.in_squared_steps(stored)).end_row();
+      csv_.add(stored).add(before.in_squared_steps(stored)).add(before.angle_to(w)).end_row();
     }
   }
 
@@ -59,8 +61,23 @@ class WeightGrowth : public Probe {
     double cosine = 0;
     double growth = 0;
     double squared_step = 0;
+    std::vector<float> weights = {};
 
     double in_squared_steps(double grown) const { return squared_step > 0 ? grown / squared_step : kNoRatio; }
+
+    /// From the parts of the step across and along the weights, since acos(1 - x) loses half the digits.
+    double angle_to(const float* after) const {
+      double product = 0;
+      const auto step = [&](std::size_t i) { return static_cast<double>(after[i]) - static_cast<double>(weights[i]); };
+      for (std::size_t i = 0; i < weights.size(); ++i) product += step(i) * static_cast<double>(weights[i]);
+      if (!(squared_norm > 0) || !(probes::squared_norm({after, weights.size()}) > 0)) return kNoRatio;
+      double across = 0;
+      for (std::size_t i = 0; i < weights.size(); ++i) {
+        const double part = step(i) - product / squared_norm * static_cast<double>(weights[i]);
+        across += part * part;
+      }
+      return std::atan2(std::sqrt(across), std::sqrt(squared_norm) + product / std::sqrt(squared_norm));
+    }
   };
 
   const network::Network& network_;

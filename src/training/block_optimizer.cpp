@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "network/trainable.h"
 #include "training/sum_of_squares.h"
-#include "training/trainable.h"
 #include "util/errors.h"
 #include "util/npz_values.h"
 #include "util/target_clones.h"
@@ -68,7 +68,7 @@ class BlockOptimizer : public Optimizer {
     make_chunks(config);
     // Padding stays zero by itself, but for zeros that an epsilon of zero lets be divided by zero.
     if (config.trainable.select != config::Trainable::all || config.epsilon == 0.0)
-      choose(trainable_mask(config.trainable, parameters, seed));
+      choose(network::trainable_mask(config.trainable, parameters, seed));
     sums_.resize(chunks_.size());
     for (std::string& name : rule_->arrays())
       arrays_.push_back({std::move(name), std::vector<float>(parameters.values().size())});

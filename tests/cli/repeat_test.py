@@ -43,6 +43,22 @@ class Repeatable(ProgramTest):
                     for probe in probes:
                         self.assertGreater(len(rows_without_seconds(probed / (probe["type"] + ".csv"))), 20)
 
+    def test_probes_of_the_training_loss_change_nothing(self):
+        """They evaluate it at other parameters, by dropout, noise and running statistics that are not their own."""
+        layers = [{"flatten": {}}, {"dense_block": {"units": 9}}, {"dropout": {"rate": 0.3}},
+                  {"dense_block": {"units": 7}}, {"dense": {"units": 10}}]
+        probes = [{"type": "landscape", "every": 1, "points": True}, {"type": "covariate_shift", "every": 1},
+                  {"type": "hessian", "every": 5, "examples": 40}]
+        for normalization in ({"type": "batch"}, {"type": "noisy_batch"}, {"type": "batch_renorm"}):
+            with self.subTest(normalization):
+                sections = {"network": {"name": "small", "layers": layers}, "normalization": normalization}
+                plain = self.run_of(f"{normalization['type']}_plain", **sections)
+                probed = self.run_of(f"{normalization['type']}_probed", probes=probes, **sections)
+                self.assert_same_run(plain, probed, CORE)
+                for name, rows in (("landscape", 20), ("landscape_points", 160), ("covariate_shift", 60),
+                                   ("hessian", 6)):
+                    self.assertEqual(len(rows_without_seconds(probed / f"{name}.csv")), rows + 1, name)
+
     def test_evaluations_and_records_change_no_training(self):
         plain = self.run_of("plain")
         for number, sections in enumerate((

@@ -410,7 +410,7 @@ TEST(ExperimentProblems, DeepAndHugeText) {
   std::string million = "[0";
   for (int i = 1; i < 1'000'000; ++i) million += ",0";
   EXPECT_TRUE(any_contains(experiment_problems(with_value(million + "]")), "more than 300000 values"));
-  EXPECT_TRUE(any_contains(experiment_problems("{\"claim\": \"a\", \"claim\": \"b\"}"), "stands twice"));
+  EXPECT_TRUE(any_contains(experiment_problems("{\"claim\": \"a\", \"claim\": \"b\"}"), "appears twice"));
   EXPECT_TRUE(any_contains(experiment_problems(""), "e.json:1:1: the text is empty"));
   EXPECT_TRUE(any_contains(experiment_problems("[]"), "e.json:1: must be an object, got []"));
   EXPECT_TRUE(any_contains(experiment_problems("{\"claim\": \"a\","), "not valid JSON"));

@@ -214,26 +214,33 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& test) { return test.param.name; });
 
 // One value has no variance. Neither the batch nor the last of its virtual batches may be one image of a dense layer.
-TEST(SetsOfOneValue, AreRefused) {
-  const data::DatasetInfo vectors = dataset_of(9, 1, 1, 5), images = dataset_of(2, 4, 3, 5);
-  const auto dense = network_of(config::Flatten{}, dense_block(17, Activation::relu), config::Dense{.units = 5});
-  const auto conv = network_of(conv_block(17, Activation::relu), config::Flatten{}, config::Dense{.units = 5});
-  const auto point = network_of(conv_block(17, Activation::relu), config::GlobalAvgPool{}, config::Normalization{},
-                                config::Flatten{}, config::Dense{.units = 5});
-  const auto recurrent = network_of(config::Recurrent{.units = 6}, config::Dense{.units = 5});
-  const auto error_of = [](const config::RunConfig& run, const data::DatasetInfo& dataset, std::int64_t batch) {
+class SetsOfOneValue : public ::testing::Test {
+ protected:
+  static std::string error_of(const config::RunConfig& run, const data::DatasetInfo& dataset, std::int64_t batch) {
     try {
       Network network(run, dataset, batch);
     } catch (const ConfigError& error) {
-      return std::string(error.what());
+      return error.what();
     }
-    return std::string();
-  };
-  const auto expect = [](const std::string& text, const std::string& start, const std::string& place) {
+    return "";
+  }
+  static void expect(const std::string& text, const std::string& start, const std::string& place) {
     EXPECT_TRUE(text.starts_with(start)) << text;
     EXPECT_NE(text.find(place + ": "), std::string::npos) << text;
     EXPECT_NE(text.find("normalizes over 1 value"), std::string::npos) << text;
-  };
+  }
+
+  const data::DatasetInfo vectors = dataset_of(9, 1, 1, 5), images = dataset_of(2, 4, 3, 5);
+  const config::NetworkConfig dense =
+      network_of(config::Flatten{}, dense_block(17, Activation::relu), config::Dense{.units = 5});
+  const config::NetworkConfig conv =
+      network_of(conv_block(17, Activation::relu), config::Flatten{}, config::Dense{.units = 5});
+};
+
+TEST_F(SetsOfOneValue, AreRefused) {
+  const auto point = network_of(conv_block(17, Activation::relu), config::GlobalAvgPool{}, config::Normalization{},
+                                config::Flatten{}, config::Dense{.units = 5});
+  const auto recurrent = network_of(config::Recurrent{.units = 6}, config::Dense{.units = 5});
   for (const NormalizationType type :
        {NormalizationType::batch, NormalizationType::batch_renorm, NormalizationType::ghost,
         NormalizationType::noisy_batch, NormalizationType::lp}) {
@@ -247,6 +254,9 @@ TEST(SetsOfOneValue, AreRefused) {
   for (const NormalizationType type :
        {NormalizationType::frozen, NormalizationType::none, NormalizationType::layer, NormalizationType::noise})
     EXPECT_EQ(error_of(run_config(dense, type), vectors, 1), "") << config::name_of(type);
+}
+
+TEST_F(SetsOfOneValue, OfVirtualBatchesAreRefused) {
   for (const NormalizationType type : {NormalizationType::ghost, NormalizationType::batch_renorm}) {
     config::RunConfig run = run_config(dense, type);
     run.normalization.virtual_batch_size = 3;
@@ -258,12 +268,17 @@ TEST(SetsOfOneValue, AreRefused) {
     run.network = conv;
     EXPECT_EQ(error_of(run, images, 7), "");
   }
-  // Further programs of a network, too.
+}
+
+TEST_F(SetsOfOneValue, OfFurtherProgramsAreRefused) {
   Network network(run_config(dense, NormalizationType::batch), vectors, 4);
   EXPECT_THROW(network.build(Mode::evaluate_batch, 1), ConfigError);
   EXPECT_THROW(network.build(Mode::observe, 1), ConfigError);
   EXPECT_NO_THROW(network.build(Mode::evaluate_population, 1));
-  // A config is checked without data, where it says how large its batches are.
+}
+
+// A config is checked without data, where it says how large its batches are.
+TEST_F(SetsOfOneValue, AreRefusedWithoutData) {
   config::RunConfig run = run_config(dense, NormalizationType::batch);
   run.training.batch_size = 1;
   EXPECT_THROW(network::check(run, vectors), ConfigError);

@@ -70,6 +70,14 @@ TEST(BiasEffect, OfEachBias) {
   EXPECT_EQ(twin.probe.network.weights(), before);
 }
 
+/// From the distance of the vectors of length 1.
+double angle_between(const std::vector<float>& a, const std::vector<float>& b) {
+  double distance = 0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    distance += std::pow(double{a[i]} / test::l2_norm(a) - double{b[i]} / test::l2_norm(b), 2);
+  return 2 * std::asin(std::sqrt(distance) / 2);
+}
+
 TEST(WeightGrowth, OfAStep) {
   config::RunConfig run = conv_run(NormalizationType::batch, 0);
   run.optimizer.learning_rate = 0.5;
@@ -78,6 +86,7 @@ TEST(WeightGrowth, OfAStep) {
   probe.probe->step_done(0);  // writes nothing
   probe.probe->gradients_ready(4, 0.5);
   std::vector<double> before, product, gradient, growth;
+  std::vector<std::vector<float>> old;
   std::vector<layers::Parameter*> weights;
   for (const auto& parameter : probe.network.parameters().all())
     if (parameter->kind == layers::ParameterKind::weights) weights.push_back(parameter.get());
@@ -92,6 +101,7 @@ TEST(WeightGrowth, OfAStep) {
       growth.back() += std::pow(weight - 0.5 * slope, 2) - std::pow(weight, 2);
     }
     before.push_back(test::l2_norm(w));
+    old.push_back(w);
     gradient.push_back(test::l2_norm(g));
     for (std::size_t i = 0; i < w.size(); ++i) w[i] -= 0.5f * g[i];
     w[0] += 0.25f;  // what an optimizer or rounding does besides is no part of growth
@@ -108,6 +118,7 @@ TEST(WeightGrowth, OfAStep) {
     EXPECT_NEAR(std::stod(rows[i].at("cosine")), product[i] / (before[i] * gradient[i]), 1e-6);
     const double after = test::l2_norm(weights[i]->row_major_value());
     EXPECT_NEAR(std::stod(rows[i].at("stored_growth")), after * after - before[i] * before[i], 1e-7);
+    EXPECT_NEAR(std::stod(rows[i].at("rotation")) / angle_between(old[i], weights[i]->row_major_value()), 1, 1e-6);
     EXPECT_NEAR(std::stod(rows[i].at("growth")) / growth[i], 1, 1e-8);
     EXPECT_NEAR(std::stod(rows[i].at("stored_ratio")),
                 std::stod(rows[i].at("stored_growth")) / std::stod(rows[i].at("squared_step")), 1e-6);
@@ -131,7 +142,32 @@ TEST(WeightGrowth, HasNoRatioWithoutAStep) {
     EXPECT_EQ(row.at("growth"), "0");
     EXPECT_EQ(row.at("stored_growth"), "0");
     EXPECT_EQ(row.at("ratio"), "nan");
+    EXPECT_EQ(row.at("rotation"), "0");
   }
+}
+
+/// Small angles keep their digits, and a turn by more than a right angle is one.
+TEST(WeightGrowth, RotationOfKnownAngles) {
+  ProbeRun probe(test::small_mlp(NormalizationType::none), probe_of(ProbeType::weight_growth));
+  layers::Parameter& last = *probe.network.parameters().all()[4];  // (5, 3)
+  std::vector<Row> rows;
+  for (const double angle : {1e-5, 0.5, 3.0}) {
+    std::vector<float> w(15, 0.0f);
+    w[0] = 2;
+    last.set_row_major_value(w);
+    probe.probe->gradients_ready(1, 0.1);
+    w[0] = static_cast<float>(3 * std::cos(angle));  // of another length, too
+    w[7] = static_cast<float>(3 * std::sin(angle));
+    last.set_row_major_value(w);
+    probe.probe->step_done(1);
+    rows = test::read_rows(probe.folder / "run/weight_growth.csv");
+    EXPECT_EQ(rows.back().at("parameter"), last.name);
+    EXPECT_NEAR(std::stod(rows.back().at("rotation")) / angle, 1, 1e-6);
+  }
+  last.set_row_major_value(std::vector<float>(15, 0.0f));
+  probe.probe->gradients_ready(1, 0.1);
+  probe.probe->step_done(1);
+  EXPECT_EQ(test::read_rows(probe.folder / "run/weight_growth.csv").back().at("rotation"), "nan");
 }
 
 }  // namespace

@@ -260,6 +260,15 @@ class PlotFigureTypesTest(SweepFigureTest):
                 self.assertIn("|cross: a run diverged; on the frame: its value lies beyond; above the frame: no finite "
                               "value|", self.draw()[1])
 
+    def test_what_divergence_leaves_of_a_cell_does_not_set_the_scale(self):
+        def value(arm, axes, seed):
+            if arm == "none" and axes["initialization.gain"] == 100:
+                return ("completed", 0.1) if seed == 1 else ("diverged", math.nan)
+            return "completed", 0.8 + 0.01 * seed
+        self.sweep(GAIN_ARMS, [1, 2, 3], AXIS, value)
+        self.assertGreater(self.panels(self.figure())[0].get_ylim()[0], 0.75)
+        self.assertIn("|outside the frame: 1 run|", self.draw()[1])
+
     def test_declared_values_of_diverged_runs_are_in_view(self):
         def value(arm, axes, seed):
             return ("diverged", 0.1) if axes["initialization.gain"] == 100 else ("completed", 0.8 + 0.01 * seed)
@@ -308,13 +317,13 @@ class PlotFigureTypesTest(SweepFigureTest):
         self.assert_readable(figure)
         self.assertEqual(self.panels(figure)[0].get_ylim()[0], 0.8)
         _, texts = self.draw()
-        self.assertIn("|below the frame: 2 runs, 1 mean|", texts)
+        self.assertIn("|outside the frame: 2 runs, 1 mean|", texts)
         self.assertIn("95 % interval, cut off at the frame|", texts)
         # Where it would hide most of the means it is left out.
         self.sweep(GAIN_ARMS, [1, 2, 3], {**AXIS, "min_y": 0.8}, lambda arm, axes, seed:
                    ("completed", 0.9 if axes["initialization.gain"] == 1 else 0.3 + 0.01 * seed))
         self.assertLess(self.panels(self.figure())[0].get_ylim()[0], 0.3)
-        self.assertNotIn("below the frame", self.draw()[1])
+        self.assertNotIn("outside the frame", self.draw()[1])
         self.sweep(GAIN_ARMS, [1, 2, 3], {**AXIS, "min_y": 0, "log_y": True}, value)
         self.assertIn("figure.min_y: must be above 0 on a logarithmic axis, got 0",
                       self.plot(self.folder, status=3).stderr)

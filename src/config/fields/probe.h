@@ -30,6 +30,31 @@ void fields(V& v, ProbeConfig& c) {
           above(0).at_most(1e6).not_empty().only_where_listed("type", c.type, "factors"));
   v.optional_section("normalization", c.normalization, "the other normalization, on the same parameters and images",
                      only_where_listed("type", c.type, "normalization"));
+  v.field("multipliers", c.multipliers, "distances along the negative gradient, in units of `unit` times the gradient",
+          above(0).at_most(largest).not_empty().only_where_listed("type", c.type, "multipliers"));
+  v.field("unit", c.unit, "learning_rate: the rate of that step; one: 1", only_where_listed("type", c.type, "unit"));
+  v.field("ratio", c.ratio, "loss over the loss of the step, which defines critical_rate",
+          at_least(1).at_most(largest).only_where_listed("type", c.type, "ratio"));
+  v.field("points", c.points, "write landscape_points.csv too, with a row for each multiplier",
+          only_where_listed("type", c.type, "points"));
+  v.field("layers", c.layers,
+          "arrays of weights that are measured, by their place among those of the network, from 1; none: all. Each "
+          "costs a forward and a backward pass",
+          between(1, most_units).only_where_listed("type", c.type, "layers"));
+  v.field(
+      "statistics", c.statistics,
+      "a row with each; batch: the statistics of the batch depend on the parameters; frozen: they stay those of the "
+      "parameters now (normalization.type batch, or types that take none of a batch, which have one Hessian)",
+      not_empty().only_where_listed("type", c.type, "statistics"));
+  v.field("scale", c.scale,
+          "of the distance at which gradients are compared: scale * 1e-3 of the norm of all trainable parameters",
+          above(0).at_most(1e6).only_where_listed("type", c.type, "scale"));
+  v.field("iterations", c.iterations,
+          "Lanczos steps at most; each costs two forward and backward passes, and keeps a vector as large as the "
+          "parameters",
+          between(1, 1000).only_where_listed("type", c.type, "iterations"));
+  v.field("tolerance", c.tolerance, "residual, relative to the eigenvalue, at which they end",
+          above(0).below(1).only_where_listed("type", c.type, "tolerance"));
   v.require(c.type != ProbeType::equivalence || c.normalization, "normalization", "must be set for type equivalence");
 }
 

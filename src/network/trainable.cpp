@@ -1,4 +1,4 @@
-#include "training/trainable.h"
+#include "network/trainable.h"
 
 #include <fmt/format.h>
 
@@ -9,7 +9,7 @@
 #include "util/errors.h"
 #include "util/random.h"
 
-namespace bnlab::training {
+namespace bnlab::network {
 namespace {
 
 using layers::Parameter;
@@ -121,4 +121,4 @@ std::vector<float> trainable_mask(const config::TrainableConfig& config, const l
   return mask;
 }
 
-}  // namespace bnlab::training
+}  // namespace bnlab::network

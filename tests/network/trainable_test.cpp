@@ -1,4 +1,4 @@
-#include "training/trainable.h"
+#include "network/trainable.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include "util/errors.h"
 #include "util/test_files.h"
 
-namespace bnlab::training {
+namespace bnlab::network {
 namespace {
 
 using config::NormalizationType;
@@ -121,4 +121,4 @@ TEST(Trainable, RefusesToTrainNothing) {
 }
 
 }  // namespace
-}  // namespace bnlab::training
+}  // namespace bnlab::network

@@ -7,7 +7,7 @@
 #include "config/run_config.h"
 #include "layers/parameter.h"
 
-namespace bnlab::training {
+namespace bnlab::network {
 
 /// 1 for each value of the parameters' block that may change, 0 for the others and for padding. `random` draws single
 /// weights and biases without replacement, exactly as many as asked for; the choice depends on the seed and the
@@ -15,4 +15,4 @@ namespace bnlab::training {
 std::vector<float> trainable_mask(const config::TrainableConfig& config, const layers::Parameters& parameters,
                                   std::uint64_t seed);
 
-}  // namespace bnlab::training
+}  // namespace bnlab::network
