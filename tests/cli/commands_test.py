@@ -26,11 +26,12 @@ KINDS = {
     "probes": ["activation_distribution", "gradient_norm", "normalization_state", "channel_moments", "layer_gradients",
                "representations", "scale_invariance", "bias_effect", "identity_recovery", "normalization_gradients",
                "weight_growth", "statistics_gap", "residual_branches", "equivalence"],
-    "reductions_over_time": ["final", "best", "minimum", "maximum", "mean", "median", "range", "area", "at", "steps_to",
-                             "first_non_finite"],
-    "reductions_over_rows": ["mean", "median", "minimum", "maximum", "sum", "difference", "log_slope"],
-    "criteria": ["value", "difference", "ratio", "log_slope", "range", "widest_interval", "equality", "order"],
-    "figures": ["none", "curves", "axis", "bands", "heat_map", "rows"],
+    "reductions_over_time": ["final", "best", "minimum", "maximum", "mean", "median", "range", "area",
+                             "standard_deviation", "detrended_deviation", "at", "steps_to", "first_non_finite"],
+    "reductions_over_rows": ["mean", "median", "minimum", "maximum", "sum", "difference", "ratio", "log_slope"],
+    "criteria": ["value", "difference", "ratio", "log_slope", "range", "widest_interval", "equality", "order",
+                 "contrast"],
+    "figures": ["none", "curves", "axis", "bands", "heat_map", "rows", "fill"],
     "experiments": sorted(path.stem for path in EXPERIMENTS.glob("*.json") if path.stem != "schema"),
 }
 # The kinds that have a trait.
