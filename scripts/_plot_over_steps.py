@@ -9,7 +9,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 from _plot_base import (PERCENTILES, STEP_LABEL, bold_of, chosen, columns_of, cross, draw_mean, grid_of, is_share,
                         look_of, mark_every, mean_and_interval, set_limits, smooth, style_linear_axis, style_log_axis,
                         warn)
-from _plot_levels import SAME_UNIT, levels_of
+from _plot_levels import SAME_UNIT, SPREADS, levels_of
 from _plot_marks import GREY, draw_levels, end_of, label_ends
 from _plot_panels import background, panels_for
 from _plot_sweep import SIZE, common_seeds, cross_note, legend_width, mean_note, note
@@ -128,8 +128,8 @@ def curve_label(sweep, file, column):
     """What the vertical axis shows: the column, its split, and its unit."""
     units = {one["unit"] for one in sweep.quantities.values()
              if one.get("unit") and one.get("file", "eval.csv") == file and one["series"]["column"] == column
-             and one["series"].get("over_time") in (*SAME_UNIT, "range")
-             and not one.get("divided_by") and one.get("over_rows") != "log_slope"}
+             and one["series"].get("over_time") in (*SAME_UNIT, *SPREADS)
+             and not one.get("divided_by") and one.get("over_rows") not in ("ratio", "log_slope")}
     unit = units.pop() if len(units) == 1 else unit_of(column)
     split = sweep.where.get("split", [])
     text = f"{split[0]} {column}" if len(split) == 1 else column

@@ -22,7 +22,8 @@ MOST_LINES = 60  # of a figure, each in a panel of its own
 
 SCALAR = (str, Number(), bool)
 FIGURE = {"type": str, "criterion": Optional(str), "arms": Optional([str]), "where": Optional(Map((*SCALAR, [SCALAR]))),
-          **{key: Optional(str) for key in ("title", "file", "column", "divided_by", "quantity", "axis")},
+          **{key: Optional(str)
+             for key in ("title", "file", "column", "low", "high", "divided_by", "quantity", "axis")},
           **{key: Optional(bool) for key in ("log_x", "log_y")},
           **{key: Optional(Number()) for key in ("min_y", "step")}}
 ARM = {"name": str, "meaning": Optional(str), "grid": Optional(Map([object])), "zip": Optional(Map([object])),

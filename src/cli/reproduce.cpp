@@ -10,6 +10,7 @@
 #include "experiments/sweep.h"
 #include "util/errors.h"
 #include "util/nearest.h"
+#include "util/pattern.h"
 
 namespace bnlab::cli {
 namespace {
@@ -35,11 +36,10 @@ void reproduce(SweepOptions options, const std::vector<std::string>& only, Conte
   const std::vector<std::string> names = config::experiment_names(folder);
   const auto wanted = [&](const std::string& name) {
     return only.empty() || std::any_of(only.begin(), only.end(),
-                                       [&](const std::string& pattern) { return experiments::fits(pattern, name); });
+                                       [&](const std::string& pattern) { return bnlab::fits(pattern, name); });
   };
   for (const std::string& pattern : only)
-    if (std::none_of(names.begin(), names.end(),
-                     [&](const std::string& name) { return experiments::fits(pattern, name); }))
+    if (std::none_of(names.begin(), names.end(), [&](const std::string& name) { return bnlab::fits(pattern, name); }))
       throw ConfigError(fmt::format("--only {}: no experiment in {} matches{}", pattern, folder.string(),
                                     did_you_mean(pattern, names)));
   std::vector<std::string> files;

@@ -175,8 +175,9 @@ void print_details(const std::vector<ExperimentVerdict>& judged) {
         say("{}: {}: {}\n", one.experiment.name, one.experiment.criteria[i].name,
             on_one_line(one.judgements[i].explanation));
     for (const Choice& choice : one.choices)
-      say("{}: {} is {}{}, the best by {}\n", one.experiment.name, choice.arm, choice.of,
-          choice.point.empty() ? " (undecided)" : choice.point, choice.quantity);
+      say("{}: {} is {}{}, the best{} by {}\n", one.experiment.name, choice.arm, choice.of,
+          choice.point.empty() ? " (undecided)" : choice.point, choice.by == choice.of ? "" : " point of " + choice.by,
+          choice.quantity);
   }
 }
 

@@ -164,7 +164,7 @@ struct Codec<std::optional<T>> {
   static std::string values(const Rule& rule) { return Codec<T>::values(rule); }
 };
 
-/// A list of different values.
+/// A list of different values, unless the rule allows repeats.
 template <class T>
 struct Codec<std::vector<T>> {
   static bool read(const Input& in, std::vector<T>& value) {
@@ -180,7 +180,7 @@ struct Codec<std::vector<T>> {
         good = false;
       } else if (values.size() >= most_entries) {
         return in.wrong("must have at most " + std::to_string(most_entries) + " entries");
-      } else if (std::find(values.begin(), values.end(), one) != values.end()) {
+      } else if (!in.rule.has_repeats && std::find(values.begin(), values.end(), one) != values.end()) {
         good = entry.wrong("must not repeat an entry");
       } else {
         values.push_back(one);
@@ -197,7 +197,8 @@ struct Codec<std::vector<T>> {
   static Json schema(const Rule& rule) {
     Json schema = Json::object().set("type", "array").set("items", Codec<T>::schema(rule));
     if (rule.is_not_empty) schema.set("minItems", Json(std::int64_t{1}));
-    return schema.set("maxItems", Json(static_cast<std::int64_t>(most_entries))).set("uniqueItems", Json(true));
+    schema.set("maxItems", Json(static_cast<std::int64_t>(most_entries)));
+    return rule.has_repeats ? schema : schema.set("uniqueItems", Json(true));
   }
   static std::string values(const Rule& rule) { return "list of: " + Codec<T>::values(rule); }
 

@@ -10,6 +10,7 @@ namespace bnlab::config {
 enum class Scaling { unit, binary, standardized, raw };
 enum class Channels { first, last };
 enum class LabelSet { fine, coarse };
+enum class ShiftedSplits { all, test };
 
 /// Random changes of each training image, drawn anew at each visit.
 struct AugmentationConfig {
@@ -18,11 +19,12 @@ struct AugmentationConfig {
   bool operator==(const AugmentationConfig&) const = default;
 };
 
-/// A fixed change of all images, for fine-tuning on data of another kind.
+/// A fixed change of all images, for fine-tuning on data of another kind, or of the test images alone.
 struct ShiftConfig {
   double rotation = 0.0;  // degrees, counterclockwise
   double contrast = 1.0;  // factor of the distance from mid-grey
   double noise = 0.0;     // standard deviation of Gaussian noise, as a fraction of the largest pixel value
+  std::optional<ShiftedSplits> splits = std::nullopt;  // unset: all
   bool operator==(const ShiftConfig&) const = default;
 };
 
@@ -33,6 +35,7 @@ struct SyntheticConfig {
   std::int64_t dimensions = 10;  // of an input; not of drawn_digits
   std::int64_t outputs = 10;     // targets or classes; not of drawn_digits
   double separation = 3.0;       // gaussian_clusters: standard deviation of the centres, in units of a cluster's own
+  std::optional<double> target_std = std::nullopt;  // gaussian_regression: of each target; unset: 1
   std::uint64_t seed = 1;
   bool operator==(const SyntheticConfig&) const = default;
 };

@@ -74,7 +74,7 @@ Dataset make_gaussian_regression(const DatasetInfo& info, const config::Syntheti
   const auto d = static_cast<std::size_t>(info.channels);
   const auto outputs = static_cast<std::size_t>(info.classes);
   const std::vector<float> matrix =  // (K, d)
-      normal_values(info.classes * info.channels, 1.0 / std::sqrt(static_cast<double>(d)),
+      normal_values(info.classes * info.channels, config.target_std.value_or(1.0) / std::sqrt(static_cast<double>(d)),
                     stream(config, info.name + ".matrix"));
   return make_dataset(info, config, [&](std::int64_t count, const std::string& name) {
     Split split;

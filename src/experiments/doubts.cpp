@@ -138,7 +138,8 @@ std::vector<std::string> inputs_that_differ(const RunTable& table, const Plan& p
     if (config.dataset.synthetic == plan.points.front().config.dataset.synthetic)
       data[config.dataset.name + (config.dataset.path.empty() ? "" : " in " + config.dataset.path)].insert(
           row.dataset_sha256);
-    if (!config.initialization.from.empty() && !row.initial_weights_sha256.empty())
+    const bool is_of_an_arm = config.initialization.from.starts_with(arm_prefix);  // of each seed others
+    if (!config.initialization.from.empty() && !is_of_an_arm && !row.initial_weights_sha256.empty())
       weights[config.initialization.from].insert(row.initial_weights_sha256);
   }
   std::vector<std::string> lines;

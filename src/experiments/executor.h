@@ -21,6 +21,7 @@ struct Task {
   std::filesystem::path directory;     // of the run
   std::int64_t steps = 0;              // that the config asks for; 0: not known before the data is read
   config::DatasetConfig dataset = {};  // what it learns; runs of one dataset share it
+  std::filesystem::path parent = {};   // directory of the run whose weights it starts from; empty: none
 };
 
 /// How far the run of a directory has come.
@@ -96,6 +97,10 @@ enum class SweepEnd {
 void clear_failure(const std::filesystem::path& directory);
 
 // ---- what executors share ----
+
+/// Throws RunError, with the reason, where the run whose weights the task starts from has not completed; ReadError
+/// where it can't tell.
+void require_parent(const Task& task);
 
 /// The arguments of a task's process, the name of the program first.
 std::vector<std::string> arguments_of(const Task& task, const std::filesystem::path& program, int threads);

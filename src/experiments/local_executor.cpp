@@ -94,10 +94,11 @@ class LocalExecutor {
     for (auto next = waiting_.begin(); next != waiting_.end() && running_.size() < most_running_;) {
       const Task& task = *next->task;
       try {
-        if (must_wait(*next)) {
+        if (is_awaited(task.parent) || must_wait(*next)) {
           ++next;
           continue;
         }
+        require_parent(task);
         start(task);
         short_since_.reset();
       } catch (const ResourceError& error) {
@@ -138,6 +139,12 @@ class LocalExecutor {
     }
     report.error = "not started: " + problem;
     return report;
+  }
+
+  /// Whether a run waits or is on the way in this directory.
+  bool is_awaited(const fs::path& directory) const {
+    const auto is_there = [&](const auto& one) { return one.task->directory == directory; };
+    return !directory.empty() && (std::ranges::any_of(waiting_, is_there) || std::ranges::any_of(running_, is_there));
   }
 
   bool must_wait(Waiting& one) {

@@ -182,6 +182,22 @@ double area(const Series& series) {
   return series.size() < 2 ? none : sum;
 }
 
+/// Divided by n - 1; NaN of less than two values.
+double standard_deviation(const std::vector<double>& values) {
+  if (values.size() < 2) return none;
+  const double centre = mean(values);
+  double squares = 0;
+  for (const double value : values) squares += (value - centre) * (value - centre);
+  return std::sqrt(squares / static_cast<double>(values.size() - 1));
+}
+
+/// Independent noise of standard deviation s around a straight line has differences of standard deviation sqrt(2) s.
+double detrended_deviation(const std::vector<double>& values) {
+  std::vector<double> differences;
+  for (std::size_t i = 1; i < values.size(); ++i) differences.push_back(values[i] - values[i - 1]);
+  return standard_deviation(differences) / std::sqrt(2.0);
+}
+
 /// The event is seen in the row of `step` and in no earlier row of a series that begins at `from`. It is exact in the
 /// first possible row, otherwise it lies between the row before and this one.
 Value seen_at(std::int64_t step, std::optional<std::int64_t> row_before, std::int64_t from) {
@@ -252,6 +268,10 @@ Value over_time(const Series& series, const SeriesConfig& config, config::Better
       return {greatest(values_of(series)) - smallest(values_of(series))};
     case OverTime::area:
       return {area(series)};
+    case OverTime::standard_deviation:
+      return {standard_deviation(last_of(series, config.last))};
+    case OverTime::detrended_deviation:
+      return {detrended_deviation(last_of(series, config.last))};
     case OverTime::at: {
       const Sample* sample = sample_at(series, config.step);
       return {sample ? sample->value : none};
@@ -292,14 +312,16 @@ double over_rows(const std::vector<double>& values, OverRows reduction) {
       return values.empty() ? none : mean(values) * static_cast<double>(values.size());
     case OverRows::difference:
       return values.size() < 2 ? none : values.back() - values.front();
+    case OverRows::ratio:
+      return values.size() < 2 ? none : values.back() / values.front();
     case OverRows::log_slope:
       return log_slope(values);
   }
   return none;
 }
 
-/// Only numbers of steps have ends of their own, and for them no reduction is a difference or a slope. All others grow
-/// with each of the values, so the reduced ends are the ends of the result.
+/// Only numbers of steps have ends of their own, and for them no reduction is a difference, a ratio or a slope. All
+/// others grow with each of the values, so the reduced ends are the ends of the result.
 Value over_rows(const std::vector<Value>& values, OverRows reduction) {
   std::vector<double> measured, low, high;
   for (const Value& value : values) {

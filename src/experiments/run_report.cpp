@@ -249,6 +249,15 @@ void clear_failure(const fs::path& directory) {
   remove(training::failure_file);
 }
 
+void require_parent(const Task& task) {
+  if (task.parent.empty()) return;
+  const RunReport parent = read_report(task.parent);
+  if (parent.state == RunState::completed) return;
+  throw RunError(fmt::format("the run whose weights it starts from has not completed: {} is {}{}",
+                             task.parent.filename().string(), name_of(parent.state),
+                             parent.error.empty() ? "" : " (" + parent.error + ")"));
+}
+
 std::vector<std::string> arguments_of(const Task& task, const fs::path& program, int threads) {
   // A path that begins with a dash would be an option.
   const auto argument = [](const fs::path& path) {

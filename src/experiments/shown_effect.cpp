@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "experiments/run_table.h"
 #include "util/join.h"
@@ -30,7 +31,8 @@ struct Scale {
 bool is_share(const QuantityConfig& quantity) {
   const config::OverTimeKind& kind = row_of(quantity.series.over_time);
   return quantity.series.column == "accuracy" && quantity.unit.empty() && !quantity.divided_by && !kind.counts_steps &&
-         quantity.series.over_time != config::OverTime::area && !row_of(quantity.over_rows).is_logarithm;
+         quantity.series.over_time != config::OverTime::area && !row_of(quantity.over_rows).is_logarithm &&
+         quantity.over_rows != config::OverRows::ratio;
 }
 
 Scale factor_scale(const QuantityConfig& quantity) {
@@ -52,9 +54,11 @@ Scale scale_of(const ExperimentConfig& experiment, const CriterionConfig& criter
   if (row_of(quantity.over_rows).is_logarithm) return factor_scale(quantity);
   if (!is_share(quantity))
     return {row_of(quantity.series.over_time).counts_steps && quantity.unit.empty() ? "steps" : quantity.unit};
-  const bool is_difference = unit == config::EffectUnit::difference || !quantity.series.minus.empty() ||
-                             row_of(quantity.over_rows).compares_rows ||
-                             quantity.series.over_time == config::OverTime::range;
+  // Weights whose sum is not 0 give a level: their mean, say.
+  const double weights = std::accumulate(criterion.weights.begin(), criterion.weights.end(), 0.0);
+  const bool is_difference = (unit == config::EffectUnit::difference && std::abs(weights) < 1e-9) ||
+                             !quantity.series.minus.empty() || row_of(quantity.over_rows).compares_rows ||
+                             row_of(quantity.series.over_time).is_spread;
   return is_difference ? Scale{"points", 100, 2} : Scale{"%", 100, 1};
 }
 

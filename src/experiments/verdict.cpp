@@ -78,6 +78,7 @@ Json criterion_json(const config::ExperimentConfig& experiment, const CriterionC
                {"type", config::name_of(criterion.type)},
                {"quantity", criterion.quantity},
                {"arms", criterion.arms}};
+  if (!criterion.weights.empty()) json["weights"] = criterion.weights;
   if (criterion.at_least) json["at_least"] = *criterion.at_least;
   if (criterion.more_than) json["more_than"] = *criterion.more_than;
   if (criterion.at_most) json["at_most"] = *criterion.at_most;
@@ -100,12 +101,14 @@ Json choice_json(const Choice& choice) {
   Json candidates = Json::array();
   for (const auto& [point, mean] : choice.candidates)
     candidates.push_back({{"point", point}, {"mean", json_number(mean)}});
-  return {{"arm", choice.arm},
-          {"of", choice.of},
-          {"quantity", choice.quantity},
-          {"chosen", choice.point},
-          {"mean", json_number(choice.mean)},
-          {"candidates", std::move(candidates)}};
+  Json json = {{"arm", choice.arm},
+               {"of", choice.of},
+               {"quantity", choice.quantity},
+               {"chosen", choice.point},
+               {"mean", json_number(choice.mean)},
+               {"candidates", std::move(candidates)}};
+  if (choice.by != choice.of) json["chosen_by"] = choice.by;
+  return json;
 }
 
 /// An earlier verdict; null where there is none that can be read.

@@ -18,6 +18,7 @@
 #include "layers/residual.h"
 #include "network/initialization.h"
 #include "network/layer_mask.h"
+#include "network/parameter_overrides.h"
 #include "normalization/local_response.h"
 #include "normalization/step_normalization.h"
 #include "util/errors.h"
@@ -374,6 +375,7 @@ std::unique_ptr<Assembly> assemble(const config::RunConfig& config, const data::
   if (assembly->parameters.all().empty())
     throw ConfigError("network.layers: nothing to train: no layer has parameters");
   check_overrides(config.initialization, assembly->parameters);
+  check_overrides(config.optimizer, assembly->parameters);
   return assembly;
 }
 

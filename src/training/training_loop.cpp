@@ -9,10 +9,10 @@
 #include "config/csv_columns.h"
 #include "config/names.h"
 #include "layers/dropout.h"
+#include "training/initial_weights.h"
 #include "training/schedule.h"
 #include "util/errors.h"
 #include "util/file.h"
-#include "util/home.h"
 
 namespace bnlab::training {
 namespace {
@@ -73,7 +73,7 @@ void TrainingLoop::resume() {
 
 void TrainingLoop::start_from_another_run() {
   if (config_.initialization.from.empty()) return;
-  std::filesystem::path file = with_home(config_.initialization.from);
+  std::filesystem::path file = initial_weights(config_.initialization.from, directory_.path());
   std::error_code problem;
   if (std::filesystem::is_directory(file, problem)) file /= "weights.npz";
   if (!std::filesystem::is_regular_file(file, problem))

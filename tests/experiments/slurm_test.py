@@ -298,6 +298,22 @@ def test(folder, cluster):
     check(len((detached / "slurm" / "0003.commands").read_text().splitlines()) == 1, "one run is submitted again")
     check(table_without_times(detached).count("completed") == RUNS, output)
 
+    # Runs that start from others' weights wait for those: Slurm's jobs for a job, or this process for its runs.
+    experiment.write_text(json.dumps({
+        "base": EXPERIMENT["base"], "seeds": 2,
+        "arms": [{"name": "start"}, {"name": "child", "set": {"initialization.from": "arm:start"}}]}))
+    for name, wait in (("family", []), ("detached family", ["--no-wait"])):
+        sweep = sweep_through(cluster, experiment, folder / name, "--set", "training.steps=100", *wait)
+        output, _ = sweep.communicate(timeout=TIMEOUT)
+        check(sweep.returncode == 0, output)
+        check((", after " in output) == bool(wait), output)
+        wait_until(lambda: len(list((folder / name).glob("runs/*/run.json"))) == 4, f"the runs of the {name}")
+        sweep = sweep_through(cluster, experiment, folder / name, "--set", "training.steps=100")
+        output, _ = sweep.communicate(timeout=TIMEOUT)
+        check(sweep.returncode == 0, output)
+        check(table_without_times(folder / name).count("completed") == 4, output)
+        check(len(list((folder / name / "slurm").glob("*.commands"))) == 2, f"two submissions of the {name}: {output}")
+
 
 def main():
     if os.geteuid() != 0:

@@ -18,6 +18,7 @@ struct Kind {
   NormalizationType type = NormalizationType::batch;
   std::int64_t virtual_batch_size = 32;
   config::LpNorm norm = config::LpNorm::l2;
+  bool norm_is_raw = false;
 };
 
 struct Case {
@@ -38,6 +39,7 @@ reference::NormalizationOptions options_of(const Case& c) {
       break;
     case NormalizationType::lp:
       options.method = reference::Method::lp;
+      if (c.kind.norm_is_raw) options.norm_of = reference::NormOf::raw;
       options.norm = c.kind.norm == config::LpNorm::l1   ? reference::Norm::l1
                      : c.kind.norm == config::LpNorm::l2 ? reference::Norm::l2
                                                          : reference::Norm::linf;
@@ -66,6 +68,7 @@ class NormalizationStatistics : public ::testing::TestWithParam<Case> {
     config_.normalization.running_average_decay = c.decay;
     config_.normalization.virtual_batch_size = c.kind.virtual_batch_size;
     config_.normalization.norm = c.kind.norm;
+    if (c.kind.norm_is_raw) config_.normalization.norm_of = config::NormOf::raw;
     config_.normalization.r_max = {.initial = 1.1, .final = 1.1, .begin = 0, .end = 0};
     config_.normalization.d_max = {.initial = 0.2, .final = 0.2, .begin = 0, .end = 0};
     config_.normalization.running_variance = c.unbiased ? RunningVariance::unbiased : RunningVariance::biased;
@@ -287,32 +290,33 @@ TEST_F(SetsOfOneValue, AreRefusedWithoutData) {
 }
 
 Kind ghost_of(std::int64_t images) { return {.type = NormalizationType::ghost, .virtual_batch_size = images}; }
-Kind lp_of(config::LpNorm norm) { return {.type = NormalizationType::lp, .norm = norm}; }
+Kind lp_of(config::LpNorm norm, bool is_raw = false) {
+  return {.type = NormalizationType::lp, .norm = norm, .norm_is_raw = is_raw};
+}
 const Kind renorm{.type = NormalizationType::batch_renorm}, noisy{.type = NormalizationType::noisy_batch};
 
 // A ghost batch that is smaller than the others comes last in batches of 7, 8 and 10; of images it may be one alone.
-INSTANTIATE_TEST_SUITE_P(OtherTypes, NormalizationStatistics,
-                         ::testing::Values(Case{"ghost_unbiased", false, 8, 0.9, true, ghost_of(3)},
-                                           Case{"ghost_biased", false, 8, 0.5, false, ghost_of(3)},
-                                           Case{"ghost_smaller_last", false, 10, 0.9, true, ghost_of(4)},
-                                           Case{"ghost_whole", false, 8, 0.9, true, ghost_of(4)},
-                                           Case{"ghost_one", false, 7, 0.9, true, ghost_of(32)},
-                                           Case{"ghost_images_unbiased", true, 7, 0.9, true, ghost_of(3)},
-                                           Case{"ghost_images_biased", true, 7, 0.75, false, ghost_of(2)},
-                                           Case{"l1_unbiased", false, 6, 0.9, true, lp_of(config::LpNorm::l1)},
-                                           Case{"l1_images_biased", true, 4, 0.75, false, lp_of(config::LpNorm::l1)},
-                                           Case{"l2_unbiased", false, 6, 0.9, true, lp_of(config::LpNorm::l2)},
-                                           Case{"l2_images_biased", true, 4, 0.75, false, lp_of(config::LpNorm::l2)},
-                                           Case{"linf_unbiased", false, 6, 0.9, true, lp_of(config::LpNorm::linf)},
-                                           Case{"linf_images_biased", true, 4, 0.75, false,
-                                                lp_of(config::LpNorm::linf)},
-                                           Case{"renorm_unbiased", false, 6, 0.9, true, renorm},
-                                           Case{"renorm_biased", false, 6, 0.5, false, renorm},
-                                           Case{"renorm_images_unbiased", true, 4, 0.9, true, renorm},
-                                           Case{"renorm_images_biased", true, 4, 0.75, false, renorm},
-                                           Case{"noisy_unbiased", false, 6, 0.9, true, noisy},
-                                           Case{"noisy_images_biased", true, 4, 0.75, false, noisy}),
-                         [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    OtherTypes, NormalizationStatistics,
+    ::testing::Values(
+        Case{"ghost_unbiased", false, 8, 0.9, true, ghost_of(3)},
+        Case{"ghost_biased", false, 8, 0.5, false, ghost_of(3)},
+        Case{"ghost_smaller_last", false, 10, 0.9, true, ghost_of(4)},
+        Case{"ghost_whole", false, 8, 0.9, true, ghost_of(4)}, Case{"ghost_one", false, 7, 0.9, true, ghost_of(32)},
+        Case{"ghost_images_unbiased", true, 7, 0.9, true, ghost_of(3)},
+        Case{"ghost_images_biased", true, 7, 0.75, false, ghost_of(2)},
+        Case{"l1_unbiased", false, 6, 0.9, true, lp_of(config::LpNorm::l1)},
+        Case{"l1_images_biased", true, 4, 0.75, false, lp_of(config::LpNorm::l1)},
+        Case{"l2_unbiased", false, 6, 0.9, true, lp_of(config::LpNorm::l2)},
+        Case{"l2_images_biased", true, 4, 0.75, false, lp_of(config::LpNorm::l2)},
+        Case{"raw_l2_unbiased", true, 4, 0.75, true, lp_of(config::LpNorm::l2, true)},
+        Case{"linf_unbiased", false, 6, 0.9, true, lp_of(config::LpNorm::linf)},
+        Case{"linf_images_biased", true, 4, 0.75, false, lp_of(config::LpNorm::linf)},
+        Case{"renorm_unbiased", false, 6, 0.9, true, renorm}, Case{"renorm_biased", false, 6, 0.5, false, renorm},
+        Case{"renorm_images_unbiased", true, 4, 0.9, true, renorm},
+        Case{"renorm_images_biased", true, 4, 0.75, false, renorm}, Case{"noisy_unbiased", false, 6, 0.9, true, noisy},
+        Case{"noisy_images_biased", true, 4, 0.75, false, noisy}),
+    [](const auto& test) { return test.param.name; });
 
 TEST(NormalizationState, OfAFrozenNormalizationNeverMoves) {
   config::RunConfig config =

@@ -76,7 +76,7 @@ class Results:
                 for column, text in row.items():
                     if column.endswith(("_mean", "_half_interval")) and text:
                         self.numbers |= {float(text), 100 * float(text)}
-        words = {key: self.experiment[key]
+        words = {key: self.experiment.get(key)
                  for key in ("claim", "source", "base", "arms", "quantities", "seeds", "full")}
         words["criteria"] = [[one.get(key, "") for key in ("meaning", "source", "explanation")]
                              for one in self.experiment["criteria"]]

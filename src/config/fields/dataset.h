@@ -21,6 +21,7 @@ void fields(V& v, ShiftConfig& c) {
   v.field("contrast", c.contrast, "factor for each pixel's distance from mid-grey", between(0, 1e3));
   v.field("noise", c.noise, "standard deviation of Gaussian noise, as a fraction of the largest pixel value",
           between(0, 10));
+  v.field("splits", c.splits, "the images that are changed: all, or those of the test split; unset: all");
 }
 
 template <class V>
@@ -34,6 +35,10 @@ void fields(V& v, SyntheticConfig& c) {
   v.field("separation", c.separation,
           "gaussian_clusters: standard deviation of the centres; the standard deviation within a cluster is 1",
           between(0, largest));
+  v.field("target_std", c.target_std,
+          "gaussian_regression: standard deviation of each target, that of the matrix's entries times the root of "
+          "dimensions; unset: 1",
+          above(0).at_most(1e6));
   v.field("seed", c.seed, "seed of the data, independent of training.seed", at_least(0));
 }
 
@@ -59,7 +64,8 @@ void fields(V& v, DatasetConfig& c) {
           between(0, most_images));
   v.require(c.limit == 0 || c.validation < c.limit, "validation", "must be below limit");
   v.section("augmentation", c.augmentation, "random changes of the training images, drawn again in each epoch");
-  v.section("shift", c.shift, "a fixed change of all images, for example to test fine-tuning on other data");
+  v.section("shift", c.shift,
+            "a fixed change of all images, as for fine-tuning on other data, or of the test images alone");
   v.section("synthetic", c.synthetic, "size of gaussian_regression, gaussian_clusters and drawn_digits");
 }
 

@@ -44,7 +44,9 @@ template <class V>
 void fields(V& v, InitializationConfig& c) {
   fields(v, static_cast<WeightInitialization&>(c));
   v.field("from", c.from,
-          "directory of a run, or its weights.npz: its weights and running statistics are the initial ones");
+          "a run's directory, or its weights.npz: start from its weights and running statistics; in an experiment also "
+          "arm:NAME, an arm or a point before this one: the weights of its run with the same seed (run:HASH in the "
+          "config of the run)");
   v.sections("overrides", c.overrides, "other settings for some layers; if several match, the last one counts");
 }
 
