@@ -6,6 +6,7 @@ tried then. Differences of gradients, which the Hessian is made of, cross kinks 
 softplus and average pooling.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -39,6 +40,11 @@ MULTIPLIERS = [0.5, 1, 2, 4]
 M3 = {"network.name": "mlp_3x100_sigmoid", "initialization.scheme": "gaussian", "initialization.std": 0.1,
       "training.batch_size": 60}
 V6 = {"network.name": "vgg6", "training.batch_size": 4}
+V6_LAYERS = [part for channels in (32, 64, 128)
+             for part in ({"repeat": {"count": 2, "layers": [{"conv_block": {"channels": channels}}]}}, {"avg_pool": {}})]
+SMOOTH_V6 = {"network": json.dumps({"activation": "softplus",
+                                    "layers": [*V6_LAYERS, {"flatten": {}}, {"dense": {"units": 10}}]}),
+             "training.batch_size": 4}
 RESNET = {"network.name": "resnet20", "training.batch_size": 4}
 
 
@@ -248,7 +254,7 @@ class ProbesTest(unittest.TestCase):
 
     @unittest.skipUnless(os.environ.get("BNLAB_SLOW_TESTS"), "BNLAB_SLOW_TESTS=1")
     def test_hessian_of_v6(self):
-        self.eigenvalues({**V6, "network.activation": "softplus"})
+        self.eigenvalues(SMOOTH_V6)
 
 
 if __name__ == "__main__":
