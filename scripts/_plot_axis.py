@@ -77,10 +77,11 @@ def fill_panels(sweep, panels, cells, scale, log_y):
 
 def limit_values(axis, cells, log_y, declared, levels=(), share=False):
     """Vertical limits. Runs that diverged don't set the scale, as long as others did not, unless their value is
-    `declared` or a bound: a loss of 1e28 would hide what the others show."""
-    runs = [run for cell in cells for run in cell.runs]
-    calm = [run.number for run in runs if run.status == "completed" or run.at_least or declared]
-    other = [run.number for run in runs]
+    `declared` or a bound: a loss of 1e28 would hide what the others show. Nor does what is left of a cell that has no
+    mean because of them: a seed at chance beside two that diverged."""
+    calm = [run.number for cell in cells for run in cell.runs
+            if (run.status == "completed" and not cell.lost) or run.at_least or declared]
+    other = [run.number for cell in cells for run in cell.runs]
     ends = [end for cell in cells for end in (cell.low, cell.high)]
     set_limits(axis, np.array(calm if np.isfinite(calm).any() else other), np.array([*calm, *ends]), log_y, levels,
                share)
@@ -113,27 +114,27 @@ def draw_level(axis, index, cell):
 def draw_over_axis(axis, index, cells, scale, dodge, stacked):
     """One line. `stacked`: how many marks stand above the frame at each value so far."""
     colour, marker = look_of(index)[0]["color"], look_of(index)[1]
-    moved = axis.transData + ScaledTranslation(dodge / 72, 0, axis.figure.dpi_scale_trans)
-    raised = moved + ScaledTranslation(0, 9 / 72, axis.figure.dpi_scale_trans)
+    dodged = axis.transData + ScaledTranslation(dodge / 72, 0, axis.figure.dpi_scale_trans)
+    raised = dodged + ScaledTranslation(0, 9 / 72, axis.figure.dpi_scale_trans)
     found = sorted((scale.x[text], text, cell) for (text,), cell in cells.items() if text)
-    axis.plot([x for x, _, _ in found], [cell.mean for _, _, cell in found], **bold_of(index), transform=moved,
+    axis.plot([x for x, _, _ in found], [cell.mean for _, _, cell in found], **bold_of(index), transform=dodged,
               markerfacecolor=colour)
     for x, text, cell in found:
         if math.isfinite(cell.low):
             axis.plot([x, x], [cell.low, cell.high], color=colour, linewidth=1.2, marker="_", markersize=8,
-                      markeredgewidth=1.4, transform=moved)
+                      markeredgewidth=1.4, transform=dodged)
         if cell.at_least and math.isfinite(cell.mean):
             axis.plot(x, cell.mean, color=colour, marker=marker, markersize=6, markerfacecolor="white", zorder=4,
-                      transform=moved)
+                      transform=dodged)
             axis.plot(x, cell.mean, color=colour, transform=raised, zorder=4, **ARROW)
         for run in cell.runs:
             if not math.isfinite(run.number):
                 continue
             if run.status == "diverged":
-                axis.plot(x, np.clip(run.number, *axis.get_ylim()), **cross(colour), transform=moved)
+                axis.plot(x, np.clip(run.number, *axis.get_ylim()), **cross(colour), transform=dodged)
             else:
                 axis.plot(x, run.number, color=colour, marker=marker, markersize=4, alpha=0.7, linestyle="none",
-                          markeredgewidth=0.8, markerfacecolor="none", transform=moved)
+                          markeredgewidth=0.8, markerfacecolor="none", transform=dodged)
         if cell.lost:
             draw_lost(axis, index, x, len(cell.lost), stacked.get(text, 0))
             stacked[text] = stacked.get(text, 0) + 1
@@ -158,11 +159,12 @@ def axis_legend(lines, cells, log_y, limits, looks):
         handles.append(mean_note(log_y, any(cell.low < bottom or cell.high > top for cell in cells),
                                  None if looks else common_seeds(lines)))
         handles.append(note("small: each seed", marker="o", markersize=4, markerfacecolor="none"))
-    under = [(sum(run.status == "completed" and run.number < bottom for cell in cells for run in cell.runs), "run"),
-             (sum(cell.mean < bottom for cell in cells), "mean")]
-    if any(count for count, _ in under):
-        handles.append(note("below the frame: " + ", ".join(f"{count} {what}{'s' if count > 1 else ''}"
-                                                            for count, what in under if count)))
+    outside = [(sum(run.status == "completed" and (run.number < bottom or run.number > top)
+                    for cell in cells for run in cell.runs), "run"),
+               (sum(cell.mean < bottom or cell.mean > top for cell in cells), "mean")]
+    if any(count for count, _ in outside):
+        handles.append(note("outside the frame: " + ", ".join(f"{count} {what}{'s' if count > 1 else ''}"
+                                                              for count, what in outside if count)))
     if any(cell.diverged or cell.lost for cell in cells):
         beyond = any(run.status == "diverged" and math.isfinite(run.number) and not bottom <= run.number <= top
                      for cell in cells for run in cell.runs)

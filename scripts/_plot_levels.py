@@ -6,6 +6,8 @@ from _plot_text import plain_number
 SIGNS = {"at_least": "≥", "more_than": ">", "at_most": "≤", "less_than": "<"}
 # Reductions that leave a value what the column holds.
 SAME_UNIT = ("final", "best", "minimum", "maximum", "mean", "median", "at")
+COMPARING = ("difference", "ratio", "log_slope")  # rows with each other
+SPREADS = ("range", "standard_deviation", "detrended_deviation")  # distances between values, in the same unit
 # Columns by which the rows of one step differ: what holds for one layer is no level for all.
 OF_ONE = ("layer", "tensor", "unit", "parameter", "factor")
 
@@ -49,4 +51,4 @@ def shows_values(sweep, quantity):
     if sweep.is_of_quantity:
         return quantity["name"] == sweep.figure["quantity"]
     return (shows_column(sweep, quantity) and quantity["series"].get("over_time", "final") in SAME_UNIT
-            and not quantity.get("divided_by") and quantity.get("over_rows") not in ("difference", "log_slope"))
+            and not quantity.get("divided_by") and quantity.get("over_rows") not in COMPARING)

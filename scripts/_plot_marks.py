@@ -89,8 +89,8 @@ def label_ends(axis, ends):
     given = spread(wanted, heights)
     if max(abs(given - wanted)) > LABEL_SHIFT:
         return False
-    for (index, _, _, y), text, own, moved in zip(ends, texts, wanted, given):
-        offset = ScaledTranslation(7 / 72, (moved - own) / 72, axis.figure.dpi_scale_trans)
+    for (index, _, _, y), text, own, shifted in zip(ends, texts, wanted, given):
+        offset = ScaledTranslation(7 / 72, (shifted - own) / 72, axis.figure.dpi_scale_trans)
         axis.text(1, np.clip(y, bottom, top), text, transform=axis.get_yaxis_transform() + offset, va="center",
                   ha="left", fontsize=LABEL_LETTERS, color=look_of(index)[0]["color"], linespacing=1.05)
     return True

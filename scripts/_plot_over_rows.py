@@ -1,13 +1,16 @@
-"""Figure of an experiment over the rows of one step: a column by layer or parameter, in the file's order."""
+"""Figure of an experiment over the rows of one step: a column by layer or parameter, in the file's
+order, or by a factor, which is a number."""
+
+import math
 
 import numpy as np
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from _plot_base import chosen, style_linear_axis, style_log_axis, warn
+from _plot_base import chosen, mark_every, style_linear_axis, style_log_axis, style_log_ticks, warn
 from _plot_cells import slant
 from _plot_over_steps import (curve_label, curves_legend, draw_lines, kept, key_of, label_left, read_figure_csv,
                               rounded, with_result)
-from _plot_text import points_of, shown
+from _plot_text import points_of, short_number, shown
 from _reading import ReadError, exists, read_csv
 
 # What tells the rows of one step apart, in the files of a run.
@@ -73,27 +76,60 @@ def draw_rows(sweep):
     steps = sorted({step for step, _ in found.values() if step is not None})
     tables = {key: table for key, (_, table) in found.items()}
     labels = list(dict.fromkeys(label for table in tables.values() for label in table))
-    place = {label: x for x, label in enumerate(labels)}
+    log_x = sweep.figure.get("log_x", False)
+    place = places_of(sweep, labels, log_x)
+    is_of_numbers = place != {label: x for x, label in enumerate(labels)}
+    label_at = {x: label for label, x in place.items()}
     series = {}
     for key, table in tables.items():
         x = np.array([place[label] for label in table])
         y = np.array(list(table.values()), dtype=np.float64)
         keep = np.isfinite(y) & ((y > 0) if log_y else True)
-        series[key] = (x[keep], y[keep])
+        order = np.argsort(x[keep], kind="stable")
+        series[key] = (x[keep][order], y[keep][order])
 
     def style(panel):
         (style_log_axis if log_y else style_linear_axis)(panel)
-        style_places(panel, labels)
+        if is_of_numbers:
+            style_numbers(panel, log_x, place.values())
+        else:
+            style_places(panel, labels)
 
-    figure, drawn, marks = draw_lines(sweep, lines, series, log_y, lambda _: 1, style, "")
+    figure, drawn, marks = draw_lines(sweep, lines, series, log_y, lambda x: mark_every(x, log_x), style, "")
     label_left(figure, lambda points: shown(curve_label(sweep, file, column), points, 2))
     rows = []
     for line, seed, name, x, y in drawn:  # of means the last step of their runs
         step = max(found[key_of(line, run)][0] or 0.0 for run in line.runs
                    if run.has_result() and seed in ("all", run.seed))
-        rows += [(line.arm, line.point, seed, name, step, labels[a], b) for a, b in zip(x, y)]
+        rows += [(line.arm, line.point, seed, name, step, label_at[a], b) for a, b in zip(x, y)]
     sweep.finish(figure, curves_legend(sweep, lines, [step_text(steps)] if steps else [], *marks))
     return figure, ("arm", "point", "seed", "series", "step", "row", "value"), rows
+
+
+def places_of(sweep, labels, log_x):
+    """{label: x}: the numbers that the labels are, or else 0, 1, 2, ..."""
+    numbers = [number_of(label) for label in labels]
+    if all(map(math.isfinite, numbers)) and len(set(numbers)) == len(labels) and (not log_x or min(numbers) > 0):
+        return dict(zip(labels, numbers))
+    if log_x:
+        raise ReadError(f"{sweep.file}: figure.log_x: the rows must be different numbers above 0, got {labels[0]}")
+    return {label: x for x, label in enumerate(labels)}
+
+
+def number_of(label):
+    try:
+        return float(label)
+    except ValueError:
+        return math.nan
+
+
+def style_numbers(axis, log_x, numbers):
+    axis.margins(x=0.02)
+    if log_x:
+        axis.set_xscale("log")
+        style_log_ticks(axis.xaxis, min(numbers), max(numbers))
+    else:
+        axis.xaxis.set_major_formatter(FuncFormatter(short_number))
 
 
 def style_places(axis, labels):

@@ -9,7 +9,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 from _plot_base import (PERCENTILES, STEP_LABEL, bold_of, chosen, columns_of, cross, draw_mean, grid_of, is_share,
                         look_of, mark_every, mean_and_interval, set_limits, smooth, style_linear_axis, style_log_axis,
                         warn)
-from _plot_levels import SAME_UNIT, levels_of
+from _plot_levels import SAME_UNIT, SPREADS, levels_of
 from _plot_marks import GREY, draw_levels, end_of, label_ends
 from _plot_panels import background, panels_for
 from _plot_sweep import SIZE, common_seeds, cross_note, legend_width, mean_note, note
@@ -128,8 +128,8 @@ def curve_label(sweep, file, column):
     """What the vertical axis shows: the column, its split, and its unit."""
     units = {one["unit"] for one in sweep.quantities.values()
              if one.get("unit") and one.get("file", "eval.csv") == file and one["series"]["column"] == column
-             and one["series"].get("over_time") in (*SAME_UNIT, "range")
-             and not one.get("divided_by") and one.get("over_rows") != "log_slope"}
+             and one["series"].get("over_time") in (*SAME_UNIT, *SPREADS)
+             and not one.get("divided_by") and one.get("over_rows") not in ("ratio", "log_slope")}
     unit = units.pop() if len(units) == 1 else unit_of(column)
     split = sweep.where.get("split", [])
     text = f"{split[0]} {column}" if len(split) == 1 else column
@@ -150,7 +150,7 @@ def draw_line(axis, index, line, series, log_y, marks):
     curves = [series[key_of(line, run)] for run in with_curve]
     drawn = [(run.seed, "run", *curve) for run, curve in zip(with_curve, curves)]
     look = {**look_of(index)[0], "linewidth": 1.0, "alpha": 0.4} if len(curves) > 1 else bold_of(index)
-    crossed = cut = False
+    crossed = clipped = False
     for run, (x, y) in zip(with_curve, curves):
         axis.plot(x, y, **look, markevery=marks(x))
         if run.status == "diverged" and len(x):
@@ -164,9 +164,9 @@ def draw_line(axis, index, line, series, log_y, marks):
         within = (means[0] >= bottom) & (means[0] <= top)  # of a mean out of sight there is no band
         draw_mean(axis, index, x, means[0], *(np.where(within, values, np.nan) for values in means[1:]),
                   marks=marks(x))
-        cut = bool((within & ((means[1] < bottom) | (means[2] > top))).any())
+        clipped = bool((within & ((means[1] < bottom) | (means[2] > top))).any())
         end = end_of(x, means[0])
-    return drawn, crossed, cut, end
+    return drawn, crossed, clipped, end
 
 
 def draw_lines(sweep, lines, series, log_y, marks, style, xlabel):
@@ -177,20 +177,20 @@ def draw_lines(sweep, lines, series, log_y, marks, style, xlabel):
     figure, panels, looks = panels_for(lines, xlabel)
     limit_curves(panels[0][0], lines, series, log_y, [value for value, _ in levels],
                  is_share(sweep.figure.get("column", "accuracy")))
-    drawn, ends, crosses, cuts = [], [], False, False
+    drawn, ends, crosses, clips = [], [], False, False
     for panel, members in panels:
         if not looks:
             background(panel, [series[key_of(line, run)] for line in lines for run in line.runs if run.has_result()
                                and line not in [one for _, one in members]])
         for index, line in members:
-            found, crossed, cut, end = draw_line(panel, index, line, series, log_y, marks)
+            found, crossed, clipped, end = draw_line(panel, index, line, series, log_y, marks)
             drawn += [(line, *one) for one in found]
             ends.append((index, line.name(), *end))
-            crosses, cuts = crosses or crossed, cuts or cut
+            crosses, clips = crosses or crossed, clips or clipped
         style(panel)
         draw_levels(panel, levels, panel is panels[0][0])
     named = len(panels) == 1 and label_ends(panels[0][0], ends)
-    return figure, drawn, ([] if named else looks, named or not looks, crosses, cuts)
+    return figure, drawn, ([] if named else looks, named or not looks, crosses, clips)
 
 
 def draw_curves(sweep):
@@ -250,12 +250,12 @@ def limit_curves(axis, lines, series, log_y, levels=(), share=False):
     set_limits(axis, np.concatenate(calm), np.concatenate(reach or [[]]), log_y, levels, share)
 
 
-def curves_legend(sweep, lines, facts, looks, named, crosses, cuts):
+def curves_legend(sweep, lines, facts, looks, named, crosses, clips):
     """`facts`: what is shown, beside the rows that figure.where leaves. `looks`: [(index, line)] to be named, unless
     they have their names beside them, `named`."""
     handles = [Line2D([], [], **bold_of(index), label=line.legend()) for index, line in looks]
     if any(len([run for run in line.runs if run.has_result()]) > 1 for line in lines):
-        handles.append(mean_note(sweep.figure.get("log_y"), cuts, common_seeds(lines) if named else None))
+        handles.append(mean_note(sweep.figure.get("log_y"), clips, common_seeds(lines) if named else None))
         handles.append(note("thin: each seed", linestyle="-", linewidth=1.0))
     if crosses:
         handles.append(cross_note("cross: a run diverged"))

@@ -22,7 +22,8 @@ MOST_LINES = 60  # of a figure, each in a panel of its own
 
 SCALAR = (str, Number(), bool)
 FIGURE = {"type": str, "criterion": Optional(str), "arms": Optional([str]), "where": Optional(Map((*SCALAR, [SCALAR]))),
-          **{key: Optional(str) for key in ("title", "file", "column", "divided_by", "quantity", "axis")},
+          **{key: Optional(str)
+             for key in ("title", "file", "column", "low", "high", "divided_by", "quantity", "axis")},
           **{key: Optional(bool) for key in ("log_x", "log_y")},
           **{key: Optional(Number()) for key in ("min_y", "step")}}
 ARM = {"name": str, "meaning": Optional(str), "grid": Optional(Map([object])), "zip": Optional(Map([object])),
@@ -286,10 +287,10 @@ def note(text, **look):
     return Line2D([], [], **{"color": GREY, "linestyle": "none", **look}, label=text)
 
 
-def mean_note(log_y, cut, seeds=None):
-    """`cut`: whether an interval leaves the frame; `seeds`: how many each mean is of, where no entry says it."""
+def mean_note(log_y, clipped, seeds=None):
+    """`clipped`: whether an interval leaves the frame; `seeds`: how many each mean is of, where no entry says it."""
     mean = "geometric mean" if log_y else "mean"
-    end = ", cut off at the frame" if cut else ""
+    end = ", cut off at the frame" if clipped else ""
     return note(f"bold: {mean} of the {f'{seeds} ' if seeds else ''}seeds, 95 % interval{end}", linestyle="-",
                 linewidth=2.4)
 

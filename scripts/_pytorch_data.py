@@ -22,7 +22,7 @@ def entries(folder):
     return {path.name.lower(): path for path in reversed(paths)}
 
 
-def plain(name):
+def normalized(name):
     return name.lower().replace("-", "").replace("_", "")
 
 
@@ -31,7 +31,7 @@ def candidates(dataset):
     names = FOLDERS.get(dataset["name"], [])
 
     def below(root, depth=2):
-        spelled = [path for path in sorted(root.iterdir()) if plain(path.name) in map(plain, names)] \
+        spelled = [path for path in sorted(root.iterdir()) if normalized(path.name) in map(normalized, names)] \
             if root.is_dir() else []
         for folder in dict.fromkeys([root / name for name in names if (root / name).is_dir()] + spelled):
             yield from [folder, folder / "raw"]
@@ -44,7 +44,7 @@ def candidates(dataset):
         return [*below(path), path, path / "raw", *(folder for child in own for folder in (child, child / "raw"))]
     roots = [Path(root).expanduser() for root in (os.environ.get("BNLAB_DATA"), "/usr/share/datasets", "data") if root]
     return [folder for root in roots
-            for folder in [*below(root), *([root] if plain(root.name) in map(plain, names) else [])]]
+            for folder in [*below(root), *([root] if normalized(root.name) in map(normalized, names) else [])]]
 
 
 def idx_files(folder, prefix):

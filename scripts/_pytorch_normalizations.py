@@ -89,6 +89,31 @@ class BatchRenorm(FrozenBatchNorm):
         return y * per_channel(self.weight, x) + per_channel(self.bias, x)
 
 
+class LpNorm(FrozenBatchNorm):
+    """Batch normalization by another norm, of the centred values or of the raw ones (Santurkar et al. 2018)."""
+
+    def __init__(self, channels, normalization):
+        super().__init__(channels, normalization["epsilon"], normalization["affine"])
+        self.options = normalization
+
+    def forward(self, x):
+        if not self.training:
+            return super().forward(x)
+        dims, (mean, _) = [0, *range(2, x.dim())], batch_moments(x)
+        centred = x - per_channel(mean, x)
+        measured, kind = x if self.options.get("norm_of") == "raw" else centred, self.options["norm"]
+        square = (measured.abs().mean(dims).square() if kind == "l1" else measured.square().mean(dims) if kind == "l2"
+                  else measured.abs().amax(dims).square())
+        y = centred / per_channel((square + self.eps).sqrt(), x)
+        m = x.numel() // x.shape[1]
+        is_variance = kind == "l2" and measured is centred
+        factor = m / max(m - 1, 1) if self.options["running_variance"] == "unbiased" and is_variance else 1
+        decay = self.options["running_average_decay"]
+        self.running_mean = decay * self.running_mean + (1 - decay) * mean.detach()
+        self.running_var = decay * self.running_var + (1 - decay) * factor * square.detach()
+        return y if self.weight is None else y * per_channel(self.weight, x) + per_channel(self.bias, x)
+
+
 class PositionLayerNorm(nn.LayerNorm):
     """Layer normalization over the channels of each position of an image (ConvNeXt)."""
 
@@ -108,6 +133,8 @@ def make_normalization(normalization, x, affine=None):
         return FrozenBatchNorm(channels, eps, affine)
     if kind == "batch_renorm":
         return BatchRenorm(channels, {**normalization, "affine": affine})
+    if kind == "lp":
+        return LpNorm(channels, {**normalization, "affine": affine})
     if kind == "layer" and normalization["over"] == "position" and x.dim() == 4:
         return PositionLayerNorm(channels, eps=eps, elementwise_affine=affine)
     if kind in ("layer", "instance", "group"):

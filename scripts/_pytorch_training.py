@@ -1,5 +1,6 @@
 """Losses, optimizers and learning rates of a resolved config in PyTorch."""
 
+import fnmatch
 import warnings
 
 import torch
@@ -18,8 +19,19 @@ def loss_of(config, output, labels):
                                     label_smoothing=config["label_smoothing"])
 
 
+def factors_of(optimizer, name, decay):
+    """(factor of the rate, factor of the decay) of a parameter: those of the last override that fits, else 1 and
+    `decay`."""
+    for one in reversed(optimizer.get("overrides") or []):
+        if fnmatch.fnmatchcase(name, one["parameters"].replace("[", "[[]")):
+            own = one.get("weight_decay_factor")
+            return one.get("learning_rate_factor", 1.0), decay if own is None else own
+    return 1.0, decay
+
+
 class Optimizer:
-    """torch.optim's, with decay on weights only or on all, decoupled decay for each type, and clipping."""
+    """torch.optim's, with decay on weights only or on all, decoupled decay for each type, clipping, and factors on the
+    rate and the decay of named parameters."""
 
     def __init__(self, network, optimizer):
         self.clip_norm = optimizer.get("clip_norm", 0)
@@ -32,17 +44,19 @@ class Optimizer:
         if select == "normalization":
             parameters = {name: tensor for name, tensor in parameters.items() if name.endswith((".gamma", ".beta"))}
         self.parameters = list(parameters.values())
-        is_decayed = {name: everything or name.endswith("weights") for name in parameters}
-        self.decayed = [tensor for name, tensor in parameters.items() if is_decayed[name]]
-        others = [tensor for name, tensor in parameters.items() if not is_decayed[name]]
         kind = optimizer["type"]
         decoupled = (optimizer.get("decay") or ("decoupled" if kind == "adamw" else "coupled")) == "decoupled"
         # AdamW has decoupled decay of its own; for the others it is one line here.
-        self.decay = optimizer["weight_decay"] if decoupled and kind != "adamw" else 0.0
-        groups = [{"params": self.decayed, "weight_decay": 0.0 if self.decay else optimizer["weight_decay"]},
-                  {"params": others, "weight_decay": 0.0}]
-        groups = [group for group in groups if group["params"]]
-        rate = optimizer["learning_rate"]
+        is_ours = decoupled and kind != "adamw"
+        rate, groups = optimizer["learning_rate"], {}
+        for name, tensor in parameters.items():
+            factor, decay = factors_of(optimizer, name, 1.0 if everything or name.endswith("weights") else 0.0)
+            groups.setdefault((factor, decay * optimizer["weight_decay"]), []).append(tensor)
+        # The factor and the decay of each group, in torch's order.
+        self.factors = [factor for factor, _ in groups]
+        self.decays = [decay if is_ours else 0.0 for _, decay in groups]
+        groups = [{"params": tensors, "lr": rate * factor, "weight_decay": 0.0 if is_ours else decay}
+                  for (factor, decay), tensors in groups.items()]
         if kind == "sgd":
             self.torch = torch.optim.SGD(groups, lr=rate, momentum=optimizer["momentum"],
                                          nesterov=optimizer.get("nesterov", False))
@@ -59,14 +73,14 @@ class Optimizer:
 
     def step(self, rate=None):
         if rate is not None:
-            for group in self.torch.param_groups:
-                group["lr"] = rate
+            for group, factor in zip(self.torch.param_groups, self.factors):
+                group["lr"] = rate * factor
         if self.clip_norm:
             nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
-        if self.decay:
-            with torch.no_grad():
-                for tensor in self.decayed:
-                    tensor.mul_(1 - self.torch.param_groups[0]["lr"] * self.decay)
+        with torch.no_grad():
+            for group, decay in zip(self.torch.param_groups, self.decays):
+                for tensor in group["params"] if decay else ():
+                    tensor.mul_(1 - group["lr"] * decay)
         self.torch.step()
 
 

@@ -52,7 +52,8 @@ def arm_of(arm):
     settings = [(path, words.value_text(value)) for path, value in dict_of(arm.get("set")).items()]
     best = dict_of(arm.get("best_of"))
     if best:
-        settings.append(("best point of", f"{text_of(best.get('arm'))}, by {text_of(best.get('quantity'))}"))
+        by = f" of {text_of(best['chosen_by'])}" if best.get("chosen_by") else ""
+        settings.append(("best point of", f"{text_of(best.get('arm'))}, by {text_of(best.get('quantity'))}{by}"))
     axes = [(path, list_text(values) + (" (together)" if kind == "zip" else ""))
             for kind in ("grid", "zip") for path, values in dict_of(arm.get(kind)).items()]
     return {"name": text_of(arm.get("name")), "meaning": text_of(arm.get("meaning")), "settings": settings,

@@ -115,6 +115,8 @@ def charts_of(data):
         found = ablation_charts(data, table)
     elif "p50" in header:
         found = band_charts(data, table)
+    elif "low" in header:
+        found = [fill_chart(data, table, figure)]
     elif "step" in header and "row" in header:
         found = [line_chart(data, table, figure, "row")]
     elif "step" in header:
@@ -202,10 +204,31 @@ def line_chart(data, table, figure, x_name):
                            **({"low": low[1], "high": high[1]} if low and high else {})})
     x = ({"title": "training step", "log": bool(figure.get("log_x"))} if x_name == "step" else
          {"title": "", "categories": table.values("row")})
-    if x.get("log"):  # step 0 has no place on a logarithmic axis
+    numbers = [number_text(text) for text in x.get("categories", ())]
+    if numbers and all(number is not None for number in numbers) and (not figure.get("log_x") or min(numbers) > 0):
+        x = {"title": "", "log": bool(figure.get("log_x"))}
+        for trace in traces:
+            trace["x"] = [number_text(text) for text in trace["x"]]
+    elif x.get("log"):  # step 0 has no place on a logarithmic axis
         x["from_one"] = True
     return chart("lines", "", x, {"title": column_label(figure), "log": bool(figure.get("log_y"))},
                  groups.labels(), traces)
+
+
+def fill_chart(data, table, figure):
+    """The area between two columns: of each line the mean of its seeds, or its one run; the upper end is bold."""
+    groups, found = Groups(data), {}
+    for row in table.rows:
+        own = found.setdefault(groups.of(row), {}).setdefault(row.get("series", ""), ([], [], []))
+        for values, name in zip(own, ("step", "low", "high")):
+            values.append(finite(row[name]))
+    ends = {group: series.get("mean") or series["run"] for group, series in found.items()}
+    traces = [{"group": group, "role": "mean", "seed": "mean", "x": x, "y": high, "low": low, "high": high}
+              for group, (x, low, high) in ends.items()]
+    log_x = bool(figure.get("log_x"))
+    x = {"title": "training step", "log": log_x, **({"from_one": True} if log_x else {})}
+    label = " to ".join(text_of(figure.get(end)).replace("_", " ") for end in ("low", "high"))
+    return chart("lines", "", x, {"title": label, "log": bool(figure.get("log_y"))}, groups.labels(), traces)
 
 
 def number_text(text):

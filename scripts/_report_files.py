@@ -10,8 +10,10 @@ from pathlib import Path
 
 import _report_live as live
 from _reading import LARGEST_JSON, ReadError, parse_json, read_rows, read_text
+from _run_files import changed_files
 
 ENDED = ("completed", "diverged", "failed")
+MOST_CHANGED = 10  # files of runs, that a page names
 SHOWN_FILES = ("experiment.json", "verdict.json", "runs.csv", "summary.csv", "figure.csv")
 
 
@@ -160,6 +162,20 @@ def others_of(plans, experiment, verdict, reader):
     return others
 
 
+def tell_changed(reader, state):
+    """Names the files of runs that are not those that the runs wrote."""
+    told = []
+    for name, _ in state.ends:
+        try:
+            told += changed_files(reader.folder / "runs" / name, below=reader.folder)
+        except ReadError as error:
+            told.append(str(error))
+    for one in told[:MOST_CHANGED]:
+        reader.problem(one)
+    if len(told) > MOST_CHANGED:
+        reader.problem(f"{reader.folder}: and {len(told) - MOST_CHANGED} more files of runs that were changed")
+
+
 def read_sweep(folder, judge, draw_figure):
     """Everything of a sweep's folder. `judge(reader, state)`: a folder with runs.csv and verdict.json of the runs that
     have ended, where those of the sweep are not up to date, or None; `draw_figure(data)`: the table of the figure and
@@ -174,6 +190,7 @@ def read_sweep(folder, judge, draw_figure):
     others = others_of(plans, experiment, verdict, reader)
     runs, summary = (Table() if name in others else table for name, table in
                      (("runs.csv", runs), ("summary.csv", summary)))
+    tell_changed(reader, state)
     if state.is_ahead and not judged:
         reader.problem(f"{folder}: runs have ended since runs.csv was written; `bnlab verdict` brings it up to date")
     ended = sum(row.get("status") in ENDED for row in runs.rows) if runs.rows else state.ended

@@ -1,5 +1,6 @@
 """Writes the pages: an index, a page for each sweep, a page for each run."""
 
+import contextlib
 import datetime
 import functools
 import json
@@ -12,7 +13,7 @@ import jinja2
 import markupsafe
 
 import _report_words as words
-from _reading import LARGEST_DATA, ReadError, printable, read_text
+from _reading import LARGEST_DATA, ReadError, printable, read_text, reason_of
 from _report_content import css_class, experiment_values, json_text, run_facts
 from _report_curves import run_charts
 from _report_figure import Figures, charts_of
@@ -49,17 +50,28 @@ def environment():
     return made
 
 
-def save(path, content):
-    """Writes beside `path` first, so that a page is whole or not there. Leaves a file that is the same alone."""
+def save(out, name, content):
+    """Writes beside the page `name` of the folder `out` first, so that a page is whole or not there, and never through
+    a link. Leaves a file that is the same alone."""
+    path = out / name
     try:
-        if path.is_file() and path.read_bytes() == content:
+        if not path.is_symlink() and path.is_file() and path.read_bytes() == content:
             return
+    except OSError:  # it is written anew
+        pass
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.tmp")
-        temporary.write_bytes(content)
+        if path.parent != out and path.parent.is_symlink():
+            raise PageError(f"{path.parent}: is a link, and nothing is written through it; remove it")
+        temporary.unlink(missing_ok=True)
+        with open(temporary, "xb") as file:
+            file.write(content)
         os.replace(temporary, path)
     except OSError as error:
-        raise PageError(f"{path}: cannot be written: {error.strerror}") from None
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise PageError(f"{path}: cannot be written: {reason_of(error)}") from None
 
 
 def plotly_js():
@@ -109,7 +121,7 @@ class Site:
         made = datetime.datetime.now().strftime("%Y-%m-%d %H:%M")
         text = self.templates.get_template(template).render(
             made=made, live=self.live, root="../" * path.count("/"), **values)
-        save(self.out / path, text.encode("utf-8", "replace"))
+        save(self.out, path, text.encode("utf-8", "replace"))
 
     def prepare(self):
         """The folder and its assets. PageError where it is another's folder."""
@@ -118,8 +130,8 @@ class Site:
         if self.out.is_dir() and any(self.out.iterdir()) and not (self.out / MARKER).is_file():
             raise PageError(f"--out {self.out}: has other files in it; name an empty folder, or one of pages")
         for name in ("report.css", "report.js"):
-            save(self.out / "assets" / name, (HERE / name).read_bytes())
-        save(self.out / "assets" / "plotly.js", plotly_js())
+            save(self.out, f"assets/{name}", (HERE / name).read_bytes())
+        save(self.out, "assets/plotly.js", plotly_js())
 
     def page_of(self, folder):
         data = read_sweep(folder, self.judge, self.figures)
@@ -140,7 +152,7 @@ class Site:
         try:
             if not os.path.lexists(folder / name):
                 return ""
-            save(self.out / page.file / name, read_text(folder / name, LARGEST_DATA, folder).encode())
+            save(self.out, f"{page.file}/{name}", read_text(folder / name, LARGEST_DATA, folder).encode())
             return name
         except (ReadError, OSError):
             return ""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import jinja2
 
+from _reading import reason_of
 from _report_pages import PageError, newest
 
 LOOK_EVERY = 3  # seconds between two looks at the files
@@ -37,13 +38,17 @@ class Keeper:
             state = newest(folder)
             if self.states.get(folder) == state:
                 continue
-            self.states[folder] = state
             try:
                 page = self.site.page_of(folder)
                 self.site.write_sweep(page)
+            except OSError as error:  # perhaps of this moment: the next look tries again
+                self.say(f"{error.filename or folder}: cannot be read: {reason_of(error)}")
+                continue
             except BEYOND as error:
+                self.states[folder] = state
                 self.say(f"{folder}: cannot be shown: {type(error).__name__}: {error}")
                 continue
+            self.states[folder] = state
             self.pages[folder] = page
             changed = True
         if changed or not self.pages:

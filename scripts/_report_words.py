@@ -19,7 +19,7 @@ STATUSES = {"completed": "completed", "diverged": "diverged", "failed": "failed"
 THRESHOLDS = {"at_least": "at least", "more_than": "more than", "at_most": "at most", "less_than": "less than"}
 EFFECTS = {"value": "value", "difference": "difference", "ratio": "ratio", "log_slope": "slope of the logarithm",
            "range": "largest difference", "widest_interval": "width of the usable range", "equality": "difference",
-           "order": "smallest difference between neighbours"}
+           "order": "smallest difference between neighbours", "contrast": "weighted sum"}
 FACTORS = ("ratio", "widest_interval")  # effects that are factors
 
 

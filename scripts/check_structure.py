@@ -9,7 +9,7 @@ usage: scripts/check_structure.py [SOURCE_FOLDER]
   json       nlohmann/json and config/json.h only in src/config
   cli11      CLI11, whose headers take seconds to compile, only in src/cli/parser.cpp
   catch-all  no `catch (...)`
-  length     a warning for a file of more than 400 lines
+  length     a warning for a file of more than 400 lines, and for a function in src/ of more than 60
 
 What breaks a rule today is listed in this script with the reason. An entry that is no longer needed is a finding too.
 Status 1 if anything was found; a warning is none.
@@ -20,6 +20,7 @@ import re
 import sys
 
 MAX_LINES = 400
+MAX_FUNCTION_LINES = 60
 USES_ONEDNN = ("onednn", "layers", "normalization")
 
 # (rule, file below src/): why it stands.
@@ -100,6 +101,22 @@ def long_files(root):
                     yield f"{path.relative_to(root).as_posix()}: length: warning: {lines} lines, more than {MAX_LINES}"
 
 
+def long_functions(root):
+    """As clang-format lays functions out: the line of the name ends with ") {" or the like, "}" has its indentation."""
+    head = re.compile(r"^( {0,2})(?!if|for|while|switch|catch|else|\} |namespace|struct|class)\S.*\).*\{$")
+    for path in sorted([*(root / "src").rglob("*.h"), *(root / "src").rglob("*.cpp")]):
+        lines = path.read_text().splitlines()
+        for first, line in enumerate(lines):
+            begins = head.match(line)
+            if not begins:
+                continue
+            end = begins[1] + "}"
+            last = next((i for i in range(first + 1, len(lines)) if lines[i].startswith(end)), first)
+            if last - first + 1 > MAX_FUNCTION_LINES:
+                yield (f"{path.relative_to(root).as_posix()}:{first + 1}: length: warning: a function of "
+                       f"{last - first + 1} lines, more than {MAX_FUNCTION_LINES}")
+
+
 def main():
     if len(sys.argv) > 2 or sys.argv[1:2] in (["--help"], ["-h"]):
         print(__doc__.strip())
@@ -109,7 +126,7 @@ def main():
     problems, needed = check_sources(root, floors)
     problems += [f"src/{name}: {rule}: no exception is needed any more: remove it from scripts/check_structure.py"
                  for rule, name in EXCEPTIONS if (rule, name) not in needed]
-    for text in [*long_files(root), *problems]:
+    for text in [*long_files(root), *long_functions(root), *problems]:
         print(text)
     return 1 if problems else 0
 

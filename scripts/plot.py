@@ -24,7 +24,9 @@ bands         15th, 50th and 85th percentile over training steps, a panel an arm
 axis          a quantity over an axis: seeds as points, mean and interval; runs that diverged as crosses that do not set
               the scale, unless the experiment declares their value (when_diverged).
 heat_map      a quantity over two axes, a panel an arm: the seeds' mean, diverged runs marked.
-rows          a column over the rows of one step, such as layers: seeds faint, mean and interval.
+rows          a column over the rows of one step, such as layers: seeds faint, mean and interval. Rows that are numbers,
+              such as factors, have their places on the axis, with log_x a logarithmic one.
+fill          the area between two columns over training steps, of several seeds between their means.
 none          where there is no claim either: what fits the axes. One of numbers: each quantity over it; one of words: a
               row for each value; two: lines by colour, or a heat map; more: panels.
 
@@ -34,7 +36,7 @@ Thresholds and levels of the criteria are drawn where they are near the values.
 
 It is written as figure.png, figure.svg and figure.csv into the sweep's directory, and replaced when asked for again;
 with several directories and one --out as figure_EXPERIMENT.*. The verdict's finding, where there is one, is in the
-first row of the CSV, in a last column. Where the run directories are gone, curves, bands and rows are drawn from
+first row of the CSV, in a last column. Where the run directories are gone, curves, bands, rows and fill are drawn from
 figure.csv; the others always from runs.csv.
 
 Exit status: 0 done; 2 usage; 3 a file is missing, empty or damaged, or lacks what the figure needs.
@@ -54,6 +56,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 from _plot_base import RC, warn, write_figure  # noqa: E402
 from _plot_ablation import draw_ablation  # noqa: E402
 from _plot_axis import draw_axis  # noqa: E402
+from _plot_fill import draw_fill  # noqa: E402
 from _plot_heat_map import draw_heat_map  # noqa: E402
 from _plot_over_steps import draw_bands, draw_curves  # noqa: E402
 from _plot_over_rows import draw_rows  # noqa: E402
@@ -63,7 +66,7 @@ from _plot_sweep import Sweep  # noqa: E402
 from _reading import DAMAGED, USAGE, ReadError, exists, is_folder, printable, reason_of  # noqa: E402
 
 OF_EXPERIMENTS = {"curves": draw_curves, "bands": draw_bands, "axis": draw_axis, "heat_map": draw_heat_map,
-                  "rows": draw_rows}
+                  "rows": draw_rows, "fill": draw_fill}
 
 
 def formats(text):

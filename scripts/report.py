@@ -98,6 +98,9 @@ def main():
     except PageError as error:
         say(error)
         return USAGE
+    except OSError as error:  # of the folder itself, or of the temporary one
+        say(f"{error.filename or out}: {reading.reason_of(error)}")
+        return USAGE
     except KeyboardInterrupt:
         return 130
     return DONE

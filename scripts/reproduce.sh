@@ -13,10 +13,10 @@ usage: scripts/reproduce.sh [--all | --full] [--only NAME] [--jobs N] [--out DIR
 Installs what is missing (scripts/setup.sh), builds bnlab, runs experiments on real data, draws each one's figure, and
 ends with the table of verdicts. What is finished is kept, what was interrupted goes on. Without options: a tour of six
 headline claims with their quick profiles (Fashion-MNIST): faster training, higher learning rates, bad initialization,
-saturating sigmoids, the gradients of a deep network, small batches. After the build it takes about seven minutes on two
+saturating sigmoids, the gradients of a deep network, small batches. After the build it takes about four minutes on two
 cores. The output of apt and of the build goes to build/reproduce.log, and is shown where something fails.
 
-  --all        the quick profiles of all experiments: fifteen to twenty minutes
+  --all        the quick profiles of all experiments: about twelve minutes
   --full       the full profiles, what each claim deserves: some six hours; fetches MNIST
   --only NAME  only experiments whose name fits, such as 'faster*'; may be given again
   --jobs N     runs at the same time (default: one a core)
@@ -64,7 +64,7 @@ ticker=''
 quietly() {
   local what=$1 begin=$SECONDS status=0
   shift
-  if [[ -t 1 ]]; then
+  if [[ -t 1 && ${TERM:-} != dumb ]]; then
     while sleep 1; do printf '\r\033[K%s: %s' "$what" "$(tail -n 1 -- "$log" | tr -cd '[:print:]' | cut -c1-60)"; done &
     ticker=$!
   fi

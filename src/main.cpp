@@ -51,6 +51,12 @@ void occupy_standard_files() {
     if (fcntl(number, F_GETFD) == -1 && ::open("/dev/null", O_RDONLY) != number) std::abort();
 }
 
+/// The reader of a pipe has what it wants: `bnlab sweep ... --dry-run | head` ends as other programs do.
+void end_by_broken_pipe() {
+  std::signal(SIGPIPE, SIG_DFL);
+  std::raise(SIGPIPE);
+}
+
 /// Throws for a first word that is no command; the parser would only say that one is missing.
 void check_command(const bnlab::cli::Command& program, int argc, char** argv) {
   if (argc < 2 || argv[1][0] == '-') return;
@@ -89,8 +95,10 @@ int run(int argc, char** argv, bnlab::cli::Context& context) {
       "Example:\n  bnlab train configs/first_experiment.json --set optimizer.learning_rate=1 --out results/first");
   check_command(program, argc, argv);
   if (!parser.parse(argc, argv)) context.exit_status = ExitStatus::usage_error;
-  if (std::ferror(stdout) != 0 || std::fflush(stdout) != 0)
+  if (std::ferror(stdout) != 0 || std::fflush(stdout) != 0) {
+    if (errno == EPIPE) end_by_broken_pipe();
     throw bnlab::RunError("can't write to standard output: " + std::generic_category().message(errno));
+  }
   if (context.logger) bnlab::write_log_file(*context.logger);
   return context.exit_status;
 }
@@ -112,6 +120,9 @@ int main(int argc, char** argv) {
     return report(context, error.what(), ExitStatus::data_error);
   } catch (const std::bad_alloc&) {
     return report(context, "out of memory; a smaller training.batch_size or network needs less", ExitStatus::failed);
+  } catch (const std::system_error& error) {
+    if (error.code() == std::errc::broken_pipe) end_by_broken_pipe();  // fmt::print
+    return report(context, error.what(), ExitStatus::failed);
   } catch (const std::exception& error) {
     return report(context, error.what(), ExitStatus::failed);
   }

@@ -10,6 +10,7 @@
 #include <system_error>
 #include <thread>
 
+#include "config/experiment.h"
 #include "config/load.h"
 #include "network/network.h"
 #include "probes/probe.h"
@@ -32,10 +33,22 @@ std::vector<std::filesystem::path> shipped_folders(const std::string& folder) {
 // Both the shell and the system tell of a closed terminal; the system sends SIGXCPU each second.
 constexpr int repeating_signals[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
 
+/// Throws for an experiment and for a network, of which a config's reader would only name every key.
+void refuse_other_kinds(const std::string& file) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(file, error)) return;  // a pipe can be read once
+  if (config::is_experiment_file(file))
+    throw ConfigError(
+        fmt::format("{0}: this is an experiment; use `bnlab sweep {0}` (--dry-run lists its runs)", file));
+  if (config::is_network_file(file))
+    throw ConfigError(fmt::format("{}: this is a network; use a run's config with --set network.name={}", file,
+                                  std::filesystem::path(file).stem().string()));
+}
+
 }  // namespace
 
 void complain(const std::string& line) {
-  std::fputs((printable(line) + "\n").c_str(), stderr);  // fmt::print throws where nobody can be told
+  std::fputs((printable(line) + "\n").c_str(), stderr);  // fmt::print throws where standard error is closed
 }
 
 void log_errors(Context& context, const std::function<void()>& read) {
@@ -135,7 +148,13 @@ std::string shipped(const std::string& name, const std::string& folder) {
 std::string existing(const std::string& name, const std::string& folder) {
   const std::string file = shipped(name, folder);
   std::error_code error;
-  if (std::filesystem::exists(file, error) || name.empty() || name.find('/') != std::string::npos) return file;
+  if (std::filesystem::exists(file, error) || name.empty()) return file;
+  if (const std::filesystem::path path = name; path.has_parent_path()) {
+    const std::string guess = nearest(path.stem().string(), config::json_names(path.parent_path()));
+    if (guess.empty()) return file;
+    throw ConfigError(
+        fmt::format("{}: no such file; did you mean \"{}\"?", name, (path.parent_path() / (guess + ".json")).string()));
+  }
   std::vector<std::string> known;
   for (const std::filesystem::path& place : shipped_folders(folder))
     for (const std::string& other : config::json_names(place)) known.push_back(other);
@@ -149,7 +168,9 @@ std::string ConfigOptions::path() const { return shipped(file, "configs"); }
 config::RunConfig ConfigOptions::load(std::vector<std::string>* warnings) const {
   std::vector<std::string> all = overrides;
   if (!seed.empty()) all.push_back("training.seed=" + seed);
-  return config::load(existing(file, "configs"), all, warnings);
+  const std::string found = existing(file, "configs");
+  refuse_other_kinds(found);
+  return config::load(found, all, warnings);
 }
 
 }  // namespace bnlab::cli

@@ -53,12 +53,12 @@ void add_manual(Command program, Context& context);
 /// of `inputs`.
 void start_log(Context& context, const std::vector<std::string>& inputs);
 
-/// Prints to standard output, with nothing in it that a terminal would obey: text may come from files.
+/// Prints to standard output, without control characters: text may come from files.
 template <class... T>
 void say(fmt::format_string<T...> format, T&&... values) {
   fmt::print("{}", printable(fmt::format(format, std::forward<T>(values)...)));
 }
-/// A line on standard error, in the same way. Nothing happens where nobody can be told.
+/// A line on standard error, in the same way. Does nothing where standard error is closed.
 void complain(const std::string& line);
 
 /// Calls `read`, for one of several directories: a ConfigError or a DataError is logged, and sets the exit status.
@@ -77,7 +77,7 @@ std::string shipped(const std::string& name, const std::string& folder);
 /// The same; throws ConfigError with the nearest name where a name without a folder has no file.
 std::string existing(const std::string& name, const std::string& folder);
 
-/// Names the command that draws what a directory of results holds, where somebody sits at a terminal.
+/// Names the command that draws what a directory of results holds; only on a terminal.
 void suggest_plot(const std::filesystem::path& directory, const Context& context);
 /// Checks the network and the probes of a config against its dataset, without the data. Throws ConfigError.
 void check_config(const config::RunConfig& config);

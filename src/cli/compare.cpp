@@ -74,6 +74,8 @@ void compare(const CompareOptions& options, Context& context) {
   };
   if (options.csv != "-" && options.markdown != "-")
     say("{}", experiments::text_table(comparison, columns_of_output()));
+  if (options.csv == "-" || options.markdown == "-")
+    for (const std::string& doubt : experiments::doubts_of(comparison)) context.logger->warn("{}", doubt);
   write("--csv", options.csv, experiments::to_csv(comparison), experiments::is_comparison_csv);
   write("--markdown", options.markdown, experiments::markdown_table(comparison), experiments::is_comparison_markdown);
 }

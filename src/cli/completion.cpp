@@ -9,6 +9,20 @@
 namespace bnlab::cli {
 namespace {
 
+enum class Shell { bash, zsh, fish };
+
+}  // namespace
+}  // namespace bnlab::cli
+
+template <>
+struct bnlab::config::Names<bnlab::cli::Shell> {
+  using Shell = cli::Shell;
+  static constexpr Named<Shell> table[] = {{"bash", Shell::bash}, {"zsh", Shell::zsh}, {"fish", Shell::fish}};
+};
+
+namespace bnlab::cli {
+namespace {
+
 /// A word that the shell may offer, and what it means.
 struct Word {
   std::string text;
@@ -206,21 +220,31 @@ std::string fish(const std::vector<OptionWords>& of_all, const std::vector<Comma
   return text;
 }
 
+std::string script_of(Shell shell, const std::vector<OptionWords>& of_all, const std::vector<CommandWords>& commands) {
+  switch (shell) {
+    case Shell::bash:
+      return bash(of_all, commands);
+    case Shell::zsh:
+      return zsh(of_all, commands);
+    case Shell::fish:
+      break;
+  }
+  return fish(of_all, commands);
+}
+
 }  // namespace
 
 void add_completion(Command program, Context&) {
-  const auto shell = std::make_shared<std::string>();
+  const auto shell = std::make_shared<Shell>(Shell::bash);
   Command command =
       program.add_command("completion", "print what a shell needs to complete bnlab's commands and options");
-  command.add_option("SHELL", *shell, "bash, zsh or fish").required().one_of({"bash", "zsh", "fish"});
+  command.add_option("SHELL", *shell, "bash, zsh or fish").required();
   command.footer(
       "Examples:\n"
       "  source <(bnlab completion bash)\n"
       "  bnlab completion fish > ~/.config/fish/completions/bnlab.fish");
-  command.callback([shell, program] {
-    const auto write = *shell == "bash" ? bash : *shell == "zsh" ? zsh : fish;
-    fmt::print("{}", write(options_of(program), commands_of(program)));
-  });
+  command.callback(
+      [shell, program] { fmt::print("{}", script_of(*shell, options_of(program), commands_of(program))); });
 }
 
 }  // namespace bnlab::cli

@@ -38,6 +38,7 @@ void export_table(const ExportOptions& options, Context& context) {
     out.finish();
   }
   for (const std::string& run : table.without_result()) context.logger->warn("left out: {}", run);
+  for (const std::string& doubt : table.doubts()) context.logger->warn("{}", doubt);
   if (!table.without_result().empty()) context.exit_status = ExitStatus::failed;
   if (table.without_file() > 0)
     context.logger->info("{} runs have no {}: their configs do not ask for it", table.without_file(), options.file);
@@ -65,7 +66,8 @@ void add_export(Command program, Context& context) {
       "  bnlab export results/mine --file eval.csv --out eval.csv\n"
       "\nOne row for each row of each run: sweep, arm, the axes, seed, then the columns of the file. The order is that "
       "of\n"
-      "the sweep. Runs without a result are named and left out. A file that is no such table is not replaced.\n"
+      "the sweep. Runs without a result are named and left out; runs whose files were changed since are named. A file "
+      "that is no such table is not replaced.\n"
       "Exit status: 0 done, 1 a run has no result, 2 no sweep or no such file, 3 damaged files.");
   command.callback([options, &context] { export_table(*options, context); });
 }

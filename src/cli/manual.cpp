@@ -11,7 +11,7 @@ namespace bnlab::cli {
 namespace {
 
 /// Text for roff: nothing in it is a request or an escape.
-std::string plain(const std::string& text) {
+std::string roff_text(const std::string& text) {
   std::string result;
   for (const char c : text) {
     if (c == '\\') {
@@ -40,7 +40,7 @@ std::string heading_of(const Option& option) {
 std::string options_text(const Command& command) {
   std::string text;
   for (const Option& option : command.options())
-    text += fmt::format(".TP\n.B {}\n{}\n", plain(heading_of(option)), plain(option.description()));
+    text += fmt::format(".TP\n.B {}\n{}\n", roff_text(heading_of(option)), roff_text(option.description()));
   return text;
 }
 
@@ -53,7 +53,7 @@ std::string footer_text(const Command& command) {
     const bool is_indented = line.starts_with("  ");
     if (is_indented != literal) text += is_indented ? ".PP\n.EX\n" : ".EE\n.PP\n";
     literal = is_indented;
-    text += line.empty() ? ".PP\n" : plain(line) + "\n";
+    text += line.empty() ? ".PP\n" : roff_text(line) + "\n";
   }
   return ".PP\n" + text + (literal ? ".EE\n" : "");
 }
@@ -69,10 +69,10 @@ std::string manual(const Command& program) {
       "state a claim, and says whether it is reproduced. README.md and those in configs and experiments document the "
       "rest.\n"
       ".SH OPTIONS\n{}.SH COMMANDS\n",
-      plain(build_info().version), options_text(program));
+      roff_text(build_info().version), options_text(program));
   for (const Command& command : program.commands()) {
     if (command.group().empty()) continue;
-    text += fmt::format(".SS bnlab {}\n{}\n{}{}", plain(command.name()), plain(command.description()),
+    text += fmt::format(".SS bnlab {}\n{}\n{}{}", roff_text(command.name()), roff_text(command.description()),
                         options_text(command), footer_text(command));
   }
   text += fmt::format(

@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "util/home.h"
+#include "util/nearest.h"
 #include "util/printable.h"
 
 namespace bnlab::cli {
@@ -52,18 +53,34 @@ std::vector<std::string> with_repeated_options(const std::vector<std::string>& a
   return all;
 }
 
-/// What may be said beside an error: how a setting without its option is written.
-std::string hint_of(const CLI::Error& error) {
-  if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError)) return "";
+/// The names of the options of the program and of the command that was given, with their dashes.
+std::vector<std::string> option_names(const CLI::App& program) {
+  std::vector<const CLI::App*> apps{&program};
+  for (const CLI::App* command : program.get_subcommands()) apps.push_back(command);
+  std::vector<std::string> names;
+  for (const CLI::App* app : apps)
+    for (const CLI::Option* option : app->get_options())
+      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+/// The error's text. Where an option is unknown, that option and the nearest one; for a setting, how it is written.
+std::string text_of(const CLI::Error& error, const CLI::App& program) {
   const std::string text = error.what();
-  const std::string word = text.substr(text.rfind(' ') + 1);
-  return is_setting(word) ? fmt::format("; did you mean --set {}?", word) : "";
+  if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError)) return text;
+  const std::string extras = text.substr(text.find(": ") + 1);
+  std::string last;
+  for (std::istringstream words(extras); words >> last;) {
+    const std::string option = last.substr(0, last.find('='));
+    if (last.size() > 1 && last.front() == '-')
+      return fmt::format("unknown option {}{}", option, did_you_mean(option, option_names(program)));
+  }
+  return text + (is_setting(last) ? fmt::format("; did you mean --set {}?", last) : "");
 }
 
 }  // namespace
 
 // ---- an option
-// -------------------------------------------------------------------------------------------------------
 
 Option& Option::type_name(const std::string& name) {
   option_->type_name(name);
@@ -146,7 +163,6 @@ bool Option::is_help() const { return option_ == command_->get_help_ptr(); }
 bool Option::is_given() const { return option_->count() > 0; }
 
 // ---- a command
-// -------------------------------------------------------------------------------------------------------
 
 Command Command::add_command(const std::string& name, const std::string& description) {
   return Command(app_->add_subcommand(name, description));
@@ -174,6 +190,11 @@ Option Command::add_option(const std::string& name, std::filesystem::path& value
 
 Option Command::add_option(const std::string& name, std::vector<std::string>& value, const std::string& description) {
   return {app_, app_->add_option(name, value, description)};
+}
+
+Option Command::add_text_option(const std::string& name, const std::function<void(const std::string&)>& set,
+                                const std::string& description) {
+  return {app_, app_->add_option_function<std::string>(name, set, description)};
 }
 
 Option Command::add_flag(const std::string& name, bool& value, const std::string& description) {
@@ -204,15 +225,14 @@ std::vector<Option> Command::options() const {
 Option Command::option(const std::string& name) const { return {app_, app_->get_option(name)}; }
 
 // ---- the program
-// -----------------------------------------------------------------------------------------------------
 
 Parser::Parser(const std::string& description, const std::string& name, const std::function<std::string()>& version)
     : app_(std::make_unique<CLI::App>(description, name)) {
   app_->set_version_flag("--version", version);
   app_->require_subcommand(1);
   app_->fallthrough();
-  app_->failure_message([](const CLI::App*, const CLI::Error& error) {
-    return fmt::format("bnlab: {}{}\nRun with --help for more information.\n", error.what(), hint_of(error));
+  app_->failure_message([](const CLI::App* program, const CLI::Error& error) {
+    return fmt::format("bnlab: {}\nRun with --help for more information.\n", text_of(error, *program));
   });
 }
 

@@ -7,7 +7,10 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
+
+#include "config/find_kind.h"
 
 namespace CLI {
 class App;
@@ -72,6 +75,12 @@ class Command {
   Option add_option(const std::string& name, std::string& value, const std::string& description);
   Option add_option(const std::string& name, std::filesystem::path& value, const std::string& description);
   Option add_option(const std::string& name, std::vector<std::string>& value, const std::string& description);
+  /// One of the kinds of an enumeration, by name.
+  template <class E>
+  requires std::is_enum_v<E> Option add_option(const std::string& name, E& value, const std::string& description) {
+    const auto set = [&value](const std::string& text) { value = config::find_kind<E>(text).value_or(value); };
+    return add_text_option(name, set, description).one_of(config::names_of<E>());
+  }
   /// "!--no-wait" sets its value to false.
   Option add_flag(const std::string& name, bool& value, const std::string& description);
 
@@ -92,6 +101,8 @@ class Command {
 
  private:
   friend class Parser;
+  Option add_text_option(const std::string& name, const std::function<void(const std::string&)>& set,
+                         const std::string& description);
   explicit Command(CLI::App* app) : app_(app) {}
   CLI::App* app_;
 };

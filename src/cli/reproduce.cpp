@@ -10,6 +10,7 @@
 #include "experiments/sweep.h"
 #include "util/errors.h"
 #include "util/nearest.h"
+#include "util/pattern.h"
 
 namespace bnlab::cli {
 namespace {
@@ -30,16 +31,15 @@ fs::path experiments_folder() {
 
 void reproduce(SweepOptions options, const std::vector<std::string>& only, Context& context) {
   options.is_parent = true;
-  if (options.out.empty()) options.out = options.profile == "full" ? "results" : "results/" + options.profile;
+  if (options.out.empty()) options.out = results_of(options.profile).string();
   const fs::path folder = experiments_folder();
   const std::vector<std::string> names = config::experiment_names(folder);
   const auto wanted = [&](const std::string& name) {
     return only.empty() || std::any_of(only.begin(), only.end(),
-                                       [&](const std::string& pattern) { return experiments::fits(pattern, name); });
+                                       [&](const std::string& pattern) { return bnlab::fits(pattern, name); });
   };
   for (const std::string& pattern : only)
-    if (std::none_of(names.begin(), names.end(),
-                     [&](const std::string& name) { return experiments::fits(pattern, name); }))
+    if (std::none_of(names.begin(), names.end(), [&](const std::string& name) { return bnlab::fits(pattern, name); }))
       throw ConfigError(
           fmt::format("--only {}: no experiment in {} fits{}", pattern, folder.string(), did_you_mean(pattern, names)));
   std::vector<std::string> files;
@@ -64,7 +64,7 @@ void add_reproduce(Command program, Context& context) {
       "Examples:\n"
       "  bnlab reproduce\n"
       "  bnlab reproduce --profile full --only 'faster*'\n"
-      "\nEach experiment gets a directory of its own in --out. Ctrl-C stops; the same command goes on.");
+      "\nEach experiment gets a directory of its own in --out. Ctrl-C stops; the same command continues.");
   command.callback([options, only, &context] { reproduce(*options, *only, context); });
 }
 

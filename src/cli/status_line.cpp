@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdio>
 
+#include "cli/terminal.h"
 #include "util/printable.h"
 
 namespace bnlab::cli {
@@ -21,7 +22,7 @@ std::size_t columns_of_terminal() {
 
 }  // namespace
 
-StatusLine::StatusLine(bool quiet) : is_terminal_(!quiet && isatty(STDERR_FILENO) == 1) {}
+StatusLine::StatusLine(bool quiet) : is_terminal_(!quiet && isatty(STDERR_FILENO) == 1 && !terminal_is_dumb()) {}
 
 void StatusLine::show(const std::string& text) {
   if (!is_terminal_) return;

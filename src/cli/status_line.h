@@ -3,7 +3,7 @@
 
 namespace bnlab::cli {
 
-/// The line of a terminal that changes as work goes on. Nothing is shown where standard error is no terminal, or
+/// The line of a terminal that changes as work proceeds. Nothing is shown where standard error is no terminal, or
 /// `quiet`.
 class StatusLine {
  public:

@@ -55,10 +55,14 @@ void refuse_other_threads(const std::vector<SweepRun>& runs, int threads) {
 /// Runs the tasks with the executor that the options name.
 SweepEnd execute(const std::vector<Task>& tasks, const fs::path& directory, const SweepLock& lock,
                  const SweepOptions& options, SweepDisplay& display) {
-  if (options.executor == "slurm") {
-    SlurmOptions slurm = options.slurm;
-    slurm.threads = options.threads;
-    return run_slurm(tasks, directory, slurm, display, stops_asked);
+  switch (options.executor) {
+    case Executor::local:
+      break;
+    case Executor::slurm: {
+      SlurmOptions slurm = options.slurm;
+      slurm.threads = options.threads;
+      return run_slurm(tasks, directory, slurm, display, stops_asked);
+    }
   }
   LocalOptions local = local_options(options);
   local.kept_open = lock.held_by_runs();
@@ -68,10 +72,10 @@ SweepEnd execute(const std::vector<Task>& tasks, const fs::path& directory, cons
 /// Says how a sweep that ended without a verdict continues, and sets the exit status.
 void tell_of_early_end(SweepEnd end, Context& context) {
   if (end == SweepEnd::interrupted) {
-    context.logger->warn("interrupted; the same command goes on where it stopped");
+    context.logger->warn("interrupted; the same command continues where it stopped");
     context.exit_status = ExitStatus::interrupted;
   } else {
-    context.logger->info("the jobs go on alone; the same command takes up their results");
+    context.logger->info("the jobs continue alone; the same command collects their results");
     if (stops_asked > 0) context.exit_status = ExitStatus::interrupted;
   }
 }
@@ -116,7 +120,7 @@ void sweep(const std::vector<std::string>& files, const SweepOptions& options, C
   const std::vector<Sweep> all = load_sweeps(files, options);
   for (const Sweep& one : all)
     if (!context.log.file.empty() && is_file_of_a_sweep(one.directory, context.log.file)) {
-      context.logger.reset();  // or it would be told there
+      context.logger.reset();  // or it would log the error there
       throw ConfigError(
           fmt::format("--log-file: {}: must not be a file that the sweep writes", context.log.file.string()));
     }
@@ -132,7 +136,7 @@ void sweep(const std::vector<std::string>& files, const SweepOptions& options, C
   };
   for (const Sweep& one : all) {
     if (stops_asked > 0) {
-      context.logger->warn("interrupted before {}; the same command goes on there", one.plan.experiment.name);
+      context.logger->warn("interrupted before {}; the same command continues there", one.plan.experiment.name);
       context.exit_status = ExitStatus::interrupted;
       break;
     }
@@ -167,8 +171,9 @@ void print_details(const std::vector<ExperimentVerdict>& judged) {
         say("{}: {}: {}\n", one.experiment.name, one.experiment.criteria[i].name,
             on_one_line(one.judgements[i].explanation));
     for (const Choice& choice : one.choices)
-      say("{}: {} is {}{}, the best by {}\n", one.experiment.name, choice.arm, choice.of,
-          choice.point.empty() ? " (undecided)" : choice.point, choice.quantity);
+      say("{}: {} is {}{}, the best{} by {}\n", one.experiment.name, choice.arm, choice.of,
+          choice.point.empty() ? " (undecided)" : choice.point, choice.by == choice.of ? "" : " point of " + choice.by,
+          choice.quantity);
   }
 }
 
@@ -200,7 +205,10 @@ void set_status(const std::vector<ExperimentVerdict>& verdicts, bool strict, Con
     if (one.unfinished.empty() && ((claimed && one.doubts.empty()) || !strict)) continue;
     context.exit_status = ExitStatus::failed;
     if (!one.unfinished.empty())
-      context.logger->warn("{}: {} runs have no result", one.experiment.name, one.unfinished.size());
+      context.logger->warn(
+          "{}: {} runs have no result; `bnlab sweep` runs those that are missing, with --retry-failed "
+          "those that failed, too",
+          one.experiment.name, one.unfinished.size());
     else if (!claimed)
       context.logger->warn("{}: {}", one.experiment.name, experiments::name_of(one.verdict));
     else
@@ -235,9 +243,7 @@ void add_sweep(Command program, Context& context) {
   command.add_flag("--dry-run", options->dry_run, "list the runs, what each changes, and an estimate of the time");
   command.add_flag("--print-commands", options->print_commands,
                    "print one command for each run that is left, for GNU parallel, xargs or a scheduler");
-  command.add_option("--executor", options->executor, "local or slurm (default: local)")
-      .type_name("EXECUTOR")
-      .one_of({"local", "slurm"});
+  command.add_option("--executor", options->executor, "local or slurm (default: local)").type_name("EXECUTOR");
   add_slurm_options(command, options->slurm);
   command.footer(
       "Examples:\n"
@@ -250,7 +256,7 @@ void add_sweep(Command program, Context& context) {
       "  bnlab sweep experiments/faster_training.json --executor slurm --slurm-partition main --slurm-time 30\n"
       "\nRuns are found again by a hash of their config: a second call runs what is missing, and an edited criterion "
       "runs\n"
-      "nothing. Ctrl-C stops the runs; the same command goes on where they stopped.\n"
+      "nothing. Ctrl-C stops the runs; the same command continues where they stopped.\n"
       "Exit status: 0 done, 1 a run failed (with --strict: or a claim is not reproduced), 2 usage or config error,\n"
       "130 interrupted.");
   command.callback([files, seeds, options, command, &context] {

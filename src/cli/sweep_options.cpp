@@ -16,8 +16,7 @@ const char* const slurm_group = "Slurm (--executor slurm)";
 
 void add_sweep_options(Command command, SweepOptions& options) {
   command.add_option("--profile", options.profile, "how much is run: quick or full (default: quick)")
-      .type_name("PROFILE")
-      .one_of({"quick", "full"});
+      .type_name("PROFILE");
   command.add_option("--jobs", options.jobs, "runs at the same time (default: one for each core)")
       .type_name("N")
       .between(1, 1024);
@@ -92,7 +91,7 @@ void add_slurm_options(Command command, experiments::SlurmOptions& slurm) {
       .type_name("OPTION")
       .one_value_each()
       .group(slurm_group);
-  command.add_flag("!--no-wait", slurm.wait, "submit and leave; the same command later takes up the results")
+  command.add_flag("!--no-wait", slurm.wait, "submit and leave; the same command later collects the results")
       .group(slurm_group);
   command.add_option("--slurm-poll", slurm.poll_seconds, "seconds between two looks at the queue (default: 10)")
       .type_name("SECONDS")
@@ -100,17 +99,29 @@ void add_slurm_options(Command command, experiments::SlurmOptions& slurm) {
       .group(slurm_group);
 }
 
-void refuse_options_of_another_executor(Command command, const std::string& executor) {
+void refuse_options_of_another_executor(Command command, Executor executor) {
   const auto refuse = [&](const Option& option, const std::string& rule) {
     if (option.is_given()) throw ConfigError(fmt::format("{}: {}", option.name(), rule));
   };
-  if (executor == "slurm") {
-    refuse(command.option("--jobs"), "not with --executor slurm, where --slurm-tasks says how many run at a time");
-    refuse(command.option("--timeout"), "not with --executor slurm, where --slurm-time limits a run");
-    return;
+  switch (executor) {
+    case Executor::local:
+      for (const Option& option : command.options())
+        if (option.group() == slurm_group) refuse(option, "only with --executor slurm");
+      return;
+    case Executor::slurm:
+      refuse(command.option("--jobs"), "not with --executor slurm, where --slurm-tasks says how many run at a time");
+      refuse(command.option("--timeout"), "not with --executor slurm, where --slurm-time limits a run");
   }
-  for (const Option& option : command.options())
-    if (option.group() == slurm_group) refuse(option, "only with --executor slurm");
+}
+
+std::filesystem::path results_of(config::Profile profile) {
+  switch (profile) {
+    case config::Profile::quick:
+      return "results/quick";
+    case config::Profile::full:
+      break;
+  }
+  return "results";
 }
 
 experiments::LocalOptions local_options(const SweepOptions& options) {

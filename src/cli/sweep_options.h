@@ -1,19 +1,33 @@
 #pragma once
 // The options of `bnlab sweep`, some of which `bnlab reproduce` has too.
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/command.h"
+#include "config/effective.h"
 #include "config/experiment_config.h"
 #include "experiments/local_executor.h"
 #include "experiments/slurm_executor.h"
 
 namespace bnlab::cli {
 
+/// What starts the runs of a sweep.
+enum class Executor { local, slurm };
+
+}  // namespace bnlab::cli
+
+template <>
+struct bnlab::config::Names<bnlab::cli::Executor> {
+  static constexpr Named<cli::Executor> table[] = {{"local", cli::Executor::local}, {"slurm", cli::Executor::slurm}};
+};
+
+namespace bnlab::cli {
+
 struct SweepOptions {
-  std::string profile = "quick";
+  config::Profile profile = config::Profile::quick;
   bool has_profile = false;  // it was asked for
   int jobs = 0;              // 0: one for each core
   int threads = 1;
@@ -32,7 +46,7 @@ struct SweepOptions {
   bool details = false;
   std::string save_experiment;  // a file; "": none
   bool force = false;           // replaces that file
-  std::string executor = "local";
+  Executor executor = Executor::local;
   experiments::SlurmOptions slurm;
 };
 
@@ -41,7 +55,10 @@ void add_ablation_options(Command command, SweepOptions& options);
 void add_slurm_options(Command command, experiments::SlurmOptions& slurm);
 
 /// Throws ConfigError for an option of the executor that is not chosen: it would have no effect.
-void refuse_options_of_another_executor(Command command, const std::string& executor);
+void refuse_options_of_another_executor(Command command, Executor executor);
+
+/// The folder of a profile's sweeps where --out gives none.
+std::filesystem::path results_of(config::Profile profile);
 
 /// How runs are started on this machine. Without --jobs: as many at a time as there are cores for their threads.
 experiments::LocalOptions local_options(const SweepOptions& options);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "cli/status_line.h"
 #include "config/ablation.h"
@@ -24,19 +25,21 @@ using namespace experiments;  // every name here is of a sweep
 
 fs::path directory_of(const SweepOptions& options, const config::ExperimentConfig& experiment) {
   if (!options.out.empty()) return options.is_parent ? fs::path(options.out) / experiment.name : fs::path(options.out);
-  if (options.profile == "full") return fs::path("results") / experiment.name;
-  return fs::path("results") / options.profile / experiment.name;
+  return results_of(options.profile) / experiment.name;
 }
 
 Sweep load_experiment(const std::string& file, const SweepOptions& options) {
   const config::ExperimentConfig written = config::load_experiment(file);
-  const auto profile = options.profile == "full" ? config::Profile::full : config::Profile::quick;
   const fs::path folder = fs::path(file).has_parent_path() ? fs::path(file).parent_path() : fs::path(".");
-  Sweep sweep{make_plan(config::effective(written, profile, options.overrides, options.seeds, folder)), {}, 0, 0, ""};
+  Sweep sweep{
+      make_plan(config::effective(written, options.profile, options.overrides, options.seeds, folder)), {}, 0, 0, ""};
   sweep.directory = directory_of(options, sweep.plan.experiment);
-  const config::ProfileConfig& chosen = profile == config::Profile::full ? written.full : written.quick;
+  const config::ProfileConfig& chosen = options.profile == config::Profile::full ? written.full : written.quick;
   sweep.minutes = chosen.minutes;
-  sweep.runs_of_minutes = sweep.plan.points.size() * chosen.seeds.value_or(written.seeds).list.size();
+  std::set<std::string> different;  // points can share runs
+  for (const PlannedRun& run : sweep.plan.runs) different.insert(run.name);
+  sweep.runs_of_minutes = different.size() * chosen.seeds.value_or(written.seeds).list.size() /
+                          std::max<std::size_t>(1, sweep.plan.experiment.seeds.list.size());
   return sweep;
 }
 
@@ -127,12 +130,11 @@ std::string estimate(const Sweep& sweep, const std::vector<SweepRun>& runs, std:
     if (is_finished(one.report.state)) seconds += one.report.seconds, ++finished;
   const double rounds = static_cast<double>(left) / std::min(jobs, static_cast<int>(left));
   if (finished > 0)
-    return fmt::format("about {} with {} at a time, from the {} that are finished",
+    return fmt::format("about {} with {} at a time (from the {} finished runs)",
                        duration_text(seconds / static_cast<double>(finished) * rounds), jobs, finished);
-  if (sweep.minutes <= 0) return "with no estimate of the time until one is finished";
-  return fmt::format(
-      "about {:.3g} minutes with {} at a time, from the {:.3g} on two cores of which the experiment says",
-      2 * sweep.minutes * rounds / static_cast<double>(sweep.runs_of_minutes), jobs, sweep.minutes);
+  if (sweep.minutes <= 0) return "no estimate of the time until one is finished";
+  return fmt::format("about {:.3g} minutes with {} at a time (the experiment says {:.3g} on two cores)",
+                     2 * sweep.minutes * rounds / static_cast<double>(sweep.runs_of_minutes), jobs, sweep.minutes);
 }
 
 /// The arms and points that have runs, and what each changes.

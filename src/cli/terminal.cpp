@@ -16,11 +16,15 @@ std::size_t columns_of_output() {
   return std::clamp<std::size_t>(size.ws_col, least, most);
 }
 
+bool terminal_is_dumb() {
+  const char* const terminal = std::getenv("TERM");
+  return terminal && std::string_view(terminal) == "dumb";
+}
+
 bool output_has_colours() {
   const char* const unwanted = std::getenv("NO_COLOR");
   const char* const terminal = std::getenv("TERM");
-  return isatty(STDOUT_FILENO) == 1 && (!unwanted || !*unwanted) && terminal && *terminal &&
-         std::string_view(terminal) != "dumb";
+  return isatty(STDOUT_FILENO) == 1 && (!unwanted || !*unwanted) && terminal && *terminal && !terminal_is_dumb();
 }
 
 }  // namespace bnlab::cli

@@ -101,7 +101,7 @@ void train(const TrainOptions& options, Context& context) {
   training::RunOptions run;
   run.directory = out_directory(options, config);
   if (training::is_file_of_a_run(run.directory, context.log.file)) {
-    context.logger.reset();  // or it would be told there
+    context.logger.reset();  // or it would log the error there
     throw ConfigError(fmt::format("--log-file: {}: must not be a file that the run writes", context.log.file.string()));
   }
   run.existing = options.resume  ? training::Existing::resume

@@ -19,8 +19,8 @@ struct Ablation {
 };
 
 /// An experiment of one arm, as effective() would make it: the config resolved, with the settings; no claim, no
-/// criteria, no profile. It is named after the config and the axes. Throws ConfigError for a config that is wrong and
-/// for axes that are; their values are checked where the plan makes configs of them.
+/// criteria, no profile. It is named after the config and the axes. Throws ConfigError for a wrong config
+/// and wrong axes; the values of the axes are checked when the plan makes configs of them.
 ExperimentConfig to_experiment(const Ablation& ablation);
 
 /// The seeds of "3" (1 to 3), "1,5,9" or "[7]". Throws ConfigError.

@@ -1,5 +1,5 @@
 #pragma once
-// The activation functions that a network or a block can name; src/layers/activation.cpp has them of oneDNN.
+// The activation functions that a network or a block can name; src/layers/activation.cpp maps them to oneDNN.
 
 #include "config/kind.h"
 

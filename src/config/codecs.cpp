@@ -2,12 +2,22 @@
 
 #include <cmath>
 
+#include "config/find_kind.h"
 #include "util/printable.h"
 
 namespace bnlab::config {
+
+/// The masks that are one word.
+template <>
+struct Names<LayerMask::Kind> {
+  using Kind = LayerMask::Kind;
+  static constexpr Named<Kind> table[] = {
+      {"all", Kind::all}, {"none", Kind::none}, {"first", Kind::first}, {"last", Kind::last}};
+};
+
 namespace {
 
-// Bounds are whole numbers or powers of ten: written without a point where there is none.
+// Bounds are whole numbers or powers of ten; whole numbers are written without a decimal point.
 Json bound_json(double bound) {
   constexpr double exact = 9007199254740992;  // 2^53
   if (std::trunc(bound) == bound && std::abs(bound) <= exact) return Json(static_cast<std::int64_t>(bound));
@@ -22,9 +32,9 @@ Json any_of(std::initializer_list<Json> schemas) {
   return Json::object().set("anyOf", std::move(list));
 }
 
-Json texts(std::initializer_list<const char*> words) {
+Json texts(const std::vector<std::string>& words) {
   Json list = Json::list();
-  for (const char* word : words) list.items.emplace_back(word);
+  for (const std::string& word : words) list.items.emplace_back(word);
   return Json::object().set("enum", std::move(list));
 }
 
@@ -40,7 +50,7 @@ std::string broken_bound(const Rule& rule, double number) {
 
 std::string range_text(const Rule& rule) {
   std::string text;
-  // The bound that only keeps a number finite goes without saying.
+  // The bound that only keeps a number finite is not shown.
   const auto is_told = [](const Rule::Bound& bound) { return std::abs(bound.value) < largest; };
   if (rule.low && is_told(*rule.low)) text = (rule.low->inclusive ? " >= " : " > ") + bound_text(rule.low->value);
   if (!rule.high || !is_told(*rule.high)) return text;
@@ -187,14 +197,9 @@ Json Codec<Padding>::schema(const Rule& rule) { return any_of({texts({"same"}), 
 
 bool Codec<LayerMask>::read(const Input& in, LayerMask& value) {
   LayerMask mask;
-  if (in.json.is(Json::Kind::text) && in.json.text == "all") {
-    mask.kind = LayerMask::Kind::all;
-  } else if (in.json.is(Json::Kind::text) && in.json.text == "none") {
-    mask.kind = LayerMask::Kind::none;
-  } else if (in.json.is(Json::Kind::text) && in.json.text == "first") {
-    mask.kind = LayerMask::Kind::first;
-  } else if (in.json.is(Json::Kind::text) && in.json.text == "last") {
-    mask.kind = LayerMask::Kind::last;
+  const auto word = in.json.is(Json::Kind::text) ? find_kind<LayerMask::Kind>(in.json.text) : std::nullopt;
+  if (word) {
+    mask.kind = *word;
   } else if (in.json.is(Json::Kind::list)) {
     mask.kind = LayerMask::Kind::list;
     const Rule rule = Rule(in.rule).not_empty();
@@ -219,13 +224,10 @@ bool Codec<LayerMask>::read(const Input& in, LayerMask& value) {
 Json Codec<LayerMask>::write(const LayerMask& value) {
   switch (value.kind) {
     case LayerMask::Kind::all:
-      return Json("all");
     case LayerMask::Kind::none:
-      return Json("none");
     case LayerMask::Kind::first:
-      return Json("first");
     case LayerMask::Kind::last:
-      return Json("last");
+      return Json(name_of(value.kind));
     case LayerMask::Kind::list:
       return Codec<std::vector<std::int64_t>>::write(value.list);
     case LayerMask::Kind::every:
@@ -243,8 +245,7 @@ Json Codec<LayerMask>::schema(const Rule& rule) {
   names.items = {Json("every")};
   every.set("required", std::move(names));
   const Rule list = Rule(rule).not_empty();
-  return any_of(
-      {texts({"all", "none", "first", "last"}), Codec<std::vector<std::int64_t>>::schema(list), std::move(every)});
+  return any_of({texts(names_of<LayerMask::Kind>()), Codec<std::vector<std::int64_t>>::schema(list), std::move(every)});
 }
 
 }  // namespace bnlab::config

@@ -99,11 +99,11 @@ struct Codec<std::uint64_t> {
   static std::string values(const Rule& rule) { return "integer" + range_text(rule) + ", < 2^63"; }
 };
 
-/// The text of a value; of an override also the word that was typed where JSON makes it a number, true, false or null.
+/// The text of a value. Where JSON reads an override as a number, true, false or null: the word that was typed.
 /// Nothing for any other value.
 std::optional<std::string> text_in(const Json& json, const Problems& problems);
 
-/// Whether a text is one part of a path, and not on its way out of the folder.
+/// Whether a text is a single file name: not empty, no separator, neither "." nor "..".
 bool is_plain_file_name(std::string_view text);
 
 template <>
@@ -164,7 +164,7 @@ struct Codec<std::optional<T>> {
   static std::string values(const Rule& rule) { return Codec<T>::values(rule); }
 };
 
-/// A list of different values.
+/// A list of different values, unless the rule allows repeats.
 template <class T>
 struct Codec<std::vector<T>> {
   static bool read(const Input& in, std::vector<T>& value) {
@@ -180,7 +180,7 @@ struct Codec<std::vector<T>> {
         good = false;
       } else if (values.size() >= most_entries) {
         return in.wrong("must have at most " + std::to_string(most_entries) + " entries");
-      } else if (std::find(values.begin(), values.end(), one) != values.end()) {
+      } else if (!in.rule.has_repeats && std::find(values.begin(), values.end(), one) != values.end()) {
         good = entry.wrong("must not repeat an entry");
       } else {
         values.push_back(one);
@@ -197,7 +197,8 @@ struct Codec<std::vector<T>> {
   static Json schema(const Rule& rule) {
     Json schema = Json::object().set("type", "array").set("items", Codec<T>::schema(rule));
     if (rule.is_not_empty) schema.set("minItems", Json(std::int64_t{1}));
-    return schema.set("maxItems", Json(static_cast<std::int64_t>(most_entries))).set("uniqueItems", Json(true));
+    schema.set("maxItems", Json(static_cast<std::int64_t>(most_entries)));
+    return rule.has_repeats ? schema : schema.set("uniqueItems", Json(true));
   }
   static std::string values(const Rule& rule) { return "list of: " + Codec<T>::values(rule); }
 

@@ -1,9 +1,12 @@
 #pragma once
-// The columns of the CSV files that each run and each sweep writes.
+// The CSV files that each run and each sweep writes, and their columns.
 
 #include <array>
 #include <cstddef>
+#include <span>
 #include <string_view>
+
+#include "config/kind.h"
 
 namespace bnlab::config {
 
@@ -66,9 +69,41 @@ inline constexpr const char* bound_suffix = "_bound";
 /// version may lack it.
 inline constexpr const char* from_suffix = "_from";
 
+/// The CSV files of a run, by what writes them.
+enum class RunFile { train, eval, probe };
+inline constexpr const char* train_file = "train.csv";
+inline constexpr const char* eval_file = "eval.csv";
+
+/// What writes the file of that name in a run.
+constexpr RunFile run_file_of(std::string_view name) {
+  return name == train_file ? RunFile::train : name == eval_file ? RunFile::eval : RunFile::probe;
+}
+
 /// Columns of the two files that each run writes.
 inline constexpr std::array train_columns{"step",     "epoch",         "examples",    "learning_rate", "loss",
                                           "accuracy", "gradient_norm", "weight_norm", "seconds"};
 inline constexpr std::array eval_columns{"step", "epoch", "split", "statistics", "loss", "accuracy"};
+
+/// The columns of a file; none of a probe's, which only the probe knows.
+constexpr std::span<const char* const> columns_of(RunFile file) {
+  switch (file) {
+    case RunFile::train:
+      return train_columns;
+    case RunFile::eval:
+      return eval_columns;
+    case RunFile::probe:
+      break;
+  }
+  return {};
+}
+
+/// The splits that eval.csv has rows of, in its column `split`.
+enum class SplitName { train, validation, test };
+template <>
+struct Names<SplitName> {
+  static constexpr Named<SplitName> table[] = {
+      {"train", SplitName::train}, {"validation", SplitName::validation}, {"test", SplitName::test}};
+};
+static_assert(has_all_rows(SplitName::test));
 
 }  // namespace bnlab::config

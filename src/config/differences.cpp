@@ -70,7 +70,7 @@ class Deciders {
   Map& found_;
 };
 
-/// Those of a path and of the sections that hold it.
+/// The deciding fields of a path and of the sections that hold it.
 std::vector<std::string> deciders_of(const std::string& path, const Deciders::Map& deciders) {
   std::vector<std::string> all;
   for (std::size_t end = path.find('.');; end = path.find('.', end + 1)) {

@@ -36,7 +36,7 @@ fs::path find_base(const std::string& name, const fs::path& folder) {
   throw ConfigError("base: no " + name + " in " + join(names));
 }
 
-/// A config from `text`, which is that of `file` where that is not empty.
+/// A config from `text`, the content of `file` unless that is empty.
 RunConfig resolve_text(const std::string& text, const fs::path& file, const std::vector<std::string>& settings,
                        const fs::path& folder, const std::string& label, std::string_view option = "--set") {
   try {
@@ -63,7 +63,7 @@ ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
                            const fs::path& folder) {
   const ProfileConfig& chosen = profile == Profile::quick ? experiment.quick : experiment.full;
   ExperimentConfig result = experiment;
-  result.profile = profile == Profile::quick ? "quick" : "full";
+  result.profile = name_of(profile);
   result.plan.clear();
   result.settings.lines.insert(result.settings.lines.end(), settings.begin(), settings.end());
   if (chosen.seeds) result.seeds = *chosen.seeds;

@@ -8,12 +8,17 @@
 #include <vector>
 
 #include "config/experiment_config.h"
+#include "config/kind.h"
 #include "config/run_config.h"
 
 namespace bnlab::config {
 
 /// How much of an experiment is run.
 enum class Profile { quick, full };
+template <>
+struct Names<Profile> {
+  static constexpr Named<Profile> table[] = {{"quick", Profile::quick}, {"full", Profile::full}};
+};
 
 /// The experiment as it is run with a profile: settings of the profile, then `settings`, in the base and in the configs
 /// that arms have of their own, which are read (with what they extend), resolved and written out, so that nothing

@@ -77,7 +77,8 @@ ExperimentConfig parse_experiment(std::string_view text, const std::string& sour
 
 bool is_experiment_file(const fs::path& file) {
   const Json root = parse_source(read_text(file), 0, file.string());
-  return root.is(Json::Kind::object) && (root.find("claim") || root.find("arms") || root.find("base"));
+  return root.is(Json::Kind::object) && (root.find("claim") || root.find("arms") ||
+                                         (root.find("base") && !root.find("dataset") && !root.find("network")));
 }
 
 std::string to_json(const ExperimentConfig& experiment) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -84,17 +85,10 @@ std::string arms_in_words(Count count) {
 
 /// Whether a quantity is of the test split: of eval.csv, without a filter that leaves that split out.
 bool looks_at_test_split(const QuantityConfig& quantity) {
-  if (quantity.file != "eval.csv") return false;
+  if (run_file_of(quantity.file) != RunFile::eval) return false;
   for (const auto& [column, values] : quantity.where.columns)
-    if (column == "split") return contains(values, "test");
+    if (column == "split") return contains(values, name_of(SplitName::test));
   return true;
-}
-
-/// The columns of a run's file; none where only the probe knows them.
-Names columns_of(const std::string& file) {
-  if (file == "train.csv") return {train_columns.begin(), train_columns.end()};
-  if (file == "eval.csv") return {eval_columns.begin(), eval_columns.end()};
-  return {};
 }
 
 class ExperimentChecks {
@@ -117,12 +111,12 @@ class ExperimentChecks {
  private:
   // ---- problems
 
-  /// Of a field of an entry of a list: arms.0.set.
+  /// A problem of a field of a list entry: arms.0.set.
   void problem(const std::string& section, std::size_t entry, const std::string& field, const std::string& text) {
     add(root_.find(section)->items[entry], joined(section, entry), field, text);
   }
 
-  /// Of an entry of a profile: quick.levels.accuracy.
+  /// A problem of an entry of a profile: quick.levels.accuracy.
   void profile_problem(const std::string& profile, const std::string& field, const std::string& key,
                        const std::string& text) {
     add(*root_.find(profile)->find(field), joined(profile, field), key, text);
@@ -176,6 +170,8 @@ class ExperimentChecks {
       problem("arms", i, "best_of", unknown("arm", best.arm, names_in(experiment_.arms)));
     else if (!of->has_axes())
       problem("arms", i, "best_of", "arm " + in_quotes(best.arm) + " has no axes to choose from");
+    else if (best.chosen_by)
+      check_chosen_by(i, *of, *best.chosen_by);
     const QuantityConfig* by = find_named(experiment_.quantities, best.quantity);
     if (!by)
       problem("arms", i, "best_of", unknown("quantity", best.quantity, names_in(experiment_.quantities)));
@@ -183,6 +179,37 @@ class ExperimentChecks {
       problem("arms", i, "best_of",
               "must choose on the train or the validation split; quantity " + in_quotes(best.quantity) +
                   " looks at the test split");
+  }
+
+  /// Each value that the choosing arm can take must be one of the other's axes.
+  void check_chosen_by(std::size_t i, const ArmConfig& of, const std::string& name) {
+    const ArmConfig* by = find_named(experiment_.arms, name);
+    if (!by) return problem("arms", i, "best_of", unknown("arm", name, names_in(experiment_.arms)));
+    if (by == &of) return problem("arms", i, "best_of", "chosen_by must be another arm than " + in_quotes(name));
+    if (axis_names(*by) != axis_names(of))
+      return problem("arms", i, "best_of",
+                     "arms " + in_quotes(of.name) + " and " + in_quotes(name) + " must have the same axes, got " +
+                         axes_in_words(of) + " and " + axes_in_words(*by));
+    for (const auto& [path, values] : by->axes().paths)
+      for (const JsonText& value : values)
+        if (const std::vector<JsonText>& there = values_of(of, path);
+            std::find(there.begin(), there.end(), value) == there.end())
+          problem("arms", i, "best_of",
+                  "arm " + in_quotes(of.name) + " has no " + path + " " + value.text + ", which arm " +
+                      in_quotes(name) + " may choose");
+  }
+
+  static std::string axes_in_words(const ArmConfig& arm) {
+    const Names names = axis_names(arm);
+    return names.empty() ? "none" : join(names);
+  }
+
+  /// Of an axis that the arm has.
+  static const std::vector<JsonText>& values_of(const ArmConfig& arm, const std::string& path) {
+    for (const Axes* axes : {&arm.grid, &arm.zip})
+      for (const auto& [one, values] : axes->paths)
+        if (one == path) return values;
+    throw std::logic_error("an axis that the arm does not have");
   }
 
   // ---- quantities and criteria
@@ -311,12 +338,15 @@ class ExperimentChecks {
 
   void check_figure_columns() {
     const FigureConfig& figure = experiment_.figure;
-    const Names columns = columns_of(figure.file);
+    const auto known = columns_of(run_file_of(figure.file));
+    const Names columns(known.begin(), known.end());
     const auto check = [&](const char* field, const std::string& column) {
       if (!columns.empty() && !contains(columns, column))
         figure_problem(field, figure.file + " has no column " + in_quotes(column) + did_you_mean(column, columns));
     };
     if (row_of(figure.type).takes_column) check("column", figure.column);
+    if (row_of(figure.type).takes_ends) check("low", figure.low);
+    if (row_of(figure.type).takes_ends) check("high", figure.high);
     if (!figure.divided_by.empty()) check("divided_by", figure.divided_by);
     for (const auto& [column, values] : figure.where.columns) check("where", column);
   }

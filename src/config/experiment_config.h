@@ -63,7 +63,8 @@ struct BaseConfig {
 /// An arm without runs of its own: the best point of another arm's axes.
 struct BestOf {
   std::string arm;
-  std::string quantity;  // by its mean over the seeds; never of the test split
+  std::string quantity;                  // by its mean over the seeds; never of the test split
+  std::optional<std::string> chosen_by;  // the arm whose points are compared; unset: `arm`
   bool operator==(const BestOf&) const = default;
 };
 
@@ -123,6 +124,7 @@ struct CriterionConfig {
   std::vector<std::string> arms;
   std::string axis;              // the path of the arm's axis, of kinds that have one
   std::optional<double> usable;  // the level of the quantity from which a point of the axis counts
+  std::vector<double> weights;   // contrast: one for each arm
   std::optional<double> at_least;
   std::optional<double> more_than;
   std::optional<double> at_most;
@@ -149,6 +151,8 @@ struct FigureConfig {
   std::string quantity;           // of figures that are drawn from a quantity
   std::string file = "eval.csv";  // curves, bands
   std::string column = "accuracy";
+  std::string low;  // fill: the columns between which the area lies
+  std::string high;
   std::string divided_by;  // curves: another column
   RowFilter where;
   std::optional<std::int64_t> step;  // rows; unset: the last

@@ -1,6 +1,7 @@
 #pragma once
 // The table of the fields of an experiment, as fields.h is of a config's.
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -23,11 +24,15 @@ Rule only_where(std::string_view field, E value, Trait trait, Rule rule = {}) {
 
 template <class V>
 void fields(V& v, BestOf& c) {
-  v.field("arm", c.arm, "the arm whose points are compared", required().not_empty());
+  v.field("arm", c.arm, "the arm of which it is a point", required().not_empty());
   v.field("quantity", c.quantity,
           "what they are compared by: its mean over the seeds, the better one as the quantity says; of the training or "
           "the validation split, never of the test split",
           required().not_empty());
+  v.field("chosen_by", c.chosen_by,
+          "the arm whose points are compared, where it is another: the point is that of the same values of the axes, "
+          "such as batch at the best rate of none; unset: arm",
+          not_empty());
 }
 
 template <class V>
@@ -85,7 +90,8 @@ void fields(V& v, QuantityConfig& c) {
   v.require(!c.divided_by || (!of_steps && !row_of(c.divided_by->over_time).counts_steps), "divided_by",
             "can't be, or stand beside, steps_to or first_non_finite");
   v.require(!row_of(c.over_rows).compares_rows || !of_steps, "over_rows",
-            "can't be difference or log_slope of steps_to or first_non_finite");
+            "can't be " + join(names_where<OverRows>([](const auto& kind) { return kind.compares_rows; }), " or ") +
+                " of steps_to or first_non_finite");
   v.require(!c.when_diverged || !of_steps, "when_diverged",
             "can't stand beside steps_to or first_non_finite, which count the steps of a run that diverged");
 }
@@ -105,6 +111,13 @@ void fields(V& v, CriterionConfig& c) {
       "type", c.type, [](const auto& kind) { return kind.claim == ClaimType::tolerance; }, at_least(0));
   v.field("quantity", c.quantity, "what it is about", required().not_empty());
   v.field("arms", c.arms, "the arms that it compares", required().not_empty());
+  const bool has_weights = row_of(c.type).needs_weights;
+  v.field("weights", c.weights, "of the arms, in their order: [1, -1, -1, 1] for (a - b) - (c - d)",
+          only_where("type", c.type, &CriterionKind::needs_weights, between(-largest, largest).may_repeat()));
+  v.require(!has_weights || c.weights.size() == c.arms.size(), "weights",
+            "must have one number for each of the " + std::to_string(c.arms.size()) + " arms");
+  v.require(std::find(c.weights.begin(), c.weights.end(), 0.0) == c.weights.end(), "weights",
+            "must not be 0: leave that arm out");
   v.field("axis", c.axis, "the path of the axis", axis);
   v.field("usable", c.usable, "the value of the quantity from which a point is usable", usable);
   v.field("at_least", c.at_least, "the claim: the effect is at least this", threshold);
@@ -149,6 +162,11 @@ void fields(V& v, FigureConfig& c) {
   v.field("quantity", c.quantity, "what is drawn", drawn_from(FigureSource::quantity));
   v.field("file", c.file, "of the runs", drawn_from(FigureSource::file, file_name()));
   v.field("column", c.column, "what is drawn", only_where("type", c.type, &FigureKind::takes_column));
+  const Rule ends = only_where("type", c.type, &FigureKind::takes_ends);
+  v.field("low", c.low, "the column of the lower ends", ends);
+  v.field("high", c.high, "the column of the upper ends", ends);
+  v.require(!row_of(c.type).takes_ends || !c.low.empty(), "low", "must be set for " + join(ends.applies_to));
+  v.require(!row_of(c.type).takes_ends || !c.high.empty(), "high", "must be set for " + join(ends.applies_to));
   v.field("divided_by", c.divided_by, "another column: drawn is the ratio of their sums up to each step",
           only_where("type", c.type, &FigureKind::takes_divided_by));
   v.field("where", c.where, "the rows that count", drawn_from(FigureSource::file));

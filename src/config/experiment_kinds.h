@@ -13,10 +13,24 @@
 namespace bnlab::config {
 
 enum class Better { higher, lower };
-enum class OverTime { final, best, minimum, maximum, mean, median, range, area, at, steps_to, first_non_finite };
-enum class OverRows { mean, median, minimum, maximum, sum, difference, log_slope };
-enum class CriterionType { value, difference, ratio, log_slope, range, widest_interval, equality, order };
-enum class FigureType { none, curves, axis, bands, heat_map, rows };
+enum class OverTime {
+  final,
+  best,
+  minimum,
+  maximum,
+  mean,
+  median,
+  range,
+  area,
+  standard_deviation,
+  detrended_deviation,
+  at,
+  steps_to,
+  first_non_finite
+};
+enum class OverRows { mean, median, minimum, maximum, sum, difference, ratio, log_slope };
+enum class CriterionType { value, difference, ratio, log_slope, range, widest_interval, equality, order, contrast };
+enum class FigureType { none, curves, axis, bands, heat_map, rows, fill };
 
 /// How many of something a kind takes.
 struct Count {
@@ -38,6 +52,7 @@ struct OverTimeKind {
   std::string_view meaning;
   bool needs_last_row = true;         // a run that diverged did not write what this needs, unless train.csv has it
   bool takes_last = false;            // the field `last`
+  bool is_spread = false;             // a distance between values, not one of them
   bool counts_steps = false;          // the number is one of steps; a run may only say that it is more than its own
   std::optional<Better> better = {};  // of two such numbers; unset: as the quantity's `better` says
 };
@@ -58,8 +73,19 @@ struct Names<OverTime> {
        .value = median,
        .meaning = "the median of all rows, or of the `last` ones",
        .takes_last = true},
-      {.name = "range", .value = range, .meaning = "the largest value - the smallest"},
+      {.name = "range", .value = range, .meaning = "the largest value - the smallest", .is_spread = true},
       {.name = "area", .value = area, .meaning = "the area under the curve over the steps (trapezoids)"},
+      {.name = "standard_deviation",
+       .value = standard_deviation,
+       .meaning = "the standard deviation of all rows, or of the `last` ones (divided by n - 1)",
+       .takes_last = true,
+       .is_spread = true},
+      {.name = "detrended_deviation",
+       .value = detrended_deviation,
+       .meaning = "the standard deviation of the differences between neighbouring rows / sqrt(2), in which a straight "
+                  "trend has no part; of all rows, or of the `last` ones",
+       .takes_last = true,
+       .is_spread = true},
       {.name = "at", .value = at, .meaning = "the row of the step `step`", .needs_last_row = false},
       {.name = "steps_to",
        .value = steps_to,
@@ -95,6 +121,7 @@ struct Names<OverRows> {
       {.name = "maximum", .value = maximum, .meaning = "the largest"},
       {.name = "sum", .value = sum, .meaning = "the sum of all"},
       {.name = "difference", .value = difference, .meaning = "the last - the first", .compares_rows = true},
+      {.name = "ratio", .value = ratio, .meaning = "the last / the first", .compares_rows = true},
       {.name = "log_slope",
        .value = log_slope,
        .meaning = "the slope of the logarithm against the row's number",
@@ -130,6 +157,7 @@ struct CriterionKind {
   AxisValues axis = AxisValues::no_axis;  // along which an arm has its points
   Count points = {1, 1};                  // of each arm, for which there is an effect
   bool needs_usable = false;              // the field `usable`
+  bool needs_weights = false;             // the field `weights`
   ClaimType claim = ClaimType::thresholds;
   EffectUnit unit = EffectUnit::difference;
 
@@ -182,6 +210,11 @@ struct Names<CriterionType> {
        .meaning = "the arms are in order, from the smallest value to the largest",
        .arms = {2, any_number},
        .claim = ClaimType::above_zero},
+      {.name = "contrast",
+       .value = contrast,
+       .meaning = "the sum of weight * quantity over the arms",
+       .arms = {2, any_number},
+       .needs_weights = true},
   };
 };
 
@@ -197,6 +230,7 @@ struct FigureKind {
   FigureSource source = FigureSource::nothing;
   std::size_t axes = 0;       // that one of the arms must have
   bool takes_column = false;  // the fields of the same names
+  bool takes_ends = false;    // the fields low and high
   bool takes_divided_by = false;
   bool takes_step = false;
   bool takes_min_y = false;
@@ -227,14 +261,19 @@ struct Names<FigureType> {
        .axes = 2},
       {.name = "rows",
        .value = rows,
-       .meaning = "a column over the rows of one step, such as layers",
+       .meaning = "a column over the rows of one step, such as layers; where these are numbers, over them",
        .source = FigureSource::file,
        .takes_column = true,
        .takes_step = true},
+      {.name = "fill",
+       .value = fill,
+       .meaning = "the area between two columns over the steps",
+       .source = FigureSource::file,
+       .takes_ends = true},
   };
 };
 
 static_assert(has_all_rows(OverTime::first_non_finite) && has_all_rows(OverRows::log_slope));
-static_assert(has_all_rows(CriterionType::order) && has_all_rows(FigureType::rows));
+static_assert(has_all_rows(CriterionType::contrast) && has_all_rows(FigureType::fill));
 
 }  // namespace bnlab::config

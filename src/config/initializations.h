@@ -5,6 +5,10 @@
 
 namespace bnlab::config {
 
+/// What `initialization.from` begins with where it names a run beside this run's own directory by the hash that begins
+/// the name of its directory, as in a sweep.
+inline constexpr const char* run_prefix = "run:";
+
 enum class InitializationScheme { gaussian, uniform, xavier, he, orthogonal, identity, pytorch, fixup };
 enum class Fan { in, out, average };
 

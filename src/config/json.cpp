@@ -82,7 +82,7 @@ class TrackedIterator {
   const char** furthest_;
 };
 
-// Builds the tree. Every callback returns whether to go on.
+// Builds the tree. Every callback returns whether to continue.
 class TreeBuilder : public nlohmann::json_sax<nlohmann::json> {
  public:
   TreeBuilder(std::string_view text, int source, const char** furthest)
@@ -109,7 +109,7 @@ class TreeBuilder : public nlohmann::json_sax<nlohmann::json> {
   bool end_object() override { return close(); }
   bool end_array() override { return close(); }
   bool key(std::string& name) override {
-    if (!open_.back().keys.insert(name).second) return fail("key " + in_quotes(name) + " stands twice in one object");
+    if (!open_.back().keys.insert(name).second) return fail("key " + in_quotes(name) + " appears twice in one object");
     open_.back().key = name;
     return true;
   }

@@ -61,7 +61,7 @@ struct ParsedJson {
   int column = 1;
 };
 
-/// Parses strict JSON (RFC 8259, no comments). An error where RFC 8259 has one, and for a key that stands twice in an
+/// Parses strict JSON (RFC 8259, no comments). An error where RFC 8259 has one, and for a key that appears twice in an
 /// object, a number beyond the range of double, nesting deeper than `max_json_depth` and more than `max_json_values`
 /// values.
 ParsedJson parse_json(std::string_view text, int source);

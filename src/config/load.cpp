@@ -48,7 +48,7 @@ std::string folder_list(const std::vector<fs::path>& folders) {
   return join(names);
 }
 
-// A name inside a network file must not tell another story than the file's name.
+// The name inside a network file must be the file's name.
 void check_name(const Json& network, const fs::path& file, Problems& problems) {
   const Json* name = network.find("name");
   if (!name || !name->is(Json::Kind::text) || name->text == file.stem().string()) return;
@@ -129,7 +129,7 @@ bool has_normalization_block(const std::vector<Block>& layers) {
   });
 }
 
-// Whoever means no normalization says "none"; a type that was left out is more often forgotten.
+// A missing type is most likely an oversight: no normalization is spelled "none".
 std::string warning_of_type(const Json& root, const NetworkConfig& network) {
   const Json* section = root.find("normalization");
   if (section && section->find("type")) return "";

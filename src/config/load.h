@@ -1,5 +1,5 @@
 #pragma once
-// From JSON text to a checked RunConfig and back. The only door for JSON into the program.
+// From JSON text to a checked RunConfig and back. The program reads JSON configs here only.
 
 #include <filesystem>
 #include <string>

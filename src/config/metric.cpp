@@ -9,7 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include "config/csv_columns.h"
 #include "config/experiment_codecs.h"
+#include "config/find_kind.h"
 #include "config/overrides.h"
 #include "config/reader.h"
 
@@ -18,11 +20,9 @@ namespace {
 
 using Texts = std::vector<std::string>;
 
-const char* const eval_file = "eval.csv";
 const char* const rule =
     "must be [NAME=][FILE[COLUMN=VALUE,...]:]COLUMN[:REDUCTION[:NUMBER]], such as eval.csv:accuracy:best, or a "
-    "quantity "
-    "as JSON";
+    "quantity as JSON";
 
 /// The parts of a metric's text.
 struct Metric {
@@ -81,20 +81,18 @@ std::optional<Metric> parse_metric(std::string text) {
   if (parts.size() > 1) metric.reduction = parts[1];
   if (parts.size() > 2) metric.number = parts[2];
   const auto is_split = [](const auto& filter) { return filter.first == "split"; };
-  if (metric.file == eval_file && std::ranges::none_of(metric.where, is_split))
-    metric.where.emplace_back("split", "test");
+  if (run_file_of(metric.file) == RunFile::eval && std::ranges::none_of(metric.where, is_split))
+    metric.where.emplace_back("split", name_of(SplitName::test));
   return metric;
 }
 
 /// The field of a series that the number is for; "" where the reduction takes none, or is none.
 std::string field_of_number(const std::string& reduction) {
-  for (const OverTimeKind& kind : Names<OverTime>::table) {
-    if (kind.name != reduction) continue;
-    if (kind.takes_last) return "last";
-    if (kind.value == OverTime::at) return "step";
-    if (kind.value == OverTime::steps_to) return "level";
-  }
-  return "";
+  const auto over_time = find_kind<OverTime>(reduction);
+  if (!over_time) return "";
+  if (row_of(*over_time).takes_last) return "last";
+  if (*over_time == OverTime::at) return "step";
+  return *over_time == OverTime::steps_to ? "level" : "";
 }
 
 std::string as_name(const std::string& text) {

@@ -18,6 +18,10 @@ struct Names<Channels> {
   static constexpr Named<Channels> table[] = {{"first", Channels::first}, {"last", Channels::last}};
 };
 template <>
+struct Names<ShiftedSplits> {
+  static constexpr Named<ShiftedSplits> table[] = {{"all", ShiftedSplits::all}, {"test", ShiftedSplits::test}};
+};
+template <>
 struct Names<LabelSet> {
   static constexpr Named<LabelSet> table[] = {{"fine", LabelSet::fine}, {"coarse", LabelSet::coarse}};
 };
@@ -46,6 +50,15 @@ struct Names<Statistics> {
 template <>
 struct Names<RampUnit> {
   static constexpr Named<RampUnit> table[] = {{"fraction", RampUnit::fraction}, {"steps", RampUnit::steps}};
+};
+template <>
+struct Names<NormOf> {
+  static constexpr Named<NormOf> table[] = {{"centred", NormOf::centred}, {"raw", NormOf::raw}};
+};
+template <>
+struct Names<GammaDistribution> {
+  static constexpr Named<GammaDistribution> table[] = {{"constant", GammaDistribution::constant},
+                                                       {"uniform", GammaDistribution::uniform}};
 };
 template <>
 struct Names<LpNorm> {

@@ -137,7 +137,7 @@ struct Names<NormalizationType> {
        .absorbs_bias = true,
        .has_population = true,
        .has_batch_moments = true,
-       .fields = {"norm"}},
+       .fields = {"norm", "norm_of"}},
       {.name = "local_response",
        .value = local_response,
        .meaning = "division by the activity of neighbouring channels",

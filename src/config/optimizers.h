@@ -18,7 +18,7 @@ struct OptimizerRow {
   OptimizerType value;
   std::string_view meaning;
   std::string_view paper = {};
-  Decay decay = Decay::coupled;  // where the config says nothing; decoupled decay is what the optimizer is
+  Decay decay = Decay::coupled;  // where the config names none; decoupled for optimizers defined by it
   OwnFields fields = {};
 
   template <class Visit>

@@ -39,10 +39,10 @@ void Problems::raise() const {
 }
 
 std::string joined(std::string_view path, std::string_view key) {
-  const bool plain = !key.empty() && key.size() <= 60 && std::all_of(key.begin(), key.end(), [](unsigned char c) {
+  const bool is_simple = !key.empty() && key.size() <= 60 && std::all_of(key.begin(), key.end(), [](unsigned char c) {
     return std::isalnum(c) || c == '_' || c == '$' || c == '-';
   });
-  return std::string(path) + (path.empty() ? "" : ".") + (plain ? std::string(key) : in_quotes(key));
+  return std::string(path) + (path.empty() ? "" : ".") + (is_simple ? std::string(key) : in_quotes(key));
 }
 
 std::string joined(std::string_view path, std::size_t index) {

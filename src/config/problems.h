@@ -12,7 +12,7 @@ namespace bnlab::config {
 
 /// A text that values come from: a config file, a network file, one override.
 struct Source {
-  std::string label;         // opens each line of an error
+  std::string label;         // begins each line of an error
   bool has_lines = true;     // a file rather than an override
   std::string section = {};  // the section of the config that the text fills; left out of paths
   int layer = 0;             // of a file that the config extends: below 0; of an override: above

@@ -34,6 +34,8 @@ struct Rule {
   bool is_not_empty = false;  // texts and lists
   bool is_file_name = false;  // texts: one part of a path
   bool is_name = false;       // texts: letters, digits, '.', '_' and '-'
+  bool has_repeats = false;   // lists: equal entries are allowed
+  bool is_left_out = false;  // lists: not written where they are empty, as the hashes of older configs know no such key
 
   // Whether the field applies, given the values of other fields; they must stand in earlier rows.
   bool applies = true;
@@ -51,6 +53,8 @@ struct Rule {
   Rule& not_empty() { return is_not_empty = true, *this; }
   Rule& file_name() { return is_file_name = true, *this; }
   Rule& name() { return is_name = true, *this; }
+  Rule& may_repeat() { return has_repeats = true, *this; }
+  Rule& left_out_if_empty() { return is_left_out = true, *this; }
 
   /// The field applies only for some values of a choice.
   template <class E>

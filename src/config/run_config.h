@@ -27,6 +27,8 @@ enum class Population { running_average, precise };
 enum class Statistics { population, running, precise, batch };
 enum class RampUnit { fraction, steps };
 enum class LpNorm { l1, l2, linf };
+enum class NormOf { centred, raw };
+enum class GammaDistribution { constant, uniform };
 enum class LayerNormOver { image, position };
 enum class RecurrentStatistics { per_step, shared };
 enum class Shortcut { identity, projection, padding };
@@ -213,6 +215,7 @@ struct NormalizationConfig {
   double epsilon = 1e-5;             // added to the variance, inside the square root
   bool affine = true;
   double initial_gamma = 1.0;
+  std::optional<GammaDistribution> gamma_distribution = std::nullopt;  // unset: constant
   double initial_beta = 0.0;
   double running_average_decay = 0.9;  // d: running = d * running + (1 - d) * batch
   RunningVariance running_variance = RunningVariance::unbiased;
@@ -224,6 +227,7 @@ struct NormalizationConfig {
   std::optional<std::int64_t> channels_per_group = std::nullopt;  // instead of groups
   LayerNormOver over = LayerNormOver::image;
   LpNorm norm = LpNorm::l2;
+  std::optional<NormOf> norm_of = std::nullopt;  // unset: centred
   RampConfig r_max{.initial = 1, .final = 3, .begin = 0.1, .end = 0.8};
   RampConfig d_max{.initial = 0, .final = 5, .begin = 0.1, .end = 0.5};
   NoiseConfig noise = {};
@@ -276,7 +280,16 @@ struct ScheduleConfig {
 struct TrainableConfig {
   Trainable select = Trainable::all;
   std::optional<double> share = std::nullopt;  // random: of the weights and biases; unset: as many as gamma and beta
+  std::optional<std::int64_t> per_channel = std::nullopt;  // random: in place of share
   bool operator==(const TrainableConfig&) const = default;
+};
+
+/// Another rate and decay for the parameters whose names fit.
+struct OptimizerOverride {
+  std::string parameters = {};        // a name such as conv1.weights; * stands for any characters
+  double learning_rate_factor = 1.0;  // of the rate at each step
+  std::optional<double> weight_decay_factor = std::nullopt;  // of weight_decay, for any kind of parameter
+  bool operator==(const OptimizerOverride&) const = default;
 };
 
 /// Fields that only some types have are named by the rows of those types (config/optimizers.h).
@@ -294,6 +307,7 @@ struct OptimizerConfig {
   bool decay_normalization_and_biases = false;
   double clip_norm = 0.0;  // largest norm of the gradient over all parameters; 0: no limit
   TrainableConfig trainable = {};
+  std::vector<OptimizerOverride> overrides = {};
   ScheduleConfig schedule = {};
   bool operator==(const OptimizerConfig&) const = default;
 };

@@ -106,7 +106,7 @@ class SchemaBuilder {
   Json rules_ = Json::list();
 };
 
-/// Editors are told the schema by this key.
+/// Editors find the schema by this key.
 inline void allow_schema_key(Json& schema) {
   schema.find("properties")->set("$schema", Json::object().set("type", "string"));
 }

@@ -42,7 +42,7 @@ std::string read_text(const fs::path& file) {
   if (!stream.valid() || fstat(stream.get(), &status) != 0) throw ConfigError(posix::failure(file, "open", errno));
   if (S_ISDIR(status.st_mode)) throw ConfigError(file.string() + ": is a folder, not a file");
   if (!S_ISFIFO(status.st_mode)) return read_to_end(stream, file);
-  // The kind of a file is told from its text before it is read, and a pipe gives that once.
+  // The kind of a file is found from its text before it is read, and a pipe gives that once.
   static std::map<std::pair<dev_t, ino_t>, std::string> of_pipes;
   std::string& text = of_pipes[{status.st_dev, status.st_ino}];
   text += read_to_end(stream, file);

@@ -79,6 +79,7 @@ class Warnings {
     const bool has_gamma = c.affine;
     add_if(!has_gamma && c.initial_gamma != 1, "normalization.initial_gamma: {} has no effect with affine false",
            c.initial_gamma);
+    add_if(!has_gamma && c.gamma_distribution, "normalization.gamma_distribution: has no effect with affine false");
     add_if(!has_gamma && c.initial_beta != 0, "normalization.initial_beta: {} has no effect with affine false",
            c.initial_beta);
     add_if(c.zero_gamma_residual && !(has_gamma && contents_.residual),

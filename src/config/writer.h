@@ -41,7 +41,7 @@ class Writer {
 
   template <class T>
   void sections(std::string_view name, std::vector<T>& values, std::string_view, const Rule& rule = {}) {
-    if (!rule.applies) return;
+    if (!rule.applies || (rule.is_left_out && values.empty())) return;
     Json list = Json::list();
     for (T& value : values) list.items.push_back(write(value));
     object_.set(name, std::move(list));

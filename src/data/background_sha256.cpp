@@ -5,10 +5,9 @@
 namespace bnlab::data {
 
 // Where there is no further thread, hex() adds all up.
-BackgroundSha256::BackgroundSha256(Start start) {
-  if (start == Start::at_once)
-    sum_ = std::async(std::launch::async | std::launch::deferred, [this] { return add_up(); });
-}
+BackgroundSha256::BackgroundSha256(Start start)
+    : sum_(std::async(start == Start::later ? std::launch::deferred : std::launch::async | std::launch::deferred,
+                      [this] { return add_up(); })) {}
 
 BackgroundSha256::~BackgroundSha256() {
   {
@@ -22,6 +21,7 @@ void BackgroundSha256::update(std::span<const std::uint8_t> bytes, std::shared_p
   {
     const std::lock_guard lock(mutex_);
     pieces_.push_back({bytes, std::move(owner)});
+    bytes_ += bytes.size();
   }
   changed_.notify_one();
 }

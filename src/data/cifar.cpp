@@ -116,6 +116,7 @@ Dataset read_cifar10(const DatasetInfo& info, const fs::path& folder, const conf
   dataset.train = split_of(info, files, format);
   files = {read_records(info, folder, test, format, sum)};
   dataset.test = split_of(info, files, format);
+  dataset.bytes = sum.bytes();
   dataset.sha256 = sum.hex();
   return dataset;
 }
@@ -138,6 +139,7 @@ Dataset read_cifar100(const DatasetInfo& info, const fs::path& folder, const con
   dataset.info = info;
   dataset.train = split_of(info, {read_records(info, folder, "train.bin", format, sum)}, format);
   dataset.test = split_of(info, {read_records(info, folder, "test.bin", format, sum)}, format);
+  dataset.bytes = sum.bytes();
   dataset.sha256 = sum.hex();
   return dataset;
 }

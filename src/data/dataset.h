@@ -51,6 +51,7 @@ struct Dataset {
   /// an .npy file), before limit and shift, which the config tells. Of a dataset that is made: of inputs and labels (as
   /// bytes) or targets, of train and test, floats as little-endian IEEE numbers.
   std::string sha256;
+  std::uint64_t bytes = 0;  // of which it is the sum
 
   std::int64_t image_size() const { return info.channels * info.height * info.width; }
 };

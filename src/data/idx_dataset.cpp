@@ -189,7 +189,7 @@ std::string mnist_names() {
 
 Dataset read_mnist(const DatasetInfo& info, const fs::path& folder, const config::DatasetConfig&) {
   const auto path = [&](Role role) { return require_mnist_file(info, folder, mnist_stems[role]); };
-  BackgroundSha256 sum, sum_of_test(BackgroundSha256::Start::with_another);
+  BackgroundSha256 sum, sum_of_test(BackgroundSha256::Start::later);
   Dataset dataset;
   dataset.info = info;
   // Unpacking takes most of the time of a short run.
@@ -198,6 +198,7 @@ Dataset read_mnist(const DatasetInfo& info, const fs::path& folder, const config
   dataset.train = read_mnist_split(info, path(train_images), path(train_labels), sum);
   dataset.test = test.get();
   sum.append(sum_of_test);
+  dataset.bytes = sum.bytes();
   dataset.sha256 = sum.hex();
   return dataset;
 }
@@ -221,7 +222,7 @@ DatasetInfo inspect_own_idx(const DatasetInfo& info, const fs::path& folder, con
   if (found.height == 0 || found.width == 0)
     throw DataError(fmt::format("{}: expected images, found {} x {} pixels", files[train_images].string(), found.height,
                                 found.width));
-  BackgroundSha256 unused(BackgroundSha256::Start::with_another);
+  BackgroundSha256 unused(BackgroundSha256::Start::later);
   const OwnLabels labels{read_idx_labels(files[train_labels], unused), read_idx_labels(files[test_labels], unused)};
   found.classes = Classes(labels.train, labels.test, files[train_labels].string()).count();
   return found;
@@ -242,6 +243,7 @@ Dataset read_own_idx(const DatasetInfo& info, const fs::path& folder, const conf
   labels.train = read(train_images, train_labels, dataset.train);
   labels.test = read(test_images, test_labels, dataset.test);
   set_labels(dataset, labels, files[train_labels].string());
+  dataset.bytes = sum.bytes();
   dataset.sha256 = sum.hex();
   return dataset;
 }

@@ -258,7 +258,7 @@ DatasetInfo inspect_npz(const DatasetInfo& info, const fs::path& path, const con
   found.height = layout.height;
   found.width = layout.width;
   found.has_floats = type_of(x) != Type::bytes;
-  BackgroundSha256 unused(BackgroundSha256::Start::with_another);
+  BackgroundSha256 unused(BackgroundSha256::Start::later);
   Array y_train = open_array(file, "y_train"), y_test = open_array(file, "y_test");
   OwnLabels labels;
   labels.train = read_labels(y_train, unused);
@@ -286,6 +286,7 @@ Dataset read_npz_dataset(const DatasetInfo& info, const fs::path& path, const co
   labels.train = read("train", dataset.train);
   labels.test = read("test", dataset.test);
   set_labels(dataset, labels, labels_of(file));
+  dataset.bytes = sum.bytes();
   dataset.sha256 = sum.hex();
   return dataset;
 }

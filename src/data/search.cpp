@@ -14,14 +14,15 @@ bool is_file(const fs::path& path) {
 }
 
 /// "FashionMNIST", "fashion-mnist" and "fashion_mnist" become one text.
-std::string plain(std::string_view name) {
+std::string normalized(std::string_view name) {
   std::string text = lower_case(name);
   std::erase_if(text, [](char c) { return c == '-' || c == '_'; });
   return text;
 }
 
 bool is_one_of(const std::string& name, const std::vector<std::string>& names) {
-  return std::any_of(names.begin(), names.end(), [&](const std::string& one) { return plain(one) == plain(name); });
+  return std::any_of(names.begin(), names.end(),
+                     [&](const std::string& one) { return normalized(one) == normalized(name); });
 }
 
 void add(std::vector<fs::path>& folders, const fs::path& folder) {

@@ -25,7 +25,7 @@ namespace bnlab::data {
 namespace {
 
 constexpr std::size_t alignment = 64;  // of each array
-constexpr std::array<char, 16> magic = {"bnlab data 1"};
+constexpr std::array<char, 16> magic = {"bnlab data 2"};
 constexpr int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 
 /// What the memory begins with. The arrays follow, those of train and then those of test, each aligned.
@@ -33,6 +33,7 @@ struct Header {
   std::array<char, 16> magic;
   std::array<char, 64> source;  // SHA-256 of source_of(), hexadecimal
   std::array<char, 64> sha256;  // of the data
+  std::uint64_t bytes;          // of which it is the sum
   std::array<std::int64_t, 6> info;
   std::array<std::uint64_t, 8> counts;  // of values in each array
 };
@@ -80,7 +81,7 @@ bool write_padded(const posix::Descriptor& file, std::string_view bytes) {
 }
 
 posix::Descriptor copy_to_memory(const config::DatasetConfig& config, const Dataset& dataset) {
-  Header header{magic, sum_of_source(config), digits(dataset.sha256), numbers_of(dataset.info), {}};
+  Header header{magic, sum_of_source(config), digits(dataset.sha256), dataset.bytes, numbers_of(dataset.info), {}};
   std::size_t size = aligned(sizeof header);
   for_each_array(dataset, [&](const auto& values, std::size_t i) {
     header.counts[i] = values.size();
@@ -195,6 +196,7 @@ std::optional<Dataset> inherited(const config::DatasetConfig& config) {
   if (header.magic != magic || header.source != sum_of_source(config)) return std::nullopt;
   Dataset dataset;
   dataset.sha256.assign(header.sha256.begin(), header.sha256.end());
+  dataset.bytes = header.bytes;
   dataset.info.name = config.name;
   dataset.info.channels = header.info[0];
   dataset.info.height = header.info[1];

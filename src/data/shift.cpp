@@ -89,8 +89,10 @@ void shift_image(const config::ShiftConfig& shift, const DatasetInfo& info, Imag
 
 void apply_shift(const config::ShiftConfig& shift, Dataset& dataset) {
   if (shift == config::ShiftConfig{}) return;
-  shift_split(shift, dataset, ImageSource::train, 0, dataset.train);
-  shift_split(shift, dataset, ImageSource::train, dataset.train.size(), dataset.validation);
+  if (shift.splits != config::ShiftedSplits::test) {
+    shift_split(shift, dataset, ImageSource::train, 0, dataset.train);
+    shift_split(shift, dataset, ImageSource::train, dataset.train.size(), dataset.validation);
+  }
   shift_split(shift, dataset, ImageSource::test, 0, dataset.test);
 }
 

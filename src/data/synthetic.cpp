@@ -20,22 +20,24 @@ RandomStream stream(const config::SyntheticConfig& config, const std::string& na
 }
 
 template <class T>
-void add(Sha256& sum, std::span<const T> values) {
+std::uint64_t add(Sha256& sum, std::span<const T> values) {
   sum.update({reinterpret_cast<const std::uint8_t*>(values.data()), values.size() * sizeof(T)});
+  return values.size() * sizeof(T);
 }
 
-std::string sha256_of(const Dataset& dataset) {
+/// Sets its sum, and of how many bytes that is.
+void add_up(Dataset& dataset) {
   Sha256 sum;
   for (const Split* split : {&dataset.train, &dataset.test}) {
-    add<std::uint8_t>(sum, split->images);
-    add<float>(sum, split->values);
+    dataset.bytes += add<std::uint8_t>(sum, split->images);
+    dataset.bytes += add<float>(sum, split->values);
     const std::vector<std::uint8_t> labels(split->labels.begin(), split->labels.end());
     if (dataset.info.has_targets)
-      add<float>(sum, split->targets);
+      dataset.bytes += add<float>(sum, split->targets);
     else
-      add<std::uint8_t>(sum, labels);
+      dataset.bytes += add<std::uint8_t>(sum, labels);
   }
-  return sum.hex();
+  dataset.sha256 = sum.hex();
 }
 
 std::vector<float> normal_values(std::int64_t count, double std, RandomStream random) {
@@ -62,7 +64,7 @@ Dataset make_dataset(const DatasetInfo& info, const config::SyntheticConfig& con
   dataset.info = info;
   dataset.train = make(config.examples, info.name + ".train");
   dataset.test = make(config.test_examples, info.name + ".test");
-  dataset.sha256 = sha256_of(dataset);
+  add_up(dataset);
   return dataset;
 }
 
@@ -72,7 +74,7 @@ Dataset make_gaussian_regression(const DatasetInfo& info, const config::Syntheti
   const auto d = static_cast<std::size_t>(info.channels);
   const auto outputs = static_cast<std::size_t>(info.classes);
   const std::vector<float> matrix =  // (K, d)
-      normal_values(info.classes * info.channels, 1.0 / std::sqrt(static_cast<double>(d)),
+      normal_values(info.classes * info.channels, config.target_std.value_or(1.0) / std::sqrt(static_cast<double>(d)),
                     stream(config, info.name + ".matrix"));
   return make_dataset(info, config, [&](std::int64_t count, const std::string& name) {
     Split split;

@@ -102,6 +102,9 @@ Interval range_of(const SeriesConfig& series) {
       return values;
     case OverTime::range:
       return {0, values.high - values.low};
+    case OverTime::standard_deviation:
+    case OverTime::detrended_deviation:
+      return from_zero;
     case OverTime::area:  // over some number of steps
       return {values.low < 0 ? -infinity : 0, values.high > 0 ? infinity : 0};
     case OverTime::steps_to:
@@ -122,6 +125,8 @@ Interval over_rows(OverRows reduction, Interval values) {
       return {values.low < 0 ? -infinity : values.low, values.high > 0 ? infinity : values.high};
     case OverRows::difference:
       return minus(values, values);
+    case OverRows::ratio:
+      return values.low >= 0 ? from_zero : any_number;
     case OverRows::log_slope:
       break;
   }
@@ -135,6 +140,15 @@ Interval range_of(const QuantityConfig& quantity) {
   if (quantity.when_diverged)
     values = {std::min(values.low, *quantity.when_diverged), std::max(values.high, *quantity.when_diverged)};
   return values;
+}
+
+Interval weighted_sum(const std::vector<double>& weights, Interval values) {
+  Interval sum{0, 0};
+  for (const double weight : weights) {
+    const double low = weight * values.low, high = weight * values.high;
+    sum = {sum.low + std::min(low, high), sum.high + std::max(low, high)};
+  }
+  return sum;
 }
 
 /// What a criterion's effect can be, where its quantity has these values.
@@ -151,6 +165,8 @@ Interval range_of_effect(const CriterionConfig& criterion, Interval values) {
       return {0, values.high - values.low};
     case CriterionType::widest_interval:
       return criterion.arms.size() == 1 ? Interval{1, infinity} : from_zero;
+    case CriterionType::contrast:
+      return weighted_sum(criterion.weights, values);
     case CriterionType::log_slope:
     case CriterionType::order:
       break;
@@ -198,7 +214,9 @@ class ClaimChecks {
   std::string runs_of(const std::string& label) {
     if (hashes_.contains(label)) return hashes_[label];
     for (const config::ArmConfig& arm : plan_.experiment.arms)
-      if (arm.name == label && arm.best_of) return "best of " + arm.best_of->arm + " by " + arm.best_of->quantity;
+      if (arm.name == label && arm.best_of)
+        return fmt::format("best of {} by {} of {}", arm.best_of->arm, arm.best_of->quantity,
+                           arm.best_of->chosen_by.value_or(arm.best_of->arm));
     std::vector<std::string> all;
     for (const std::string& point : labels_[label]) all.push_back(hashes_[point]);
     std::ranges::sort(all);

@@ -44,12 +44,13 @@ bool is_complete(const RunTable& table, const std::string& arm) {
 }
 
 Choice choose(const RunTable& table, const Plan& plan, const config::ArmConfig& arm) {
-  Choice choice{arm.name, arm.best_of->arm, "", arm.best_of->quantity, none, {}};
+  const config::BestOf& best_of = *arm.best_of;
+  Choice choice{arm.name, best_of.arm, best_of.chosen_by.value_or(best_of.arm), "", best_of.quantity, none, {}};
   const config::Better better = better_value(quantity_of(plan.experiment, choice.quantity));
   Value best{none};
   for (std::size_t i = 0; i < plan.points.size(); ++i) {
     const ArmPoint& point = plan.points[i];
-    if (point.arm != choice.of) continue;
+    if (point.arm != choice.by) continue;
     const Value mean = mean_over_seeds(table, plan, i, choice.quantity);
     const std::string settings = point.label.substr(point.arm.size());
     choice.candidates.emplace_back(settings, mean.value);
@@ -59,7 +60,7 @@ Choice choose(const RunTable& table, const Plan& plan, const config::ArmConfig& 
     choice.point = settings;
   }
   // While runs are missing another point may yet be the best.
-  if (!is_complete(table, choice.of)) choice.point.clear();
+  if (!is_complete(table, choice.by)) choice.point.clear();
   return choice;
 }
 

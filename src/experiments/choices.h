@@ -12,6 +12,7 @@ namespace bnlab::experiments {
 struct Choice {
   std::string arm;
   std::string of;
+  std::string by;     // the arm whose points were compared; mostly `of`
   std::string point;  // "[learning_rate=0.1]"; empty where none could be made
   std::string quantity;
   double mean = 0;

@@ -8,11 +8,13 @@
 #include <utility>
 #include <vector>
 
+#include "config/csv_columns.h"
 #include "experiments/choices.h"
 #include "experiments/doubts.h"
+#include "experiments/earlier_results.h"
 #include "experiments/quantities.h"
+#include "experiments/run_cells.h"
 #include "experiments/run_folders.h"
-#include "experiments/runs_csv.h"
 #include "util/errors.h"
 #include "util/result_file.h"
 
@@ -36,7 +38,7 @@ RunRow row_of(const Plan& plan, const PlannedRun& run, const std::filesystem::pa
              .seconds = report.seconds,
              .steps_per_second = report.steps_per_second,
              .error = report.error,
-             .instruction_set = report.isa,
+             .instruction_set = report.instruction_set,
              .onednn = report.onednn,
              .git_revision = report.git_revision,
              .threads = report.threads,
@@ -50,7 +52,7 @@ RunRow row_of(const Plan& plan, const PlannedRun& run, const std::filesystem::pa
   if (!is_finished(report.state)) return row;
   row.doubt = doubt_about(directory, report, check);
   for (const training::FileRecord& file : report.files)
-    if (file.name == "train.csv") row.train_sha256 = file.sha256;
+    if (config::run_file_of(file.name) == config::RunFile::train) row.train_sha256 = file.sha256;
   for (const QuantityConfig& quantity : plan.experiment.quantities) {
     try {
       row.quantities[quantity.name] = as_in_file(measure(quantity, directory, report));

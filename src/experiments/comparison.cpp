@@ -6,14 +6,17 @@
 #include <cmath>
 #include <set>
 
+#include "config/csv_columns.h"
 #include "config/experiment.h"
 #include "config/load.h"
 #include "config/names.h"
 #include "config/text_file.h"
+#include "experiments/doubts.h"
+#include "experiments/earlier_results.h"
 #include "experiments/plan.h"
 #include "experiments/quantities.h"
+#include "experiments/run_cells.h"
 #include "experiments/run_folders.h"
-#include "experiments/runs_csv.h"
 #include "training/evaluation.h"
 #include "util/errors.h"
 #include "util/result_file.h"
@@ -41,7 +44,7 @@ constexpr Metric metrics[] = {
 config::QuantityConfig quantity_of(const Metric& metric, const config::RunConfig& config) {
   config::QuantityConfig quantity;
   quantity.name = metric.name;
-  quantity.where.columns = {{"split", {"test"}},
+  quantity.where.columns = {{"split", {config::name_of(config::SplitName::test)}},
                             {"statistics", {config::name_of(training::evaluated_statistics(config).front())}}};
   quantity.series.column = metric.column;
   quantity.series.over_time = metric.over_time;
@@ -68,13 +71,18 @@ void add_end(ComparedRun& run, std::uint64_t seed, const std::string& name, RunS
   if (!data.empty() && std::find(run.data.begin(), run.data.end(), data) == run.data.end()) run.data.push_back(data);
 }
 
+void add_doubt(ComparedRun& run, const std::string& name, const std::string& doubt) {
+  if (!doubt.empty()) run.doubts.push_back(name + ": " + doubt);
+}
+
 /// Adds a run from its directory; `name` is for errors.
 void add_run(Comparison& comparison, ComparedRun& run, const config::RunConfig& config, const fs::path& directory,
              const std::string& name) {
   const RunReport report = read_report(directory, config);
   std::string error = report.error;
   for (const Metric& metric : metrics) add_column(comparison, metric.name);
-  if (is_finished(report.state))
+  if (is_finished(report.state)) {
+    add_doubt(run, name, doubt_about(directory, report, training::Check::changed));
     for (const Metric& metric : metrics) {
       try {
         add_metric(run, metric.name, as_in_file(measure(quantity_of(metric, config), directory, report)));
@@ -86,6 +94,7 @@ void add_run(Comparison& comparison, ComparedRun& run, const config::RunConfig& 
         error = problem.what();
       }
     }
+  }
   add_end(run, config.training.seed, name, report.state, report.last_step, report.seconds, error,
           report.dataset_sha256);
 }
@@ -97,6 +106,7 @@ void add_row(Comparison& comparison, ComparedRun& run, const RunRow& row, std::u
     add_metric(run, name, value);
   }
   add_end(run, seed, row.run, row.status, row.last_step, row.seconds, row.error, row.dataset_sha256);
+  add_doubt(run, row.run, row.doubt);
 }
 
 /// The config that a run wrote into its directory.

@@ -26,6 +26,7 @@ struct ComparedRun {
   std::vector<double> seconds = {};                        // of the runs that have begun
   std::map<std::string, std::vector<Value>> metrics = {};  // of the runs that have a value
   std::vector<std::string> errors = {};                    // of failed runs, and of what can't be measured
+  std::vector<std::string> doubts = {};                    // that the files are those of the runs: "NAME: why"
   std::vector<std::string> data = {};                      // SHA-256 of the datasets that were read, each once
 };
 
@@ -48,9 +49,13 @@ void add_directory(Comparison& comparison, const std::filesystem::path& director
 /// where that alone fits, else runs as rows in several tables. Below it what failed.
 std::string text_table(const Comparison& comparison, std::size_t width);
 /// One row for each run or point. Columns: directory, label, the keys that differ, seeds, runs, completed, diverged,
-/// failed, steps, seconds, and of each metric NAME and NAME_half_interval (95 %; empty for less than 2 values).
+/// failed, steps, seconds, of each metric NAME and NAME_half_interval (95 %; empty for less than 2 values), and doubts.
 std::string to_csv(const Comparison& comparison);
 std::string markdown_table(const Comparison& comparison);
+
+/// What speaks against the files of the runs, as the text and the Markdown end with it: one line for each, at most
+/// eleven.
+std::vector<std::string> doubts_of(const Comparison& comparison);
 
 /// Whether a text begins as to_csv() or markdown_table() do.
 bool is_comparison_csv(std::string_view text);

@@ -9,6 +9,7 @@
 
 #include "config/differences.h"
 #include "experiments/comparison.h"
+#include "experiments/doubts.h"
 #include "experiments/summary.h"
 #include "util/csv.h"
 #include "util/join.h"
@@ -214,6 +215,7 @@ std::string notes_of(const Comparison& comparison, bool configs_differ) {
     if (files.size() > 1) text += fmt::format("The runs read different files of {}.\n", dataset);
   for (const ComparedRun& run : comparison.runs)
     for (const std::string& error : run.errors) text += error.substr(0, error.find('\n')) + "\n";
+  for (const std::string& doubt : doubts_of(comparison)) text += doubt + "\n";
   return text.empty() ? "" : "\n" + text;
 }
 
@@ -252,6 +254,7 @@ std::string to_csv(const Comparison& comparison) {
   for (const config::Variation& key : keys) header.push_back(key.path);
   header.insert(header.end(), {"seeds", "runs", "completed", "diverged", "failed", "steps", "seconds"});
   for (const std::string& metric : comparison.metrics) header.insert(header.end(), {metric, metric + "_half_interval"});
+  header.emplace_back("doubts");
   const auto number = [](double value) { return std::isnan(value) ? std::string() : csv_text(value); };
   std::string text = csv_line(header);
   for (std::size_t i = 0; i < comparison.runs.size(); ++i) {
@@ -268,6 +271,7 @@ std::string to_csv(const Comparison& comparison) {
       const SummaryCell mean = mean_of(run, metric);
       cells.insert(cells.end(), {number(mean.mean), number(mean.half_interval)});
     }
+    cells.push_back(join(run.doubts, "; "));
     text += csv_line(cells);
   }
   return text;
@@ -291,7 +295,17 @@ std::string markdown_table(const Comparison& comparison) {
     for (const Column& column : columns) text += " " + in_markdown(column.cells[i]) + " |";
     text += "\n";
   }
+  const Cells doubts = doubts_of(comparison);
+  if (!doubts.empty()) text += "\n";
+  for (const std::string& doubt : doubts) text += "- " + in_markdown(doubt) + "\n";
   return text;
+}
+
+Cells doubts_of(const Comparison& comparison) {
+  Cells all, lines;
+  for (const ComparedRun& run : comparison.runs) all.insert(all.end(), run.doubts.begin(), run.doubts.end());
+  add_some(lines, all, changed_runs);
+  return lines;
 }
 
 bool is_comparison_csv(std::string_view text) { return text.starts_with(csv_begin); }

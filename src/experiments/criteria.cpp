@@ -94,6 +94,20 @@ Estimate ratio(const Evidence& evidence, const Seeds& seeds) {
   return exponential(extreme_of({logarithms}, Extreme::largest, seeds));
 }
 
+/// Requires a weight for each arm.
+Estimate contrast(const CriterionConfig& criterion, const Evidence& evidence, const Seeds& seeds) {
+  Contrast sum;
+  for (std::size_t arm = 0; arm < evidence.arms.size(); ++arm) {
+    const double weight = criterion.weights[arm];
+    const Point& point = evidence.arms[arm][0];
+    sum.terms.push_back({&point, weight});
+    const char* sign = weight < 0 ? (arm == 0 ? "-" : " - ") : (arm == 0 ? "" : " + ");
+    const double size = std::abs(weight);
+    sum.name += fmt::format("{}{}{}", sign, size == 1 ? "" : fmt::format("{:.4g} ", size), quoted(point));
+  }
+  return extreme_of({sum}, Extreme::largest, seeds);
+}
+
 Estimate order(const Evidence& evidence, const Seeds& seeds) {
   std::vector<Contrast> steps;
   for (std::size_t i = 1; i < evidence.arms.size(); ++i)
@@ -171,6 +185,8 @@ Estimate estimate_of(const CriterionConfig& criterion, const Evidence& evidence,
       return widest_interval(criterion, evidence, seeds);
     case CriterionType::order:
       return order(evidence, seeds);
+    case CriterionType::contrast:
+      return contrast(criterion, evidence, seeds);
   }
   return failed("the criterion has no effect");
 }
@@ -184,8 +200,11 @@ std::string text(config::Count count) {
 }
 
 /// "" where the evidence has as many arms and points as the criterion's kind takes.
-std::string problem_of_shape(const config::CriterionKind& kind, const Evidence& evidence) {
+std::string problem_of_shape(const CriterionConfig& criterion, const Evidence& evidence) {
+  const config::CriterionKind& kind = row_of(criterion.type);
   const std::size_t arms = evidence.arms.size();
+  if (kind.needs_weights && criterion.weights.size() != arms)
+    return fmt::format("weights: {}, but there are {} arms", criterion.weights.size(), arms);
   if (!kind.arms.holds(arms)) return fmt::format("arms: {}, but the criterion takes {}", arms, text(kind.arms));
   for (const Points& points : evidence.arms)
     if (!kind.points.holds(points.size()))
@@ -274,7 +293,7 @@ Judgement judge_numbers(const CriterionConfig& criterion, const Evidence& eviden
   Judgement judgement;
   judgement.effect = nan;
   judgement.verdict = claim ? Verdict::inconclusive : Verdict::reported;
-  judgement.explanation = problem_of_shape(row_of(criterion.type), evidence);
+  judgement.explanation = problem_of_shape(criterion, evidence);
   if (!judgement.explanation.empty()) return judgement;
 
   const Pairing pairing = pair_seeds(evidence);

@@ -65,6 +65,7 @@ struct Judgement {
 ///   equality         the same; the claim is abs(a - b) <= within
 ///   ratio            a / b, geometric mean; the interval is that of ln a - ln b, transformed back
 ///   order            the smallest difference of neighbouring arms, later - earlier; the claim is that it is above 0
+///   contrast         mean of the sum of weight * value over the arms
 ///   log_slope        mean over seeds of the least-squares slope of ln(value) against the axis's value as it is, not
 ///                    its logarithm; of two arms: the first's minus the second's
 ///   range            the largest difference of two points of the axis

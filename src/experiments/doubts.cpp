@@ -14,6 +14,8 @@
 #include <string_view>
 #include <utility>
 
+#include "config/find_kind.h"
+#include "config/names.h"
 #include "experiments/run_folders.h"
 #include "util/csv.h"
 #include "util/csv_table.h"
@@ -76,42 +78,37 @@ bool differs(const std::array<std::string_view, 6>& row, const training::FinalMe
 /// Where the last rows of the tables contradict the metrics in run.json; "" where they don't.
 std::string contradiction(const fs::path& directory, const RunReport& report) {
   const std::string last_step = std::to_string(report.last_step);
-  const auto batch = std::ranges::find(report.finals, "batch", &training::FinalMetric::split);
+  const auto is_of_batch = [](const training::FinalMetric& metric) { return !metric.split; };
+  const auto batch = std::ranges::find_if(report.finals, is_of_batch);
   if (batch != report.finals.end()) {
     const std::string text = end_of(directory / "train.csv");
     std::string_view rest = text;
     const auto row = cells_of(take_last_line(rest));
     if (row[0] == last_step && differs(row, *batch)) return "the last row of train.csv contradicts run.json";
   }
-  if (std::ranges::all_of(report.finals, [](const auto& metric) { return metric.split == "batch"; })) return "";
+  if (std::ranges::all_of(report.finals, is_of_batch)) return "";
   const std::string text = end_of(directory / "eval.csv");
   std::string_view rest = text;
   for (std::string_view line = take_last_line(rest); !line.empty(); line = take_last_line(rest)) {
     const auto row = cells_of(line);
     if (row[0] != last_step) break;
+    const auto split = config::find_kind<config::SplitName>(row[2]);
+    const auto statistics = config::find_kind<config::Statistics>(row[3]);
     for (const training::FinalMetric& metric : report.finals)
-      if (row[2] == metric.split && row[3] == metric.statistics && metric.step == report.last_step &&
+      if (split && metric.split == split && metric.statistics == statistics && metric.step == report.last_step &&
           differs(row, metric))
-        return fmt::format("the last row of eval.csv for {} and {} contradicts run.json", metric.split,
-                           metric.statistics);
+        return fmt::format("the last row of eval.csv for {} and {} contradicts run.json", row[2], row[3]);
   }
   return "";
 }
 
 // ---- all runs
 
-/// Adds at most ten lines, and how many more there are.
-void add_some(std::vector<std::string>& lines, const std::vector<std::string>& more, const char* what) {
-  constexpr std::size_t most = 10;
-  lines.insert(lines.end(), more.begin(), more.begin() + static_cast<std::ptrdiff_t>(std::min(most, more.size())));
-  if (more.size() > most) lines.push_back(fmt::format("and {} more {}", more.size() - most, what));
-}
-
 std::vector<std::string> own_doubts(const RunTable& table) {
   std::vector<std::string> lines;
-  std::set<std::string> told;  // arms may share a run
+  std::set<std::string> seen;  // arms may share a run
   for (const RunRow& row : table.rows)
-    if (!row.doubt.empty() && told.insert(row.run).second) lines.push_back(row.run + ": " + row.doubt);
+    if (!row.doubt.empty() && seen.insert(row.run).second) lines.push_back(row.run + ": " + row.doubt);
   return lines;
 }
 
@@ -141,7 +138,8 @@ std::vector<std::string> inputs_that_differ(const RunTable& table, const Plan& p
     if (config.dataset.synthetic == plan.points.front().config.dataset.synthetic)
       data[config.dataset.name + (config.dataset.path.empty() ? "" : " in " + config.dataset.path)].insert(
           row.dataset_sha256);
-    if (!config.initialization.from.empty() && !row.initial_weights_sha256.empty())
+    const bool is_of_an_arm = config.initialization.from.starts_with(arm_prefix);  // of each seed others
+    if (!config.initialization.from.empty() && !is_of_an_arm && !row.initial_weights_sha256.empty())
       weights[config.initialization.from].insert(row.initial_weights_sha256);
   }
   std::vector<std::string> lines;
@@ -163,9 +161,15 @@ std::string doubt_about(const fs::path& directory, const RunReport& report, trai
   return fmt::format("{}", fmt::join(problems, "; "));
 }
 
+void add_some(std::vector<std::string>& lines, const std::vector<std::string>& more, const char* what) {
+  constexpr std::size_t most = 10;
+  lines.insert(lines.end(), more.begin(), more.begin() + static_cast<std::ptrdiff_t>(std::min(most, more.size())));
+  if (more.size() > most) lines.push_back(fmt::format("and {} more {}", more.size() - most, what));
+}
+
 std::vector<std::string> doubts_about(const RunTable& table, const Plan& plan) {
   std::vector<std::string> lines;
-  add_some(lines, own_doubts(table), "runs whose files were changed");
+  add_some(lines, own_doubts(table), changed_runs);
   add_some(lines, copies(table), "groups of runs with the same train.csv");
   for (std::string& line : inputs_that_differ(table, plan)) lines.push_back(std::move(line));
   return lines;

@@ -5,9 +5,9 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "config/kind.h"
 #include "config/run_config.h"
 #include "training/run_summary.h"
 #include "util/process.h"
@@ -21,16 +21,29 @@ struct Task {
   std::filesystem::path directory;     // of the run
   std::int64_t steps = 0;              // that the config asks for; 0: not known before the data is read
   config::DatasetConfig dataset = {};  // what it learns; runs of one dataset share it
+  std::filesystem::path parent = {};   // directory of the run whose weights it starts from; empty: none
 };
 
 /// How far the run of a directory has come.
 enum class RunState { missing, unfinished, completed, diverged, failed };
 
-/// "missing", "unfinished", "completed", "diverged", "failed".
-std::string name_of(RunState state);
-std::vector<std::string> run_state_names();
-/// The state of that name; nothing where there is none.
-std::optional<RunState> run_state_of(std::string_view name);
+}  // namespace bnlab::experiments
+
+template <>
+struct bnlab::config::Names<bnlab::experiments::RunState> {
+  using State = experiments::RunState;
+  static constexpr Named<State> table[] = {{"missing", State::missing},
+                                           {"unfinished", State::unfinished},
+                                           {"completed", State::completed},
+                                           {"diverged", State::diverged},
+                                           {"failed", State::failed}};
+};
+
+namespace bnlab::experiments {
+
+static_assert(config::has_all_rows(RunState::failed));
+
+inline std::string name_of(RunState state) { return config::name_of(state); }
 bool is_finished(RunState state);  // completed or diverged
 
 /// What a directory says about its run: run.json, and failure.json where the process ended without writing run.json.
@@ -43,7 +56,7 @@ struct RunReport {
   double steps_per_second = 0;
   int threads = 0;  // 0: not known
   std::string dataset_sha256;
-  std::string isa;
+  std::string instruction_set;
   std::string git_revision;
   std::string onednn;
   std::string machine;  // as training::RunEnd has them
@@ -84,6 +97,10 @@ enum class SweepEnd {
 void clear_failure(const std::filesystem::path& directory);
 
 // ---- what executors share ----
+
+/// Throws RunError, with the reason, where the run whose weights the task starts from has not completed; ReadError
+/// where it can't tell.
+void require_parent(const Task& task);
 
 /// The arguments of a task's process, the name of the program first.
 std::vector<std::string> arguments_of(const Task& task, const std::filesystem::path& program, int threads);

@@ -10,6 +10,7 @@
 #include "config/names.h"
 #include "config/probe_files.h"
 #include "experiments/comparison.h"
+#include "experiments/doubts.h"
 #include "experiments/executor.h"
 #include "experiments/run_folders.h"
 #include "util/csv.h"
@@ -106,6 +107,8 @@ void Export::add_sweep(const fs::path& directory, const std::string& name, const
     }
     keys.push_back(std::to_string(run->seed));
     add_columns(file);
+    if (const std::string doubt = doubt_about(folder, report, training::Check::changed); !doubt.empty())
+      doubts_.push_back(fmt::format("{}: {}: {}", name, folder.filename().string(), doubt));
     runs_.push_back({std::move(keys), file});
   }
 }
@@ -137,6 +140,12 @@ void Export::write(const std::function<void(std::string_view)>& write) const {
       write(csv_line(cells));
     }
   }
+}
+
+std::vector<std::string> Export::doubts() const {
+  std::vector<std::string> lines;
+  add_some(lines, doubts_, changed_runs);
+  return lines;
 }
 
 bool is_export(std::string_view text) { return text.starts_with(export_begin); }

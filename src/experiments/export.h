@@ -26,6 +26,8 @@ class Export {
 
   /// The runs without a result, which are left out: "SWEEP: RUN: failed: why".
   const std::vector<std::string>& without_result() const { return without_result_; }
+  /// The runs in the table whose files are not those that they wrote: "SWEEP: RUN: why", at most eleven lines.
+  std::vector<std::string> doubts() const;
   /// How many finished runs have no such file because their configs ask for none.
   std::size_t without_file() const { return without_file_; }
   std::size_t runs() const { return runs_.size(); }
@@ -45,6 +47,7 @@ class Export {
   std::vector<std::string> columns_;  // of the files
   std::vector<std::string> files_;    // that some run has, for errors
   std::vector<std::string> without_result_;
+  std::vector<std::string> doubts_;
   std::size_t without_file_ = 0;
 };
 

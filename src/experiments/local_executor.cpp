@@ -39,7 +39,7 @@ class LocalExecutor {
     datasets_ = SharedDatasets(tasks);
     for (const Task& task : tasks) waiting_.push_back({&task, {}});
     while (!waiting_.empty() || !running_.empty()) {
-      heed_stop();
+      check_stop();
       start_some();
       wait();
       for (auto run = running_.begin(); run != running_.end();) {
@@ -68,10 +68,10 @@ class LocalExecutor {
     std::int64_t step = 0;
   };
 
-  void heed_stop() {
+  void check_stop() {
     const int asked = stop_;
-    if (asked == heeded_) return;
-    if (heeded_ == 0) {
+    if (asked == handled_) return;
+    if (handled_ == 0) {
       is_interrupted_ = !waiting_.empty();
       waiting_.clear();
       if (!running_.empty())
@@ -81,12 +81,12 @@ class LocalExecutor {
     }
     if (asked > 1)
       for (const Running& run : running_) run.process.send(SIGKILL);
-    heeded_ = asked;
+    handled_ = asked;
   }
 
   static void ask_to_stop(const Process& process) {
     process.send(SIGTERM);
-    process.send(SIGCONT);  // one that is suspended hears of it too
+    process.send(SIGCONT);  // so that a suspended process gets the signal too
   }
 
   void start_some() {
@@ -94,10 +94,11 @@ class LocalExecutor {
     for (auto next = waiting_.begin(); next != waiting_.end() && running_.size() < most_running_;) {
       const Task& task = *next->task;
       try {
-        if (must_wait(*next)) {
+        if (is_awaited(task.parent) || must_wait(*next)) {
           ++next;
           continue;
         }
+        require_parent(task);
         start(task);
         short_since_.reset();
       } catch (const ResourceError& error) {
@@ -105,7 +106,7 @@ class LocalExecutor {
         display_.ended(task, not_started(task, error.what()));
       } catch (const RunError& error) {
         display_.ended(task, not_started(task, error.what()));
-      } catch (const DataError& error) {  // what the directory holds can't be told
+      } catch (const DataError& error) {  // what the directory holds is unknown
         display_.ended(task, not_started(task, error.what()));
       }
       next = waiting_.erase(next);
@@ -140,6 +141,12 @@ class LocalExecutor {
     return report;
   }
 
+  /// Whether a run waits or is on the way in this directory.
+  bool is_awaited(const fs::path& directory) const {
+    const auto is_there = [&](const auto& one) { return one.task->directory == directory; };
+    return !directory.empty() && (std::ranges::any_of(waiting_, is_there) || std::ranges::any_of(running_, is_there));
+  }
+
   bool must_wait(Waiting& one) {
     if (!training::is_locked(one.task->directory)) return false;
     if (!one.locked_since) one.locked_since = Clock::now();
@@ -151,7 +158,7 @@ class LocalExecutor {
     if (training::is_locked(task.directory)) return give_up(task);
     const posix::Descriptor log = prepare(task.directory);
     Command command;
-    // The file of this program may be another one by now; the link still is the same.
+    // The program's file may have been replaced; the link still names the program that runs.
     command.program = options_.program.empty() ? "/proc/self/exe" : options_.program;
     command.arguments =
         arguments_of(task, options_.program.empty() ? this_program() : options_.program, options_.threads);
@@ -190,7 +197,7 @@ class LocalExecutor {
   }
 
   void finish(const Running& run, const ProcessEnd& end) {
-    // How it ended can't be told: that is for a later call.
+    // How it ended is unknown: a later call finds out.
     const auto leave = [&](const std::exception& error) {
       RunReport report;
       report.state = RunState::unfinished;
@@ -213,12 +220,12 @@ class LocalExecutor {
     if (report.state != RunState::failed && !is_finished(report.state)) {
       if (run.timed_out)
         report = record_failure(directory, fmt::format("timeout: not done after {} s", options_.timeout));
-      else if (heeded_ > 0)
+      else if (handled_ > 0)
         is_interrupted_ = true;
       else if (training::is_locked(directory))
         return give_up(*run.task);
       else if (end.status == interrupted_status)
-        report.error = "was asked to stop by someone else; a later call goes on with it";
+        report.error = "was asked to stop by someone else; a later call continues it";
       else
         report = record_failure(directory, failure_text(end, directory, run.stderr_offset));
     }
@@ -263,7 +270,7 @@ class LocalExecutor {
   std::deque<Waiting> waiting_;
   std::list<Running> running_;
   SharedDatasets datasets_{{}};
-  int heeded_ = 0;  // of stop_
+  int handled_ = 0;  // of stop_
   bool is_interrupted_ = false;
   std::size_t most_running_ = static_cast<std::size_t>(std::max(1, options_.jobs));
   std::optional<Clock::time_point> short_since_;  // of files, processes or memory, while nothing runs

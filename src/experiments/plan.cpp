@@ -88,9 +88,9 @@ std::string label_of(const Combination& settings) {
 std::string as_file_name(const std::string& text) {
   std::string name;
   for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-                       c == '_' || c == '=' || c == '-';
-    name += plain ? c : '_';
+    const bool is_allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+                            c == '_' || c == '=' || c == '-';
+    name += is_allowed ? c : '_';
   }
   return name.substr(0, 120);
 }
@@ -164,6 +164,43 @@ std::string hash_of(const Plan& plan, const std::vector<std::string>& hashes) {
   return sum.hex().substr(0, hash_digits);
 }
 
+[[noreturn]] void fail_start(const Plan& plan, const ArmPoint& point, const std::string& problem) {
+  throw ConfigError(fmt::format("{}: arm {}: initialization.from: {}", plan.experiment.name, point.label, problem));
+}
+
+/// Why `label` names no point whose weights another can start from.
+std::string problem_of_start(const Plan& plan, const std::string& label) {
+  for (const ArmPoint& later : plan.points)
+    if (later.label == label) return fmt::format("arm {} must come before the arms that start from its weights", label);
+  std::vector<std::string> known;
+  for (const ArmPoint& point : plan.points) {
+    if (point.arm == label)
+      return fmt::format("arm {} has axes; name one of its points, such as \"{}{}\"", label, arm_prefix, point.label);
+    known.push_back(point.label);
+  }
+  for (const ArmConfig& arm : plan.experiment.arms)
+    if (arm.name == label && arm.best_of) return fmt::format("arm {} is a best_of and has no runs of its own", label);
+  return fmt::format("no arm \"{}\"{}", label, did_you_mean(label, known));
+}
+
+/// Of each point the point that it starts from, which comes before it, so that parents run first.
+std::vector<std::optional<std::size_t>> parents_of(const Plan& plan) {
+  std::vector<std::optional<std::size_t>> parents;
+  for (std::size_t i = 0; i < plan.points.size(); ++i) {
+    const ArmPoint& point = plan.points[i];
+    std::optional<std::size_t>& parent = parents.emplace_back();
+    const std::string& from = point.config.initialization.from;
+    if (!from.starts_with(arm_prefix)) continue;
+    const std::string label = from.substr(std::string_view(arm_prefix).size());
+    for (std::size_t k = 0; k < i; ++k)
+      if (plan.points[k].label == label) parent = k;
+    if (!parent) fail_start(plan, point, problem_of_start(plan, label));
+    if (!plan.points[*parent].config.record.final_weights)
+      fail_start(plan, point, fmt::format("arm {} keeps no weights: its record.final_weights is false", label));
+  }
+  return parents;
+}
+
 /// Criteria may be about points; an axis that a profile changed may have lost them.
 void refuse_unknown_points(const Plan& plan) {
   for (const config::CriterionConfig& criterion : plan.experiment.criteria)
@@ -223,12 +260,18 @@ Plan make_plan(const ExperimentConfig& experiment) {
   if (plan.experiment.quantities.empty()) plan.experiment.quantities = default_quantities(plan.points);
   refuse_unknown_points(plan);
   refuse_what_no_run_gives(plan);
+  const std::vector<std::optional<std::size_t>> parents = parents_of(plan);
   std::map<std::string, std::string> names;  // by hash
   std::vector<std::string> hashes;
-  for (const std::uint64_t seed : experiment.seeds.list)
+  for (const std::uint64_t seed : experiment.seeds.list) {
+    const std::size_t first = plan.runs.size();
     for (std::size_t i = 0; i < plan.points.size(); ++i) {
       PlannedRun run{i, seed, plan.points[i].config, ""};
       run.config.training.seed = seed;
+      if (parents[i]) {
+        run.parent = first + *parents[i];
+        run.config.initialization.from = config::run_prefix + hashes[*run.parent].substr(0, hash_digits);
+      }
       const std::string hash = hash_of(run.config);
       const std::string name =
           fmt::format("{}_{}_seed{}", hash.substr(0, hash_digits), as_file_name(plan.points[i].label), seed);
@@ -236,6 +279,7 @@ Plan make_plan(const ExperimentConfig& experiment) {
       plan.runs.push_back(std::move(run));
       hashes.push_back(hash);
     }
+  }
   plan.hash = hash_of(plan, hashes);
   refuse_certain_claims(plan);
   return plan;

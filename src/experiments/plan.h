@@ -2,6 +2,7 @@
 // An experiment's arms, points and seeds as runs.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +25,7 @@ struct PlannedRun {
   std::uint64_t seed = 0;
   config::RunConfig config;
   std::string name;  // of its directory, which begins with a hash of the config; equal configs share one
+  std::optional<std::size_t> parent = std::nullopt;  // of Plan::runs: the run whose weights it starts from
 };
 
 struct Plan {
@@ -34,11 +36,15 @@ struct Plan {
   std::string hash;  // 16 hexadecimal digits of what decides the runs and their judgement; words are not part of it
 };
 
+/// What `initialization.from` says where the weights are those of another arm's run of the same seed: "arm:LABEL". In
+/// the config of a run it is "run:HASH", so that the run's own hash follows its parent's.
+inline constexpr const char* arm_prefix = "arm:";
+
 /// All runs of an experiment as config::effective() or config::to_experiment() made it. Without quantities it gets
 /// default_quantities(). Throws ConfigError for settings that make no config, for
 /// an arm with undeclared differences from the base, for a criterion about an unknown point, for quantities and axes
-/// that no run provides (plan_checks.h), for a claim that could not fail (certain_claims.h), and for more than 100,000
-/// runs.
+/// that no run provides (plan_checks.h), for a start from an arm that is unknown, comes later or keeps no weights, for
+/// a claim that could not fail (certain_claims.h), and for more than 100,000 runs.
 Plan make_plan(const config::ExperimentConfig& experiment);
 
 /// What an arm's point declares and changes against the base: "optimizer.learning_rate: 0.1 -> 0.5", one a line.

@@ -31,9 +31,10 @@ bool has(const Names& names, const std::string& name) {
 
 /// In eval.csv, as the evaluation of a run names them.
 Names splits_of(const RunConfig& config) {
-  Names names{"test"};
-  if (config.evaluation.train_split) names.emplace_back("train");
-  if (config.dataset.validation > 0) names.emplace_back("validation");
+  using config::SplitName;
+  Names names{name_of(SplitName::test)};
+  if (config.evaluation.train_split) names.push_back(name_of(SplitName::train));
+  if (config.dataset.validation > 0) names.push_back(name_of(SplitName::validation));
   return names;
 }
 
@@ -62,17 +63,23 @@ class PlanChecks {
   void add(const QuantityConfig& quantity, const std::string& problem) { add("quantity", quantity.name, problem); }
 
   void check(const QuantityConfig& quantity) {
-    if (quantity.file == "train.csv") {
-      check_columns(quantity, {config::train_columns.begin(), config::train_columns.end()});
-    } else if (quantity.file == "eval.csv") {
-      if (check_columns(quantity, {config::eval_columns.begin(), config::eval_columns.end()})) check_splits(quantity);
-    } else {
-      check_probe(quantity);
+    switch (config::run_file_of(quantity.file)) {
+      case config::RunFile::train:
+        check_columns(quantity);
+        break;
+      case config::RunFile::eval:
+        if (check_columns(quantity)) check_splits(quantity);
+        break;
+      case config::RunFile::probe:
+        check_probe(quantity);
+        break;
     }
   }
 
   /// Whether they are there.
-  bool check_columns(const QuantityConfig& quantity, const Names& there) {
+  bool check_columns(const QuantityConfig& quantity) {
+    const auto columns = config::columns_of(config::run_file_of(quantity.file));
+    const Names there(columns.begin(), columns.end());
     Names wanted{quantity.series.column, quantity.series.minus};
     if (quantity.divided_by) wanted.insert(wanted.end(), {quantity.divided_by->column, quantity.divided_by->minus});
     for (const auto& [column, values] : quantity.where.columns) wanted.push_back(column);

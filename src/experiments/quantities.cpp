@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/csv_columns.h"
 #include "config/experiment_fields.h"
 #include "util/csv_table.h"
 #include "util/errors.h"
@@ -68,11 +69,11 @@ class Rows {
       if (is_new) groups_.emplace_back();
       groups_[group->second].push_back(&row);
     }
-    if (quantity.file == "eval.csv" && groups_.size() > 1 && !row_of(quantity.over_rows).compares_rows)
+    if (config::run_file_of(quantity.file) == config::RunFile::eval && groups_.size() > 1 &&
+        !row_of(quantity.over_rows).compares_rows)
       throw ConfigError(
           fmt::format("quantity {}: where must leave one split and one kind of statistics of eval.csv, unless "
-                      "over_rows compares them; "
-                      "{} has {} that fit",
+                      "over_rows compares them; {} has {} that fit",
                       quantity.name, file.string(), groups_.size()));
   }
 
@@ -181,6 +182,22 @@ double area(const Series& series) {
   return series.size() < 2 ? none : sum;
 }
 
+/// Divided by n - 1; NaN of less than two values.
+double standard_deviation(const std::vector<double>& values) {
+  if (values.size() < 2) return none;
+  const double centre = mean(values);
+  double squares = 0;
+  for (const double value : values) squares += (value - centre) * (value - centre);
+  return std::sqrt(squares / static_cast<double>(values.size() - 1));
+}
+
+/// Independent noise of standard deviation s around a straight line has differences of standard deviation sqrt(2) s.
+double detrended_deviation(const std::vector<double>& values) {
+  std::vector<double> differences;
+  for (std::size_t i = 1; i < values.size(); ++i) differences.push_back(values[i] - values[i - 1]);
+  return standard_deviation(differences) / std::sqrt(2.0);
+}
+
 /// The event is seen in the row of `step` and in no earlier row of a series that begins at `from`. It is exact in the
 /// first possible row, otherwise it lies between the row before and this one.
 Value seen_at(std::int64_t step, std::optional<std::int64_t> row_before, std::int64_t from) {
@@ -251,6 +268,10 @@ Value over_time(const Series& series, const SeriesConfig& config, config::Better
       return {greatest(values_of(series)) - smallest(values_of(series))};
     case OverTime::area:
       return {area(series)};
+    case OverTime::standard_deviation:
+      return {standard_deviation(last_of(series, config.last))};
+    case OverTime::detrended_deviation:
+      return {detrended_deviation(last_of(series, config.last))};
     case OverTime::at: {
       const Sample* sample = sample_at(series, config.step);
       return {sample ? sample->value : none};
@@ -291,14 +312,16 @@ double over_rows(const std::vector<double>& values, OverRows reduction) {
       return values.empty() ? none : mean(values) * static_cast<double>(values.size());
     case OverRows::difference:
       return values.size() < 2 ? none : values.back() - values.front();
+    case OverRows::ratio:
+      return values.size() < 2 ? none : values.back() / values.front();
     case OverRows::log_slope:
       return log_slope(values);
   }
   return none;
 }
 
-/// Only numbers of steps have ends of their own, and for them no reduction is a difference or a slope. All others grow
-/// with each of the values, so the reduced ends are the ends of the result.
+/// Only numbers of steps have ends of their own, and for them no reduction is a difference, a ratio or a slope. All
+/// others grow with each of the values, so the reduced ends are the ends of the result.
 Value over_rows(const std::vector<Value>& values, OverRows reduction) {
   std::vector<double> measured, low, high;
   for (const Value& value : values) {
@@ -331,7 +354,7 @@ Value measure(const QuantityConfig& quantity, const std::filesystem::path& direc
     return row_of(reduction).counts_steps ? over_time({}, quantity.series, quantity.better, end) : Value{none};
   const bool at_the_end = row_of(reduction).needs_last_row ||
                           (quantity.divided_by && row_of(quantity.divided_by->over_time).needs_last_row);
-  if (diverged && quantity.file != "train.csv" && at_the_end) return {none};
+  if (diverged && config::run_file_of(quantity.file) != config::RunFile::train && at_the_end) return {none};
   const auto reduced = [&](std::size_t group, const SeriesConfig& config) {
     const Series series = rows.series(group, config);
     if (!diverged && config.over_time == OverTime::at && !sample_at(series, config.step))

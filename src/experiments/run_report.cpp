@@ -26,16 +26,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct NamedState {
-  std::string_view name;
-  RunState state;
-};
-constexpr NamedState run_states[] = {{"missing", RunState::missing},
-                                     {"unfinished", RunState::unfinished},
-                                     {"completed", RunState::completed},
-                                     {"diverged", RunState::diverged},
-                                     {"failed", RunState::failed}};
-
 /// At most `count` bytes from `offset` on, or (`offset` < 0) the last ones. Throws as open_result does.
 std::string part_of(const fs::path& path, std::int64_t offset, std::size_t count) {
   const posix::Descriptor file = open_result(path);
@@ -114,8 +104,9 @@ ConfigProblem problem_of_config(const fs::path& directory, config::RunConfig con
   constexpr std::uint64_t most_bytes = std::uint64_t{1} << 28;
   try {
     const std::vector<std::uint8_t> bytes = read_file(file, most_bytes, Place::results);
-    const config::RunConfig there =
-        config::parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, {}, directory, file.string());
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    if (text == config::to_json(config)) return {};  // as nearly always; to parse it takes five times as long
+    const config::RunConfig there = config::parse(text, {}, directory, file.string());
     if (config.training.epochs) config.training.steps = there.training.steps;
     config.training.epochs.reset();
     if (config.training.composition == config::BatchComposition::full_batch)
@@ -150,6 +141,20 @@ std::string end_text(const ProcessEnd& end) {
   }
 }
 
+RunState state_after(training::RunStatus status) {
+  switch (status) {
+    case training::RunStatus::completed:
+      return RunState::completed;
+    case training::RunStatus::diverged:
+      return RunState::diverged;
+    case training::RunStatus::failed:
+      return RunState::failed;
+    case training::RunStatus::interrupted:
+      break;
+  }
+  return RunState::unfinished;
+}
+
 RunReport report_of(const fs::path& directory) {
   RunReport report;
   refuse_other_than_folder(directory);
@@ -161,7 +166,7 @@ RunReport report_of(const fs::path& directory) {
     report.steps_per_second = end->steps_per_second;
     report.threads = end->threads;
     report.dataset_sha256 = end->dataset_sha256;
-    report.isa = end->instruction_set;
+    report.instruction_set = end->instruction_set;
     report.git_revision = end->git_revision;
     report.onednn = end->onednn;
     report.machine = end->machine;
@@ -169,9 +174,7 @@ RunReport report_of(const fs::path& directory) {
     report.initial_weights_sha256 = end->initial_weights_sha256;
     report.files = end->files;
     report.finals = end->finals;
-    report.state = RunState::unfinished;
-    const auto state = run_state_of(end->status);
-    if (state && (is_finished(*state) || *state == RunState::failed)) report.state = *state;
+    report.state = end->status ? state_after(*end->status) : RunState::unfinished;
     if (is_finished(report.state)) return report;
   } else if (!training::holds_nothing(directory)) {
     report.state = RunState::unfinished;
@@ -191,21 +194,6 @@ RunReport damaged(RunReport report, const std::string& problem) {
 }
 
 }  // namespace
-
-std::string name_of(RunState state) {
-  return std::string(std::ranges::find(run_states, state, &NamedState::state)->name);
-}
-
-std::vector<std::string> run_state_names() {
-  std::vector<std::string> names;
-  for (const NamedState& one : run_states) names.emplace_back(one.name);
-  return names;
-}
-
-std::optional<RunState> run_state_of(std::string_view name) {
-  const auto found = std::ranges::find(run_states, name, &NamedState::name);
-  return found == std::end(run_states) ? std::nullopt : std::optional(found->state);
-}
 
 bool is_finished(RunState state) { return state == RunState::completed || state == RunState::diverged; }
 
@@ -257,8 +245,17 @@ void clear_failure(const fs::path& directory) {
     if (error) throw RunError(fmt::format("can't remove {}: {}", (directory / name).string(), error.message()));
   };
   const auto end = training::read_end(directory / "run.json");
-  if (end && run_state_of(end->status) == RunState::failed) remove("run.json");
+  if (end && end->status == training::RunStatus::failed) remove("run.json");
   remove(training::failure_file);
+}
+
+void require_parent(const Task& task) {
+  if (task.parent.empty()) return;
+  const RunReport parent = read_report(task.parent);
+  if (parent.state == RunState::completed) return;
+  throw RunError(fmt::format("the run whose weights it starts from has not completed: {} is {}{}",
+                             task.parent.filename().string(), name_of(parent.state),
+                             parent.error.empty() ? "" : " (" + parent.error + ")"));
 }
 
 std::vector<std::string> arguments_of(const Task& task, const fs::path& program, int threads) {

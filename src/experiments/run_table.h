@@ -36,7 +36,7 @@ struct RunRow {
   std::string build;
   std::string initial_weights_sha256;  // these four are "" in files of an earlier version
   std::string train_sha256;            // of its train.csv at its end
-  std::string doubt;                   // what speaks against the files of a finished run
+  std::string doubt;                   // why the files of a finished run are in doubt
   std::string plan;                    // Plan::hash of the sweep
 };
 

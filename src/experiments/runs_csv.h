@@ -2,7 +2,6 @@
 // runs.csv: the table of runs as a file. Verdicts are computed from this file and experiment.json, and nothing else.
 
 #include <filesystem>
-#include <map>
 #include <string>
 
 #include "experiments/plan.h"
@@ -18,15 +17,7 @@ std::string to_csv(const RunTable& table);
 
 /// Reads it back; the choices of best_of are made anew. Of a file without QUANTITY_from, a number of steps lies above
 /// that number less the steps between two rows, as the config of the run has them. Throws DataError where the file is
-/// damaged, is of another plan, or does not hold one row for each run of the plan, told by the hash in its name.
+/// damaged, is of another plan, or does not hold one row for each run of the plan, identified by the hash in its name.
 RunTable read_run_table(const std::filesystem::path& file, const Plan& plan);
-
-/// The finished runs of a directory's runs.csv, and of plans that were set aside in it, by the hash of the run, with
-/// the quantities that are defined as in the plan. Arms and axes are those of the file. Throws DataError where runs.csv
-/// is damaged: it will be written again, and results that only it has would be lost.
-std::map<std::string, RunRow> earlier_results(const std::filesystem::path& directory, const Plan& plan);
-
-/// A value with the digits that the file has, so that no choice or verdict depends on digits that it lacks.
-Value as_in_file(Value value);
 
 }  // namespace bnlab::experiments

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <csignal>
 #include <map>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -118,6 +119,9 @@ class SlurmExecutor {
     fs::create_directories(folder_);
     largest_index_ = largest_index();
     for (const Task& task : tasks) runs_.emplace_back().task = &task;
+    for (Run& run : runs_)
+      for (const Run& other : runs_)
+        if (!run.task->parent.empty() && other.task->directory == run.task->parent) run.parent = &other;
     find_earlier_places();
     look_for_the_first_time();
     while (unended() > 0) {
@@ -130,7 +134,9 @@ class SlurmExecutor {
  private:
   struct Run {
     const Task* task = nullptr;
+    const Run* parent = nullptr;      // the run of these whose weights it starts from
     std::optional<Place> place;       // of the last submission
+    std::string job;                  // of this call's last submission, as sbatch calls it
     std::uint64_t stderr_offset = 0;  // at the last submission
     int submissions = 0;              // of this call, since it last came further
     std::int64_t furthest_step = 0;   // at the submissions of this call
@@ -183,11 +189,13 @@ class SlurmExecutor {
   void look_for_the_first_time() {
     const std::map<Place, Queued> now = queue();
     std::vector<Run*> to_submit;
+    std::size_t queued = 0;
     for (Run& run : runs_) {
-      if (run.place && now.contains(*run.place)) continue;
-      if (!run.place || !end_by_result(run)) to_submit.push_back(&run);
+      if (run.place && now.contains(*run.place))
+        ++queued;
+      else if (!run.place || !end_by_result(run))
+        to_submit.push_back(&run);
     }
-    const std::size_t queued = static_cast<std::size_t>(unended()) - to_submit.size();
     if (queued > 0) display_.message(fmt::format("{} runs are in Slurm's queue already", queued));
     submit(to_submit);
   }
@@ -203,6 +211,10 @@ class SlurmExecutor {
     std::vector<Run*> to_submit;
     for (Run& run : runs_) {
       if (run.is_ended) continue;
+      if (!run.place) {  // it waits for its parent
+        to_submit.push_back(&run);
+        continue;
+      }
       const auto entry = now.find(*run.place);
       if (entry != now.end()) {
         run.looks_without = 0;
@@ -253,7 +265,7 @@ class SlurmExecutor {
       const std::string reason =
           end ? failure_text(*end, directory, run.stderr_offset) : "ended without a word; was it cancelled?";
       if (was_interrupted)
-        report.error = fmt::format("stopped {} times, no further than step {}; a later call goes on with it",
+        report.error = fmt::format("stopped {} times, no further than step {}; a later call continues it",
                                    run.submissions, run.furthest_step);
       else if (was_stopped)
         report = record_failure(directory, fmt::format("submitted {} times to Slurm; {}", run.submissions, reason));
@@ -276,15 +288,61 @@ class SlurmExecutor {
     return status > 128 && status != interrupted_status ? ProcessEnd{0, status - 128} : ProcessEnd{status, 0};
   }
 
-  /// All of these, in as many arrays as the cluster demands.
+  /// What a run's parent means for it.
+  enum class Parent { is_done, is_awaited, has_failed };
+
+  /// Where the parent has failed, the end of the run is displayed.
+  Parent heed_parent(Run& run) {
+    if (run.parent && !run.parent->is_ended) return Parent::is_awaited;
+    try {
+      require_parent(*run.task);
+      return Parent::is_done;
+    } catch (const RunError& error) {
+      RunReport report = read_report(run.task->directory);
+      report.error = fmt::format("not started: {}", error.what());
+      run.is_ended = true;
+      display_.ended(*run.task, report);
+      return Parent::has_failed;
+    }
+  }
+
+  /// All of these whose parents are done. The others wait here for the next look; where this process does not wait,
+  /// Slurm does, for jobs that this call has submitted.
   void submit(const std::vector<Run*>& runs) {
+    std::vector<Run*> ready, awaiting;
+    for (Run* run : runs) {
+      const Parent parent = heed_parent(*run);
+      if (parent == Parent::is_done) ready.push_back(run);
+      if (parent == Parent::is_awaited) awaiting.push_back(run);
+    }
+    submit_arrays(ready, {});
+    while (!options_.wait && !awaiting.empty()) {
+      std::set<std::string> jobs;
+      std::vector<Run*> behind, rest;
+      for (Run* run : awaiting) (run->parent->job.empty() ? rest : behind).push_back(run);
+      for (const Run* run : behind) jobs.insert(run->parent->job);
+      if (behind.empty()) {
+        display_.message(
+            fmt::format("{} runs are not submitted: the runs that they start from are in Slurm's queue from "
+                        "an earlier call; call again when those have ended",
+                        rest.size()));
+        return;
+      }
+      submit_arrays(behind, jobs);
+      awaiting = rest;
+    }
+  }
+
+  /// In as many arrays as the cluster demands. `after`: the jobs that must have ended before.
+  void submit_arrays(const std::vector<Run*>& runs, const std::set<std::string>& after) {
     const auto most = static_cast<std::size_t>(largest_index_);
     for (std::size_t first = 0; first < runs.size(); first += most)
       submit_array({runs.begin() + static_cast<std::ptrdiff_t>(first),
-                    runs.begin() + static_cast<std::ptrdiff_t>(std::min(first + most, runs.size()))});
+                    runs.begin() + static_cast<std::ptrdiff_t>(std::min(first + most, runs.size()))},
+                   after);
   }
 
-  void submit_array(const std::vector<Run*>& runs) {
+  void submit_array(const std::vector<Run*>& runs, const std::set<std::string>& after) {
     const std::string submission = fmt::format("{:04}", ++last_submission_);
     LocalOptions command_options;
     command_options.threads = options_.threads;
@@ -307,11 +365,15 @@ class SlurmExecutor {
         fmt::format(fmt::runtime(script), fmt::arg("name", submission),
                     fmt::arg("submission", shell_quoted((folder_ / submission).native())),
                     fmt::arg("threads", options_.threads), fmt::arg("stderr", training::stderr_file)));
-    const std::string job = slurm(sbatch_arguments(submission, index));
-    display_.message(fmt::format("submitted {} runs to Slurm, job {}", index, trimmed(job.substr(0, job.find(';')))));
+    const std::string answer = slurm(sbatch_arguments(submission, index, after));
+    const std::string job = trimmed(answer.substr(0, answer.find(';')));
+    for (Run* run : runs) run->job = job;
+    display_.message(fmt::format("submitted {} runs to Slurm, job {}{}", index, job,
+                                 after.empty() ? "" : fmt::format(", after {}", fmt::join(after, ", "))));
   }
 
-  std::vector<std::string> sbatch_arguments(const std::string& submission, int tasks) const {
+  std::vector<std::string> sbatch_arguments(const std::string& submission, int tasks,
+                                            const std::set<std::string>& after) const {
     std::string log = file(submission, "log").native();
     for (std::size_t at = 0; (at = log.find('%', at)) != std::string::npos; at += 2) log.insert(at, 1, '%');
     std::vector<std::string> arguments{"sbatch",
@@ -325,6 +387,8 @@ class SlurmExecutor {
                                        "--open-mode=append",
                                        "--output=" + log};
     if (options_.tasks_at_a_time > 0) arguments[3] += fmt::format("%{}", options_.tasks_at_a_time);
+    // A run whose parent failed says so itself.
+    if (!after.empty()) arguments.push_back(fmt::format("--dependency=afterany:{}", fmt::join(after, ":")));
     if (!options_.partition.empty()) arguments.push_back("--partition=" + options_.partition);
     if (!options_.time_limit.empty()) arguments.push_back("--time=" + options_.time_limit);
     arguments.insert(arguments.end(), options_.extra.begin(), options_.extra.end());
@@ -344,8 +408,8 @@ class SlurmExecutor {
 
   SweepEnd detach() const {
     display_.message(
-        fmt::format("{} runs go on in Slurm without this process (squeue shows them as {}..., scancel "
-                    "ends them); the same command later goes on with them",
+        fmt::format("{} runs continue in Slurm without this process (squeue shows them as {}..., scancel "
+                    "ends them); the same command later continues them",
                     unended(), job_prefix_));
     return SweepEnd::detached;
   }

@@ -22,7 +22,7 @@ struct SummaryCell {
   Bound bound = Bound::exact;  // at_least where one of the values is: a level that was never reached
 };
 
-/// Of the finite ones among the values.
+/// The summary of the finite values.
 SummaryCell summarize(const std::vector<Value>& values);
 
 /// The mean with as many digits as half its interval deserves, and how many of the runs count where not all do:

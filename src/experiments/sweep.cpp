@@ -1,7 +1,6 @@
 #include "experiments/sweep.h"
 
 #include <fmt/format.h>
-#include <fnmatch.h>
 
 #include <algorithm>
 #include <optional>
@@ -18,6 +17,7 @@
 #include "util/errors.h"
 #include "util/file.h"
 #include "util/join.h"
+#include "util/pattern.h"
 #include "util/result_file.h"
 
 namespace bnlab::experiments {
@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 namespace {
 
 bool fits(const std::string& pattern, const ArmPoint& point) {
-  return experiments::fits(pattern, point.arm) || experiments::fits(pattern, point.label);
+  return bnlab::fits(pattern, point.arm) || bnlab::fits(pattern, point.label);
 }
 
 /// Throws where a pattern fits no arm that has runs.
@@ -35,10 +35,22 @@ void refuse_unknown(const std::string& pattern, const Plan& plan) {
   if (std::any_of(plan.points.begin(), plan.points.end(), [&](const auto& point) { return fits(pattern, point); }))
     return;
   for (const config::ArmConfig& arm : plan.experiment.arms)
-    if (arm.best_of && experiments::fits(pattern, arm.name))
+    if (arm.best_of && bnlab::fits(pattern, arm.name))
       throw ConfigError(fmt::format("--only {}: arm {} of {} has no runs of its own, but those of the best point of {}",
                                     pattern, arm.name, plan.experiment.name, arm.best_of->arm));
   throw ConfigError(fmt::format("--only {}: no arm of {} fits", pattern, plan.experiment.name));
+}
+
+/// Of each run of the plan whether one of the patterns fits it, or a run that starts from its weights; all without any.
+std::vector<bool> wanted_runs(const Plan& plan, const std::vector<std::string>& only) {
+  std::vector<bool> wanted;
+  for (const PlannedRun& run : plan.runs)
+    wanted.push_back(only.empty() || std::any_of(only.begin(), only.end(), [&](const std::string& one) {
+                       return fits(one, plan.points[run.point]);
+                     }));
+  for (std::size_t i = plan.runs.size(); i-- > 0;)  // parents come before
+    if (wanted[i] && plan.runs[i].parent) wanted[*plan.runs[i].parent] = true;
+  return wanted;
 }
 
 /// The experiment that a directory holds; nothing where there is none.
@@ -47,7 +59,7 @@ std::optional<config::ExperimentConfig> earlier_experiment(const fs::path& direc
     return experiment_in(directory);
   } catch (const ConfigError& problem) {
     throw ConfigError(
-        fmt::format("--out: whose sweep {} holds can't be told; choose another directory, or remove {}\n{}",
+        fmt::format("--out: cannot tell which experiment {} belongs to; choose another directory, or remove {}\n{}",
                     directory.string(), (directory / "experiment.json").string(), problem.what()));
   }
 }
@@ -115,28 +127,21 @@ bool is_file_of_a_sweep(const fs::path& directory, const fs::path& file) {
   return names.contains(inside);
 }
 
-bool fits(const std::string& pattern, const std::string& name) {
-  // The brackets of a point's label are no sets of characters.
-  std::string escaped;
-  for (const char c : pattern) escaped += c == '[' || c == '\\' ? std::string{'\\', c} : std::string(1, c);
-  return ::fnmatch(escaped.c_str(), name.c_str(), 0) == 0;
-}
-
 std::vector<SweepRun> sweep_runs(const Plan& plan, const fs::path& directory, const std::vector<std::string>& only) {
   for (const std::string& pattern : only) refuse_unknown(pattern, plan);
   const RunFolders folders(directory);
+  const std::vector<bool> wanted = wanted_runs(plan, only);
   std::vector<SweepRun> all;
   std::set<std::string> names;
-  for (const PlannedRun& run : plan.runs) {
-    const ArmPoint& point = plan.points[run.point];
-    const bool wanted =
-        only.empty() || std::any_of(only.begin(), only.end(), [&](const std::string& one) { return fits(one, point); });
-    if (!wanted || !names.insert(run.name).second) continue;
+  for (std::size_t i = 0; i < plan.runs.size(); ++i) {
+    const PlannedRun& run = plan.runs[i];
+    if (!wanted[i] || !names.insert(run.name).second) continue;
     const std::string name = folders.name_of(run);
     const fs::path folder = folders.path_of(run);
     const std::int64_t steps = run.config.training.epochs ? 0 : run.config.training.steps;
+    const fs::path parent = run.parent ? folders.path_of(plan.runs[*run.parent]) : fs::path();
     all.push_back({&run,
-                   {name, directory / "configs" / (name + ".json"), folder, steps, run.config.dataset},
+                   {name, directory / "configs" / (name + ".json"), folder, steps, run.config.dataset, parent},
                    read_report(folder, run.config)});
   }
   return all;

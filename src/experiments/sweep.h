@@ -19,7 +19,8 @@ struct SweepRun {
 };
 
 /// Each run of the plan once (equal arms share one), in the plan's order, with the report of its directory.
-/// `only`: patterns of arms or points ("batch*"); empty: all. Throws ConfigError for a pattern that fits none.
+/// `only`: patterns of arms or points ("batch*"), whose parents are among the runs too; empty: all. Throws ConfigError
+/// for a pattern that fits none.
 std::vector<SweepRun> sweep_runs(const Plan& plan, const std::filesystem::path& directory,
                                  const std::vector<std::string>& only);
 
@@ -43,8 +44,5 @@ std::vector<Task> remaining(const std::vector<SweepRun>& runs, bool retry_failed
 /// Whether a sweep in `directory` writes `file`, or it lies among its configs, runs or earlier plans; neither has to
 /// exist.
 bool is_file_of_a_sweep(const std::filesystem::path& directory, const std::filesystem::path& file);
-
-/// Whether a name fits a pattern with * and ?.
-bool fits(const std::string& pattern, const std::string& name);
 
 }  // namespace bnlab::experiments

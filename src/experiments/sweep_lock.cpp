@@ -39,8 +39,9 @@ SweepLock::SweepLock(const fs::path& directory, std::chrono::milliseconds longes
   sweep_ = open_lock_file(directory / ".sweep.lock");
   if (!posix::try_lock(sweep_, LOCK_EX)) {
     const std::string owner = first_line(sweep_);
-    throw ConfigError(fmt::format("--out: another sweep goes on in {}{}; wait for its end, or choose another directory",
-                                  directory.string(), owner.empty() ? "" : ": " + owner));
+    throw ConfigError(
+        fmt::format("--out: another sweep is running in {}{}; wait for its end, or choose another directory",
+                    directory.string(), owner.empty() ? "" : ": " + owner));
   }
   if (ftruncate(sweep_.get(), 0) != 0 ||
       !posix::write_all(sweep_, fmt::format("process {} on {} since {}\n", getpid(), host_name(), utc_time())))
@@ -50,7 +51,7 @@ SweepLock::SweepLock(const fs::path& directory, std::chrono::milliseconds longes
   while (!posix::try_lock(runs_, LOCK_EX)) {
     if (std::chrono::steady_clock::now() > end)
       throw RunError(
-          fmt::format("{}: the sweep here was killed, and its runs still go on; end them (ps shows "
+          fmt::format("{}: the sweep here was killed, and its runs still continue; end them (ps shows "
                       "\"train ... --out {}/...\"), then call again",
                       directory.string(), directory.string()));
     std::this_thread::sleep_for(std::chrono::milliseconds(20));

@@ -56,6 +56,7 @@ Json criterion_json(const CriterionConfig& criterion, const Judgement& judgement
                {"type", config::name_of(criterion.type)},
                {"quantity", criterion.quantity},
                {"arms", criterion.arms}};
+  if (!criterion.weights.empty()) json["weights"] = criterion.weights;
   if (criterion.at_least) json["at_least"] = *criterion.at_least;
   if (criterion.more_than) json["more_than"] = *criterion.more_than;
   if (criterion.at_most) json["at_most"] = *criterion.at_most;
@@ -77,12 +78,14 @@ Json choice_json(const Choice& choice) {
   Json candidates = Json::array();
   for (const auto& [point, mean] : choice.candidates)
     candidates.push_back({{"point", point}, {"mean", json_number(mean)}});
-  return {{"arm", choice.arm},
-          {"of", choice.of},
-          {"quantity", choice.quantity},
-          {"chosen", choice.point},
-          {"mean", json_number(choice.mean)},
-          {"candidates", std::move(candidates)}};
+  Json json = {{"arm", choice.arm},
+               {"of", choice.of},
+               {"quantity", choice.quantity},
+               {"chosen", choice.point},
+               {"mean", json_number(choice.mean)},
+               {"candidates", std::move(candidates)}};
+  if (choice.by != choice.of) json["chosen_by"] = choice.by;
+  return json;
 }
 
 /// An earlier verdict; null where there is none that can be read.
@@ -121,7 +124,7 @@ CsvTable parsed_table(const fs::path& file) {
     return read_csv(file);
   } catch (const ReadError&) {
     throw;
-  } catch (const DataError&) {  // told, or written anew from the runs, by whoever needs its rows
+  } catch (const DataError&) {  // whoever needs its rows reports it, or writes it anew from the runs
     return {};
   }
 }
@@ -194,7 +197,8 @@ ExperimentVerdict judge_directory(const fs::path& directory, training::Check che
   const bool writes = read_only == ReadOnly::is_error || may_write(directory);
   const fs::path file = directory / "experiment.json";
   if (!is_there(file))
-    throw ConfigError(fmt::format("{}: holds no sweep: it has no experiment.json", directory.string()));
+    throw ConfigError(fmt::format("{}: holds no sweep: {}", directory.string(),
+                                  is_there(directory) ? "it has no experiment.json" : "there is no such folder"));
   const config::ExperimentConfig experiment = config::load_experiment(file, Place::results);
   const Plan plan = make_plan(experiment);
   refuse_edited(experiment, plan, file);

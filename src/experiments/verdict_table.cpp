@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <sstream>
 #include <utility>
 
@@ -83,7 +84,8 @@ struct Unit {
 bool is_share(const QuantityConfig& quantity) {
   const config::OverTimeKind& kind = row_of(quantity.series.over_time);
   return quantity.series.column == "accuracy" && quantity.unit.empty() && !quantity.divided_by && !kind.counts_steps &&
-         quantity.series.over_time != config::OverTime::area && quantity.over_rows != config::OverRows::log_slope;
+         quantity.series.over_time != config::OverTime::area && quantity.over_rows != config::OverRows::log_slope &&
+         quantity.over_rows != config::OverRows::ratio;
 }
 
 Unit unit_of(const ExperimentConfig& experiment, const CriterionConfig& criterion) {
@@ -93,9 +95,11 @@ Unit unit_of(const ExperimentConfig& experiment, const CriterionConfig& criterio
   if (unit == config::EffectUnit::logarithm) return {};
   if (!is_share(quantity))
     return {row_of(quantity.series.over_time).counts_steps && quantity.unit.empty() ? "steps" : quantity.unit};
-  const bool is_difference = unit == config::EffectUnit::difference || !quantity.series.minus.empty() ||
-                             row_of(quantity.over_rows).compares_rows ||
-                             quantity.series.over_time == config::OverTime::range;
+  // Weights whose sum is not 0 give a level: their mean, say.
+  const double weights = std::accumulate(criterion.weights.begin(), criterion.weights.end(), 0.0);
+  const bool is_difference = (unit == config::EffectUnit::difference && std::abs(weights) < 1e-9) ||
+                             !quantity.series.minus.empty() || row_of(quantity.over_rows).compares_rows ||
+                             row_of(quantity.series.over_time).is_spread;
   return is_difference ? Unit{"points", 100, 2} : Unit{"%", 100, 1};
 }
 

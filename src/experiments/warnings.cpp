@@ -79,14 +79,14 @@ std::string edge_of_choice(const Choice& choice, const Plan& plan) {
   if (choice.point.empty()) return "";
   std::vector<std::string> edges;
   for (const ArmPoint& point : plan.points) {
-    if (point.label != choice.of + choice.point) continue;
+    if (point.label != choice.by + choice.point) continue;
     for (const auto& [path, value] : point.settings)
-      if (std::string edge = edge_on(numbers_on(plan, choice.of, path), path, value); !edge.empty())
+      if (std::string edge = edge_on(numbers_on(plan, choice.by, path), path, value); !edge.empty())
         edges.push_back(std::move(edge));
   }
   if (edges.empty()) return "";
   return fmt::format("{}: the choice lies at the edge of the grid of {}, beyond which a better one may lie: {}",
-                     choice.arm, choice.of, fmt::join(edges, "; "));
+                     choice.arm, choice.by, fmt::join(edges, "; "));
 }
 
 std::string deciding_seed(const config::CriterionConfig& criterion, const Evidence& evidence,

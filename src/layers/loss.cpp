@@ -8,7 +8,7 @@
 namespace bnlab::layers {
 namespace {
 
-/// Goes through the rows of the output; kinds of losses differ in what they make of one.
+/// Computes a loss row by row; each kind of loss defines the loss and the gradient of one row.
 class LossKernel : public onednn::Kernel {
  public:
   /// `terms`: by how many values the sum of the rows' losses is divided.

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t floats_per_line = 16;
 
-/// With the padding of its layout, and up to the next cache line.
+/// The floats of a parameter, layout padding included, rounded up to a whole cache line.
 std::size_t floats_of(const Parameter& parameter) {
   const std::size_t floats = parameter.value.get_desc().get_size() / sizeof(float);
   return (floats + floats_per_line - 1) / floats_per_line * floats_per_line;

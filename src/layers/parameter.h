@@ -24,6 +24,7 @@ struct Declaration {
   std::int64_t fan_in = 1;   // inputs of one unit, of a bias too
   std::int64_t fan_out = 1;  // outputs that one input reaches
   double initial_value = 0;  // of a bias, gamma, beta or scalar
+  bool is_drawn = false;     // each of its values uniformly between 0 and initial_value
   std::optional<config::InitializationScheme> scheme{};  // of weights, in place of the config's
 
   std::int64_t count() const;

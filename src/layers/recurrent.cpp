@@ -186,7 +186,8 @@ class RecurrentLayer : public Layer {
       gamma_ = &parameters_.declare({.name = normalization->site + ".gamma",
                                      .kind = ParameterKind::gamma,
                                      .shape = {units()},
-                                     .initial_value = normalization->initial_gamma});
+                                     .initial_value = normalization->initial_gamma,
+                                     .is_drawn = normalization->draws_gamma});
       beta_ = &parameters_.declare({.name = normalization->site + ".beta",
                                     .kind = ParameterKind::beta,
                                     .shape = {units()},

@@ -15,6 +15,7 @@ struct StepNormalization {
   bool is_affine = false;      // the recurrent layer has gamma and beta, shared by all steps, and applies them
   bool replaces_bias = false;  // by beta, or as it takes a bias away again
   double initial_gamma = 1;
+  bool draws_gamma = false;  // Declaration::is_drawn
   double initial_beta = 0;
   /// Makes one normalization of (1, units) for each step, without gamma and beta; those of all steps, or null, are
   /// given for their states.

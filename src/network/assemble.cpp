@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <iterator>
 #include <map>
 #include <optional>
@@ -18,6 +17,8 @@
 #include "layers/recurrent.h"
 #include "layers/residual.h"
 #include "network/initialization.h"
+#include "network/layer_mask.h"
+#include "network/parameter_overrides.h"
 #include "normalization/local_response.h"
 #include "normalization/step_normalization.h"
 #include "util/errors.h"
@@ -28,7 +29,6 @@ namespace {
 
 using config::Activation;
 using config::Block;
-using config::LayerMask;
 using config::NormalizationType;
 using config::Placement;
 using layers::Dims;
@@ -95,48 +95,6 @@ class Expander {
   Placement placement_;
   std::vector<Atom> atoms_;
 };
-
-bool in_mask(const LayerMask& mask, std::int64_t site, std::int64_t sites) {
-  switch (mask.kind) {
-    case LayerMask::Kind::all:
-      return true;
-    case LayerMask::Kind::none:
-      return false;
-    case LayerMask::Kind::first:
-      return site == 1;
-    case LayerMask::Kind::last:
-      return site == sites;
-    case LayerMask::Kind::list:
-      return std::find(mask.list.begin(), mask.list.end(), site) != mask.list.end();
-    case LayerMask::Kind::every:
-      return site % mask.every == 0;
-  }
-  return false;
-}
-
-/// Throws unless at least one site is in the mask, and every site that it names is there.
-void check_mask(const config::NormalizationConfig& normalization, std::int64_t sites) {
-  const LayerMask& mask = normalization.mask;
-  if (mask.kind == LayerMask::Kind::none && !normalization.normalize_input)
-    throw ConfigError(
-        "normalization.mask: with none and no normalize_input nothing is normalized; the type must be none");
-  if (mask.kind == LayerMask::Kind::none) return;
-  if (sites == 0)
-    throw ConfigError(
-        "normalization.type: the network has no place to normalize (dense_block, conv_block, recurrent, "
-        "normalization); "
-        "the type must be none");
-  if (mask.kind == LayerMask::Kind::every && mask.every > sites)
-    throw ConfigError(
-        fmt::format("normalization.mask.every: must be at most {}, the normalization sites of the network, "
-                    "got {}",
-                    sites, mask.every));
-  if (mask.kind != LayerMask::Kind::list) return;
-  for (const std::int64_t site : mask.list)
-    if (site < 1 || site > sites)
-      throw ConfigError(
-          fmt::format("normalization.mask: the network has {} normalization sites, got site {}", sites, site));
-}
 
 /// Makes layers in network order. Sites are numbered as they come.
 class Assembler {
@@ -321,7 +279,7 @@ class Assembler {
     layers_.push_back(std::move(layer));
   }
 
-  /// `normalized`: a normalization comes right behind it.
+  /// `normalized`: a normalization follows it directly.
   template <class Make, class Spec>
   void push_linear(const Make& make, const char* kind, const Spec& spec, bool bias, bool normalized) {
     const std::size_t first = parameters_.all().size();
@@ -339,12 +297,12 @@ class Assembler {
     return spec.bias.value_or(!absorbed);
   }
 
-  // Whether atom i, which is linear, has a normalization right behind it.
+  // Whether a normalization follows atom i, which is linear, directly.
   bool is_normalized(const std::vector<Atom>& atoms, std::size_t i) const {
     return following<Site>(atoms, i) && is_active(sites_ + 1);
   }
 
-  // Whether atom i is a normalization, site `number`, that may apply the ReLU behind it.
+  // Whether atom i is a normalization, site `number`, that may apply the ReLU that follows.
   bool fuses(const std::vector<Atom>& atoms, std::size_t i, std::int64_t number) const {
     const ActivationAtom* next = following<ActivationAtom>(atoms, i);
     return std::holds_alternative<Site>(atoms[i]) && is_active(number) && next && next->function == Activation::relu &&
@@ -401,7 +359,7 @@ std::unique_ptr<Assembly> assemble(const config::RunConfig& config, const data::
         "normalization.normalize_input: needs a normalization.type other than none; to normalize the "
         "input alone, set normalization.mask to \"none\"");
   const Dims input_shape = image_shape(dataset);
-  const bool is_last = normalizes && normalization.mask.kind == LayerMask::Kind::last;
+  const bool is_last = normalizes && normalization.mask.kind == config::LayerMask::Kind::last;
   const std::int64_t sites = is_last ? count_sites(config.network, normalization, input_shape) : 0;
   auto assembly = std::make_unique<Assembly>();
   Assembler assembler(config.network, normalization, sites, input_shape, *assembly);
@@ -417,6 +375,7 @@ std::unique_ptr<Assembly> assemble(const config::RunConfig& config, const data::
   if (assembly->parameters.all().empty())
     throw ConfigError("network.layers: nothing to train: no layer has parameters");
   check_overrides(config.initialization, assembly->parameters);
+  check_overrides(config.optimizer, assembly->parameters);
   return assembly;
 }
 

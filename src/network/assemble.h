@@ -25,7 +25,7 @@ struct LayerShape {
 /// What the network knows of a parameter, and its layer does not.
 struct ParameterPlace {
   BranchRole role;
-  bool is_normalized = false;  // weights and biases: a normalization comes right behind their layer
+  bool is_normalized = false;  // weights and biases: a normalization follows their layer directly
 };
 
 /// The layers of a network with their parameters and states, before anything is built. Layers refer to the rest.

@@ -1,16 +1,11 @@
 #include "network/initialization.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
-#include <set>
-#include <string_view>
 
 #include "network/orthogonal.h"
-#include "util/errors.h"
-#include "util/join.h"
-#include "util/nearest.h"
+#include "network/parameter_overrides.h"
+#include "util/pattern.h"
 #include "util/random.h"
 
 namespace bnlab::network {
@@ -23,33 +18,9 @@ using config::WeightInitialization;
 using layers::Declaration;
 using layers::ParameterKind;
 
-/// "conv3" of "conv3.weights".
-std::string layer_of(const Declaration& parameter) { return parameter.name.substr(0, parameter.name.rfind('.')); }
-
-/// Whether `text` is `pattern`, in which * matches any characters.
-bool fits(std::string_view pattern, std::string_view text) {
-  std::size_t p = 0, t = 0;
-  std::size_t star = std::string_view::npos, taken = 0;  // the last *, and where the text that it matches ends
-  while (t < text.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      taken = t;
-    } else if (p < pattern.size() && pattern[p] == text[t]) {
-      ++p;
-      ++t;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      t = ++taken;
-    } else {
-      return false;
-    }
-  }
-  return pattern.find_first_not_of('*', p) == std::string_view::npos;
-}
-
 const WeightInitialization& start_of(const Declaration& parameter, const config::InitializationConfig& config) {
   for (auto other = config.overrides.rbegin(); other != config.overrides.rend(); ++other)
-    if (fits(other->layers, layer_of(parameter))) return *other;
+    if (fits(other->layers, layer_of(parameter.name))) return *other;
   return config;
 }
 
@@ -64,7 +35,7 @@ struct Spread {
   Distribution distribution;
 };
 
-/// Of the schemes that draw each weight by itself.
+/// The distribution of the schemes that draw each weight independently.
 Spread spread_of(const Declaration& parameter, InitializationScheme scheme, const WeightInitialization& start) {
   const double fan = fan_of(parameter, start.fan.value_or(config::row_of(scheme).fan));
   switch (scheme) {
@@ -142,6 +113,11 @@ double fixup_factor(const BranchRole& role) {
 std::vector<float> initial_value(const Declaration& parameter, const config::InitializationConfig& config,
                                  std::uint64_t seed, const BranchRole& role) {
   std::vector<float> values(static_cast<std::size_t>(parameter.count()), static_cast<float>(parameter.initial_value));
+  if (parameter.is_drawn) {
+    RandomStream random(seed, RandomPurpose::weights, RandomStream::substream_of(parameter.name));
+    for (float& value : values) value = static_cast<float>(parameter.initial_value * random.uniform());
+    return values;
+  }
   const WeightInitialization& start = start_of(parameter, config);
   const InitializationScheme scheme = parameter.scheme.value_or(start.scheme);
   const Spread spread = spread_of(parameter, scheme, start);
@@ -157,27 +133,6 @@ std::vector<float> initial_value(const Declaration& parameter, const config::Ini
   else
     draw(parameter, spread, start.gain, seed, values);
   return values;
-}
-
-void check_overrides(const config::InitializationConfig& config, const layers::Parameters& parameters) {
-  std::vector<std::string> layers;
-  std::set<std::string> kinds;
-  for (const Declaration& parameter : parameters.declarations()) {
-    if (parameter.kind != ParameterKind::weights) continue;
-    const std::string layer = layer_of(parameter);
-    layers.push_back(layer);
-    kinds.insert(layer.substr(0, layer.find_last_not_of("0123456789") + 1) + "*");
-  }
-  for (std::size_t i = 0; i < config.overrides.size(); ++i) {
-    const std::string& pattern = config.overrides[i].layers;
-    if (std::any_of(layers.begin(), layers.end(), [&](const std::string& layer) { return fits(pattern, layer); }))
-      continue;
-    std::vector<std::string> valid = layers;
-    valid.insert(valid.end(), kinds.begin(), kinds.end());
-    const std::string guess = did_you_mean(pattern, valid);
-    throw ConfigError(fmt::format("initialization.overrides.{}.layers: \"{}\" fits no layer with weights{}", i, pattern,
-                                  guess.empty() ? "; there are " + join(layers) : guess));
-  }
 }
 
 }  // namespace bnlab::network

@@ -29,11 +29,9 @@ struct BranchRole {
 ///   fixup       he; in a residual branch times L^(-1 / (2m - 2)), L branches with m layers each; 0 in the last layer
 ///               of a branch and in the output (Zhang et al. 2019, 3.2)
 /// times `gain`. Biases are constant, with `pytorch` drawn as the weights but without the gain; gamma and beta are
-/// constant. Depends on the seed, the parameter and its role alone.
+/// constant, but for a gamma whose declaration says that it is drawn. Depends on the seed, the parameter and its role
+/// alone.
 std::vector<float> initial_value(const layers::Declaration& parameter, const config::InitializationConfig& config,
                                  std::uint64_t seed, const BranchRole& role = {});
-
-/// Throws ConfigError for an override that fits no layer with weights.
-void check_overrides(const config::InitializationConfig& config, const layers::Parameters& parameters);
 
 }  // namespace bnlab::network

@@ -57,7 +57,7 @@ std::string problem_of_statistics(const normalization::NormalizationStates& stat
   return "";
 }
 
-/// Gives all states that share running statistics the mean of their `values`. They stand behind one another.
+/// Gives all states that share running statistics the mean of their `values`. They are neighbours in the list.
 void average_shared(const normalization::NormalizationStates& states,
                     std::vector<float> normalization::NormalizationState::*values) {
   for (std::size_t first = 0, end = 0; first < states.size(); first = end) {

@@ -103,7 +103,7 @@ class Network {
   layers::Parameters& parameters() { return assembly_->parameters; }
   const layers::Parameters& parameters() const { return assembly_->parameters; }
   const normalization::NormalizationStates& states() const { return assembly_->states; }
-  /// Whether a normalization comes right behind the layer of a weight matrix or bias.
+  /// Whether a normalization directly follows the layer of a weight matrix or bias.
   bool is_normalized(const layers::Parameter& parameter) const;
   config::Precision precision() const { return precision_; }
   /// Whether batch statistics of so many images would somewhere be over one value, which has no variance.

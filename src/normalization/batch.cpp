@@ -18,7 +18,7 @@ using layers::Tensor;
 using onednn::Desc;
 using onednn::Mode;
 
-// How good an implementation is, by oneDNN's name for it.
+// Ranks an implementation by oneDNN's name for it; a higher rank is faster.
 constexpr int best_implementation = 3;
 int rank_of(std::string_view implementation) {
   if (implementation.find("jit") == std::string_view::npos) return 0;

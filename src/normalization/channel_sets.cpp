@@ -3,7 +3,7 @@
 namespace bnlab::normalization {
 namespace {
 
-// Of a part: of two tensors about what a core's second-level cache keeps.
+// The size of a part: two tensors of this size fit a core's second-level cache.
 constexpr std::int64_t values_of_part = 1 << 17;
 constexpr std::int64_t smallest_chunk = 1 << 14, largest_chunk = 1 << 16;  // values
 

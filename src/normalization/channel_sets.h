@@ -53,9 +53,9 @@ class ChannelSets {
 
   const ChannelLayout& layout() const { return layout_; }
   std::int64_t sets() const { return static_cast<std::int64_t>(sizes_.size()); }
-  /// Of a set, in images.
+  /// Images of a set.
   std::int64_t size(std::int64_t set) const { return sizes_[static_cast<std::size_t>(set)]; }
-  /// Values of a set and channel.
+  /// Values of one channel in a set.
   std::int64_t values(std::int64_t set) const { return size(set) * layout_.pixels; }
 
   std::size_t padded() const { return static_cast<std::size_t>(layout_.padded_channels()); }
@@ -65,7 +65,7 @@ class ChannelSets {
     return static_cast<std::size_t>(row * layout_.padded_channels() + channel);
   }
   std::int64_t first_chunk(std::int64_t set) const { return set_chunks_[static_cast<std::size_t>(set)]; }
-  /// Of one channel in a chunk.
+  /// Values of one channel in a chunk.
   std::int64_t chunk_values(std::int64_t chunk) const {
     const Chunk& images = chunks_[static_cast<std::size_t>(chunk)];
     return (images.last - images.first) * layout_.pixels;
@@ -75,7 +75,7 @@ class ChannelSets {
   }
   Tile largest_tile() const { return largest_tile_; }
 
-  /// visit(part) for each set. Sets at the same time where they are many, else the tiles of each at the same time.
+  /// visit(part) for each set: in parallel over many sets, or else over the tiles of each set.
   template <class Visit>
   void for_each_set(const Visit& visit) const {
     if (!has_parallel_sets()) {

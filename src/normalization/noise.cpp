@@ -16,7 +16,7 @@ using layers::Builder;
 using layers::Forward;
 using layers::Tensor;
 
-/// Of one channel.
+/// The mean and the scale that were drawn for one channel.
 struct Unit {
   float mean;
   float std;

@@ -59,10 +59,12 @@ NormalizationState& add_state(const NormalizationContext& context) {
       ones->assign(channels, 1.0f);
   }
   if (!context.config.affine) return state;
-  state.gamma = &context.layer.parameters.declare({.name = state.name + ".gamma",
-                                                   .kind = layers::ParameterKind::gamma,
-                                                   .shape = {state.channels},
-                                                   .initial_value = context.config.initial_gamma});
+  state.gamma = &context.layer.parameters.declare(
+      {.name = state.name + ".gamma",
+       .kind = layers::ParameterKind::gamma,
+       .shape = {state.channels},
+       .initial_value = context.config.initial_gamma,
+       .is_drawn = context.config.gamma_distribution == config::GammaDistribution::uniform});
   state.beta = &context.layer.parameters.declare({.name = state.name + ".beta",
                                                   .kind = layers::ParameterKind::beta,
                                                   .shape = {state.channels},

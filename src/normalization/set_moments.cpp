@@ -24,6 +24,10 @@ Moments::Moments(const ChannelLayout& layout, MomentOptions options)
   const std::size_t of_sets = static_cast<std::size_t>(sets_.sets()) * sets_.padded();
   for (auto* of_chunk : {&first_sum_, &second_sum_}) of_chunk->resize(of_chunks);
   if (options_.norm == LpNorm::l1) signs_.resize(of_chunks);
+  if (options_.norm != LpNorm::l2) {
+    centre_.resize(of_sets);
+    float_centre_.resize(of_sets);
+  }
   if (options_.norm == LpNorm::linf) {
     place_.resize(of_chunks);
     peak_.resize(of_sets);
@@ -81,7 +85,7 @@ void Moments::backward(Values src, Values dst, Values diff_dst, std::uint8_t* pa
       sum_diffs(tile, src.from(at.value), diff_dst.from(at.value), &float_mean_[at.of_set], relu(at), at.rows_before,
                 &first_sum_[at.of_chunk], &second_sum_[at.of_chunk]);
     });
-    if (options_.norm == LpNorm::l1) {
+    if (options_.norm == LpNorm::l1 && !options_.norm_is_raw) {
       sets_.for_each_tile(part, Direction::forward, [&](const Tile& tile, const Place& at) {
         sum_signs(tile, src.from(at.value).f32(), centres(at), at.rows_before, &signs_[at.of_chunk]);
       });
@@ -90,8 +94,10 @@ void Moments::backward(Values src, Values dst, Values diff_dst, std::uint8_t* pa
     if (!diff_src.data) return;
     sets_.for_each_tile(part, Direction::forward, [&](const Tile& tile, const Place& at) {
       const std::size_t c = at.of_set;
-      const GradientCoefficients lanes{&float_mean_[c], &diff_mean_[c], &scale_[c], &slope_[c], &shift_[c]};
-      if (options_.norm == LpNorm::l1)
+      const bool takes_signs = options_.norm == LpNorm::l1;
+      const float* centre = takes_signs ? &float_centre_[c] : &float_mean_[c];
+      const GradientCoefficients lanes{centre, &diff_mean_[c], &scale_[c], &slope_[c], &shift_[c]};
+      if (takes_signs)
         differentiate_signs(tile, src.from(at.value).f32(), diff_dst.from(at.value).f32(), &rest_[c], lanes,
                             diff_src.from(at.value).f32());
       else
@@ -117,7 +123,13 @@ void Moments::find_statistics(const Part& part, Values src) {
   for (std::int64_t c = part.first_channel; c < part.last_channel; ++c) {
     const std::size_t i = at(part.set, c);
     float_mean_[i] = static_cast<float>(mean_[i]);
-    rest_[i] = static_cast<float>(-rounding_of_mean(i));
+    rest_[i] = options_.norm_is_raw ? 0.0f : static_cast<float>(-rounding_of_mean(i));
+    if (options_.norm != LpNorm::l2) {
+      centre_[i] = options_.norm_is_raw ? 0.0 : mean_[i];
+      float_centre_[i] = static_cast<float>(centre_[i]);
+    } else if (options_.norm_is_raw) {
+      square_[i] += mean_[i] * mean_[i];
+    }
   }
   if (options_.norm == LpNorm::l1) measure_distances(part, src);
   if (options_.norm == LpNorm::linf) find_peaks(part, src);
@@ -167,7 +179,7 @@ void Moments::find_peaks(const Part& part, Values src) {
   const auto last = static_cast<std::ptrdiff_t>(at(sets_.first_chunk(part.set + 1), 0));
   std::fill(first_sum_.begin() + first, first_sum_.begin() + last, -1.0);
   sets_.for_each_tile(part, Direction::forward, [&](const Tile& tile, const Place& at) {
-    find_largest(tile, src.from(at.value).f32(), &mean_[at.of_set], at.first_row, &first_sum_[at.of_chunk],
+    find_largest(tile, src.from(at.value).f32(), &centre_[at.of_set], at.first_row, &first_sum_[at.of_chunk],
                  &place_[at.of_chunk]);
   });
   for (std::int64_t channel = part.first_channel; channel < part.last_channel; ++channel) {
@@ -192,8 +204,8 @@ void Moments::prepare_forward(const Part& part, const float* gamma, const float*
 
 // With u = x - mean, D = deviation, g = gamma r diff_dst and sums over the set:
 //   d loss / d u = g / D - (sum g u) / D^3 * s ds/du,   d loss / d x = d loss / d u - its mean,
-// where s ds/du is u / m for l2, s sign(u) / m for l1, and s sign(u) at the peak for linf. With given statistics
-// d loss / d x = g / D.
+// where s ds/du is u / m for l2, s sign(u) / m for l1, and s sign(u) at the peak for linf. A raw norm has s ds/dx, the
+// same with x in place of u, of which the mean is not taken away. With given statistics d loss / d x = g / D.
 void Moments::prepare_backward(const Part& part, Values src, const float* gamma) {
   const double m = values_of(part.set);
   const auto factor = [&](std::int64_t c) { return value_or(gamma, c, 1.0) * r_[at(part.set, c)]; };
@@ -224,7 +236,7 @@ void Moments::prepare_backward(const Part& part, Values src, const float* gamma)
           shift_[i] = static_cast<float>(offset_[i] - sum * inverted / m);
           return;
         }
-        // In a channel by itself diff_dst loses its mean first: the rest may be as good as nothing.
+        // With one channel a set, the mean of diff_dst is subtracted first: what remains may be tiny beside it.
         const double mean = diff_beta_[i] / m;
         diff_mean_[i] = static_cast<float>(mean);
         const double rounding = static_cast<double>(diff_mean_[i]) - mean;
@@ -239,16 +251,16 @@ void Moments::prepare_slope(std::int64_t set, std::int64_t c, double m, double p
   switch (options_.norm) {
     case LpNorm::l2:
       slope_[i] = static_cast<float>(through / m);
-      offset_[i] = through / m * rounding_of_mean(i);
+      offset_[i] = through / m * (rounding_of_mean(i) + (options_.norm_is_raw ? mean_[i] : 0.0));
       return;
     case LpNorm::l1:
       slope_[i] = static_cast<float>(through * s / m);
-      offset_[i] = -through * s / m * total(signs_, set, c) / m;
+      offset_[i] = options_.norm_is_raw ? 0.0 : -through * s / m * total(signs_, set, c) / m;
       return;
     case LpNorm::linf:
       slope_[i] = 0;
-      peak_diff_[i] = through * s * sign(static_cast<double>(src.f32()[peak_value(i, c)]) - mean_[i]);
-      offset_[i] = -peak_diff_[i] / m;
+      peak_diff_[i] = through * s * sign(static_cast<double>(src.f32()[peak_value(i, c)]) - centre_[i]);
+      offset_[i] = options_.norm_is_raw ? 0.0 : -peak_diff_[i] / m;
       return;
   }
 }

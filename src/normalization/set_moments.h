@@ -35,6 +35,7 @@ struct MomentOptions {
   MomentSets sets;
   double epsilon = 0;
   config::LpNorm norm = config::LpNorm::l2;
+  bool norm_is_raw = false;    // s is of x, not of x - mean. Only with sets of one channel, measured
   Correction correction = {};  // empty: r = 1, d = 0. Only with sets of one channel
   MomentOutputs outputs = {};  // only with sets of one channel
   GivenStatistics given = {};  // null: measured. Only with one set of images and l2
@@ -79,7 +80,7 @@ class Moments {
   const ChannelLayout& layout() const { return sets_.layout(); }
   std::size_t at(std::int64_t row, std::int64_t channel) const { return sets_.at(row, channel); }
   bool is_given() const { return options_.given.mean != nullptr; }
-  Centres centres(const Place& at) const { return {&float_mean_[at.of_set], &rest_[at.of_set]}; }
+  Centres centres(const Place& at) const { return {&float_centre_[at.of_set], &rest_[at.of_set]}; }
   /// Values that share a mean.
   double values_of(std::int64_t set) const { return static_cast<double>(sets_.values(set) * options_.sets.channels); }
 
@@ -108,9 +109,9 @@ class Moments {
   /// mean_, and the biased variance as square_. The first sums hold each chunk's mean, the second its squared
   /// distances.
   void measure_part(const Part& part, Values src);
-  /// square_ = (mean |x - mean|)^2.
+  /// square_ = (mean |x - centre|)^2, or (mean |x|)^2.
   void measure_distances(const Part& part, Values src);
-  /// square_ = (max |x - mean|)^2. The first sums hold each chunk's largest distance here.
+  /// square_ = (max |x - centre|)^2. The first sums hold each chunk's largest distance here.
   void find_peaks(const Part& part, Values src);
 
   /// What rounding to f32 adds to the mean.
@@ -145,6 +146,8 @@ class Moments {
   std::vector<std::int64_t> place_;
   // (set, padded channel); padding stays zero
   std::vector<double> mean_, square_, deviation_, r_, d_, diff_gamma_, diff_beta_, offset_, peak_diff_;
+  std::vector<double> centre_;       // where the norm takes distances from: the mean, or 0
+  std::vector<float> float_centre_;  // the same in f32
   std::vector<float> float_mean_, rest_, diff_mean_, scale_, slope_, shift_, primitive_variance_;
   std::vector<std::int64_t> peak_;  // image * pixels + pixel
 };

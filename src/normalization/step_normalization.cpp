@@ -15,6 +15,7 @@ std::optional<layers::StepNormalization> step_normalization(const std::string& s
   result.is_affine = config.affine && row.has_affine;
   result.replaces_bias = result.is_affine || row.absorbs_bias;
   result.initial_gamma = config.initial_gamma;
+  result.draws_gamma = config.gamma_distribution == config::GammaDistribution::uniform;
   result.initial_beta = config.initial_beta;
   result.make = [site, &config, &parameters, &states](std::int64_t steps, std::int64_t units, layers::Parameter* gamma,
                                                       layers::Parameter* beta) {

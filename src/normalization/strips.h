@@ -104,7 +104,7 @@ struct Span {
 
 inline constexpr std::int64_t group_rows = 8;
 inline std::int64_t groups_of(std::int64_t rows) { return (rows + group_rows - 1) / group_rows; }
-/// Of one strip; a folded tile may have one more, of a row that is not whole.
+/// Bytes of the mask of one strip; a folded tile may have one more group, of a row that is not whole.
 inline std::int64_t passed_bytes_of_strip(const Tile& tile) { return (groups_of(tile.rows) + 1) * strip; }
 
 /// Whether a row of 16 values holds several rows of the tile.
@@ -198,7 +198,7 @@ BNLAB_INLINE void store_doubles(const Tile& tile, const StripDoubles& values, do
   else
     std::memcpy(to, &values, static_cast<std::size_t>(tile.lanes) * sizeof(double));
 }
-/// Adds what stands there already, where rows came before.
+/// Adds the earlier sums where rows came before.
 BNLAB_INLINE void store_sums(const Tile& tile, std::int64_t rows_before, const StripDoubles& sums, double* to) {
   store_doubles(tile, rows_before > 0 ? sums + load_doubles(tile, to) : sums, to);
 }

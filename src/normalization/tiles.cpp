@@ -16,7 +16,7 @@ using namespace strips;  // every name here is of one
 
 // ---- measure -------------------------------------------------------------------------------------------------------
 
-/// Each lane's mean, near enough to subtract.
+/// An approximation of each lane's mean, to be subtracted.
 template <class T>
 BNLAB_INLINE Floats mean_in_f32(const Tile& tile, const T* src, std::int64_t first) {
   std::array<StripDoubles, 1> total = {};
@@ -34,7 +34,7 @@ BNLAB_INLINE std::array<double, strip> numbers(const StripDoubles& values) {
   return as<std::array<double, strip>>(values);
 }
 
-/// Whether squares in f32 may be too large or too small for it. Of few rows the distances may cancel.
+/// Whether squares may overflow or underflow in f32. With few rows the distances may cancel.
 BNLAB_INLINE bool leaves_f32(const StripDoubles& distances, const StripDoubles& squares, std::int64_t rows) {
   constexpr double smallest = 1e-30;
   const auto sums = numbers(distances), of_squares = numbers(squares);
@@ -120,7 +120,7 @@ BNLAB_INLINE bool any(const Words& mask) {
   return all != 0;
 }
 
-/// Row by row a bit of each lane, of a group of rows.
+/// One bit for each lane, row by row, for a group of rows.
 template <class T>
 struct Relu {
   Floats mean, scale, shift;

@@ -31,9 +31,9 @@ class BiasEffect : public Probe {
     const double loss = observer_.loss();
     const double ratio = norm(bias.row_major_diff()) / norm(weights_beside(bias).row_major_diff());
     RandomStream random(seed_, RandomPurpose::probe, RandomStream::substream_of(bias.name));
-    std::vector<float> moved = bias.row_major_value();
-    for (float& value : moved) value += static_cast<float>(random.normal());
-    bias.set_row_major_value(moved);
+    std::vector<float> shifted = bias.row_major_value();
+    for (float& value : shifted) value += static_cast<float>(random.normal());
+    bias.set_row_major_value(shifted);
     observer_.forward();
     guard.restore();
     csv_.add(step).add(bias.name).add(network_.is_normalized(bias) ? "yes" : "no").add(ratio);

@@ -47,9 +47,9 @@ class Adam : public UpdateRule {
                    to_float(std::sqrt(1.0 - std::pow(beta2_, t)))};
   }
 
-  void update(float* w, const float* g, std::span<float* const> arrays, std::size_t length,
-              float decay) const override {
-    descend(w, g, arrays[0], arrays[1], length, decay, averages_, correction_);
+  void update(float* w, const float* g, std::span<float* const> arrays, std::size_t length, float decay,
+              float rate_factor) const override {
+    descend(w, g, arrays[0], arrays[1], length, decay, averages_, {correction_.rate * rate_factor, correction_.root});
   }
 
  private:

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "network/parameter_overrides.h"
 #include "network/trainable.h"
 #include "training/sum_of_squares.h"
 #include "util/errors.h"
@@ -34,7 +35,8 @@ struct Chunk {
   std::size_t offset;
   std::size_t length;  // a multiple of `lanes`
   bool is_weights;
-  bool decays;
+  float rate_factor;   // of the step's learning rate
+  float decay_factor;  // of the weight decay; 0: none
   Changes changes = Changes::all;
   std::size_t mask = 0;  // Changes::some: where its mask begins
 };
@@ -121,9 +123,12 @@ class BlockOptimizer : public Optimizer {
   void make_chunks(const config::OptimizerConfig& config) {
     for (const Segment& segment : parameters_.segments()) {
       const bool is_weights = segment.parameter->kind == ParameterKind::weights;
+      const config::OptimizerOverride factors = network::override_of(config, segment.parameter->name);
+      const double decay =
+          factors.weight_decay_factor.value_or(is_weights || config.decay_normalization_and_biases ? 1.0 : 0.0);
       for (std::size_t begin = 0; begin < segment.length; begin += chunk_floats)
         chunks_.push_back({segment.offset + begin, std::min(chunk_floats, segment.length - begin), is_weights,
-                           is_weights || config.decay_normalization_and_biases});
+                           static_cast<float>(factors.learning_rate_factor), static_cast<float>(decay)});
     }
   }
 
@@ -193,10 +198,11 @@ class BlockOptimizer : public Optimizer {
       scale(g, chunk.length, clipping_, clipped);
       g = clipped;
     }
-    if (chunk.decays && shrinkage_ != 0.0f) shrink(w, chunk.length, shrinkage_);
+    const float shrinkage = shrinkage_ * chunk.rate_factor * chunk.decay_factor;
+    if (shrinkage != 0.0f) shrink(w, chunk.length, shrinkage);
     float* arrays[most_arrays] = {};
     for (std::size_t k = 0; k < arrays_.size(); ++k) arrays[k] = arrays_[k].values.data() + chunk.offset;
-    rule_->update(w, g, {arrays, arrays_.size()}, chunk.length, chunk.decays ? coupled_decay_ : 0.0f);
+    rule_->update(w, g, {arrays, arrays_.size()}, chunk.length, coupled_decay_ * chunk.decay_factor, chunk.rate_factor);
   }
 
   template <class T>

@@ -5,6 +5,7 @@
 #include <span>
 #include <utility>
 
+#include "config/names.h"
 #include "network/finite.h"
 #include "util/errors.h"
 #include "util/npz_values.h"
@@ -12,10 +13,14 @@
 namespace bnlab::training {
 namespace {
 
+using config::SplitName;
+using config::Statistics;
+
 // Names in the file: network arrays as they are, the rest below these.
 const std::string optimizer_prefix = "optimizer.";
 const std::string progress_prefix = "progress.";
 const std::string csv_prefix = "csv_bytes.";
+const std::string initial_weights_bytes = "initial_weights_bytes";
 const std::string evaluation_prefix = "evaluations.";
 
 const std::vector<std::pair<std::string, std::string Progress::*>> texts{
@@ -58,18 +63,21 @@ T value_of(const NpzArrays& arrays, const std::string& name) {
   return values[0];
 }
 
-const std::vector<std::string> splits{"train", "validation", "test"};
-const std::vector<std::string> statistics{"running", "precise", "batch"};
+/// A checkpoint has the index of a kind in these.
+constexpr SplitName splits[] = {SplitName::train, SplitName::validation, SplitName::test};
+constexpr Statistics all_statistics[] = {Statistics::running, Statistics::precise, Statistics::batch};
 
-std::int32_t index_in(const std::vector<std::string>& names, const std::string& name) {
-  for (std::size_t i = 0; i < names.size(); ++i)
-    if (names[i] == name) return static_cast<std::int32_t>(i);
-  throw std::logic_error("no index for " + name);
+template <class E>
+std::int32_t index_in(std::span<const E> kinds, E kind) {
+  for (std::size_t i = 0; i < kinds.size(); ++i)
+    if (kinds[i] == kind) return static_cast<std::int32_t>(i);
+  throw std::logic_error("no index for " + config::name_of(kind));
 }
 
-const std::string& name_at(const std::vector<std::string>& names, std::int32_t index) {
-  if (index < 0 || static_cast<std::size_t>(index) >= names.size()) throw DataError("an evaluation of an unknown kind");
-  return names[static_cast<std::size_t>(index)];
+template <class E>
+E kind_at(std::span<const E> kinds, std::int32_t index) {
+  if (index < 0 || static_cast<std::size_t>(index) >= kinds.size()) throw DataError("an evaluation of an unknown kind");
+  return kinds[static_cast<std::size_t>(index)];
 }
 
 void put_evaluations(NpzArrays& arrays, const std::vector<EvaluationRow>& rows) {
@@ -78,8 +86,8 @@ void put_evaluations(NpzArrays& arrays, const std::vector<EvaluationRow>& rows) 
   std::vector<double> loss, accuracy;
   for (const EvaluationRow& row : rows) {
     step.push_back(row.step);
-    split.push_back(index_in(splits, row.split));
-    kind.push_back(index_in(statistics, row.statistics));
+    split.push_back(index_in<SplitName>(splits, row.split));
+    kind.push_back(index_in<Statistics>(all_statistics, row.statistics));
     loss.push_back(row.loss);
     accuracy.push_back(row.accuracy);
   }
@@ -102,7 +110,8 @@ std::vector<EvaluationRow> take_evaluations(NpzArrays& all) {
     throw DataError("the evaluations have different lengths");
   std::vector<EvaluationRow> rows;
   for (std::size_t i = 0; i < count; ++i)
-    rows.push_back({step[i], name_at(splits, split[i]), name_at(statistics, kind[i]), loss[i], accuracy[i]});
+    rows.push_back({step[i], kind_at<SplitName>(splits, split[i]), kind_at<Statistics>(all_statistics, kind[i]),
+                    loss[i], accuracy[i]});
   return rows;
 }
 
@@ -127,6 +136,7 @@ void save_checkpoint(const std::filesystem::path& path, const network::Network& 
   arrays[progress_prefix + "last_loss"] = vector_of(std::vector{progress.last_loss});
   arrays[progress_prefix + "last_accuracy"] = vector_of(std::vector{progress.last_accuracy});
   arrays[progress_prefix + "threads"] = vector_of(std::vector{progress.threads});
+  arrays[progress_prefix + initial_weights_bytes] = vector_of(std::vector{progress.initial_weights_bytes});
   for (const auto& [name, text] : texts)
     arrays[progress_prefix + name] =
         vector_of(std::vector<std::int32_t>((progress.*text).begin(), (progress.*text).end()));
@@ -153,6 +163,8 @@ Progress load_checkpoint(const std::filesystem::path& path, network::Network& ne
     progress.last_loss = value_of<double>(values, "last_loss");
     progress.last_accuracy = value_of<double>(values, "last_accuracy");
     progress.threads = value_of<std::int64_t>(values, "threads");
+    if (values.contains(initial_weights_bytes))  // checkpoints of earlier versions lack it
+      progress.initial_weights_bytes = value_of<std::uint64_t>(values, initial_weights_bytes);
     for (const auto& [name, text] : texts)
       for (const std::int32_t code : values_of<std::int32_t>(values, name)) (progress.*text) += static_cast<char>(code);
     const NpzArrays csv = take(arrays, csv_prefix);

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -19,7 +20,8 @@ struct Progress {
   std::int64_t threads = 1;  // a run is bit-equal with equal threads alone
   std::string dataset_sha256;
   std::string initial_weights_sha256;  // of the file that initialization.from names; empty: none
-  // What it ran on: "sse41, then avx512_core" after it went on elsewhere.
+  std::uint64_t initial_weights_bytes = 0;
+  // What it ran on: "sse41, then avx512_core" after it continued elsewhere.
   std::string instruction_set;
   std::string onednn;  // its version
   double last_loss = 0;

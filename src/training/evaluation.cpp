@@ -14,6 +14,7 @@
 namespace bnlab::training {
 namespace {
 
+using config::SplitName;
 using config::Statistics;
 using onednn::Mode;
 
@@ -64,11 +65,11 @@ Evaluator::Evaluator(network::Network& network, const data::Dataset& dataset, co
       by_class_[name] = data::order_by_class(split->labels, training.batch_size, training.classes_per_batch);
 }
 
-std::vector<std::pair<std::string, const data::Split*>> Evaluator::splits() const {
-  std::vector<std::pair<std::string, const data::Split*>> splits;
-  if (config_.evaluation.train_split) splits.emplace_back("train", &dataset_.train);
-  if (dataset_.validation.size() > 0) splits.emplace_back("validation", &dataset_.validation);
-  splits.emplace_back("test", &dataset_.test);
+std::vector<std::pair<SplitName, const data::Split*>> Evaluator::splits() const {
+  std::vector<std::pair<SplitName, const data::Split*>> splits;
+  if (config_.evaluation.train_split) splits.emplace_back(SplitName::train, &dataset_.train);
+  if (dataset_.validation.size() > 0) splits.emplace_back(SplitName::validation, &dataset_.validation);
+  splits.emplace_back(SplitName::test, &dataset_.test);
   return splits;
 }
 
@@ -82,13 +83,13 @@ Evaluator::Batches Evaluator::batches_of(Statistics statistics, const data::Spli
   return {size, joins ? size + rest : rest};
 }
 
-void Evaluator::check_batch_statistics(const std::string& split, const Batches& batches) const {
+void Evaluator::check_batch_statistics(SplitName split, const Batches& batches) const {
   for (const std::int64_t count : {batches.size, batches.last})
     if (network_.has_set_of_one_value(count))
       throw ConfigError(fmt::format(
           "evaluation.statistics: batch: a batch of the {} split has {} images, and of them a normalization "
           "would normalize over 1 value, which has no variance",
-          split, count));
+          config::name_of(split), count));
 }
 
 network::Executable& Evaluator::executable(Mode mode, std::int64_t batch_size) {
@@ -111,7 +112,7 @@ std::vector<EvaluationRow> Evaluator::evaluate(std::int64_t step) {
     if (problem_.empty()) problem_ = problem;
     for (const auto& [name, split] : splits()) {
       rows.push_back(problem.empty() ? evaluate(*split, name, statistics)
-                                     : EvaluationRow{step, name, config::name_of(statistics), none, none});
+                                     : EvaluationRow{step, name, statistics, none, none});
       rows.back().step = step;
     }
   }
@@ -119,12 +120,12 @@ std::vector<EvaluationRow> Evaluator::evaluate(std::int64_t step) {
 }
 
 // The statistics of a batch depend on what is in it: there evaluation composes batches as training does.
-const std::vector<std::uint32_t>& Evaluator::order_of(const std::string& split, Statistics statistics) const {
+const std::vector<std::uint32_t>& Evaluator::order_of(SplitName split, Statistics statistics) const {
   const auto found = by_class_.find(split);
   return statistics == Statistics::batch && found != by_class_.end() ? found->second : indices_;
 }
 
-EvaluationRow Evaluator::evaluate(const data::Split& split, const std::string& name, Statistics statistics) {
+EvaluationRow Evaluator::evaluate(const data::Split& split, SplitName name, Statistics statistics) {
   const Batches batches = batches_of(statistics, split);
   const bool is_mean = config_.loss.reduction == config::Reduction::mean;
   double loss = 0;
@@ -139,7 +140,7 @@ EvaluationRow Evaluator::evaluate(const data::Split& split, const std::string& n
     loss += is_mean ? program.loss() * static_cast<double>(count) : program.loss();
     correct += program.correct();
   }
-  return {0, name, config::name_of(statistics), is_mean ? loss / static_cast<double>(split.size()) : loss,
+  return {0, name, statistics, is_mean ? loss / static_cast<double>(split.size()) : loss,
           accuracy(correct, split.size(), dataset_.info)};
 }
 

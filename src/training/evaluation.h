@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/csv_columns.h"
 #include "config/run_config.h"
 #include "data/batch_order.h"
 #include "data/dataset.h"
@@ -16,10 +17,10 @@ namespace bnlab::training {
 /// One row of eval.csv.
 struct EvaluationRow {
   std::int64_t step = 0;
-  std::string split;       // train, validation or test
-  std::string statistics;  // running, precise or batch
-  double loss = 0;         // mean or sum over the split, as loss.reduction says
-  double accuracy = 0;     // fraction; nan where the dataset has targets
+  config::SplitName split = config::SplitName::test;
+  config::Statistics statistics = config::Statistics::running;  // population is resolved
+  double loss = 0;                                              // mean or sum over the split, as loss.reduction says
+  double accuracy = 0;                                          // fraction; nan where the dataset has targets
 };
 
 /// The fraction of examples that are classified as they should be; nan where the dataset has targets.
@@ -45,16 +46,16 @@ class Evaluator {
   const std::string& problem() const { return problem_; }
 
  private:
-  const std::vector<std::uint32_t>& order_of(const std::string& split, config::Statistics statistics) const;
-  EvaluationRow evaluate(const data::Split& split, const std::string& name, config::Statistics statistics);
+  const std::vector<std::uint32_t>& order_of(config::SplitName split, config::Statistics statistics) const;
+  EvaluationRow evaluate(const data::Split& split, config::SplitName name, config::Statistics statistics);
   network::Executable& executable(onednn::Mode mode, std::int64_t batch_size);
-  std::vector<std::pair<std::string, const data::Split*>> splits() const;
+  std::vector<std::pair<config::SplitName, const data::Split*>> splits() const;
   struct Batches {
     std::int64_t size = 0;
     std::int64_t last = 0;
   };
   Batches batches_of(config::Statistics statistics, const data::Split& split) const;
-  void check_batch_statistics(const std::string& split, const Batches& batches) const;
+  void check_batch_statistics(config::SplitName split, const Batches& batches) const;
 
   network::Network& network_;
   const data::Dataset& dataset_;
@@ -64,7 +65,8 @@ class Evaluator {
   std::map<std::pair<onednn::Mode, std::int64_t>, std::unique_ptr<network::Executable>> executables_;
   std::string problem_;
   std::vector<std::uint32_t> indices_;
-  std::map<std::string, std::vector<std::uint32_t>> by_class_;  // of each split, where training has batches by class
+  std::map<config::SplitName, std::vector<std::uint32_t>>
+      by_class_;  // of each split, where training has batches by class
 };
 
 }  // namespace bnlab::training

@@ -1,5 +1,5 @@
 #pragma once
-// What learns: the network with its programs, the batches that it is given, and the optimizer.
+// The network with its programs, its training batches, and its optimizer.
 
 #include <cstdint>
 #include <memory>

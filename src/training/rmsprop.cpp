@@ -50,12 +50,13 @@ class RmsProp : public UpdateRule {
 
   void begin_step(double learning_rate, std::int64_t) override { rate_ = to_float(learning_rate); }
 
-  void update(float* w, const float* g, std::span<float* const> arrays, std::size_t length,
-              float decay) const override {
+  void update(float* w, const float* g, std::span<float* const> arrays, std::size_t length, float decay,
+              float rate_factor) const override {
+    const float rate = rate_ * rate_factor;
     if (arrays.size() == 1)
-      descend(w, g, arrays[0], length, decay, constants_, rate_);
+      descend(w, g, arrays[0], length, decay, constants_, rate);
     else
-      descend_with_momentum(w, g, arrays[0], arrays[1], length, decay, constants_, rate_);
+      descend_with_momentum(w, g, arrays[0], arrays[1], length, decay, constants_, rate);
   }
 
  private:

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <memory>
 #include <system_error>
 
 #include "config/probe_files.h"
@@ -164,17 +165,28 @@ CsvWriter& RunDirectory::open_csv(const std::string& name, const std::vector<std
   return *place;
 }
 
-void RunDirectory::write(const std::string& name, std::string_view bytes) {
-  sums_[name] = write_and_hash(file(name), bytes);
+void RunDirectory::write(const std::string& name, std::string bytes) {
+  using data::BackgroundSha256;
+  constexpr std::size_t worth_a_thread = std::size_t{1} << 20;
+  const auto content = std::make_shared<const std::string>(std::move(bytes));
+  sums_.erase(name);
+  const auto start =
+      content->size() < worth_a_thread ? BackgroundSha256::Start::later : BackgroundSha256::Start::at_once;
+  BackgroundSha256& sum = sums_.try_emplace(name, start).first->second;
+  sum.update({reinterpret_cast<const std::uint8_t*>(content->data()), content->size()}, content);
+  sum.end();
+  write_file_atomically(file(name), *content);
 }
 
 std::vector<FileRecord> RunDirectory::records() {
-  for (const auto& [name, writer] : csv_) sums_[name + ".csv"] = writer->sha256();
+  std::map<std::string, std::string> sums;
+  for (const auto& [name, writer] : csv_) sums[name + ".csv"] = writer->sha256();
+  for (auto& [name, sum] : sums_) sums[name] = sum.hex();
   std::vector<FileRecord> all;
   for (const std::string& name : files_of_a_run()) {
     if (name == "run.json" || name == "checkpoint.npz" || name == failure_file) continue;
     std::error_code error;
-    if (fs::is_regular_file(fs::symlink_status(file(name), error))) all.push_back(record_of(path_, name, sums_[name]));
+    if (fs::is_regular_file(fs::symlink_status(file(name), error))) all.push_back(record_of(path_, name, sums[name]));
   }
   return all;
 }

@@ -7,9 +7,9 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "data/background_sha256.h"
 #include "training/run_files.h"
 #include "util/csv.h"
 #include "util/posix.h"
@@ -60,8 +60,9 @@ class RunDirectory {
   /// Opens NAME.csv; the writer lives as long as the directory. Throws ConfigError when it is open already (two probes
   /// of one type), DataError when continue_at does not know it.
   CsvWriter& open_csv(const std::string& name, const std::vector<std::string>& columns);
-  /// Writes another file of the run as write_file_atomically() does. Throws RunError.
-  void write(const std::string& name, std::string_view bytes);
+  /// Writes another file of the run as write_file_atomically() does. A second thread adds up the SHA-256 of a large
+  /// one, at most until records(). Throws RunError.
+  void write(const std::string& name, std::string bytes);
   /// What the run wrote, apart from its run.json and checkpoint; a file that was removed since is left out. No row may
   /// follow; call once.
   std::vector<FileRecord> records();
@@ -75,7 +76,7 @@ class RunDirectory {
   posix::Descriptor lock_;
   std::optional<std::map<std::string, std::uint64_t>> continue_at_;
   std::map<std::string, std::unique_ptr<CsvWriter>> csv_;
-  std::map<std::string, std::string> sums_;  // SHA-256, by name, of what write() wrote
+  std::map<std::string, data::BackgroundSha256> sums_;  // by name, of what write() wrote
 };
 
 }  // namespace bnlab::training

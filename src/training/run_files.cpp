@@ -5,9 +5,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <future>
 #include <span>
-#include <system_error>
 #include <utility>
 
 #include "util/errors.h"
@@ -21,12 +19,6 @@ namespace fs = std::filesystem;
 
 std::int64_t modified(const struct stat& status) {
   return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
-}
-
-std::string hash_of(std::string_view bytes) {
-  Sha256 sum;
-  sum.update(std::span(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()));
-  return sum.hex();
 }
 
 /// In pieces, so that a large file needs no memory. Throws DataError.
@@ -80,19 +72,6 @@ std::vector<std::string> problems_of_files(const fs::path& directory, const std:
     if (std::string problem = problem_of(directory, record, check); !problem.empty())
       problems.push_back(std::move(problem));
   return problems;
-}
-
-std::string write_and_hash(const fs::path& path, std::string_view bytes) {
-  std::future<std::string> sum;
-  constexpr std::size_t worth_a_thread = std::size_t{1} << 20;
-  if (bytes.size() >= worth_a_thread) {
-    try {
-      sum = std::async(std::launch::async, hash_of, bytes);
-    } catch (const std::system_error&) {  // no thread is to be had: after the write, then
-    }
-  }
-  write_file_atomically(path, bytes);
-  return sum.valid() ? sum.get() : hash_of(bytes);
 }
 
 }  // namespace bnlab::training

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace bnlab::training {
@@ -28,8 +27,5 @@ FileRecord record_of(const std::filesystem::path& directory, const std::string& 
 /// For verdicts, comparisons and whatever else reads the files of finished runs.
 std::vector<std::string> problems_of_files(const std::filesystem::path& directory,
                                            const std::vector<FileRecord>& records, Check check);
-
-/// Writes a file as write_file_atomically() does; its SHA-256 is computed meanwhile. Throws RunError.
-std::string write_and_hash(const std::filesystem::path& path, std::string_view bytes);
 
 }  // namespace bnlab::training

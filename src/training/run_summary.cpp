@@ -4,10 +4,13 @@
 
 #include <cmath>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include "config/find_kind.h"
+#include "config/names.h"
 #include "util/errors.h"
 #include "util/file.h"
 #include "util/printable.h"
@@ -19,7 +22,11 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+using config::SplitName;
+using config::Statistics;
+
 constexpr std::uint64_t max_bytes = std::uint64_t{1} << 24;
+const char* const batch_key = "batch";  // of the last batch of training, among the splits
 
 /// Nothing where no step was timed.
 std::optional<double> steps_per_second(const Progress& progress) {
@@ -30,16 +37,17 @@ std::optional<double> steps_per_second(const Progress& progress) {
 // The last and the best evaluation of each split and statistics: {"test": {"running": {...}}}.
 Json final_metrics(const Progress& progress) {
   Json metrics = Json::object();
-  if (progress.step > 0) metrics["batch"] = {{"loss", progress.last_loss}, {"accuracy", progress.last_accuracy}};
+  if (progress.step > 0) metrics[batch_key] = {{"loss", progress.last_loss}, {"accuracy", progress.last_accuracy}};
   for (const EvaluationRow& row : progress.evaluations)
-    metrics[row.split][row.statistics] = {{"step", row.step}, {"loss", row.loss}, {"accuracy", row.accuracy}};
+    metrics[name_of(row.split)][name_of(row.statistics)] = {
+        {"step", row.step}, {"loss", row.loss}, {"accuracy", row.accuracy}};
   return metrics;
 }
 
 Json best_metrics(const Progress& progress) {
   Json metrics = Json::object();
   for (const EvaluationRow& row : progress.evaluations) {
-    Json& best = metrics[row.split][row.statistics];
+    Json& best = metrics[name_of(row.split)][name_of(row.statistics)];
     if (best.is_null())
       best = {{"accuracy", row.accuracy}, {"accuracy_step", row.step}, {"loss", row.loss}, {"loss_step", row.step}};
     if (row.accuracy > best["accuracy"].get<double>()) {
@@ -85,11 +93,14 @@ Json files_json(const std::vector<FileRecord>& files) {
   return json;
 }
 
-/// What the run read: {"dataset": {"name": ..., "sha256": ...}, "initialization.from": {"path": ..., "sha256": ...}}.
+/// What the run read: {"dataset": {"name": ..., "bytes": ..., "sha256": ...}, "initialization.from": {"path": ...,
+/// "bytes": ..., "sha256": ...}}.
 Json inputs_json(const RunSummary& summary) {
-  Json json = {{"dataset", {{"name", summary.dataset}, {"sha256", summary.dataset_sha256}}}};
+  Json json = {
+      {"dataset", {{"name", summary.dataset}, {"bytes", summary.dataset_bytes}, {"sha256", summary.dataset_sha256}}}};
   if (!summary.initialization_from.empty())
     json["initialization.from"] = {{"path", summary.initialization_from},
+                                   {"bytes", summary.progress.initial_weights_bytes},
                                    {"sha256", summary.progress.initial_weights_sha256}};
   return json;
 }
@@ -131,7 +142,7 @@ double metric_at(const Json& json, const char* key) {
   return value != json.end() && value->is_number() ? value->get<double>() : std::numeric_limits<double>::quiet_NaN();
 }
 
-const Json& object_at(const Json& json, const char* key) {
+const Json& object_at(const Json& json, const std::string& key) {
   static const Json none = Json::object();
   const auto value = json.find(key);
   return value != json.end() && value->is_object() ? *value : none;
@@ -148,18 +159,16 @@ std::vector<FileRecord> files_in(const Json& json) {
 
 std::vector<FinalMetric> finals_in(const Json& json) {
   std::vector<FinalMetric> finals;
-  const auto add = [&](const std::string& split, const std::string& statistics, const Json& metric) {
+  const auto add = [&](std::optional<SplitName> split, Statistics statistics, const Json& metric) {
     if (metric.is_object())
       finals.push_back(
           {split, statistics, integer_at(metric, "step"), metric_at(metric, "loss"), metric_at(metric, "accuracy")});
   };
-  for (const auto& [split, of_split] : object_at(json, "final").items()) {
-    if (split == "batch") {
-      add(split, "", of_split);
-    } else if (of_split.is_object()) {
-      for (const auto& [statistics, metric] : of_split.items()) add(split, statistics, metric);
-    }
-  }
+  const Json& all = object_at(json, "final");
+  if (const auto batch = all.find(batch_key); batch != all.end()) add(std::nullopt, Statistics::batch, *batch);
+  for (const auto& split : config::Names<SplitName>::table)
+    for (const auto& [name, metric] : object_at(all, std::string(split.name)).items())
+      if (const auto statistics = config::find_kind<Statistics>(name)) add(split.value, *statistics, metric);
   return finals;
 }
 
@@ -167,7 +176,7 @@ std::vector<FinalMetric> finals_in(const Json& json) {
 
 std::string run_json(const RunSummary& summary, const RunOptions& options) {
   Json json;
-  json["status"] = summary.status;
+  json["status"] = config::name_of(summary.status);
   if (!summary.error.empty()) json["error"] = summary.error;
   if (!summary.reason.empty()) json["reason"] = summary.reason;
   json["last_step"] = summary.progress.step;
@@ -195,7 +204,7 @@ std::optional<RunEnd> read_end(const std::filesystem::path& file) {
       !json["last_step"].is_number_integer())
     throw DataError(fmt::format("{}: damaged: it does not say how the run ended", file.string()));
   RunEnd end;
-  end.status = json["status"].get<std::string>();
+  end.status = config::find_kind<RunStatus>(json["status"].get<std::string>());
   end.last_step = json["last_step"].get<std::int64_t>();
   end.error = text_at(json, "error");
   end.steps = static_cast<std::int64_t>(number_at(json, "steps"));
@@ -223,7 +232,7 @@ std::string problem_of_interruption(const std::filesystem::path& directory) {
   const std::filesystem::path checkpoint = directory / "checkpoint.npz";
   if (is_there(checkpoint)) return "";
   const std::optional<RunEnd> end = read_end(directory / "run.json");
-  if (!end || end->status != name_of(RunStatus::interrupted)) return "";
+  if (!end || end->status != RunStatus::interrupted) return "";
   return fmt::format("{}: is gone, and with it the run that was interrupted after step {}", checkpoint.string(),
                      end->last_step);
 }
@@ -246,14 +255,15 @@ std::optional<std::string> read_failure(const std::filesystem::path& file) {
 }
 
 std::string summary_line(const RunSummary& summary) {
-  std::string line = fmt::format("{} after {} of {} steps, {:.1f} s", summary.status, summary.progress.step,
-                                 summary.steps, summary.progress.seconds);
+  std::string line = fmt::format("{} after {} of {} steps, {:.1f} s", config::name_of(summary.status),
+                                 summary.progress.step, summary.steps, summary.progress.seconds);
   if (const auto rate = steps_per_second(summary.progress)) line += fmt::format(", {:.1f} steps/s", *rate);
   if (!summary.reason.empty()) line += "; " + summary.reason;
   for (auto row = summary.progress.evaluations.rbegin(); row != summary.progress.evaluations.rend(); ++row)
-    if (row->split == "test")
+    if (row->split == SplitName::test)
       return line + fmt::format("; test accuracy {:.4f}, loss {:.4f} at step {} ({} statistics)", row->accuracy,
-                                std::isnan(row->loss) ? std::abs(row->loss) : row->loss, row->step, row->statistics);
+                                std::isnan(row->loss) ? std::abs(row->loss) : row->loss, row->step,
+                                config::name_of(row->statistics));
   return line;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "config/csv_columns.h"
 #include "config/run_config.h"
 #include "data/dataset.h"
 #include "training/checkpoint.h"
@@ -15,9 +16,9 @@ namespace bnlab::training {
 
 /// What run.json says of a run that has ended.
 struct RunSummary {
-  std::string status;
-  std::string error;   // of a failed run
-  std::string reason;  // of one that diverged: what was not finite
+  RunStatus status = RunStatus::failed;  // until it has ended
+  std::string error;                     // of a failed run
+  std::string reason;                    // of one that diverged: what was not finite
   Progress progress;
   std::int64_t steps = 0;  // asked for
   std::int64_t parameters = 0;
@@ -26,6 +27,7 @@ struct RunSummary {
   std::string start_time;
   std::string dataset;
   std::string dataset_sha256;
+  std::uint64_t dataset_bytes = 0;
   std::int64_t train_examples = 0;
   std::string initialization_from;  // the path, where the weights came from a file
   std::vector<FileRecord> files;    // that the run wrote
@@ -36,16 +38,16 @@ std::string run_json(const RunSummary& summary, const RunOptions& options);
 
 /// The last evaluation of a split, or of the training batch, as run.json has it. What is not finite is nan.
 struct FinalMetric {
-  std::string split;       // "batch": the last batch of training
-  std::string statistics;  // "" for the batch
-  std::int64_t step = 0;   // 0 for the batch
+  std::optional<config::SplitName> split;  // nothing: the last batch of training
+  config::Statistics statistics = config::Statistics::batch;
+  std::int64_t step = 0;  // 0 for the batch
   double loss = 0;
   double accuracy = 0;
 };
 
 /// How an earlier run ended. What its run.json does not say is empty or 0.
 struct RunEnd {
-  std::string status;
+  std::optional<RunStatus> status;  // nothing: one that this version does not know
   std::int64_t last_step = 0;
   std::string error;       // of a failed run
   std::int64_t steps = 0;  // asked for
@@ -67,8 +69,8 @@ struct RunEnd {
 /// understood.
 std::optional<RunEnd> read_end(const std::filesystem::path& file);
 
-/// "" unless the run in `directory` was interrupted and has lost the checkpoint that it would go on from: then what is
-/// wrong. Throws as read_end does.
+/// "" unless the run in `directory` was interrupted and has lost the checkpoint that it would continue from: then what
+/// is wrong. Throws as read_end does.
 std::string problem_of_interruption(const std::filesystem::path& directory);
 
 /// The text of failure.json, which whoever started a run writes where its process ended without a run.json: why.

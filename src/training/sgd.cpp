@@ -39,12 +39,13 @@ class Sgd : public UpdateRule {
 
   void begin_step(double learning_rate, std::int64_t) override { rate_ = to_float(learning_rate); }
 
-  void update(float* w, const float* g, std::span<float* const> arrays, std::size_t length,
-              float decay) const override {
+  void update(float* w, const float* g, std::span<float* const> arrays, std::size_t length, float decay,
+              float rate_factor) const override {
+    const float rate = rate_ * rate_factor;
     if (arrays.empty())
-      descend(w, g, length, decay, rate_);
+      descend(w, g, length, decay, rate);
     else
-      descend_with_momentum(w, g, arrays[0], length, decay, rate_, momentum_);
+      descend_with_momentum(w, g, arrays[0], length, decay, rate, momentum_);
   }
 
  private:

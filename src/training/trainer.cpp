@@ -49,12 +49,17 @@ std::optional<RunResult> ended_run(const RunDirectory& directory) {
   } catch (const DataError& error) {
     throw DataError(fmt::format("{}; --force starts the run anew", error.what()));
   }
-  if (!end) return std::nullopt;
-  for (const RunStatus status : {RunStatus::completed, RunStatus::diverged})
-    if (end->status == name_of(status))
-      return RunResult{
-          status, end->last_step,
-          fmt::format("is complete: {} after {} steps; nothing is left to resume", end->status, end->last_step)};
+  if (!end || !end->status) return std::nullopt;
+  switch (*end->status) {
+    case RunStatus::completed:
+    case RunStatus::diverged:
+      return RunResult{*end->status, end->last_step,
+                       fmt::format("is complete: {} after {} steps; nothing is left to resume",
+                                   config::name_of(*end->status), end->last_step)};
+    case RunStatus::interrupted:
+    case RunStatus::failed:
+      break;
+  }
   return std::nullopt;
 }
 
@@ -100,11 +105,11 @@ class Report {
  public:
   Report(const PreparedRun& run, const RunOptions& options, const TrainingLoop& loop, RunDirectory& directory)
       : options_(options), loop_(loop), directory_(directory) {
-    summary_.status = "failed";  // until it has ended
     summary_.steps = run.config.training.steps;
     summary_.start_time = utc_time();
     summary_.dataset = run.dataset.info.name;
     summary_.dataset_sha256 = run.dataset.sha256;
+    summary_.dataset_bytes = run.dataset.bytes;
     summary_.train_examples = run.dataset.train.size();
     summary_.initialization_from = run.config.initialization.from;
     summary_.precision = config::name_of(run.config.training.precision);
@@ -112,7 +117,7 @@ class Report {
   }
 
   RunResult ended(RunStatus status) {
-    summary_.status = name_of(status);
+    summary_.status = status;
     summary_.reason = loop_.reason();
     summary_.seconds_to_first_step = loop_.seconds_to_first_step();
     if (status != RunStatus::interrupted) summary_.files = directory_.records();
@@ -141,18 +146,6 @@ class Report {
 };
 
 }  // namespace
-
-std::string name_of(RunStatus status) {
-  switch (status) {
-    case RunStatus::completed:
-      return "completed";
-    case RunStatus::diverged:
-      return "diverged";
-    case RunStatus::interrupted:
-      break;
-  }
-  return "interrupted";
-}
 
 RunResult run(config::RunConfig config, const RunOptions& options, RunDisplay& display, const std::atomic<bool>& stop) {
   display.working(fmt::format("reading {}", config.dataset.name));

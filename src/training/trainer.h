@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "config/kind.h"
 #include "config/run_config.h"
 #include "training/run_directory.h"
 
@@ -35,10 +36,23 @@ class RunDisplay {
   virtual void step_done(std::int64_t step, std::int64_t steps, double loss) = 0;
 };
 
-enum class RunStatus { completed, diverged, interrupted };
+/// How a run ended, as run.json has it.
+enum class RunStatus { completed, diverged, interrupted, failed };
 
-/// "completed", as in run.json.
-std::string name_of(RunStatus status);
+}  // namespace bnlab::training
+
+template <>
+struct bnlab::config::Names<bnlab::training::RunStatus> {
+  using Status = training::RunStatus;
+  static constexpr Named<Status> table[] = {{"completed", Status::completed},
+                                            {"diverged", Status::diverged},
+                                            {"interrupted", Status::interrupted},
+                                            {"failed", Status::failed}};
+};
+
+namespace bnlab::training {
+
+static_assert(config::has_all_rows(RunStatus::failed));
 
 struct RunResult {
   RunStatus status = RunStatus::completed;

@@ -7,11 +7,12 @@
 #include <cmath>
 
 #include "config/csv_columns.h"
+#include "config/names.h"
 #include "layers/dropout.h"
+#include "training/initial_weights.h"
 #include "training/schedule.h"
 #include "util/errors.h"
 #include "util/file.h"
-#include "util/home.h"
 
 namespace bnlab::training {
 namespace {
@@ -72,7 +73,7 @@ void TrainingLoop::resume() {
 
 void TrainingLoop::start_from_another_run() {
   if (config_.initialization.from.empty()) return;
-  std::filesystem::path file = with_home(config_.initialization.from);
+  std::filesystem::path file = initial_weights(config_.initialization.from, directory_.path());
   std::error_code problem;
   if (std::filesystem::is_directory(file, problem)) file /= "weights.npz";
   if (!std::filesystem::is_regular_file(file, problem))
@@ -83,11 +84,15 @@ void TrainingLoop::start_from_another_run() {
     throw ConfigError(
         fmt::format("initialization.from: must not be a file that the run itself writes, got {}", file.string()));
   try {
-    network_.set_weights(read_npz(file));
+    Sha256 sum;  // of the very bytes that are read: the file may be written anew meanwhile
+    network_.set_weights(read_npz(file, Place::anywhere, [&](std::span<const std::uint8_t> bytes) {
+      sum.update(bytes);
+      progress_.initial_weights_bytes = bytes.size();
+    }));
+    progress_.initial_weights_sha256 = sum.hex();
   } catch (const DataError& error) {
     throw DataError(fmt::format("initialization.from: {}: {}", file.string(), error.what()));
   }
-  progress_.initial_weights_sha256 = sha256_of(file);
 }
 
 void TrainingLoop::open_files() {
@@ -217,7 +222,8 @@ void TrainingLoop::log(std::int64_t step, const StepOutcome& outcome) {
 void TrainingLoop::evaluate(std::int64_t step, RunDisplay& display) {
   display.working(step == 0 ? "evaluating before the first step" : fmt::format("evaluating after step {}", step));
   for (EvaluationRow& row : evaluator_.evaluate(step)) {
-    eval_csv_->add(step).add(epoch(step)).add(row.split).add(row.statistics).add(row.loss).add(row.accuracy).end_row();
+    eval_csv_->add(step).add(epoch(step)).add(name_of(row.split)).add(name_of(row.statistics));
+    eval_csv_->add(row.loss).add(row.accuracy).end_row();
     progress_.evaluations.push_back(std::move(row));
   }
   if (reason_.empty()) reason_ = evaluator_.problem();

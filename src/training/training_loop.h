@@ -57,7 +57,7 @@ class TrainingLoop {
   /// Logs, probes, evaluates and saves, each where it is due. False: the run has diverged.
   bool after_step(std::int64_t step, const StepOutcome& outcome, RunDisplay& display);
   std::string problem_of(std::int64_t step, const StepOutcome& outcome) const;
-  /// Of what a run that ends this way leaves in its files.
+  /// What is not finite in the files that a run leaves when it ends this way; "" where nothing is.
   std::string problem_of_end(RunStatus status);
   double epoch(std::int64_t step) const;
   void log(std::int64_t step, const StepOutcome& outcome);

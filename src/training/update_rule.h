@@ -21,10 +21,10 @@ class UpdateRule {
   virtual std::vector<std::string> arrays() const = 0;
   /// Once before the updates of a `step` (from 1).
   virtual void begin_step(double learning_rate, std::int64_t step) = 0;
-  /// Updates w by the gradient g + decay * w, `length` values each, and the same values of its arrays. Threads share a
-  /// step.
-  virtual void update(float* w, const float* g, std::span<float* const> arrays, std::size_t length,
-                      float decay) const = 0;
+  /// Updates w by the gradient g + decay * w, `length` values each, and the same values of its arrays, with
+  /// rate_factor times the step's rate. Threads share a step.
+  virtual void update(float* w, const float* g, std::span<float* const> arrays, std::size_t length, float decay,
+                      float rate_factor) const = 0;
 };
 
 /// The nearest finite float: with a rate beyond f32 the parameters leave it, but zeros in padding stay zeros.

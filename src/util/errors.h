@@ -16,7 +16,7 @@ struct DataError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// A run that could not go on: a file that can't be written, memory that can't be had (exit status 1).
+/// A run that could not continue: a file that can't be written, memory that can't be had (exit status 1).
 struct RunError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };

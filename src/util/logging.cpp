@@ -46,7 +46,7 @@ bool is_log(std::string_view text) {
   return true;
 }
 
-/// %* in a pattern: the message, with nothing in it that a terminal would obey.
+/// %* in a pattern: the message without control characters.
 class Message : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& line) override {

@@ -30,6 +30,21 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return above[b.size()];
 }
 
+/// The one entry that has `word` (lower case) at the start of one of its own words: "rate" in "learning_rate". Empty
+/// where there is none or a second, and for short words.
+std::string only_with(const std::string& word, const std::vector<std::string>& valid) {
+  if (word.size() < 4) return "";
+  std::string only;
+  for (const std::string& name : valid) {
+    const std::size_t place = lower(name).find(word);
+    if (place == std::string::npos || (place > 0 && std::isalnum(static_cast<unsigned char>(name[place - 1])) != 0))
+      continue;
+    if (!only.empty() && only != name) return "";
+    only = name;
+  }
+  return only;
+}
+
 }  // namespace
 
 std::string nearest(std::string_view word, const std::vector<std::string>& valid) {
@@ -47,7 +62,7 @@ std::string nearest(std::string_view word, const std::vector<std::string>& valid
       best_distance = d;
     }
   }
-  return best;
+  return best.empty() ? only_with(wanted, valid) : best;
 }
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& valid) {

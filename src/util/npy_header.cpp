@@ -117,7 +117,7 @@ class HeaderParser {
     } else {
       fail("a key other than 'descr', 'fortran_order', 'shape'");
     }
-    if (std::exchange(seen[index], true)) fail(fmt::format("'{}' stands twice", key));
+    if (std::exchange(seen[index], true)) fail(fmt::format("'{}' appears twice", key));
   }
 
   std::string_view rest_;

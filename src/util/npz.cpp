@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 #include <zip.h>
 
+#include <array>
 #include <bit>
 #include <cstring>
+#include <deque>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -50,6 +52,38 @@ constexpr std::string_view descr_of<std::int64_t>() {
 template <>
 constexpr std::string_view descr_of<std::uint64_t>() {
   return "<u8";
+}
+
+// ---- writing one .npy ----------------------------------------------------------------------------------------------
+
+/// What stands before the values: magic, version, header.
+std::string npy_beginning(const NpyArray& array) {
+  return std::visit(
+      [&]<class T>(const std::vector<T>& values) {
+        if (element_count(array.shape) != values.size())
+          throw std::logic_error(
+              fmt::format("an array of shape ({}) with {} values", join(array.shape, ", "), values.size()));
+        std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", descr_of<T>(),
+                                         join(array.shape, ", "), array.shape.size() == 1 ? "," : "");
+        constexpr std::size_t alignment = 64;  // of the values in the file, as NumPy has it
+        const std::size_t unpadded = npy_prefix + header.size() + 1;
+        header.append((alignment - unpadded % alignment) % alignment, ' ');
+        header += '\n';
+
+        std::string bytes(npy_magic);
+        bytes += static_cast<char>(header.size() & 0xff);
+        bytes += static_cast<char>(header.size() >> 8);
+        return bytes + header;
+      },
+      array.values);
+}
+
+std::string_view bytes_of_values(const NpyArray& array) {
+  return std::visit(
+      [](const auto& values) {
+        return std::string_view(reinterpret_cast<const char*>(values.data()), values.size() * sizeof values[0]);
+      },
+      array.values);
 }
 
 // ---- reading one .npy ----------------------------------------------------------------------------------------------
@@ -129,9 +163,15 @@ Archive open_archive(zip_source_t* source, int flags, ZipError& error) {
   return archive;
 }
 
-void add_entry(zip_t* archive, const std::string& name, std::string_view bytes) {
-  constexpr zip_uint16_t first_day = 1 << 5 | 1;  // 1 January 1980, the earliest that zip knows
-  zip_source_t* source = zip_source_buffer(archive, bytes.data(), bytes.size(), 0);
+/// The entry's bytes are the two parts, which must outlive the archive.
+void add_entry(zip_t* archive, const std::string& name, std::string_view first, std::string_view second) {
+  constexpr zip_uint16_t first_day = 1 << 5 | 1;     // 1 January 1980, the earliest that zip knows
+  const auto fragment = [](std::string_view part) {  // which libzip only reads
+    return zip_buffer_fragment_t{const_cast<zip_uint8_t*>(reinterpret_cast<const zip_uint8_t*>(part.data())),
+                                 part.size()};
+  };
+  const std::array fragments{fragment(first), fragment(second)};
+  zip_source_t* source = zip_source_buffer_fragment(archive, fragments.data(), fragments.size(), 0);
   const zip_int64_t added = source == nullptr ? -1 : zip_file_add(archive, name.c_str(), source, 0);
   if (added < 0) {
     zip_source_free(source);
@@ -192,47 +232,29 @@ void read_array(zip_t* archive, zip_uint64_t index, std::uint64_t& limit, const 
   const std::string bytes = read_entry(archive, status, limit, where);
   limit -= bytes.size();
   NpyArray array = parse_npy(bytes, where);
-  if (!arrays.emplace(std::move(name), std::move(array)).second) throw DataError(where + "stands twice");
+  if (!arrays.emplace(std::move(name), std::move(array)).second) throw DataError(where + "appears twice");
 }
 
 }  // namespace
 
 std::string npy_bytes(const NpyArray& array) {
-  return std::visit(
-      [&]<class T>(const std::vector<T>& values) {
-        if (element_count(array.shape) != values.size())
-          throw std::logic_error(
-              fmt::format("an array of shape ({}) with {} values", join(array.shape, ", "), values.size()));
-        std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", descr_of<T>(),
-                                         join(array.shape, ", "), array.shape.size() == 1 ? "," : "");
-        constexpr std::size_t alignment = 64;  // of the values in the file, as NumPy has it
-        const std::size_t unpadded = npy_prefix + header.size() + 1;
-        header.append((alignment - unpadded % alignment) % alignment, ' ');
-        header += '\n';
-
-        std::string bytes(npy_magic);
-        bytes.reserve(npy_prefix + header.size() + values.size() * sizeof(T));
-        bytes += static_cast<char>(header.size() & 0xff);
-        bytes += static_cast<char>(header.size() >> 8);
-        bytes += header;
-        bytes.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
-        return bytes;
-      },
-      array.values);
+  std::string bytes = npy_beginning(array);
+  const std::string_view values = bytes_of_values(array);
+  bytes.reserve(bytes.size() + values.size());
+  return bytes.append(values);
 }
 
 std::string npz_bytes(const NpzArrays& arrays) {
   // libzip deletes an archive without entries instead of writing one: an end record alone.
   if (arrays.empty()) return std::string("PK\x05\x06") + std::string(18, '\0');
-  std::vector<std::string> entries;  // libzip reads them when it closes the archive
-  entries.reserve(arrays.size());
+  std::deque<std::string> beginnings;  // libzip reads them, and the values, when it closes the archive
   const Source buffer = source_over({});
   ZipError error;
   Archive archive = open_archive(buffer.get(), ZIP_TRUNCATE, error);
   if (!archive) throw RunError("cannot make an .npz: " + error.text());
   for (const auto& [name, array] : arrays) {
-    entries.push_back(npy_bytes(array));
-    add_entry(archive.get(), name + ".npy", entries.back());
+    beginnings.push_back(npy_beginning(array));
+    add_entry(archive.get(), name + ".npy", beginnings.back(), bytes_of_values(array));
   }
   if (zip_close(archive.get()) != 0)
     throw RunError(fmt::format("cannot make an .npz: {}", zip_strerror(archive.get())));
@@ -244,7 +266,8 @@ void write_npz(const std::filesystem::path& path, const NpzArrays& arrays) {
   write_file_atomically(path, npz_bytes(arrays));
 }
 
-NpzArrays read_npz(const std::filesystem::path& path, Place place) {
+NpzArrays read_npz(const std::filesystem::path& path, Place place,
+                   const std::function<void(std::span<const std::uint8_t>)>& look) {
   constexpr std::uint64_t largest = std::uint64_t{16} << 30;
   std::error_code ignored;
   if (std::filesystem::is_regular_file(path, ignored))
@@ -252,6 +275,7 @@ NpzArrays read_npz(const std::filesystem::path& path, Place place) {
       throw DataError(
           fmt::format("{}: too large for the memory: {:.1f} GiB", path.string(), static_cast<double>(size) / 0x1p30));
   const std::vector<std::uint8_t> bytes = read_file(path, largest, place);
+  if (look) look(bytes);
   const std::string file = path.string();
   if (bytes.empty()) throw DataError(file + ": expected an .npz, found an empty file");
   const Source source = source_over(bytes);

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -33,7 +35,8 @@ void write_npz(const std::filesystem::path& path, const NpzArrays& arrays);
 
 /// Reads an .npz written by write_npz or numpy.savez. Throws DataError with the path and what is wrong for anything
 /// that is damaged, cut off, of another type, or whose shape does not match its bytes; ReadError where it can't be
-/// read.
-NpzArrays read_npz(const std::filesystem::path& path, Place place = Place::anywhere);
+/// read. `look` is shown the bytes of the file before they are understood.
+NpzArrays read_npz(const std::filesystem::path& path, Place place = Place::anywhere,
+                   const std::function<void(std::span<const std::uint8_t>)>& look = {});
 
 }  // namespace bnlab

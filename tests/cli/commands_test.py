@@ -27,11 +27,12 @@ KINDS = {
                "representations", "scale_invariance", "bias_effect", "identity_recovery", "normalization_gradients",
                "weight_growth", "statistics_gap", "residual_branches", "equivalence", "landscape",
                "covariate_shift", "hessian"],
-    "reductions_over_time": ["final", "best", "minimum", "maximum", "mean", "median", "range", "area", "at", "steps_to",
-                             "first_non_finite"],
-    "reductions_over_rows": ["mean", "median", "minimum", "maximum", "sum", "difference", "log_slope"],
-    "criteria": ["value", "difference", "ratio", "log_slope", "range", "widest_interval", "equality", "order"],
-    "figures": ["none", "curves", "axis", "bands", "heat_map", "rows"],
+    "reductions_over_time": ["final", "best", "minimum", "maximum", "mean", "median", "range", "area",
+                             "standard_deviation", "detrended_deviation", "at", "steps_to", "first_non_finite"],
+    "reductions_over_rows": ["mean", "median", "minimum", "maximum", "sum", "difference", "ratio", "log_slope"],
+    "criteria": ["value", "difference", "ratio", "log_slope", "range", "widest_interval", "equality", "order",
+                 "contrast"],
+    "figures": ["none", "curves", "axis", "bands", "heat_map", "rows", "fill"],
     "experiments": sorted(path.stem for path in EXPERIMENTS.glob("*.json") if path.stem != "schema"),
 }
 # The kinds that have a trait.

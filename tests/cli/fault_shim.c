@@ -233,6 +233,8 @@ ssize_t read(int fd, void* bytes, size_t count) {
 
 int unlink(const char* path) { return meet("unlink", path) < 0 ? -1 : REAL(unlink)(path); }
 
+int link(const char* from, const char* to) { return meet("link", to) < 0 ? -1 : REAL(link)(from, to); }
+
 int remove(const char* path) { return meet("remove", path) < 0 ? -1 : REAL(remove)(path); }
 
 int mkdir(const char* path, mode_t mode) { return meet("mkdir", path) < 0 ? -1 : REAL(mkdir)(path, mode); }

@@ -5,6 +5,7 @@ import pathlib
 import pty
 import resource
 import shutil
+import signal
 import subprocess
 import unittest
 
@@ -153,10 +154,10 @@ class Output(ProgramTest):
                                     self.folder, status=USAGE)
         self.assertIn("--log-file", error)
 
-    def test_terminal_says_what_happens_before_the_first_step(self):
+    def on_terminal(self, *arguments, **environment):
+        """What a terminal is sent."""
         controller, terminal = pty.openpty()
-        path = self.write_config(probes=[{"type": "gradient_norm", "every": 5}])
-        process = subprocess.Popen(self.command("train", path, "--out", self.folder / "out"), env=self.environment,
+        process = subprocess.Popen(self.command(*arguments), env={**self.environment, **environment},
                                    stdin=subprocess.DEVNULL, stdout=terminal, stderr=terminal)
         os.close(terminal)
         text = b""
@@ -167,16 +168,33 @@ class Output(ProgramTest):
                 break
         os.close(controller)
         self.assertEqual(process.wait(), DONE)
+        return text
+
+    def test_terminal_says_what_happens_before_the_first_step(self):
+        path = self.write_config(probes=[{"type": "gradient_norm", "every": 5}])
+        text = self.on_terminal("train", path, "--out", self.folder / "out", TERM="xterm")
         places = [text.find(word) for word in (b"reading mnist", b"building the network",
                                                b"evaluating before the first step",
                                                b"measuring probes before the first step", b"evaluating after step 10",
                                                b"completed after 20", b"scripts/plot.py " + bytes(self.folder / "out"))]
         self.assertEqual(places, sorted(places), text)
         self.assertGreaterEqual(places[0], 0, text)
+        text = self.on_terminal("train", path, "--out", self.folder / "dumb", TERM="dumb")
+        self.assertNotIn(b"\x1b", text)
+        self.assertIn(b"completed after 20", text)
         _, error = self.run_program("train", path, "--out", self.folder / "verbose", "--verbose")
         self.assertIn("evaluating before the first step", error)
         _, error = self.run_program("train", path, "--out", self.folder / "piped")
         self.assertEqual(error, "")
+
+    def test_standard_output_whose_reader_has_gone(self):
+        for arguments in (["schema"], ["sweep", "rank_collapse", "--dry-run", "--out", self.folder / "out"]):
+            reader, writer = os.pipe()
+            os.close(reader)
+            process = subprocess.run(self.command(*arguments), env=self.environment, stdout=writer,
+                                     stderr=subprocess.PIPE, text=True)
+            os.close(writer)
+            self.assertEqual((process.returncode, process.stderr), (-signal.SIGPIPE, ""), arguments)
 
     def test_standard_output_that_is_full(self):
         if not pathlib.Path("/dev/full").exists():

@@ -154,6 +154,25 @@ class WrongConfig(ProgramTest):
         self.assertEqual(resolved["probes"][0]["every"], 3)
         self.assertEqual(resolved["network"]["layers"][1]["repeat"]["layers"][0]["dense_block"]["units"], 5)
 
+    def test_files_of_another_kind(self):
+        experiment = {"claim": "c", "base": config(), "arms": [{"name": "a"}]}
+        network = {"name": "n", "layers": [{"flatten": {}}, {"dense": {"units": 10}}]}
+        for name, content, hint in (("e.json", experiment, "this is an experiment; use `bnlab sweep "),
+                                    ("n.json", network, "this is a network; use a run's config with --set network")):
+            error = self.expect_refused(["train", self.write_config(content, name)], hint)
+            self.assertEqual(len(error.splitlines()), 1, error)
+
+    def test_names_that_are_nearly_right(self):
+        self.write_config(name="my_config.json")
+        folder = self.folder.resolve()
+        for name in ("my_config", "my_confg.json", "config"):
+            self.expect_refused(["train", folder / name], f'did you mean "{folder}/my_config.json"?')
+        self.expect_refused(["sweep", "rank"], 'did you mean "rank_collapse"?')
+        self.expect_refused(["train", folder / "my_config.json", "--sets", "a=1"],
+                            'unknown option --sets; did you mean "--set"?')
+        self.expect_refused(["sweep", folder / "my_config.json", "--grids=a=1,2"],
+                            'unknown option --grids; did you mean "--grid"?')
+
     def test_files_that_are_no_config(self):
         self.expect_refused(["train", self.folder / "nowhere.json", "--out", self.folder / "out"], "nowhere.json")
         self.expect_refused(["train", self.folder, "--out", self.folder / "out"], str(self.folder))

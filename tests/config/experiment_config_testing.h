@@ -81,7 +81,7 @@ inline ExperimentConfig everything() {
   ArmConfig best = zip;
   best.name = "best";
   best.zip = {};
-  best.best_of = BestOf{.arm = "grid", .quantity = "q"};
+  best.best_of = BestOf{.arm = "grid", .quantity = "q", .chosen_by = {}};
   experiment.arms = {grid, zip, best};
   experiment.seeds = {{7, 0, 9223372036854775807u}};
   QuantityConfig quantity;
@@ -116,6 +116,7 @@ inline ExperimentConfig everything() {
                               .arms = {"zip"},
                               .axis = "x.y",
                               .usable = 0.5,
+                              .weights = {},
                               .at_least = 1,
                               .more_than = {},
                               .at_most = 2,
@@ -135,7 +136,14 @@ inline ExperimentConfig everything() {
   strict.more_than = strict.at_least;
   strict.less_than = strict.at_most;
   strict.at_least = strict.at_most = {};
-  experiment.criteria = {width, equality, strict};
+  CriterionConfig contrast = strict;
+  contrast.name = "contrast";
+  contrast.type = CriterionType::contrast;
+  contrast.arms = {"best", "zip[y=1,z=3]"};
+  contrast.axis.clear();
+  contrast.usable = {};
+  contrast.weights = {0.5, 0.5};
+  experiment.criteria = {width, equality, strict, contrast};
   const ProfileConfig profile{.set = {Paths{{"training.steps", {"5"}}}},
                               .seeds = Seeds{{4}},
                               .levels = {{{"steps", 0.125}}},
@@ -148,6 +156,8 @@ inline ExperimentConfig everything() {
                        .quantity = "q",
                        .file = "eval.csv",
                        .column = "accuracy",
+                       .low = {},
+                       .high = {},
                        .divided_by = {},
                        .where = {},
                        .step = {},
@@ -166,6 +176,8 @@ inline FigureConfig curves() {
           .quantity = {},
           .file = "f.csv",
           .column = "c",
+          .low = {},
+          .high = {},
           .divided_by = "d",
           .where = {{{"split", {"test"}}}},
           .step = {},

@@ -39,18 +39,19 @@ TEST(ExperimentProblems, UnknownKeysAndChoices) {
   expect_problem(with_arms(R"([{"name": "a", "sett": {}}])"), R"(5: arms.0.sett: unknown key; did you mean "set"?)");
   expect_problem(with_quantity(R"("series": {"column": "a", "over_time": "finl"})"),
                  "7: quantities.0.series.over_time: must be one of final, best, minimum, maximum, mean, median, range, "
-                 "area, at, steps_to, "
+                 "area, standard_deviation, detrended_deviation, at, steps_to, "
                  R"(first_non_finite, got "finl"; did you mean "final"?)");
   expect_problem(with_criterion(R"("type": "diference", "quantity": "accuracy", "arms": ["none"])"),
                  "8: criteria.0.type: must be one of value, difference, ratio, log_slope, range, widest_interval, "
-                 R"(equality, order, got "diference"; did you mean "difference"?)");
+                 R"(equality, order, contrast, got "diference"; did you mean "difference"?)");
 }
 
 TEST(ExperimentProblems, FieldsThatDoNotApply) {
   expect_problem(with_quantity(R"("series": {"column": "a", "level": 1})"),
                  "7: quantities.0.series.level: only for over_time steps_to, got over_time final");
   expect_problem(with_quantity(R"("series": {"column": "a", "over_time": "best", "last": 1})"),
-                 "7: quantities.0.series.last: only for over_time mean, median, got over_time best");
+                 "7: quantities.0.series.last: only for over_time mean, median, standard_deviation, "
+                 "detrended_deviation, got over_time best");
   expect_problem(with_quantity(R"("series": {"column": "a", "over_time": "mean", "last": 0})"),
                  "7: quantities.0.series.last: must be at least 1, got 0");
   expect_problem(with_quantity(R"("series": {"column": "a", "step": 3})"),
@@ -63,19 +64,20 @@ TEST(ExperimentProblems, FieldsThatDoNotApply) {
     expect_problem(with_quantity(series + R"(, "when_diverged": 0)"),
                    "7: quantities.0.when_diverged: can't stand beside steps_to or first_non_finite, which count the "
                    "steps of a run that diverged, got 0");
-    expect_problem(with_quantity(series + R"(, "over_rows": "log_slope")"),
-                   "7: quantities.0.over_rows: can't be difference or log_slope of steps_to or first_non_finite, got "
-                   "\"log_slope\"");
+    expect_problem(
+        with_quantity(series + R"(, "over_rows": "log_slope")"),
+        "7: quantities.0.over_rows: can't be difference or ratio or log_slope of steps_to or first_non_finite, got "
+        "\"log_slope\"");
   }
   const std::string rest = R"(, "quantity": "accuracy", "arms": ["none", "batch"], "source": "s")";
   expect_problem(with_criterion(R"("type": "difference", "axis": "x")" + rest),
                  "8: criteria.0.axis: only for type log_slope, range, widest_interval, got type difference");
   expect_problem(with_criterion(R"("type": "equality", "within": 1, "at_least": 1)" + rest),
                  "8: criteria.0.at_least: only for type value, difference, ratio, log_slope, range, widest_interval, "
-                 "got type equality");
+                 "contrast, got type equality");
   expect_problem(
       with_criterion(R"("type": "order", "at_most": 1)" + rest),
-      "8: criteria.0.at_most: only for type value, difference, ratio, log_slope, range, widest_interval, got "
+      "8: criteria.0.at_most: only for type value, difference, ratio, log_slope, range, widest_interval, contrast, got "
       "type order");
   expect_problem(with_criterion(R"("type": "difference", "usable": 1)" + rest),
                  "8: criteria.0.usable: only for type widest_interval, got type difference");
@@ -101,6 +103,42 @@ TEST(ExperimentProblems, AThresholdNeedsASource) {
                                 R"("type": "ratio", "less_than": 1, )"})
     expect_problem(with_criterion(threshold + rest), "8: criteria.0.source: must say where the threshold comes from");
   EXPECT_EQ(experiment_problems(with_criterion(R"("type": "difference", )" + rest)), ErrorLines{});
+}
+
+TEST(ExperimentProblems, AContrastHasAWeightForEachArm) {
+  const auto contrast = [](const std::string& rest) {
+    return with_criterion(R"("type": "contrast", "quantity": "accuracy", "arms": ["batch", "none"])" + rest);
+  };
+  EXPECT_EQ(experiment_problems(contrast(R"(, "weights": [1, 1])")), ErrorLines{});
+  expect_problem(contrast(""), "8: criteria.0.weights: must have one number for each of the 2 arms");
+  expect_problem(contrast(R"(, "weights": [1, -1, 1])"),
+                 "8: criteria.0.weights: must have one number for each of the 2 arms, got [1, -1, 1]");
+  expect_problem(contrast(R"(, "weights": [1, 0])"),
+                 "8: criteria.0.weights: must not be 0: leave that arm out, got [1, 0]");
+  expect_problem(
+      with_criterion(R"("type": "ratio", "quantity": "accuracy", "arms": ["batch", "none"], "weights": [1, 2])"),
+      "8: criteria.0.weights: only for type contrast, got type ratio");
+}
+
+TEST(ExperimentProblems, APointThatAnotherArmChooses) {
+  const auto of = [](const std::string& best, const std::string& other = R"({"x": [1, 2], "y": [5]})") {
+    ExperimentText text =
+        with_arms(R"([{"name": "a"}, {"name": "g", "grid": {"x": [1, 2, 3], "y": [5]}},
+        {"name": "h", "grid": )" +
+                  other + R"(}, {"name": "best", "best_of": {"arm": "g", "quantity": "loss", )" + best + "}}]");
+    text.quantities = R"([{"name": "accuracy", "where": {"split": "test"}, "series": {"column": "accuracy"}},
+                          {"name": "loss", "file": "train.csv", "series": {"column": "loss"}}])";
+    return experiment_problems(text);
+  };
+  const auto expect = [&](const ErrorLines& lines, const std::string& problem) {
+    EXPECT_TRUE(any_contains(lines, "arms.3.best_of: " + problem)) << problem;
+  };
+  const std::string by_h = R"("chosen_by": "h")";
+  EXPECT_EQ(of(by_h), ErrorLines{});
+  expect(of(R"("chosen_by": "i")"), R"(no arm "i"; there are a, g, h, best)");
+  expect(of(R"("chosen_by": "g")"), R"(chosen_by must be another arm than "g")");
+  expect(of(R"("chosen_by": "a")"), R"(arms "g" and "a" must have the same axes, got x, y and none)");
+  expect(of(by_h, R"({"x": [1, 4], "y": [5]})"), R"(arm "g" has no x 4, which arm "h" may choose)");
 }
 
 TEST(ExperimentProblems, AnExplanationIsOneLine) {
@@ -410,7 +448,7 @@ TEST(ExperimentProblems, DeepAndHugeText) {
   std::string million = "[0";
   for (int i = 1; i < 1'000'000; ++i) million += ",0";
   EXPECT_TRUE(any_contains(experiment_problems(with_value(million + "]")), "more than 300000 values"));
-  EXPECT_TRUE(any_contains(experiment_problems("{\"claim\": \"a\", \"claim\": \"b\"}"), "stands twice"));
+  EXPECT_TRUE(any_contains(experiment_problems("{\"claim\": \"a\", \"claim\": \"b\"}"), "appears twice"));
   EXPECT_TRUE(any_contains(experiment_problems(""), "e.json:1:1: the text is empty"));
   EXPECT_TRUE(any_contains(experiment_problems("[]"), "e.json:1: must be an object, got []"));
   EXPECT_TRUE(any_contains(experiment_problems("{\"claim\": \"a\","), "not valid JSON"));

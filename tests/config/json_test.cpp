@@ -22,7 +22,7 @@ TEST(ParseJson, TellsWhereAndWhy) {
       {" \n\t", 2, 1, "the text is empty"},
       {"{\"a\": 1,\n \"b\": nan}", 2, 8, "invalid literal"},
       {"{\"a\": 1,\n \"b\": 1e999}", 2, 12, "number overflow parsing '1e999'"},
-      {"{\"a\": 1,\n \"b\": 2,\n \"a\": 3}", 3, 4, "key \"a\" stands twice in one object"},
+      {"{\"a\": 1,\n \"b\": 2,\n \"a\": 3}", 3, 4, "key \"a\" appears twice in one object"},
       {"{\"a\": 1}\n}", 2, 1, "expected end of input"},
       {"{\"a\": 1}\n// note", 2, 1, "comments are not allowed"},
       {"{\"a\": 1,}", 1, 9, "expected string literal"},

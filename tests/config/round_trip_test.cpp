@@ -33,15 +33,20 @@ std::vector<fs::path> json_files(const fs::path& folder) {
 RunConfig everything() {
   RunConfig config;
   config.description = "ä \"quoted\"\n";
-  config.dataset = {
-      .name = "d",
-      .path = "/p",
-      .scaling = Scaling::raw,
-      .limit = 100,
-      .validation = 99,
-      .augmentation = {.crop_padding = 3, .flip = true},
-      .shift = {.rotation = -7.5, .contrast = 0.5, .noise = 0.25},
-      .synthetic = {.examples = 7, .test_examples = 8, .dimensions = 9, .outputs = 11, .separation = 0.5, .seed = 12}};
+  config.dataset = {.name = "d",
+                    .path = "/p",
+                    .scaling = Scaling::raw,
+                    .limit = 100,
+                    .validation = 99,
+                    .augmentation = {.crop_padding = 3, .flip = true},
+                    .shift = {.rotation = -7.5, .contrast = 0.5, .noise = 0.25, .splits = ShiftedSplits::test},
+                    .synthetic = {.examples = 7,
+                                  .test_examples = 8,
+                                  .dimensions = 9,
+                                  .outputs = 11,
+                                  .separation = 0.5,
+                                  .target_std = 1.5,
+                                  .seed = 12}};
   const Padding padding{.same = false, .extent = {0, 2}};
   const Conv conv{.channels = 8, .kernel = {2, 5}, .stride = {2, 1}, .padding = padding, .groups = 4, .bias = false};
   const Pool pool{.kernel = {3, 4}, .stride = Extent{1, 2}, .padding = {1, 1}};
@@ -81,6 +86,7 @@ RunConfig everything() {
                           .epsilon = 1.0 / 3,
                           .affine = false,
                           .initial_gamma = 0.1,
+                          .gamma_distribution = GammaDistribution::uniform,
                           .initial_beta = -0.1,
                           .running_average_decay = 0.99,
                           .running_variance = RunningVariance::biased,
@@ -107,6 +113,7 @@ RunConfig everything() {
       .decay_normalization_and_biases = true,
       .clip_norm = 3,
       .trainable = {.select = Trainable::random, .share = 0.5},
+      .overrides = {{.parameters = "*.scalar", .learning_rate_factor = 0.1, .weight_decay_factor = 0}},
       .schedule = {.type = ScheduleType::step, .every = 17, .factor = 0.25, .warmup_steps = 5, .warmup_start = 0.5}};
   config.training = {.batch_size = 20,
                      .composition = BatchComposition::by_class,
@@ -192,7 +199,9 @@ TEST(RoundTrip, EveryChoice) {
   check([](RunConfig& c) { c.normalization = {.type = NormalizationType::group, .groups = 3}; });
   check([](RunConfig& c) { c.normalization = {.type = NormalizationType::group, .channels_per_group = 3}; });
   check([](RunConfig& c) { c.normalization = {.type = NormalizationType::layer, .over = LayerNormOver::position}; });
-  check([](RunConfig& c) { c.normalization = {.type = NormalizationType::lp, .norm = LpNorm::linf}; });
+  check([](RunConfig& c) {
+    c.normalization = {.type = NormalizationType::lp, .norm = LpNorm::linf, .norm_of = NormOf::raw};
+  });
   const NoiseConfig noise{.mean = 2, .std = 3, .mean_jitter = 4, .std_jitter = 5, .in_evaluation = true};
   check([&](RunConfig& c) { c.normalization = {.type = NormalizationType::noise, .noise = noise}; });
   check([&](RunConfig& c) { c.normalization = {.type = NormalizationType::noisy_batch, .noise = noise}; });

@@ -113,6 +113,13 @@ TEST(Shift, IsAppliedToEverySplitByThePlaceInTheFile) {
   EXPECT_TRUE(std::equal(joined.begin(), joined.end(), whole.train.images.begin()));
   EXPECT_EQ(joined.size(), 9u * 784);
   EXPECT_EQ(cut.test.images, whole.test.images);
+
+  config.shift.splits = config::ShiftedSplits::test;
+  const Dataset test_alone = load(config);
+  EXPECT_EQ(test_alone.test.images, whole.test.images);
+  EXPECT_TRUE(std::equal(test_alone.train.images.begin(), test_alone.train.images.end(), plain.train.images.begin()));
+  EXPECT_TRUE(std::equal(test_alone.validation.images.begin(), test_alone.validation.images.end(),
+                         plain.train.images.begin() + 5 * 784));
 }
 
 }  // namespace

@@ -172,6 +172,19 @@ TEST(GaussianRegression, HasInputsAndTargetsOfUnitVariance) {
   }
 }
 
+TEST(GaussianRegression, HasTargetsOfTheirScale) {
+  config::DatasetConfig config = config_of("gaussian_regression", 20, 10, 4, 3);
+  const Dataset plain = load(config);
+  config.synthetic.target_std = 1;
+  EXPECT_EQ(load(config).train.targets, plain.train.targets);
+  config.synthetic.target_std = 3.5;
+  const Dataset scaled = load(config);
+  EXPECT_EQ(scaled.train.values, plain.train.values);
+  for (std::size_t i = 0; i < plain.train.targets.size(); ++i)
+    EXPECT_NEAR(scaled.train.targets[i], 3.5f * plain.train.targets[i], 1e-5f);
+  EXPECT_NE(scaled.sha256, plain.sha256);
+}
+
 TEST(GaussianRegression, IsOneLinearMapOfBothSplits) {
   const Dataset dataset = load(config_of("gaussian_regression", 50, 40, 2, 3));
   const Values<float>& x = dataset.train.values;

@@ -114,6 +114,11 @@ TEST(CertainClaims, ThresholdsOfEachKind) {
   EXPECT_EQ(of("ratio", two, R"("at_least": 1)"), 0u);
   EXPECT_EQ(of("equality", two, R"("within": 1)"), 1u);
   EXPECT_EQ(of("equality", two, R"("within": 0.5)"), 0u);
+  const std::string weights = R"("weights": [2, -1], )";  // 2 a - b lies in [-1, 2]
+  EXPECT_EQ(of("contrast", two, weights + R"("at_least": -1)"), 1u);
+  EXPECT_EQ(of("contrast", two, weights + R"("at_least": -0.9)"), 0u);
+  EXPECT_EQ(of("contrast", two, weights + R"("at_most": 1.9)"), 0u);
+  EXPECT_EQ(of("contrast", two, weights + R"("at_most": 2)"), 1u);
   EXPECT_EQ(of("range", grid, axis + R"("at_least": 0)"), 1u);
   EXPECT_EQ(of("range", grid, axis + R"("at_most": 1)"), 1u);
   EXPECT_EQ(of("range", grid, axis + R"("at_most": 0.1)"), 0u);

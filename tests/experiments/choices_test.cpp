@@ -78,6 +78,35 @@ TEST(Choices, OfEqualOnesTheFirst) {
   EXPECT_EQ(higher.choice({{3, 3}, {1, 3}, {2, 4}}).point, "[learning_rate=0.5]");
 }
 
+TEST(Choices, OfAnotherArm) {
+  ExperimentText text = with_grid();
+  text.arms.insert(text.arms.rfind(']'), R"(, {"name": "h", "set": {"training.batch_size": 7},
+      "grid": {"optimizer.learning_rate": [0.1, 0.5, 2]}},
+      {"name": "h_at_best_of_g", "best_of": {"arm": "h", "chosen_by": "g", "quantity": "loss"}})");
+  text.quantities = R"([{"name": "accuracy", "where": {"split": "test"}, "series": {"column": "accuracy"}},
+      {"name": "loss", "file": "train.csv", "series": {"column": "loss"}, "better": "lower"}])";
+  const Plan plan = test::plan_of(text);
+  const test::TemporaryFolder folder;
+  write_runs(plan, folder.path(), [&](const ArmPoint& point, std::uint64_t) {
+    std::optional<FakeRun> run = FakeRun{};
+    const bool is_best = point.label == "g[learning_rate=2]" || point.label == "h[learning_rate=0.1]";
+    run->losses.back() = is_best ? 1 : 3;
+    return run;
+  });
+  const RunTable table = collect(plan, folder.path());
+  const std::vector<Choice> all = choices(table, plan);
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[1].of, "h");
+  EXPECT_EQ(all[1].by, "g");
+  EXPECT_EQ(all[1].point, "[learning_rate=2]");
+  EXPECT_EQ(all[1].mean, 1);  // that of g, by which it is chosen
+  for (const RunRow& row : table.rows)
+    if (row.arm == "h_at_best_of_g") {
+      EXPECT_EQ(row.quantities.at("loss").value, 3);
+    }
+  EXPECT_NE(edge_of_choice(all[1], plan), "");
+}
+
 /// The point chosen by steps to an accuracy, or to a number that is not finite, after runs with these test accuracies.
 std::string chosen_by_steps(const std::string& series, const std::vector<std::vector<double>>& accuracies) {
   const test::TemporaryFolder folder;
@@ -147,7 +176,7 @@ std::string edge(const std::string& grid, const std::string& chosen) {
               R"(}, {"name": "best", "best_of": {"arm": "g", "quantity": "loss"}}])";
   Choice choice;
   choice.arm = "best";
-  choice.of = "g";
+  choice.of = choice.by = "g";
   choice.point = chosen;
   return edge_of_choice(choice, test::plan_of(text));
 }

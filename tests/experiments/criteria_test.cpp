@@ -169,6 +169,35 @@ TEST(Criteria, RangeOverAnAxis) {
   EXPECT_EQ(noise.interval->low, 0);
 }
 
+TEST(Criteria, ContrastIsAWeightedSumPairedBySeed) {
+  const auto verdict = [](const std::vector<double>& weights, std::optional<double> least, const Evidence& evidence) {
+    CriterionConfig contrast = criterion(CriterionType::contrast, least);
+    contrast.weights = weights;
+    return judge(contrast, evidence);
+  };
+  // The seeds differ by much more than the contrast does: (9 - 4) - (3 - 1) = 3, 4 and 2 for them.
+  const Evidence interaction = arms({{9, 110, 1007}, {4, 104, 1003}, {3, 103, 1003}, {1, 101, 1001}});
+  expect_effect(verdict({1, -1, -1, 1}, none, interaction), 3, 3 - t3, 3 + t3);
+  expect_judgement(verdict({1, -1, -1, 1}, 0.5, interaction), Verdict::reproduced, "");
+  expect_judgement(verdict({1, -1, -1, 1}, 1, interaction), Verdict::inconclusive,
+                   "the interval [0.5159, 5.484] holds the threshold 1");
+  // last - .4 all - .6 none
+  const Evidence share = arms({{7, 7}, {10, 10}, {2, 2}});
+  expect_effect(verdict({1, -0.4, -0.6}, none, share), 1.8, 1.8, 1.8);
+  // A level that was seen between two rows, and one that was never reached.
+  Evidence steps =
+      arms({Values({Value{300, Bound::exact, Interval{200, 300}}, Value{300, Bound::exact, Interval{200, 300}}}),
+            {100, 100},
+            {10, 10}});
+  expect_effect(verdict({1, -2, 3}, none, steps), 130, 30, 130);
+  expect_effect(verdict({-1, 2, 3}, none, steps), -70, -70, 30);
+  steps.arms[1] = arms({Values({at_least(500), at_least(500)})}).arms[0];
+  const Judgement bound = verdict({-1, 1, 1}, 0, steps);
+  expect_effect(bound, 210, 210, inf, Bound::at_least);
+  EXPECT_EQ(verdict({1, -1, 1}, 0, steps).verdict, Verdict::not_reproduced);
+  expect_judgement(verdict({1, -1}, 0, share), Verdict::inconclusive, "weights: 2, but there are 3 arms");
+}
+
 TEST(Criteria, LogSlopeIsPerUnitOfTheAxis) {
   const double e = std::exp(1.0);
   // 3 exp(axis / 2), exactly, for each seed times a factor.

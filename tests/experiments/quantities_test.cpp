@@ -114,6 +114,24 @@ TEST(OverTimeOf, EachReduction) {
   EXPECT_EQ(run.value(at), 5);
 }
 
+TEST(OverTimeOf, Deviations) {
+  const Directory run(series);  // 5 2 8 4 1
+  EXPECT_NEAR(run.value(over_time(OverTime::standard_deviation)), std::sqrt(30.0 / 4), 1e-15);
+  EXPECT_NEAR(run.value(last_of(OverTime::standard_deviation, 2)), std::sqrt(4.5), 1e-15);
+  // -3 6 -4 -3, whose mean is -1: 4 + 49 + 9 + 4 over 3, and half of that.
+  EXPECT_NEAR(run.value(over_time(OverTime::detrended_deviation)), std::sqrt(66.0 / 3 / 2), 1e-15);
+  EXPECT_NEAR(run.value(last_of(OverTime::detrended_deviation, 3)), std::sqrt(0.5 / 2), 1e-15);
+  // A straight line moves, and has no noise.
+  const Directory line("step,y\n1,3\n2,5\n3,7\n4,9\n");
+  EXPECT_EQ(line.value(over_time(OverTime::detrended_deviation)), 0);
+  EXPECT_GT(line.value(over_time(OverTime::standard_deviation)), 2);
+  for (const OverTime reduction : {OverTime::standard_deviation, OverTime::detrended_deviation})
+    EXPECT_TRUE(std::isnan(run.value(last_of(reduction, 1))));
+  EXPECT_TRUE(std::isnan(run.value(last_of(OverTime::detrended_deviation, 2))));
+  const Directory with_nan("step,y\n0,3\n10,nan\n20,1\n");
+  EXPECT_TRUE(std::isnan(with_nan.value(over_time(OverTime::standard_deviation))));
+}
+
 TEST(OverTimeOf, TheLastRows) {
   const Directory run(series);
   EXPECT_EQ(run.value(last_of(OverTime::mean, 1)), 1);
@@ -304,6 +322,12 @@ TEST(OverTimeOf, ExtremesOfAllRows) {
 TEST(OverRowsOf, ADifferenceIsTheLastMinusTheFirst) {
   EXPECT_EQ(Directory("step,layer,y\n1,a,3\n1,b,9\n1,c,5\n").value(over_rows(OverRows::difference)), 2);
   EXPECT_TRUE(std::isnan(Directory("step,layer,y\n1,a,3\n").value(over_rows(OverRows::difference))));
+}
+
+TEST(OverRowsOf, ARatioIsTheLastOverTheFirst) {
+  EXPECT_EQ(Directory("step,layer,y\n1,a,4\n1,b,9\n1,c,5\n").value(over_rows(OverRows::ratio)), 1.25);
+  EXPECT_EQ(Directory("step,layer,y\n1,a,0\n1,b,5\n").value(over_rows(OverRows::ratio)), inf);
+  EXPECT_TRUE(std::isnan(Directory("step,layer,y\n1,a,3\n").value(over_rows(OverRows::ratio))));
 }
 
 TEST(OverRowsOf, ALogSlopeNeedsTwoPositiveValues) {

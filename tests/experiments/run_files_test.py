@@ -66,7 +66,8 @@ class RunFiles(ProgramTest):
                 self.assertEqual((record["bytes"], record["sha256"]), (len(data), self.sha256(data)))
                 self.assertEqual(record["modified"], (run / name).stat().st_mtime_ns)
             self.assertEqual(content["inputs"]["dataset"],
-                             {"name": "drawn_digits", "sha256": content["provenance"]["dataset_sha256"]})
+                             {"name": "drawn_digits", "bytes": (200 + 100) * (28 * 28 + 1),
+                              "sha256": content["provenance"]["dataset_sha256"]})
         self.doubts(count=0)
         self.doubts("--verify", count=0)
 
@@ -101,6 +102,7 @@ class RunFiles(ProgramTest):
         digit = row[-1]
         (first / "eval.csv").write_text(text.replace(row, row[:-1] + ("1" if digit != "1" else "2"), 1))
         self.assertIn("eval.csv was changed after the run: its SHA-256", self.doubts()[0])
+        self.told_by_readers(f"{first.name}: eval.csv was changed after the run: its SHA-256")
         # With its time set back only --verify finds it.
         record = json.loads((first / "run.json").read_text())["files"]["eval.csv"]
         os.utime(first / "eval.csv", ns=(record["modified"], record["modified"]))
@@ -121,6 +123,17 @@ class RunFiles(ProgramTest):
             if path.is_file():
                 os.utime(path)
         self.doubts(count=0)
+
+    def told_by_readers(self, doubt):
+        """compare and export say it too, in each form of their output."""
+        out, _ = self.run_program("compare", self.out)
+        self.assertIn(doubt, " ".join(out.split()))
+        for option in ("--csv", "--markdown"):
+            out, error = self.run_program("compare", self.out, option, "-")
+            self.assertIn(doubt, out)
+            self.assertIn(doubt, error)
+        _, error = self.run_program("export", self.out, "--file", "eval.csv", "--out", "-")
+        self.assertIn(f"claim: {doubt}", error)
 
     def test_files_of_other_runs(self):
         self.restored()
@@ -181,8 +194,9 @@ class RunFiles(ProgramTest):
         self.sweep("--seeds", 2, content=content)
         self.doubts(count=0)
         run = json.loads((self.runs()[0] / "run.json").read_text())
-        self.assertEqual(run["inputs"]["initialization.from"]["sha256"],
-                         self.sha256((weights / "weights.npz").read_bytes()))
+        content_of_weights = (weights / "weights.npz").read_bytes()
+        self.assertEqual(run["inputs"]["initialization.from"], {
+            "path": str(weights), "bytes": len(content_of_weights), "sha256": self.sha256(content_of_weights)})
         train_weights(7)
         self.sweep("--seeds", 3, content=content)
         self.assertIn("the runs differ in their initial weights from", self.doubts()[0])

@@ -197,21 +197,19 @@ class Damaged {
 
 TEST(RunsCsv, WhatDoesNotFitTheExperimentIsNamed) {
   const Damaged file;
-  EXPECT_EQ(file.error("steps_bound", "steps_bond"),
-            R"(: no column "steps_bound", which the experiment beside it needs)");
+  EXPECT_EQ(file.error("steps_bound", "steps_bond"), R"(: no column "steps_bound", which experiment.json needs)");
   EXPECT_EQ(file.error("optimizer.learning_rate", "optimizer.momentum"),
-            R"(: no column "optimizer.learning_rate", which the experiment beside it needs)");
-  EXPECT_EQ(file.error("\nnone,", "\nnon,"), R"(: row 1: arm "non" has no such point in the experiment beside it)");
-  EXPECT_EQ(file.error("\ng,0.5,", "\ng,0.7,"), R"(: row 5: arm "g" has no such point in the experiment beside it)");
-  EXPECT_EQ(file.error("\nbatch,,", "\nbatch,0.5,"),
-            R"(: row 3: arm "batch" has no such point in the experiment beside it)");
+            R"(: no column "optimizer.learning_rate", which experiment.json needs)");
+  EXPECT_EQ(file.error("\nnone,", "\nnon,"), R"(: row 1: arm "non" has no such point in experiment.json)");
+  EXPECT_EQ(file.error("\ng,0.5,", "\ng,0.7,"), R"(: row 5: arm "g" has no such point in experiment.json)");
+  EXPECT_EQ(file.error("\nbatch,,", "\nbatch,0.5,"), R"(: row 3: arm "batch" has no such point in experiment.json)");
   EXPECT_EQ(file.error("\nnone,,1,", "\nnone,,7,"),
-            ": row 1: seed 7 of none stands twice, or is none of the experiment beside it");
+            ": row 1: seed 7 of none appears twice, or is not in experiment.json");
   EXPECT_EQ(file.error([](std::string& text) {
     const std::size_t first = text.find("\nnone,,1,"), second = text.find("\nnone,,2,");
     text.insert(second, text.substr(first, second - first));
   }),
-            ": row 2: seed 1 of none stands twice, or is none of the experiment beside it");
+            ": row 2: seed 1 of none appears twice, or is not in experiment.json");
   EXPECT_EQ(file.error([](std::string& text) {
     const std::size_t row = text.find("\ng,2,2");
     ASSERT_NE(row, std::string::npos);

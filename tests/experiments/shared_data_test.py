@@ -138,8 +138,8 @@ class SharedData(ProgramTest):
                    ("head", self.copy(black[:40])),
                    ("magic", self.copy(b"x" + black[1:])), ("source", self.copy(black[:20] + b"x" + black[21:])),
                    ("labels", self.copy(content[:1000] + b"\xff" * (len(content) - 1000))),
-                   ("size", self.copy(content[:144] + b"\xff" * 8 + black[152:])),
-                   ("count", self.copy(content[:192] + b"\xff" * 8 + black[200:])),
+                   ("size", self.copy(content[:152] + b"\xff" * 8 + black[160:])),
+                   ("count", self.copy(content[:200] + b"\xff" * 8 + black[208:])),
                    ("number", "12345"), ("text", "x"), ("empty", "")]
         for name, descriptor in refused:
             with self.subTest(name):

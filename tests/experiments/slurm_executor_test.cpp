@@ -188,7 +188,7 @@ TEST_F(SlurmExecutor, NotForEver) {
   EXPECT_EQ(state_of(killed), RunState::failed);
   EXPECT_EQ(state_of(lost), RunState::failed);
   expect_contains(display.reports.at("lost").error, "ended without a word");
-  EXPECT_EQ(state_of(stopped), RunState::unfinished) << "a later call goes on with it";
+  EXPECT_EQ(state_of(stopped), RunState::unfinished) << "a later call continues it";
   expect_contains(display.reports.at("stopped").error, "stopped 3 times");
   for (const Task& one : {killed, stopped, lost}) EXPECT_EQ(test::read_text(one.directory / "count"), "x\nx\nx\n");
 }
@@ -212,7 +212,7 @@ TEST_F(SlurmExecutor, DetachesAndTakesUpLater) {
   options.wait = false;
   EXPECT_EQ(run(tasks), SweepEnd::detached);
   EXPECT_EQ(submissions(), 1);
-  expect_contains(display.messages, "3 runs go on in Slurm");
+  expect_contains(display.messages, "3 runs continue in Slurm");
   // Once more while they are queued, and with one more run.
   const Task more = task("d", "finish");
   EXPECT_EQ(run({tasks[0], tasks[1], tasks[2], more}), SweepEnd::detached);
@@ -239,7 +239,7 @@ TEST_F(SlurmExecutor, StopLeavesTheJobsAlone) {
   options.poll_seconds = 60;
   display.at_tick = [&] { stop = ++ticks > 2 ? 1 : 0; };
   EXPECT_EQ(run({one}), SweepEnd::detached);
-  expect_contains(display.messages, "the same command later goes on with them");
+  expect_contains(display.messages, "the same command later continues them");
   EXPECT_NE(get("queue"), "");
 }
 

@@ -272,17 +272,47 @@ def test(folder, cluster):
     check(table.count("completed") == RUNS, table)
     check(table == table_without_times(local), f"locally:\n{table_without_times(local)}\nthrough Slurm:\n{table}")
 
-    # Detached: the jobs go on alone, and the same command takes up their results.
+    # An ablation, detached: the jobs continue alone, and the same command collects their results.
     detached = folder / "detached"
-    sweep = sweep_through(cluster, experiment, detached, "--no-wait", "--set", "training.steps=200")
+    config = folder / "config.json"
+    config.write_text(json.dumps(EXPERIMENT["base"]))
+    ablation = ["--grid", "normalization.type=batch,none", "--seeds", "6", "--set", "training.steps=200"]
+    sweep = sweep_through(cluster, config, detached, "--no-wait", *ablation)
     output, _ = sweep.communicate(timeout=TIMEOUT)
     check(sweep.returncode == 0, output)
     wait_until(lambda: len(list(detached.glob("runs/*/run.json"))) == RUNS, "the detached runs")
-    sweep = sweep_through(cluster, experiment, detached, "--set", "training.steps=200")
+    sweep = sweep_through(cluster, config, detached, *ablation)
     output, _ = sweep.communicate(timeout=TIMEOUT)
     check(sweep.returncode == 0, output)
     check(len(list((detached / "slurm").glob("*.commands"))) == 2, "what was done is submitted again: " + output)
     check(table_without_times(detached).count("completed") == RUNS, output)
+
+    # A run that failed is submitted again where that is asked for, and alone.
+    failed = sorted(detached.glob("runs/*/run.json"))[0]
+    failed.write_text(json.dumps({**json.loads(failed.read_text()), "status": "failed"}))
+    for more, status, submissions in (([], 1, 2), (["--retry-failed"], 0, 3)):
+        sweep = sweep_through(cluster, config, detached, *ablation, *more)
+        output, _ = sweep.communicate(timeout=TIMEOUT)
+        check(sweep.returncode == status, output)
+        check(len(list((detached / "slurm").glob("*.commands"))) == submissions, output)
+    check(len((detached / "slurm" / "0003.commands").read_text().splitlines()) == 1, "one run is submitted again")
+    check(table_without_times(detached).count("completed") == RUNS, output)
+
+    # Runs that start from others' weights wait for those: Slurm's jobs for a job, or this process for its runs.
+    experiment.write_text(json.dumps({
+        "base": EXPERIMENT["base"], "seeds": 2,
+        "arms": [{"name": "start"}, {"name": "child", "set": {"initialization.from": "arm:start"}}]}))
+    for name, wait in (("family", []), ("detached family", ["--no-wait"])):
+        sweep = sweep_through(cluster, experiment, folder / name, "--set", "training.steps=100", *wait)
+        output, _ = sweep.communicate(timeout=TIMEOUT)
+        check(sweep.returncode == 0, output)
+        check((", after " in output) == bool(wait), output)
+        wait_until(lambda: len(list((folder / name).glob("runs/*/run.json"))) == 4, f"the runs of the {name}")
+        sweep = sweep_through(cluster, experiment, folder / name, "--set", "training.steps=100")
+        output, _ = sweep.communicate(timeout=TIMEOUT)
+        check(sweep.returncode == 0, output)
+        check(table_without_times(folder / name).count("completed") == 4, output)
+        check(len(list((folder / name / "slurm").glob("*.commands"))) == 2, f"two submissions of the {name}: {output}")
 
 
 def main():

@@ -143,6 +143,49 @@ class EveryCall(ParentTest):
         self.meet_each(("export", self.out, "--out", self.out / "export.csv"), 13)
 
 
+class Replace(ParentTest):
+    """A sweep that replaces another plan's: after a fault the old story is whole, in its place or below old/."""
+    FILES = ("experiment.json", "runs.csv", "summary.csv", "verdict.json")
+
+    def expect_old_story(self, before, plan):
+        for folder in (self.out, self.out / "old" / plan):
+            if all((folder / name).exists() and (folder / name).read_bytes() == (before / name).read_bytes()
+                   for name in self.FILES):
+                break
+        else:
+            self.fail("the old story is lost")
+        for run in self.runs(before):
+            self.assertEqual(snapshot(self.out / "runs" / run.name), snapshot(run))
+
+    def test_replace(self):
+        arguments = self.sweep_of(experiment(SHORT))
+        self.assertEqual(self.execute(self.environment, *arguments)[0], DONE)
+        before, new = self.folder / "before", self.folder / "new"
+        shutil.copytree(self.out, before)
+        arguments = (*arguments, "--set", "training.steps=9", "--replace")
+        calls = self.calls_of(arguments)
+        self.out.rename(new)
+        [plan] = [path.name for path in (new / "old").iterdir()]
+        # Those around the change of the plan; test_sweep has the others.
+        places = [at for at, (call, path) in enumerate(calls, 1) if "/old" in path or call in ("link", "unlink")]
+        self.assertGreater(len(places), 10)
+        faults = [(at, *kind) for at in places for kind in KINDS]
+        for at, kind, error in faults if SLOW else faults[::len(faults) // 8]:
+            with self.subTest(kind, error=error and os.strerror(error), at=at, call=calls[at - 1]):
+                shutil.rmtree(self.out, True)
+                shutil.copytree(before, self.out)
+                status, text = self.execute(self.with_fault(kind, at, error), *arguments)
+                self.expect_old_story(before, plan)
+                if status not in (DONE, -signal.SIGKILL):
+                    self.assertIn(os.strerror(error), text)
+                status, text = self.execute(self.environment, *arguments)
+                self.assertEqual(status, DONE, text)
+                self.expect_old_story(before, plan)
+                self.assertEqual(rows_of(self.out / "runs.csv"), rows_of(new / "runs.csv"))
+                self.assertEqual((self.out / "verdict.json").read_bytes(), (new / "verdict.json").read_bytes())
+                self.assertEqual([path.name for path in (self.out / "old").iterdir()], [plan])
+
+
 class RandomKills(ParentTest):
     KILLS = int(os.environ.get("BNLAB_PARENT_KILLS", 200 if SLOW else 15))
 

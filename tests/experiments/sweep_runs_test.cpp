@@ -9,6 +9,7 @@
 #include "config/config_testing.h"
 #include "config/load.h"
 #include "experiments/experiment_testing.h"
+#include "util/pattern.h"
 
 namespace bnlab::experiments {
 namespace {

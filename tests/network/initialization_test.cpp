@@ -384,5 +384,47 @@ TEST(InitializationOverrides, MustFitALayerWithWeights) {
   test::expect_contains(text("conv1.weights"), "\"conv1.weights\" fits no layer with weights");
 }
 
+TEST(OptimizerOverrides, MustFitAParameter) {
+  const auto network =
+      network_of(conv_block(17, config::Activation::relu), config::Flatten{}, config::Dense{.units = 10});
+  const auto text = [&](const std::string& pattern) {
+    config::RunConfig config = run_config(network, config::NormalizationType::batch);
+    config.optimizer.overrides = {{.parameters = "*.gamma"}, {.parameters = pattern}};
+    return test::error_text<ConfigError>([&] { network::check(config, dataset_of(3, 6, 6, 10)); });
+  };
+  EXPECT_EQ(text("dense1.wieghts"),
+            "optimizer.overrides.1.parameters: \"dense1.wieghts\" fits no parameter; did you mean \"dense1.weights\"?");
+  EXPECT_EQ(text("conv.weights"),
+            "optimizer.overrides.1.parameters: \"conv.weights\" fits no parameter; did you mean \"conv1.weights\"?");
+  test::expect_contains(text("scalar"), "there are conv1.weights, normalization1.gamma, normalization1.beta");
+}
+
+TEST(Initialization, GammaIsDrawnWhereTheConfigSaysSo) {
+  const auto network =
+      network_of(conv_block(200, config::Activation::relu), config::Flatten{}, config::Dense{.units = 10});
+  const auto weights = [&](std::optional<config::GammaDistribution> distribution, std::uint64_t seed = 1) {
+    config::RunConfig config = run_config(network, config::NormalizationType::batch);
+    config.training.seed = seed;
+    config.normalization.initial_gamma = -0.5;
+    config.normalization.gamma_distribution = distribution;
+    return Network(config, dataset_of(3, 6, 6, 10), 2).weights();
+  };
+  const auto gamma = [](const NpzArrays& arrays) { return to_array(arrays.at("normalization1.gamma")).values; };
+  const auto drawn = weights(config::GammaDistribution::uniform), plain = weights(std::nullopt);
+  double mean = 0;
+  for (const double value : gamma(drawn)) {
+    EXPECT_LE(value, 0);
+    EXPECT_GT(value, -0.5);
+    mean += value / 200;
+  }
+  EXPECT_NEAR(mean, -0.25, 0.05);  // 5 of the mean's standard deviations, 0.5 / sqrt(12 * 200)
+  for (const double value : gamma(plain)) EXPECT_EQ(value, -0.5);
+  EXPECT_EQ(gamma(weights(config::GammaDistribution::constant)), gamma(plain));
+  EXPECT_EQ(gamma(weights(config::GammaDistribution::uniform)), gamma(drawn));
+  EXPECT_NE(gamma(weights(config::GammaDistribution::uniform, 2)), gamma(drawn));
+  for (const char* other : {"conv1.weights", "dense1.weights", "normalization1.beta"})
+    EXPECT_EQ(to_array(drawn.at(other)).values, to_array(plain.at(other)).values) << other;
+}
+
 }  // namespace
 }  // namespace bnlab::network_testing

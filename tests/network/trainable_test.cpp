@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <numeric>
+#include <tuple>
 
 #include "training/optimizer_testing.h"
 #include "util/errors.h"
@@ -107,6 +108,54 @@ TEST(Trainable, RandomDependsOnTheSeedAndNotOnTheLayout) {
   EXPECT_EQ(Block(Tag::OIhw16i16o).mask(random_choice, 3), plain);
   EXPECT_EQ(Block(Tag::Ohwi8o).mask(random_choice, 3), plain);
   EXPECT_NE(Block(Tag::oihw).mask(random_choice, 4), plain);
+}
+
+/// Two layers of weights, (5, 12) and (3, 5), and a bias between them.
+struct TwoLayers {
+  TwoLayers() : parameters(engine) {
+    for (const auto& [name, kind, shape] : {std::tuple{"dense1.weights", ParameterKind::weights, onednn::Dims{5, 12}},
+                                            std::tuple{"dense1.bias", ParameterKind::bias, onednn::Dims{5}},
+                                            std::tuple{"dense2.weights", ParameterKind::weights, onednn::Dims{3, 5}}}) {
+      layers::Parameter& parameter = parameters.declare({.name = name, .kind = kind, .shape = shape});
+      parameters.lay_out(parameter, onednn::row_major_desc(shape));
+    }
+    parameters.allocate();
+  }
+
+  std::vector<std::vector<float>> mask(std::int64_t per_channel, std::uint64_t seed = 1) {
+    const std::vector<float> block =
+        trainable_mask({.select = Trainable::random, .per_channel = per_channel}, parameters, seed);
+    std::vector<std::vector<float>> masks;
+    for (const layers::Segment& segment : parameters.segments())
+      masks.push_back(segment.parameter->row_major(block.data() + segment.offset));
+    return masks;
+  }
+
+  dnnl::engine engine{dnnl::engine::kind::cpu, 0};
+  layers::Parameters parameters;
+};
+
+TEST(Trainable, RandomPerChannelTakesSoManyWeightsOfEachButTheLastLayers) {
+  TwoLayers layers;
+  std::vector<float> times(60);
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    const auto masks = layers.mask(2, seed);
+    for (std::size_t channel = 0; channel < 5; ++channel)
+      EXPECT_EQ(std::accumulate(masks[0].begin() + static_cast<std::ptrdiff_t>(12 * channel),
+                                masks[0].begin() + static_cast<std::ptrdiff_t>(12 * channel + 12), 0.0f),
+                2.0f);
+    EXPECT_EQ(sum(masks[1]) + sum(masks[2]), 0.0f);
+    for (std::size_t i = 0; i < 60; ++i) times[i] += masks[0][i];
+  }
+  for (const float count : times) EXPECT_NEAR(count, 50.0f, 35.0f);  // of 300 with probability 1/6: sd 6.5
+  EXPECT_EQ(sum(layers.mask(12)[0]), 60.0f);
+  EXPECT_EQ(layers.mask(2, 3), layers.mask(2, 3));
+  EXPECT_NE(layers.mask(2, 3), layers.mask(2, 4));
+  EXPECT_EQ(error_text<ConfigError>([&] { layers.mask(13); }),
+            "optimizer.trainable.per_channel: must be at most 12: dense1.weights has 12 a channel, got 13");
+  Block one(Tag::oihw);
+  expect_contains(error_text<ConfigError>([&] { one.mask({.select = Trainable::random, .per_channel = 2}); }),
+                  "optimizer.trainable.per_channel: nothing to train");
 }
 
 TEST(Trainable, RefusesToTrainNothing) {

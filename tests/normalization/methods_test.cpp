@@ -83,19 +83,21 @@ Method instance() {
       [](std::int64_t channels) { return reference::channel_groups(channels, channels); });
 }
 
-Method lp(LpNorm norm) {
-  return {"lp_" + config::name_of(norm),
+Method lp(LpNorm norm, bool is_raw = false) {
+  return {(is_raw ? "raw_lp_" : "lp_") + config::name_of(norm),
           [=](std::int64_t) {
             NormalizationConfig config = config_of(NormalizationType::lp);
             config.norm = norm;
+            if (is_raw) config.norm_of = config::NormOf::raw;
             return config;
           },
           [=](const Array& src, const Array& diff_dst, const Array* gamma, const Array* beta, double epsilon) {
             const auto of = norm == LpNorm::l1   ? reference::Norm::l1
                             : norm == LpNorm::l2 ? reference::Norm::l2
                                                  : reference::Norm::linf;
-            return Expected{reference::lp_norm_forward(src, of, gamma, beta, epsilon).dst,
-                            reference::lp_norm_backward(src, diff_dst, of, gamma, epsilon)};
+            const auto taken = is_raw ? reference::NormOf::raw : reference::NormOf::centred;
+            return Expected{reference::lp_norm_forward(src, of, gamma, beta, epsilon, taken).dst,
+                            reference::lp_norm_backward(src, diff_dst, of, gamma, epsilon, taken)};
           }};
 }
 
@@ -163,18 +165,20 @@ const std::vector<Place> few_values{{"units_batch_2", {2, 112}, 0.5},
                                     {"one_value_a_channel", {1, 17, 1, 1}},
                                     {"one_unit", {60, 1}}};
 
-INSTANTIATE_TEST_SUITE_P(OverImages, NormalizationMethod,
-                         ::testing::Combine(::testing::Values(ghost(2), ghost(3), ghost(32), group(false), group(true),
-                                                              layer(LayerNormOver::image),
-                                                              layer(LayerNormOver::position), instance(),
-                                                              lp(LpNorm::l1), lp(LpNorm::l2), lp(LpNorm::linf)),
-                                            ::testing::ValuesIn(images)),
-                         name_of);
+INSTANTIATE_TEST_SUITE_P(
+    OverImages, NormalizationMethod,
+    ::testing::Combine(::testing::Values(ghost(2), ghost(3), ghost(32), group(false), group(true),
+                                         layer(LayerNormOver::image), layer(LayerNormOver::position), instance(),
+                                         lp(LpNorm::l1), lp(LpNorm::l2), lp(LpNorm::linf), lp(LpNorm::l1, true),
+                                         lp(LpNorm::l2, true), lp(LpNorm::linf, true)),
+                       ::testing::ValuesIn(images)),
+    name_of);
 INSTANTIATE_TEST_SUITE_P(OverVectors, NormalizationMethod,
                          ::testing::Combine(::testing::Values(ghost(16), ghost(7), group(false), group(true),
                                                               layer(LayerNormOver::image),
                                                               layer(LayerNormOver::position), lp(LpNorm::l1),
-                                                              lp(LpNorm::l2), lp(LpNorm::linf)),
+                                                              lp(LpNorm::l2), lp(LpNorm::linf), lp(LpNorm::l1, true),
+                                                              lp(LpNorm::l2, true), lp(LpNorm::linf, true)),
                                             ::testing::ValuesIn(vectors)),
                          name_of);
 INSTANTIATE_TEST_SUITE_P(OverFewValues, NormalizationMethod,

@@ -18,6 +18,7 @@ struct Kind {
   NormalizationType type = NormalizationType::batch;
   std::int64_t virtual_batch_size = 32;
   config::LpNorm norm = config::LpNorm::l2;
+  bool norm_is_raw = false;
 };
 
 struct Case {
@@ -38,6 +39,7 @@ reference::NormalizationOptions options_of(const Case& c) {
       break;
     case NormalizationType::lp:
       options.method = reference::Method::lp;
+      if (c.kind.norm_is_raw) options.norm_of = reference::NormOf::raw;
       options.norm = c.kind.norm == config::LpNorm::l1   ? reference::Norm::l1
                      : c.kind.norm == config::LpNorm::l2 ? reference::Norm::l2
                                                          : reference::Norm::linf;
@@ -66,6 +68,7 @@ class NormalizationStatistics : public ::testing::TestWithParam<Case> {
     config_.normalization.running_average_decay = c.decay;
     config_.normalization.virtual_batch_size = c.kind.virtual_batch_size;
     config_.normalization.norm = c.kind.norm;
+    if (c.kind.norm_is_raw) config_.normalization.norm_of = config::NormOf::raw;
     config_.normalization.r_max = {.initial = 1.1, .final = 1.1, .begin = 0, .end = 0};
     config_.normalization.d_max = {.initial = 0.2, .final = 0.2, .begin = 0, .end = 0};
     config_.normalization.running_variance = c.unbiased ? RunningVariance::unbiased : RunningVariance::biased;
@@ -214,26 +217,33 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& test) { return test.param.name; });
 
 // One value has no variance. Neither the batch nor the last of its virtual batches may be one image of a dense layer.
-TEST(SetsOfOneValue, AreRefused) {
-  const data::DatasetInfo vectors = dataset_of(9, 1, 1, 5), images = dataset_of(2, 4, 3, 5);
-  const auto dense = network_of(config::Flatten{}, dense_block(17, Activation::relu), config::Dense{.units = 5});
-  const auto conv = network_of(conv_block(17, Activation::relu), config::Flatten{}, config::Dense{.units = 5});
-  const auto point = network_of(conv_block(17, Activation::relu), config::GlobalAvgPool{}, config::Normalization{},
-                                config::Flatten{}, config::Dense{.units = 5});
-  const auto recurrent = network_of(config::Recurrent{.units = 6}, config::Dense{.units = 5});
-  const auto error_of = [](const config::RunConfig& run, const data::DatasetInfo& dataset, std::int64_t batch) {
+class SetsOfOneValue : public ::testing::Test {
+ protected:
+  static std::string error_of(const config::RunConfig& run, const data::DatasetInfo& dataset, std::int64_t batch) {
     try {
       Network network(run, dataset, batch);
     } catch (const ConfigError& error) {
-      return std::string(error.what());
+      return error.what();
     }
-    return std::string();
-  };
-  const auto expect = [](const std::string& text, const std::string& start, const std::string& place) {
+    return "";
+  }
+  static void expect(const std::string& text, const std::string& start, const std::string& place) {
     EXPECT_TRUE(text.starts_with(start)) << text;
     EXPECT_NE(text.find(place + ": "), std::string::npos) << text;
     EXPECT_NE(text.find("normalizes over 1 value"), std::string::npos) << text;
-  };
+  }
+
+  const data::DatasetInfo vectors = dataset_of(9, 1, 1, 5), images = dataset_of(2, 4, 3, 5);
+  const config::NetworkConfig dense =
+      network_of(config::Flatten{}, dense_block(17, Activation::relu), config::Dense{.units = 5});
+  const config::NetworkConfig conv =
+      network_of(conv_block(17, Activation::relu), config::Flatten{}, config::Dense{.units = 5});
+};
+
+TEST_F(SetsOfOneValue, AreRefused) {
+  const auto point = network_of(conv_block(17, Activation::relu), config::GlobalAvgPool{}, config::Normalization{},
+                                config::Flatten{}, config::Dense{.units = 5});
+  const auto recurrent = network_of(config::Recurrent{.units = 6}, config::Dense{.units = 5});
   for (const NormalizationType type :
        {NormalizationType::batch, NormalizationType::batch_renorm, NormalizationType::ghost,
         NormalizationType::noisy_batch, NormalizationType::lp}) {
@@ -247,6 +257,9 @@ TEST(SetsOfOneValue, AreRefused) {
   for (const NormalizationType type :
        {NormalizationType::frozen, NormalizationType::none, NormalizationType::layer, NormalizationType::noise})
     EXPECT_EQ(error_of(run_config(dense, type), vectors, 1), "") << config::name_of(type);
+}
+
+TEST_F(SetsOfOneValue, OfVirtualBatchesAreRefused) {
   for (const NormalizationType type : {NormalizationType::ghost, NormalizationType::batch_renorm}) {
     config::RunConfig run = run_config(dense, type);
     run.normalization.virtual_batch_size = 3;
@@ -258,12 +271,17 @@ TEST(SetsOfOneValue, AreRefused) {
     run.network = conv;
     EXPECT_EQ(error_of(run, images, 7), "");
   }
-  // Further programs of a network, too.
+}
+
+TEST_F(SetsOfOneValue, OfFurtherProgramsAreRefused) {
   Network network(run_config(dense, NormalizationType::batch), vectors, 4);
   EXPECT_THROW(network.build(Mode::evaluate_batch, 1), ConfigError);
   EXPECT_THROW(network.build(Mode::observe, 1), ConfigError);
   EXPECT_NO_THROW(network.build(Mode::evaluate_population, 1));
-  // A config is checked without data, where it says how large its batches are.
+}
+
+// A config is checked without data, where it says how large its batches are.
+TEST_F(SetsOfOneValue, AreRefusedWithoutData) {
   config::RunConfig run = run_config(dense, NormalizationType::batch);
   run.training.batch_size = 1;
   EXPECT_THROW(network::check(run, vectors), ConfigError);
@@ -272,32 +290,33 @@ TEST(SetsOfOneValue, AreRefused) {
 }
 
 Kind ghost_of(std::int64_t images) { return {.type = NormalizationType::ghost, .virtual_batch_size = images}; }
-Kind lp_of(config::LpNorm norm) { return {.type = NormalizationType::lp, .norm = norm}; }
+Kind lp_of(config::LpNorm norm, bool is_raw = false) {
+  return {.type = NormalizationType::lp, .norm = norm, .norm_is_raw = is_raw};
+}
 const Kind renorm{.type = NormalizationType::batch_renorm}, noisy{.type = NormalizationType::noisy_batch};
 
 // A ghost batch that is smaller than the others comes last in batches of 7, 8 and 10; of images it may be one alone.
-INSTANTIATE_TEST_SUITE_P(OtherTypes, NormalizationStatistics,
-                         ::testing::Values(Case{"ghost_unbiased", false, 8, 0.9, true, ghost_of(3)},
-                                           Case{"ghost_biased", false, 8, 0.5, false, ghost_of(3)},
-                                           Case{"ghost_smaller_last", false, 10, 0.9, true, ghost_of(4)},
-                                           Case{"ghost_whole", false, 8, 0.9, true, ghost_of(4)},
-                                           Case{"ghost_one", false, 7, 0.9, true, ghost_of(32)},
-                                           Case{"ghost_images_unbiased", true, 7, 0.9, true, ghost_of(3)},
-                                           Case{"ghost_images_biased", true, 7, 0.75, false, ghost_of(2)},
-                                           Case{"l1_unbiased", false, 6, 0.9, true, lp_of(config::LpNorm::l1)},
-                                           Case{"l1_images_biased", true, 4, 0.75, false, lp_of(config::LpNorm::l1)},
-                                           Case{"l2_unbiased", false, 6, 0.9, true, lp_of(config::LpNorm::l2)},
-                                           Case{"l2_images_biased", true, 4, 0.75, false, lp_of(config::LpNorm::l2)},
-                                           Case{"linf_unbiased", false, 6, 0.9, true, lp_of(config::LpNorm::linf)},
-                                           Case{"linf_images_biased", true, 4, 0.75, false,
-                                                lp_of(config::LpNorm::linf)},
-                                           Case{"renorm_unbiased", false, 6, 0.9, true, renorm},
-                                           Case{"renorm_biased", false, 6, 0.5, false, renorm},
-                                           Case{"renorm_images_unbiased", true, 4, 0.9, true, renorm},
-                                           Case{"renorm_images_biased", true, 4, 0.75, false, renorm},
-                                           Case{"noisy_unbiased", false, 6, 0.9, true, noisy},
-                                           Case{"noisy_images_biased", true, 4, 0.75, false, noisy}),
-                         [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    OtherTypes, NormalizationStatistics,
+    ::testing::Values(
+        Case{"ghost_unbiased", false, 8, 0.9, true, ghost_of(3)},
+        Case{"ghost_biased", false, 8, 0.5, false, ghost_of(3)},
+        Case{"ghost_smaller_last", false, 10, 0.9, true, ghost_of(4)},
+        Case{"ghost_whole", false, 8, 0.9, true, ghost_of(4)}, Case{"ghost_one", false, 7, 0.9, true, ghost_of(32)},
+        Case{"ghost_images_unbiased", true, 7, 0.9, true, ghost_of(3)},
+        Case{"ghost_images_biased", true, 7, 0.75, false, ghost_of(2)},
+        Case{"l1_unbiased", false, 6, 0.9, true, lp_of(config::LpNorm::l1)},
+        Case{"l1_images_biased", true, 4, 0.75, false, lp_of(config::LpNorm::l1)},
+        Case{"l2_unbiased", false, 6, 0.9, true, lp_of(config::LpNorm::l2)},
+        Case{"l2_images_biased", true, 4, 0.75, false, lp_of(config::LpNorm::l2)},
+        Case{"raw_l2_unbiased", true, 4, 0.75, true, lp_of(config::LpNorm::l2, true)},
+        Case{"linf_unbiased", false, 6, 0.9, true, lp_of(config::LpNorm::linf)},
+        Case{"linf_images_biased", true, 4, 0.75, false, lp_of(config::LpNorm::linf)},
+        Case{"renorm_unbiased", false, 6, 0.9, true, renorm}, Case{"renorm_biased", false, 6, 0.5, false, renorm},
+        Case{"renorm_images_unbiased", true, 4, 0.9, true, renorm},
+        Case{"renorm_images_biased", true, 4, 0.75, false, renorm}, Case{"noisy_unbiased", false, 6, 0.9, true, noisy},
+        Case{"noisy_images_biased", true, 4, 0.75, false, noisy}),
+    [](const auto& test) { return test.param.name; });
 
 TEST(NormalizationState, OfAFrozenNormalizationNeverMoves) {
   config::RunConfig config =

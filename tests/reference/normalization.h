@@ -219,15 +219,24 @@ inline NormalizationGradients set_norm_backward(const Array& src, const Array& d
 // ---- other norms ---------------------------------------------------------------------------------------------------
 
 enum class Norm { l1, l2, linf };
+enum class NormOf { centred, raw };
 
-/// Of each channel: the mean, and s^2 in place of the variance, s = mean |u|, sqrt(mean u^2) or max |u|, u = x - mean.
-inline Statistics lp_statistics(const Array& src, Norm norm) {
+/// Of each channel: the mean, and s^2 in place of the variance, s = mean |u|, sqrt(mean u^2) or max |u|, with u = x -
+/// mean, or u = x for the raw norm.
+inline Statistics lp_statistics(const Array& src, Norm norm, NormOf of = NormOf::centred) {
   Statistics statistics = batch_statistics(src);
-  if (norm == Norm::l2) return statistics;
   const double m = static_cast<double>(statistics.values);
+  if (norm == Norm::l2 && of == NormOf::centred) return statistics;
   Array s = zeros({src.dim(1)});
+  if (norm == Norm::l2) {
+    statistics.variance = s;
+    for_each_in_channel(src.shape, [&](std::int64_t c, std::int64_t i) {
+      statistics.variance.values[c] += src.values[i] * src.values[i] / m;
+    });
+    return statistics;
+  }
   for_each_in_channel(src.shape, [&](std::int64_t c, std::int64_t i) {
-    const double distance = std::abs(src.values[i] - statistics.mean.values[c]);
+    const double distance = std::abs(src.values[i] - (of == NormOf::raw ? 0.0 : statistics.mean.values[c]));
     s.values[c] = norm == Norm::l1 ? s.values[c] + distance / m : std::max(s.values[c], distance);
   });
   for (std::size_t c = 0; c < s.values.size(); ++c) statistics.variance.values[c] = s.values[c] * s.values[c];
@@ -235,35 +244,39 @@ inline Statistics lp_statistics(const Array& src, Norm norm) {
 }
 
 /// dst = gamma * (src - mean) / sqrt(s^2 + epsilon) + beta.
-inline Normalized lp_norm_forward(const Array& src, Norm norm, const Array* gamma, const Array* beta, double epsilon) {
-  return batch_norm_frozen_forward(src, lp_statistics(src, norm), gamma, beta, epsilon);
+inline Normalized lp_norm_forward(const Array& src, Norm norm, const Array* gamma, const Array* beta, double epsilon,
+                                  NormOf of = NormOf::centred) {
+  return batch_norm_frozen_forward(src, lp_statistics(src, norm, of), gamma, beta, epsilon);
 }
 
 /// With the chain rule through s and the mean: diff_s = -sum d u s r^3, d_u = d r + diff_s ds/du, and diff_src = d_u
 /// less its mean. ds/du_i = sign(u_i) / m for l1, u_i / (m s) for l2, sign(u_i) at the first of the largest for linf.
+/// With the raw norm diff_src = (d less its mean) r + diff_s ds/dx, ds/dx as ds/du of x.
 inline NormalizationGradients lp_norm_backward(const Array& src, const Array& diff_dst, Norm norm, const Array* gamma,
-                                               double epsilon) {
-  const Statistics statistics = lp_statistics(src, norm);
+                                               double epsilon, NormOf of = NormOf::centred) {
+  const Statistics statistics = lp_statistics(src, norm, of);
   NormalizationGradients gradients = batch_norm_frozen_backward(src, diff_dst, statistics, gamma, epsilon);
   const std::int64_t channels = src.dim(1);
   const double m = static_cast<double>(statistics.values);
   const auto u = [&](std::int64_t c, std::int64_t i) { return src.values[i] - statistics.mean.values[c]; };
+  const auto in_norm = [&](std::int64_t c, std::int64_t i) { return of == NormOf::raw ? src.values[i] : u(c, i); };
   Array diff_s = zeros({channels}), mean_diff = zeros({channels});
   std::vector<std::int64_t> peak(static_cast<std::size_t>(channels), -1);
   for_each_in_channel(src.shape, [&](std::int64_t c, std::int64_t i) {
     const double s = std::sqrt(statistics.variance.values[c]);
     diff_s.values[c] -= gradients.diff_src.values[i] * u(c, i) * s / (s * s + epsilon);
-    if (peak[c] < 0 || std::abs(u(c, i)) > std::abs(u(c, peak[c]))) peak[c] = i;
+    if (peak[c] < 0 || std::abs(in_norm(c, i)) > std::abs(in_norm(c, peak[c]))) peak[c] = i;
+    if (of == NormOf::raw) mean_diff.values[c] += gradients.diff_src.values[i] / m;
   });
   for_each_in_channel(src.shape, [&](std::int64_t c, std::int64_t i) {
-    const double s = std::sqrt(statistics.variance.values[c]), x = u(c, i);
+    const double s = std::sqrt(statistics.variance.values[c]), x = in_norm(c, i);
     const double sign = x > 0.0 ? 1.0 : x < 0.0 ? -1.0 : 0.0;
     double slope = 0.0;
     if (norm == Norm::l1) slope = sign / m;
     if (norm == Norm::l2) slope = s > 0.0 ? x / (m * s) : 0.0;
     if (norm == Norm::linf) slope = i == peak[c] ? sign : 0.0;
     gradients.diff_src.values[i] += diff_s.values[c] * slope;
-    mean_diff.values[c] += gradients.diff_src.values[i] / m;
+    if (of == NormOf::centred) mean_diff.values[c] += gradients.diff_src.values[i] / m;
   });
   for_each_in_channel(src.shape,
                       [&](std::int64_t c, std::int64_t i) { gradients.diff_src.values[i] -= mean_diff.values[c]; });
@@ -374,6 +387,7 @@ struct NormalizationOptions {
   Method method = Method::batch;
   std::int64_t virtual_batch_size = 32;          // ghost
   Norm norm = Norm::l2;                          // lp
+  NormOf norm_of = NormOf::centred;              // lp
   std::vector<double> r_max = {1}, d_max = {0};  // renorm: of the first training step, the next ...; the last stays
   std::int64_t groups = 1;                       // group
   LocalResponseOptions local_response_constants = {};  // local_response, which is never affine
@@ -399,7 +413,7 @@ inline Array normalize(const NormalizationOptions& options, const Array& src, co
     case Method::batch:
       return batch_norm_forward(src, gamma, beta, options.epsilon).dst;
     case Method::lp:
-      return lp_norm_forward(src, options.norm, gamma, beta, options.epsilon).dst;
+      return lp_norm_forward(src, options.norm, gamma, beta, options.epsilon, options.norm_of).dst;
     case Method::renorm:
       return renorm_forward(src, correction, gamma, beta, options.epsilon);
     case Method::local_response:
@@ -419,7 +433,7 @@ inline NormalizationGradients normalize_backward(const NormalizationOptions& opt
     case Method::batch:
       return batch_norm_backward(src, diff_dst, gamma, options.epsilon);
     case Method::lp:
-      return lp_norm_backward(src, diff_dst, options.norm, gamma, options.epsilon);
+      return lp_norm_backward(src, diff_dst, options.norm, gamma, options.epsilon, options.norm_of);
     case Method::renorm:
       return renorm_backward(src, diff_dst, correction, gamma, options.epsilon);
     case Method::local_response:
@@ -442,7 +456,7 @@ inline Array images_of(const Array& src, std::int64_t first, std::int64_t count)
 
 /// What a batch gives to the running statistics: the mean and the biased variance (of lp, s^2).
 inline Statistics statistics_of(const NormalizationOptions& options, const Array& src) {
-  return options.method == Method::lp ? lp_statistics(src, options.norm) : batch_statistics(src);
+  return options.method == Method::lp ? lp_statistics(src, options.norm, options.norm_of) : batch_statistics(src);
 }
 
 /// The same with the variance biased or unbiased, as the options say; only that of l1 and linf is always as it is. Of
@@ -454,7 +468,8 @@ inline Statistics running_term(const NormalizationOptions& options, const Array&
     const std::int64_t count = std::min(size, images - first);
     const double share = static_cast<double>(count) / static_cast<double>(images);
     const Statistics part = statistics_of(options, images_of(src, first, count));
-    const bool is_variance = options.method != Method::lp || options.norm == Norm::l2;
+    const bool is_variance =
+        options.method != Method::lp || (options.norm == Norm::l2 && options.norm_of == NormOf::centred);
     const Array variance = options.unbiased_running_variance && is_variance ? unbiased_variance(part) : part.variance;
     for (std::size_t c = 0; c < variance.values.size(); ++c) {
       term.mean.values[c] += share * part.mean.values[c];

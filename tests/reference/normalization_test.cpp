@@ -127,6 +127,9 @@ TEST_P(ReferenceNormalization, LpGradients) {
     if (norm != Norm::linf || has_peak)
       expect_gradients([&] { return lp_norm_forward(src, norm, &gamma, &beta, kEpsilon).dst; },
                        lp_norm_backward(src, diff_dst, norm, &gamma, kEpsilon), 1e-4);  // no kink so near
+  for (const Norm norm : {Norm::l1, Norm::l2})
+    expect_gradients([&] { return lp_norm_forward(src, norm, &gamma, &beta, kEpsilon, NormOf::raw).dst; },
+                     lp_norm_backward(src, diff_dst, norm, &gamma, kEpsilon, NormOf::raw), 1e-4);
 }
 
 TEST_P(ReferenceNormalization, LpGradientOfL2IsBatchNormalizations) {
@@ -218,6 +221,11 @@ TEST(ReferenceNormalizationKnown, NormsOfTheCentredValues) {
   EXPECT_EQ(lp_statistics(src, Norm::l1).variance.values[0], 1.5 * 1.5);
   EXPECT_EQ(lp_statistics(src, Norm::l2).variance.values[0], 3.5);
   EXPECT_EQ(lp_statistics(src, Norm::linf).variance.values[0], 9.0);
+  const Array raw{{4, 1}, {3, -1, 0, -4}};
+  EXPECT_EQ(lp_statistics(raw, Norm::l1, NormOf::raw).variance.values[0], 4.0);
+  EXPECT_EQ(lp_statistics(raw, Norm::l2, NormOf::raw).variance.values[0], 6.5);
+  EXPECT_EQ(lp_statistics(raw, Norm::linf, NormOf::raw).variance.values[0], 16.0);
+  EXPECT_EQ(lp_statistics(raw, Norm::l2, NormOf::raw).mean.values[0], -0.5);
 }
 
 TEST(ReferenceNormalizationKnown, CorrectionIsClippedBothWays) {

@@ -77,11 +77,15 @@ class CheckStructure(unittest.TestCase):
         self.assertEqual(check(self.root), (1, ["src/network/finite.h: onednn: no exception is needed any more: remove "
                                                 "it from scripts/check_structure.py"]))
 
-    def test_a_long_file_is_a_warning(self):
+    def test_a_long_file_and_a_long_function_are_warnings(self):
         (self.root / "tests" / "long_test.py").write_text("\n" * 401)
+        (self.root / "src" / "util" / "long.cpp").write_text(
+            "\n".join(f"int f{lines}() {{\n" + "  g();\n" * (lines - 2) + "}\n" for lines in (60, 61)))
         done = subprocess.run([sys.executable, SCRIPT, self.root], text=True, capture_output=True, timeout=60)
         self.assertEqual(done.returncode, 0)
         self.assertIn("tests/long_test.py: length: warning: 401 lines, more than 400\n", done.stdout)
+        self.assertIn("src/util/long.cpp:62: length: warning: a function of 61 lines, more than 60\n", done.stdout)
+        self.assertNotIn("function of 60 lines", done.stdout)
 
 
 if __name__ == "__main__":

@@ -100,6 +100,9 @@ class Kinds(unittest.TestCase):
     def test_local_response(self):
         self.agree(CONV, {"type": "local_response", "local_response": {"alpha": 0.5, "k": 2}})
 
+    def test_another_norm_of_raw_values(self):
+        self.agree(CONV, {"type": "lp", "norm": "l1", "norm_of": "raw", "gamma_distribution": "uniform"})
+
     def test_batch_renormalization_against_the_paper(self):
         self.agree(MLP, {"type": "batch_renorm", "r_max": RAMP_IN_STEPS, "d_max": RAMP_IN_FRACTIONS})
         # Here the script compares a run of 20 steps too, in which a ramp in fractions would be another one.

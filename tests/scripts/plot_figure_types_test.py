@@ -7,8 +7,8 @@ import shutil
 import subprocess
 
 import support
-from sweep_figures import (AXIS, BANDS, CURVES, GAIN_ARMS, HEAT_MAP, NAN, ROWS, STEPS_TO, TWO_ARMS, SweepFigureTest,
-                           completed, over_gains, plot, write_csv)
+from sweep_figures import (AXIS, BANDS, CURVES, FILL, GAIN_ARMS, HEAT_MAP, NAN, ROWS, STEPS_TO, TWO_ARMS,
+                           SweepFigureTest, completed, over_gains, plot, write_csv)
 
 
 class PlotFigureTypesTest(SweepFigureTest):
@@ -260,6 +260,15 @@ class PlotFigureTypesTest(SweepFigureTest):
                 self.assertIn("|cross: a run diverged; on the frame: its value lies beyond; above the frame: no finite "
                               "value|", self.draw()[1])
 
+    def test_what_divergence_leaves_of_a_cell_does_not_set_the_scale(self):
+        def value(arm, axes, seed):
+            if arm == "none" and axes["initialization.gain"] == 100:
+                return ("completed", 0.1) if seed == 1 else ("diverged", math.nan)
+            return "completed", 0.8 + 0.01 * seed
+        self.sweep(GAIN_ARMS, [1, 2, 3], AXIS, value)
+        self.assertGreater(self.panels(self.figure())[0].get_ylim()[0], 0.75)
+        self.assertIn("|outside the frame: 1 run|", self.draw()[1])
+
     def test_declared_values_of_diverged_runs_are_in_view(self):
         def value(arm, axes, seed):
             return ("diverged", 0.1) if axes["initialization.gain"] == 100 else ("completed", 0.8 + 0.01 * seed)
@@ -308,13 +317,13 @@ class PlotFigureTypesTest(SweepFigureTest):
         self.assert_readable(figure)
         self.assertEqual(self.panels(figure)[0].get_ylim()[0], 0.8)
         _, texts = self.draw()
-        self.assertIn("|below the frame: 2 runs, 1 mean|", texts)
+        self.assertIn("|outside the frame: 2 runs, 1 mean|", texts)
         self.assertIn("95 % interval, cut off at the frame|", texts)
         # Where it would hide most of the means it is left out.
         self.sweep(GAIN_ARMS, [1, 2, 3], {**AXIS, "min_y": 0.8}, lambda arm, axes, seed:
                    ("completed", 0.9 if axes["initialization.gain"] == 1 else 0.3 + 0.01 * seed))
         self.assertLess(self.panels(self.figure())[0].get_ylim()[0], 0.3)
-        self.assertNotIn("below the frame", self.draw()[1])
+        self.assertNotIn("outside the frame", self.draw()[1])
         self.sweep(GAIN_ARMS, [1, 2, 3], {**AXIS, "min_y": 0, "log_y": True}, value)
         self.assertIn("figure.min_y: must be above 0 on a logarithmic axis, got 0",
                       self.plot(self.folder, status=3).stderr)
@@ -342,6 +351,52 @@ class PlotFigureTypesTest(SweepFigureTest):
         self.assertNotIn("activation1", texts)
         shutil.rmtree(self.folder / "runs")
         self.assertEqual(self.draw(), (rows, texts))
+
+    def test_rows_that_are_numbers(self):
+        figure = {"type": "rows", "file": "factors.csv", "column": "loss", "log_x": True}
+        self.sweep(TWO_ARMS, [1, 2], figure, completed)
+        for run in (self.folder / "runs").iterdir():
+            scale = 1 if "none" in run.name else 2
+            write_csv(run / "factors.csv", ("step", "factor", "loss"),
+                      [(1, factor, scale * factor) for factor in (100, 0.1, 1)])
+        rows, texts = self.draw()
+        means = [(row["row"], row["value"]) for row in rows if (row["arm"], row["series"]) == ("batch", "mean")]
+        self.assertEqual(means, [("0.1", "0.2"), ("1", "2"), ("100", "200")])
+        self.assertIn("|10¹|", texts)  # a decade without a row
+        shutil.rmtree(self.folder / "runs")
+        self.assertEqual(self.draw(), (rows, texts))
+
+    def test_rows_that_are_no_numbers_have_no_logarithms(self):
+        self.sweep(TWO_ARMS, [1], {**ROWS, "log_x": True}, completed)
+        self.assertIn("figure.log_x: the rows must be different numbers above 0, got dense1",
+                      self.plot(self.folder, status=3).stderr)
+
+    # ---- fill ----
+
+    def test_fill(self):
+        self.sweep(TWO_ARMS, [1, 2, 3], FILL, completed)
+        rows, texts = self.draw()
+        self.assertEqual({(row["arm"], row["seed"], row["series"]) for row in rows},
+                         {(arm, seed, "mean" if seed == "all" else "run") for arm in ("none", "batch")
+                          for seed in ("1", "2", "3", "all")})
+        for row in rows:
+            self.assertAlmostEqual(float(row["high"]) - float(row["low"]), 2, places=6)
+        at = {row["seed"]: float(row["low"]) for row in rows if (row["arm"], row["step"]) == ("batch", "0")}
+        self.assertAlmostEqual(at["all"], (at["1"] + at["2"] + at["3"]) / 3, places=6)
+        for text in ("p15 to p85", "without (3 seeds)", "batch normalization (3 seeds)"):
+            self.assertIn(f"|{text}|", texts)
+        self.assertIn("shown: from p15 to p85, means of the 3 seeds", texts)
+        shutil.rmtree(self.folder / "runs")
+        self.assertEqual(self.draw(), (rows, texts))
+
+    def test_fill_of_runs_that_diverged(self):
+        self.sweep(TWO_ARMS, [1, 2], FILL, lambda arm, axes, seed:
+                   ("diverged", NAN) if arm == "none" else completed(arm, axes, seed))
+        self.assertIn("cross: a run diverged", self.draw()[1])
+
+    def test_fill_needs_its_columns(self):
+        self.sweep(TWO_ARMS, [1], {name: value for name, value in FILL.items() if name != "low"}, completed)
+        self.assertIn("figure: must name the columns low and high", self.plot(self.folder, status=3).stderr)
 
     def test_rows_of_another_step(self):
         sweep = self.sweep(TWO_ARMS, [1, 2, 3], {**ROWS, "step": 0}, completed)

@@ -12,12 +12,13 @@ import sys
 import browser
 import support
 from report_pages import HOSTILE, PagesTest, rows_of, write_run_files, write_summary
-from sweep_figures import AXIS, BANDS, CURVES, GAIN_ARMS, HEAT_MAP, ROWS, TWO_ARMS, SweepFolder, completed, over_gains
+from sweep_figures import (AXIS, BANDS, CURVES, FILL, GAIN_ARMS, HEAT_MAP, ROWS, TWO_ARMS, SweepFolder, completed,
+                           over_gains)
 
 MAP_ARMS = [{"name": "grid", "meaning": HOSTILE, "grid": {"a": [1, 2], "b": [0.1, 0.01]}}]
 SWEEPS = {"curves": (TWO_ARMS, CURVES, completed), "bands": (TWO_ARMS, BANDS, completed),
           "axis": (GAIN_ARMS, AXIS, over_gains), "rows": (TWO_ARMS, ROWS, completed),
-          "map": (MAP_ARMS, HEAT_MAP, completed)}
+          "fill": (TWO_ARMS, FILL, completed), "map": (MAP_ARMS, HEAT_MAP, completed)}
 CHARTS_DRAWN = "[...document.querySelectorAll('.chart-canvas')].every(plot => plot.querySelector('.main-svg'))"
 
 

@@ -119,6 +119,7 @@ CURVES = {"type": "curves", "file": "eval.csv", "column": "accuracy",
           "where": {"split": "test", "statistics": "running"}}
 BANDS = {"type": "bands", "file": "activation_distribution.csv",
          "where": {"layer": "activation2", "tensor": "input", "unit": 0}}
+FILL = {**BANDS, "type": "fill", "low": "p15", "high": "p85"}
 AXIS = {"type": "axis", "quantity": "final_accuracy", "axis": "initialization.gain", "log_x": True}
 ROWS = {"type": "rows", "file": "channel_moments.csv", "column": "variance", "where": {"type": ["dense"]}}
 HEAT_MAP = {"type": "heat_map", "quantity": "final_accuracy"}

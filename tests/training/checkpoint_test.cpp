@@ -48,9 +48,10 @@ Progress some_progress() {
   progress.onednn = "2.6.3";
   progress.last_loss = 0.1;
   progress.last_accuracy = 0.95;
-  progress.evaluations = {{0, "train", "running", 2.5, 0.1},
-                          {5, "validation", "precise", std::numeric_limits<double>::quiet_NaN(), 0.2},
-                          {10, "test", "batch", std::numeric_limits<double>::infinity(), 0.3}};
+  progress.evaluations = {
+      {0, config::SplitName::train, config::Statistics::running, 2.5, 0.1},
+      {5, config::SplitName::validation, config::Statistics::precise, std::numeric_limits<double>::quiet_NaN(), 0.2},
+      {10, config::SplitName::test, config::Statistics::batch, std::numeric_limits<double>::infinity(), 0.3}};
   progress.csv_bytes = {{"train", 1000}, {"activation_distribution", 0}};
   return progress;
 }

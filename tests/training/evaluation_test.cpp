@@ -8,6 +8,7 @@
 #include <limits>
 #include <numeric>
 
+#include "config/names.h"
 #include "training/small_run.h"
 #include "util/errors.h"
 #include "util/test_files.h"
@@ -48,7 +49,7 @@ struct State {
       correct += program->correct();
     }
     const auto size = static_cast<double>(split.size());
-    return {0, "", "", loss / size, static_cast<double>(correct) / size};
+    return {0, {}, {}, loss / size, static_cast<double>(correct) / size};
   }
 
   config::RunConfig run;
@@ -58,8 +59,10 @@ struct State {
 };
 
 void expect_near(const EvaluationRow& row, const EvaluationRow& expected) {
-  EXPECT_NEAR(row.loss, expected.loss, 1e-6 * std::abs(expected.loss)) << row.split << " " << row.statistics;
-  EXPECT_DOUBLE_EQ(row.accuracy, expected.accuracy) << row.split << " " << row.statistics;
+  EXPECT_NEAR(row.loss, expected.loss, 1e-6 * std::abs(expected.loss))
+      << config::name_of(row.split) << " " << config::name_of(row.statistics);
+  EXPECT_DOUBLE_EQ(row.accuracy, expected.accuracy)
+      << config::name_of(row.split) << " " << config::name_of(row.statistics);
 }
 
 TEST(Evaluator, RunningStatisticsAreAsImageByImage) {
@@ -71,11 +74,12 @@ TEST(Evaluator, RunningStatisticsAreAsImageByImage) {
     const auto rows = evaluator.evaluate(7);
     ASSERT_EQ(rows.size(), 3u);
     const std::vector<const data::Split*> splits{&state.dataset.train, &state.dataset.validation, &state.dataset.test};
-    const std::vector<std::string> names{"train", "validation", "test"};
+    const std::vector<config::SplitName> names{config::SplitName::train, config::SplitName::validation,
+                                               config::SplitName::test};
     for (std::size_t i = 0; i < 3; ++i) {
       EXPECT_EQ(rows[i].step, 7);
       EXPECT_EQ(rows[i].split, names[i]);
-      EXPECT_EQ(rows[i].statistics, "running");
+      EXPECT_EQ(rows[i].statistics, Statistics::running);
       expect_near(rows[i], state.direct(*splits[i], Mode::evaluate_population, 1));
     }
   }
@@ -88,7 +92,7 @@ TEST(Evaluator, BatchStatisticsAreThoseOfTrainingBatches) {
   Evaluator evaluator(state.network, state.dataset, state.scaler, state.run);
   const auto rows = evaluator.evaluate(0);
   ASSERT_EQ(rows.size(), 2u);  // validation and test
-  EXPECT_EQ(rows[1].statistics, "batch");
+  EXPECT_EQ(rows[1].statistics, Statistics::batch);
   expect_near(rows[0], state.direct(state.dataset.validation, Mode::evaluate_batch, 6));
   expect_near(rows[1], state.direct(state.dataset.test, Mode::evaluate_batch, 6));
 }
@@ -102,13 +106,13 @@ TEST(Evaluator, KindsOfStatisticsDiffer) {
   Evaluator evaluator(state.network, state.dataset, state.scaler, state.run);
   const auto rows = evaluator.evaluate(0);
   ASSERT_EQ(rows.size(), 3u);
-  EXPECT_EQ(rows[1].statistics, "precise");
+  EXPECT_EQ(rows[1].statistics, Statistics::precise);
   EXPECT_NE(rows[0].loss, rows[1].loss);
   EXPECT_NE(rows[1].loss, rows[2].loss);
   EXPECT_NE(rows[0].loss, rows[2].loss);
   // Precise statistics of one kind of batch stay: a second evaluation gives the same numbers.
   const auto again = evaluator.evaluate(0);
-  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(again[i].loss, rows[i].loss) << rows[i].statistics;
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(again[i].loss, rows[i].loss) << config::name_of(rows[i].statistics);
 }
 
 TEST(Evaluator, PopulationIsWhatNormalizationSays) {
@@ -120,8 +124,8 @@ TEST(Evaluator, PopulationIsWhatNormalizationSays) {
     state.dataset.validation = {};
     const auto rows = Evaluator(state.network, state.dataset, state.scaler, state.run).evaluate(0);
     ASSERT_EQ(rows.size(), 2u);
-    EXPECT_EQ(rows[0].statistics, precise ? "precise" : "running");
-    EXPECT_EQ(rows[1].statistics, precise ? "running" : "precise");
+    EXPECT_EQ(rows[0].statistics, precise ? Statistics::precise : Statistics::running);
+    EXPECT_EQ(rows[1].statistics, precise ? Statistics::running : Statistics::precise);
   }
 }
 
@@ -164,8 +168,8 @@ TEST(Evaluator, StateThatIsNotFiniteGivesNan) {
     EXPECT_TRUE(evaluator.problem().starts_with(one.problem)) << evaluator.problem();
     for (const EvaluationRow& row : rows) {
       EXPECT_EQ(row.step, 2);
-      EXPECT_EQ(std::isnan(row.loss), row.statistics == "running") << row.statistics;
-      EXPECT_EQ(std::isnan(row.accuracy), row.statistics == "running") << row.statistics;
+      EXPECT_EQ(std::isnan(row.loss), row.statistics == Statistics::running) << config::name_of(row.statistics);
+      EXPECT_EQ(std::isnan(row.accuracy), row.statistics == Statistics::running) << config::name_of(row.statistics);
     }
   }
 }
@@ -208,7 +212,7 @@ TEST(Evaluator, AnImageThatIsLeftOverJoinsTheBatchBefore) {
     loss += program->loss() * count;
     correct += program->correct();
   }
-  expect_near(rows[0], {0, "", "", loss / 11, static_cast<double>(correct) / 11});
+  expect_near(rows[0], {0, {}, {}, loss / 11, static_cast<double>(correct) / 11});
 
   // Images of several pixels have a variance: there the last batch stays as it is.
   auto conv = test::small_conv(NormalizationType::batch);

@@ -54,6 +54,13 @@ class Reference {
     }
   }
 
+  /// Of the parameters whose names have this part; the last counts.
+  struct Factors {
+    std::string part;
+    double rate, decay;
+  };
+  void set_factors(const std::vector<Factors>& factors) { factors_ = factors; }
+
   /// For `random`: what has changed in the first step is what may change.
   void take_masks(const std::vector<std::vector<float>>& before) {
     for (std::size_t k = 0; k < masks_.size(); ++k) {
@@ -78,7 +85,15 @@ class Reference {
     for (std::size_t k = 0; k < values_.size(); ++k) {
       for (double& g : gradients[k].values) g *= factor;
       const bool decays = parameter(k).kind == ParameterKind::weights || config_.decay_normalization_and_biases;
-      reference::optimizer_step(values_[k], memories_[k], gradients[k], rule_of(config_), rate, decays, masks_[k]);
+      reference::OptimizerRule rule = rule_of(config_);
+      double rate_factor = 1, decay_factor = decays ? 1 : 0;
+      for (const Factors& one : factors_) {
+        if (parameter(k).name.find(one.part) == std::string::npos) continue;
+        rate_factor = one.rate;
+        decay_factor = one.decay;
+      }
+      rule.weight_decay *= decay_factor;
+      reference::optimizer_step(values_[k], memories_[k], gradients[k], rule, rate * rate_factor, true, masks_[k]);
     }
     return {std::sqrt(all), std::sqrt(weights)};
   }
@@ -104,6 +119,7 @@ class Reference {
   std::vector<reference::Array> values_;
   std::vector<reference::OptimizerMemory> memories_;
   std::vector<std::vector<bool>> masks_;
+  std::vector<Factors> factors_;
 };
 
 std::vector<std::vector<float>> plain_values(const network::Network& network) {
@@ -113,9 +129,11 @@ std::vector<std::vector<float>> plain_values(const network::Network& network) {
 }
 
 // Parameters stay below 3 in 40 steps, where f32 rounds each update to 1e-7.
-void expect_follows_reference(const config::RunConfig& run, const OptimizerConfig& config) {
+void expect_follows_reference(const config::RunConfig& run, const OptimizerConfig& config,
+                              const std::vector<Reference::Factors>& factors = {}) {
   network::Network network(run, test::small_dataset().info, run.training.batch_size);
   Reference reference(network, config);
+  reference.set_factors(factors);
   const auto before = plain_values(network);
   const auto optimizer = make_optimizer(config, network.parameters(), 1, 7);
   for (int step = 1; step <= 40; ++step) {
@@ -146,6 +164,23 @@ TEST_P(EveryRule, FollowsTheReference) {
         expect_follows_reference(test::small_mlp(NormalizationType::batch), config);
         expect_follows_reference(test::small_conv(NormalizationType::none), config);
       }
+}
+
+TEST_P(EveryRule, HasOtherRatesAndDecaysForNamedParameters) {
+  for (const Decay decay : {Decay::coupled, Decay::decoupled}) {
+    OptimizerConfig config = GetParam().config;
+    if (config.type == OptimizerType::adamw && decay == Decay::coupled) continue;
+    config.decay = decay;
+    config.overrides = {{.parameters = "*1.*", .learning_rate_factor = 0.1, .weight_decay_factor = 3},
+                        {.parameters = "*.gamma", .learning_rate_factor = 2, .weight_decay_factor = 0.5},
+                        {.parameters = "dense2.weights", .learning_rate_factor = 0, .weight_decay_factor = 1}};
+    expect_follows_reference(test::small_mlp(NormalizationType::batch), config,
+                             {{"1.", 0.1, 3}, {".gamma", 2, 0.5}, {"dense2.weights", 0, 1}});
+  }
+  // An override of the rate leaves the decay as it is.
+  OptimizerConfig config = GetParam().config;
+  config.overrides = {{.parameters = "*.weights", .learning_rate_factor = 0.5}};
+  expect_follows_reference(test::small_mlp(NormalizationType::batch), config, {{".weights", 0.5, 1}});
 }
 
 TEST_P(EveryRule, ChangesTrainableValuesAlone) {

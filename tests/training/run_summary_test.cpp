@@ -13,21 +13,24 @@ namespace {
 
 using Json = nlohmann::json;
 
+using config::SplitName;
+using config::Statistics;
+
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double inf = std::numeric_limits<double>::infinity();
 
 RunSummary some_summary() {
   RunSummary summary;
-  summary.status = "completed";
+  summary.status = RunStatus::completed;
   summary.steps = 30;
   summary.progress.step = 20;
   summary.progress.timed_steps = 10;
   summary.progress.training_seconds = 4;
   summary.progress.last_loss = 0.5;
-  summary.progress.evaluations = {{0, "test", "running", 2.0, 0.1},
-                                  {10, "test", "running", 1.0, 0.9},
-                                  {20, "test", "running", 1.5, 0.7},
-                                  {20, "train", "batch", 0.25, 1.0}};
+  summary.progress.evaluations = {{0, SplitName::test, Statistics::running, 2.0, 0.1},
+                                  {10, SplitName::test, Statistics::running, 1.0, 0.9},
+                                  {20, SplitName::test, Statistics::running, 1.5, 0.7},
+                                  {20, SplitName::train, Statistics::batch, 0.25, 1.0}};
   return summary;
 }
 
@@ -46,7 +49,7 @@ TEST(RunSummary, FinalAndBest) {
 
 TEST(RunSummary, NotFiniteBecomesNull) {
   RunSummary summary = some_summary();
-  summary.status = "diverged";
+  summary.status = RunStatus::diverged;
   summary.progress.last_loss = nan;
   summary.progress.evaluations[2].loss = inf;
   const Json json = Json::parse(run_json(summary, {}));
@@ -58,7 +61,7 @@ TEST(RunSummary, NotFiniteBecomesNull) {
 TEST(RunSummary, WhyARunDiverged) {
   RunSummary summary = some_summary();
   EXPECT_FALSE(Json::parse(run_json(summary, {})).contains("reason"));
-  summary.status = "diverged";
+  summary.status = RunStatus::diverged;
   summary.reason = "normalization2.running_variance: inf at index 3";
   const Json json = Json::parse(run_json(summary, {}));
   EXPECT_EQ(json["reason"], summary.reason);
@@ -78,7 +81,7 @@ TEST(RunSummary, BestIsFoundBehindALossThatIsNotFinite) {
 
 TEST(RunSummary, ARunWithoutAStep) {
   RunSummary summary;
-  summary.status = "failed";
+  summary.status = RunStatus::failed;
   summary.error = "a \"quoted\" reason\nin two lines";
   const Json json = Json::parse(run_json(summary, {}));
   EXPECT_EQ(json["error"], summary.error);
@@ -105,14 +108,14 @@ TEST(ReadEnd, ComesBack) {
   test::write_text(folder / "run.json", run_json(some_summary(), {}));
   const auto end = read_end(folder / "run.json");
   ASSERT_TRUE(end);
-  EXPECT_EQ(end->status, "completed");
+  EXPECT_EQ(end->status, RunStatus::completed);
   EXPECT_EQ(end->last_step, 20);
 }
 
 TEST(ReadEnd, EverythingThatASweepShows) {
   const test::TemporaryFolder folder;
   RunSummary summary = some_summary();
-  summary.status = "failed";
+  summary.status = RunStatus::failed;
   summary.error = "disk full";
   summary.progress.seconds = 7.5;
   summary.dataset_sha256 = "abc";

@@ -31,6 +31,15 @@ TEST(Nearest, IsSilentWhereNothingIsNear) {
   EXPECT_EQ(nearest(std::string(1'000'000, 'a'), keys), "");
 }
 
+TEST(Nearest, TakesTheOnlyOneWithTheWord) {
+  EXPECT_EQ(nearest("decay", keys), "weight_decay");
+  EXPECT_EQ(nearest("Learn", keys), "learning_rate");
+  EXPECT_EQ(nearest("higher", {"higher_learning_rate", "higher_learning_rate"}), "higher_learning_rate");
+  EXPECT_EQ(nearest("cay_", {"weight_decay_rate"}), "");               // no start of a word
+  EXPECT_EQ(nearest("rank", {"rank_collapse", "stable_rank_2"}), "");  // two
+  EXPECT_EQ(nearest("lea", keys), "");                                 // too short
+}
+
 TEST(Nearest, TakesTheFirstOfEquals) { EXPECT_EQ(nearest("mlp_3x64", {"mlp_2x64", "mlp_4x64"}), "mlp_2x64"); }
 
 TEST(DidYouMean, IsAQuestionOrNothing) {

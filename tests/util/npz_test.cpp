@@ -246,7 +246,7 @@ TEST(Npz, RefusesADamagedNpyHeader) {
     expect_contains(refusal((std::string("{'descr': '") + descr + "', 'fortran_order': False, 'shape': (2,)}").c_str()),
                     std::string("type \"") + descr + "\" is not supported");
   expect_contains(refusal("{'descr': '<f4', 'shape': (2,)}"), "is missing");
-  expect_contains(refusal("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (2,)}"), "stands twice");
+  expect_contains(refusal("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (2,)}"), "appears twice");
   expect_contains(refusal("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), 'more': 1}"), "a key other");
   expect_contains(refusal("{'descr': '<f4', 'fortran_order': False, 'shape': (2,)} x"), "text after");
   for (const char* header :

@@ -22,6 +22,7 @@ void fields(V& v, ShiftConfig& c) {
   v.field("contrast", c.contrast, "factor of each pixel's distance from mid-grey", between(0, 1e3));
   v.field("noise", c.noise, "standard deviation of Gaussian noise, as a fraction of the largest pixel value",
           between(0, 10));
+  v.field("splits", c.splits, "the images that are changed: all, or those of the test split; unset: all");
 }
 
 template <class V>
@@ -33,6 +34,10 @@ void fields(V& v, SyntheticConfig& c) {
           between(1, 256));
   v.field("separation", c.separation,
           "gaussian_clusters: standard deviation of the centres, where a cluster's own is 1", between(0, largest));
+  v.field("target_std", c.target_std,
+          "gaussian_regression: standard deviation of each target, that of the matrix's entries times the root of "
+          "dimensions; unset: 1",
+          above(0).at_most(1e6));
   v.field("seed", c.seed, "of the data, apart from training.seed", at_least(0));
 }
 
@@ -57,7 +62,8 @@ void fields(V& v, DatasetConfig& c) {
           "training images held out as a split of their own, the last ones within the limit", between(0, most_images));
   v.require(c.limit == 0 || c.validation < c.limit, "validation", "must be below limit");
   v.section("augmentation", c.augmentation, "random changes of the training images, new at each visit");
-  v.section("shift", c.shift, "a fixed change of all images, as for fine-tuning on other data");
+  v.section("shift", c.shift,
+            "a fixed change of all images, as for fine-tuning on other data, or of the test images alone");
   v.section("synthetic", c.synthetic, "the size of gaussian_regression, gaussian_clusters and drawn_digits");
 }
 

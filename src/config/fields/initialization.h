@@ -41,7 +41,10 @@ void fields(V& v, InitializationOverride& c) {
 template <class V>
 void fields(V& v, InitializationConfig& c) {
   fields(v, static_cast<WeightInitialization&>(c));
-  v.field("from", c.from, "a run's directory, or its weights.npz: start from its weights and running statistics");
+  v.field("from", c.from,
+          "a run's directory, or its weights.npz: start from its weights and running statistics; in an experiment also "
+          "arm:NAME, an arm or a point before this one: the weights of its run with the same seed (run:HASH in the "
+          "config of the run)");
   v.sections("overrides", c.overrides, "another start for some layers; the last that fits counts");
 }
 

@@ -57,6 +57,10 @@ void fields(V& v, NormalizationConfig& c) {
           between(0, largest));
   v.field("affine", c.affine, "learn a scale gamma and a shift beta for each channel");
   v.field("initial_gamma", c.initial_gamma, "gamma at the start", between(-largest, largest));
+  v.field(
+      "gamma_distribution", c.gamma_distribution,
+      "constant: each gamma starts at initial_gamma; uniform: each is drawn between 0 and initial_gamma (Frankle et "
+      "al. 2020); unset: constant");
   v.field("initial_beta", c.initial_beta, "beta at the start", between(-largest, largest));
   v.field("running_average_decay", c.running_average_decay,
           "d in running = d * running + (1 - d) * batch (1 - PyTorch's momentum)", at_least(0).below(1));
@@ -87,6 +91,10 @@ void fields(V& v, NormalizationConfig& c) {
           "what the centred values are divided by: l1 mean |x|, l2 root of the mean square, linf the "
           "largest |x|",
           listed("norm"));
+  v.field("norm_of", c.norm_of,
+          "x in the norm: the centred values, or the raw ones, before the mean is subtracted (Santurkar et al. 2018); "
+          "unset: centred",
+          listed("norm_of"));
   v.section("r_max", c.r_max, "largest factor of the correction (Ioffe 2017, 3)", listed("r_max"));
   v.require(std::min(c.r_max.initial, c.r_max.final) >= 1, "r_max", "initial and final must be at least 1");
   v.section("d_max", c.d_max, "largest shift of the correction (Ioffe 2017, 3)", listed("d_max"));

@@ -40,8 +40,26 @@ void fields(V& v, TrainableConfig& c) {
   v.field("select", c.select,
           "all; normalization: gamma and beta alone (Frankle et al. 2020); random: single weights and biases, drawn at "
           "random, and no gamma or beta");
+  v.field("per_channel", c.per_channel,
+          "weights of each output channel of every layer but the last, in place of share (Frankle et al. 2020: 2)",
+          at_least(1).at_most(most_units).only_for("select", c.select, {random}).instead_of("share"));
   v.field("share", c.share, "of the weights and biases; unset: as many as there are gammas and betas",
-          above(0).at_most(1).only_for("select", c.select, {random}));
+          c.per_channel ? above(0).at_most(1).unless("per_channel", true)
+                        : above(0).at_most(1).only_for("select", c.select, {random}));
+}
+
+template <class V>
+void fields(V& v, OptimizerOverride& c) {
+  v.field("parameters", c.parameters,
+          "names of parameters as in weights.npz: LAYER.weights, .bias, .gamma, .beta, .scalar; * stands for any "
+          "characters: *.scalar",
+          not_empty().required());
+  v.field("learning_rate_factor", c.learning_rate_factor, "what their rate is multiplied by; 0: they stay as they are",
+          between(0, 1e6));
+  v.field("weight_decay_factor", c.weight_decay_factor,
+          "what weight_decay is multiplied by for them, whatever they are; unset: 1 for weights, and for the others as "
+          "decay_normalization_and_biases says",
+          between(0, 1e6));
 }
 
 constexpr bool is_decoupled(const OptimizerRow& row) { return row.decay == Decay::decoupled; }
@@ -78,6 +96,8 @@ void fields(V& v, OptimizerConfig& c) {
   v.require(!is_decoupled(row_of(c.type)) || c.decay != Decay::coupled, "decay",
             "must be decoupled with " + decoupled + ", which means that");
   v.section("trainable", c.trainable, "the parameters that change");
+  v.sections("overrides", c.overrides, "another rate or decay for some parameters; the last that fits counts",
+             Rule{}.left_out_if_empty());
   v.section("schedule", c.schedule, "the learning rate over time");
 }
 
