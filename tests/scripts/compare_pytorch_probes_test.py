@@ -41,7 +41,7 @@ M3 = {"network.name": "mlp_3x100_sigmoid", "initialization.scheme": "gaussian", 
       "training.batch_size": 60}
 V6 = {"network.name": "vgg6", "training.batch_size": 4}
 V6_LAYERS = [part for channels in (32, 64, 128)
-             for part in ({"repeat": {"count": 2, "layers": [{"conv_block": {"channels": channels}}]}}, {"avg_pool": {}})]
+             for part in (*[{"conv_block": {"channels": channels}}] * 2, {"avg_pool": {}})]
 SMOOTH_V6 = {"network": json.dumps({"activation": "softplus",
                                     "layers": [*V6_LAYERS, {"flatten": {}}, {"dense": {"units": 10}}]}),
              "training.batch_size": 4}
