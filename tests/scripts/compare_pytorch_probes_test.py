@@ -6,6 +6,7 @@ tried then. Differences of gradients, which the Hessian is made of, cross kinks 
 softplus and average pooling.
 """
 
+import functools
 import json
 import os
 import subprocess
@@ -48,12 +49,18 @@ SMOOTH_V6 = {"network": json.dumps({"activation": "softplus",
 RESNET = {"network.name": "resnet20", "training.batch_size": 4}
 
 
+@functools.cache
+def training_data(dataset):
+    """(images, labels) of the config's section, as text."""
+    return read_dataset(json.loads(dataset))[:2]
+
+
 class Replay:
     """A network of a run in double precision, with its parameters as one vector."""
 
     def __init__(self, run, weights):
         config = read_json(run / "config.json", {"training": dict})
-        images, labels = read_dataset(config["dataset"])[:2]
+        images, labels = training_data(json.dumps(config["dataset"]))
         batch = read_npy(run / "batches.npy")[0].astype(np.int64)
         self.network = build_network(config, images.shape[1:], absorbs_bias(support.BINARY, config)).double()
         load_weights(self.network, read_npz(run / weights))
@@ -221,8 +228,8 @@ class ProbesTest(unittest.TestCase):
                     errors[f"{step} {statistics}"] = abs(table["eigenvalue"][row][0] / expected - 1)
             return errors
 
-        limit = {"dataset.limit": settings["training.batch_size"]}
-        self.agree({**settings, **limit}, '{"type": "hessian", "statistics": ["batch", "frozen"], "tolerance": 1e-4}',
+        self.agree({**settings, "dataset.limit": settings["training.batch_size"]},
+                   '{"type": "hessian", "statistics": ["batch", "frozen"], "tolerance": 1e-4}',
                    compare)
 
     def test_landscape_of_m3(self):
@@ -234,9 +241,11 @@ class ProbesTest(unittest.TestCase):
     def test_hessian_of_m3(self):
         self.eigenvalues(M3)
 
+    @unittest.skipUnless(os.environ.get("BNLAB_SLOW_TESTS"), "BNLAB_SLOW_TESTS=1")
     def test_landscape_of_resnet20(self):
         self.along_the_gradient(RESNET)
 
+    @unittest.skipUnless(os.environ.get("BNLAB_SLOW_TESTS"), "BNLAB_SLOW_TESTS=1")
     def test_shift_of_resnet20(self):
         self.shift(RESNET)
 
