@@ -9,7 +9,7 @@ SAME_UNIT = ("final", "best", "minimum", "maximum", "mean", "median", "at")
 COMPARING = ("difference", "ratio", "log_slope")  # rows with each other
 SPREADS = ("range", "standard_deviation", "detrended_deviation")  # distances between values, in the same unit
 # Columns by which the rows of one step differ: what holds for one layer is no level for all.
-OF_ONE = ("layer", "tensor", "unit", "parameter", "factor")
+OF_ONE = ("layer", "tensor", "unit", "parameter", "factor", "multiplier")
 
 
 def levels_of(sweep):

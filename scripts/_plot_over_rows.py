@@ -14,7 +14,7 @@ from _plot_text import points_of, short_number, shown
 from _reading import ReadError, exists, read_csv
 
 # What tells the rows of one step apart, in the files of a run.
-KEYS = ("split", "statistics", "layer", "tensor", "unit", "parameter", "factor")
+KEYS = ("split", "statistics", "layer", "tensor", "unit", "parameter", "factor", "multiplier")
 
 
 def rows_of(sweep, run, file, column):

@@ -18,7 +18,7 @@ from _reading import ReadError, exists, numbers_of, printable, read_csv
 from _run_files import changed_files
 
 # What tells the rows of one step apart, in the files of a run.
-KEYS = ("split", "statistics", "layer", "tensor", "unit", "parameter", "factor", "arm")
+KEYS = ("split", "statistics", "layer", "tensor", "unit", "parameter", "factor", "multiplier", "arm")
 MOST_POINTS = 600  # of a curve; of more rows means are drawn
 
 

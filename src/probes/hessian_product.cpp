@@ -15,13 +15,21 @@ HessianProduct::HessianProduct(const ProbeContext& context, TrainingLoss& loss, 
       distance_(distance),
       trainable_(network::trainable_mask(context.run.optimizer.trainable, network_.parameters(), seed_)) {}
 
-void HessianProduct::operator()(const std::vector<float>& v, std::vector<float>& product) {
+void HessianProduct::refined(const std::vector<float>& v, std::vector<float>& product) {
+  std::vector<float> far;
+  difference(2 * distance_, v, far);
+  difference(distance_, v, product);
+  for (std::size_t i = 0; i < product.size(); ++i)
+    product[i] = static_cast<float>((4 * static_cast<double>(product[i]) - static_cast<double>(far[i])) / 3);
+}
+
+void HessianProduct::difference(double distance, const std::vector<float>& v, std::vector<float>& product) {
   double squares = 0;
   for (std::size_t i = 0; i < trainable_.size(); ++i) {
     const double value = static_cast<double>(trainable_[i]) * static_cast<double>(loss_.kept()[i]);
     squares += value * value;
   }
-  const double h = distance_ * std::sqrt(squares) / norm(v);
+  const double h = distance * std::sqrt(squares) / norm(v);
   const std::span<const float> diffs = network_.parameters().diffs();
   evaluate_at(h, v);
   product.assign(diffs.begin(), diffs.end());

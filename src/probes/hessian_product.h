@@ -15,12 +15,15 @@ class HessianProduct {
   HessianProduct(const ProbeContext& context, TrainingLoss& loss, double distance);
 
   /// Requires a NetworkGuard.
-  void operator()(const std::vector<float>& v, std::vector<float>& product);
+  void operator()(const std::vector<float>& v, std::vector<float>& product) { difference(distance_, v, product); }
+  /// The same to fourth order in h, at twice the cost: (4 D(h) - D(2h)) / 3 of the differences D above.
+  void refined(const std::vector<float>& v, std::vector<float>& product);
 
   /// Standard normal numbers for the trainable parameters, the same for each layout and each call.
   std::vector<float> random_vector() const;
 
  private:
+  void difference(double distance, const std::vector<float>& v, std::vector<float>& product);
   void evaluate_at(double factor, const std::vector<float>& v);
 
   network::Network& network_;

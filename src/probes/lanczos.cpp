@@ -75,7 +75,8 @@ constexpr Eigenvalue undefined(std::int64_t iterations) {
 
 }  // namespace
 
-Eigenvalue largest_eigenvalue(const MatrixProduct& product, Vector start, std::int64_t iterations, double tolerance) {
+Eigenvalue largest_eigenvalue(const MatrixProduct& product, const MatrixProduct& refined, Vector start,
+                              std::int64_t iterations, double tolerance) {
   scale(start, 1 / norm(start));
   std::vector<Vector> basis{std::move(start)};
   Vector next(basis[0].size());
@@ -99,7 +100,7 @@ Eigenvalue largest_eigenvalue(const MatrixProduct& product, Vector start, std::i
   Vector found(next.size());
   for (std::size_t i = 0; i < basis.size(); ++i) add(found, weights[i], basis[i]);
   scale(found, 1 / norm(found));
-  product(found, next);
+  refined(found, next);
   const double value = dot(found, next);
   add(next, -value, found);
   return {value, norm(next) / std::abs(value), static_cast<std::int64_t>(basis.size())};

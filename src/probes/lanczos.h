@@ -17,9 +17,9 @@ struct Eigenvalue {
 };
 
 /// Lanczos' method with full reorthogonalization, from `start`, which must not be 0. Ends where the estimated residual
-/// is at most `tolerance`, or after `iterations` steps. Keeps a vector for each step. Value and residual are nan where
-/// a product is not finite.
-Eigenvalue largest_eigenvalue(const MatrixProduct& product, std::vector<float> start, std::int64_t iterations,
-                              double tolerance);
+/// is at most `tolerance`, or after `iterations` steps. Keeps a vector for each step. Value and residual are those of
+/// `refined`, which may be a more exact product of the same matrix; nan where a product is not finite.
+Eigenvalue largest_eigenvalue(const MatrixProduct& product, const MatrixProduct& refined, std::vector<float> start,
+                              std::int64_t iterations, double tolerance);
 
 }  // namespace bnlab::probes

@@ -82,8 +82,10 @@ inline ExperimentConfig everything() {
   ArmConfig best = zip;
   best.name = "best";
   best.zip = {};
-  best.best_of = BestOf{.arm = "grid", .quantity = "q", .chosen_by = {}};
-  experiment.arms = {grid, zip, best};
+  best.best_of = BestOf{.arm = "grid", .quantity = "q", .chosen_by = "twin"};
+  ArmConfig twin = grid;
+  twin.name = "twin";
+  experiment.arms = {grid, zip, best, twin};
   experiment.seeds = {{7, 0, 9223372036854775807u}};
   QuantityConfig quantity;
   quantity.name = "q";
@@ -192,6 +194,16 @@ inline FigureConfig curves() {
           .log_y = false,
           .min_y = {},
           .criterion = {}};
+}
+
+inline FigureConfig fill() {
+  FigureConfig figure = curves();
+  figure.type = FigureType::fill;
+  figure.column = FigureConfig{}.column;
+  figure.divided_by.clear();
+  figure.low = "l";
+  figure.high = "h";
+  return figure;
 }
 
 inline FigureConfig rows() {

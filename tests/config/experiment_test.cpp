@@ -81,12 +81,12 @@ TEST(ExperimentRoundTrip, EveryFieldAwayFromItsDefault) {
   EXPECT_EQ(there_and_back(experiment), experiment) << to_json(experiment);
   EXPECT_EQ(to_json(there_and_back(experiment)), to_json(experiment));
   ExperimentConfig other = experiment;
-  for (const FigureConfig& figure : {curves(), rows()}) {
+  for (const FigureConfig& figure : {curves(), rows(), fill()}) {
     other.figure = figure;
     EXPECT_EQ(there_and_back(other), other);
   }
 
-  // Holds this test to what it says: a new field must be set in everything(), curves() or rows().
+  // Holds this test to what it says: a new field must be set in everything(), curves(), rows() or fill().
   std::map<std::string, std::set<std::string>> values, defaults;
   ExperimentConfig standard;
   standard.base.file = "-";
@@ -98,7 +98,7 @@ TEST(ExperimentRoundTrip, EveryFieldAwayFromItsDefault) {
     quantity.divided_by = quantity.series;
     collect_leaves(parse_json(to_json(standard), 0).root, "", defaults);
   }
-  for (const FigureConfig& figure : {experiment.figure, curves(), rows()}) {
+  for (const FigureConfig& figure : {experiment.figure, curves(), rows(), fill()}) {
     other.figure = figure;
     collect_leaves(parse_json(to_json(other), 0).root, "", values);
     standard.figure.type = figure.type;

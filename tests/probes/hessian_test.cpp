@@ -58,7 +58,7 @@ TEST(Lanczos, OfADiagonal) {
   const auto product = [](const std::vector<float>& x, std::vector<float>& y) {
     for (std::size_t i = 0; i < x.size(); ++i) y[i] = x[i] * (i == 2 ? 5.0f : -static_cast<float>(i));
   };
-  const Eigenvalue found = largest_eigenvalue(product, std::vector<float>(9, 1.0f), 20, 1e-5);
+  const Eigenvalue found = largest_eigenvalue(product, product, std::vector<float>(9, 1.0f), 20, 1e-5);
   EXPECT_NEAR(found.value, 5, 1e-5);
   EXPECT_LT(found.residual, 1e-4);
   EXPECT_LE(found.iterations, 9);
@@ -69,15 +69,15 @@ TEST(Lanczos, IsTheLargestAndNotThatOfTheLargestMagnitude) {
     y[0] = -2 * x[0] + x[1];
     y[1] = x[0] - 2 * x[1];
   };
-  EXPECT_NEAR(largest_eigenvalue(product, {1.0f, 0.5f}, 5, 1e-5).value, -1, 1e-6);
+  EXPECT_NEAR(largest_eigenvalue(product, product, {1.0f, 0.5f}, 5, 1e-5).value, -1, 1e-6);
 }
 
 TEST(Lanczos, OfZeroAndOfWhatIsNotFinite) {
   const auto zero = [](const std::vector<float>&, std::vector<float>& y) { std::ranges::fill(y, 0.0f); };
-  EXPECT_EQ(largest_eigenvalue(zero, {1, 2, 3}, 5, 1e-3).value, 0);
-  EXPECT_EQ(largest_eigenvalue(zero, {1, 2, 3}, 5, 1e-3).iterations, 1);
+  EXPECT_EQ(largest_eigenvalue(zero, zero, {1, 2, 3}, 5, 1e-3).value, 0);
+  EXPECT_EQ(largest_eigenvalue(zero, zero, {1, 2, 3}, 5, 1e-3).iterations, 1);
   const auto overflow = [](const std::vector<float>&, std::vector<float>& y) { std::ranges::fill(y, INFINITY); };
-  EXPECT_TRUE(std::isnan(largest_eigenvalue(overflow, {1, 2, 3}, 5, 1e-3).value));
+  EXPECT_TRUE(std::isnan(largest_eigenvalue(overflow, overflow, {1, 2, 3}, 5, 1e-3).value));
 }
 
 /// One dense layer with squared error: for each unit 2 / (N K) X^T X, X with a column of ones for the bias.

@@ -6,6 +6,8 @@ tried then. Differences of gradients, which the Hessian is made of, cross kinks 
 softplus and average pooling.
 """
 
+import functools
+import json
 import os
 import subprocess
 import sys
@@ -39,7 +41,18 @@ MULTIPLIERS = [0.5, 1, 2, 4]
 M3 = {"network.name": "mlp_3x100_sigmoid", "initialization.scheme": "gaussian", "initialization.std": 0.1,
       "training.batch_size": 60}
 V6 = {"network.name": "vgg6", "training.batch_size": 4}
+V6_LAYERS = [part for channels in (32, 64, 128)
+             for part in (*[{"conv_block": {"channels": channels}}] * 2, {"avg_pool": {}})]
+SMOOTH_V6 = {"network": json.dumps({"activation": "softplus",
+                                    "layers": [*V6_LAYERS, {"flatten": {}}, {"dense": {"units": 10}}]}),
+             "training.batch_size": 4}
 RESNET = {"network.name": "resnet20", "training.batch_size": 4}
+
+
+@functools.cache
+def training_data(dataset):
+    """(images, labels) of the config's section, as text."""
+    return read_dataset(json.loads(dataset))[:2]
 
 
 class Replay:
@@ -47,7 +60,7 @@ class Replay:
 
     def __init__(self, run, weights):
         config = read_json(run / "config.json", {"training": dict})
-        images, labels = read_dataset(config["dataset"])[:2]
+        images, labels = training_data(json.dumps(config["dataset"]))
         batch = read_npy(run / "batches.npy")[0].astype(np.int64)
         self.network = build_network(config, images.shape[1:], absorbs_bias(support.BINARY, config)).double()
         load_weights(self.network, read_npz(run / weights))
@@ -215,8 +228,8 @@ class ProbesTest(unittest.TestCase):
                     errors[f"{step} {statistics}"] = abs(table["eigenvalue"][row][0] / expected - 1)
             return errors
 
-        limit = {"dataset.limit": settings["training.batch_size"]}
-        self.agree({**settings, **limit}, '{"type": "hessian", "statistics": ["batch", "frozen"], "tolerance": 1e-4}',
+        self.agree({**settings, "dataset.limit": settings["training.batch_size"]},
+                   '{"type": "hessian", "statistics": ["batch", "frozen"], "tolerance": 1e-4}',
                    compare)
 
     def test_landscape_of_m3(self):
@@ -228,9 +241,11 @@ class ProbesTest(unittest.TestCase):
     def test_hessian_of_m3(self):
         self.eigenvalues(M3)
 
+    @unittest.skipUnless(os.environ.get("BNLAB_SLOW_TESTS"), "BNLAB_SLOW_TESTS=1")
     def test_landscape_of_resnet20(self):
         self.along_the_gradient(RESNET)
 
+    @unittest.skipUnless(os.environ.get("BNLAB_SLOW_TESTS"), "BNLAB_SLOW_TESTS=1")
     def test_shift_of_resnet20(self):
         self.shift(RESNET)
 
@@ -248,7 +263,7 @@ class ProbesTest(unittest.TestCase):
 
     @unittest.skipUnless(os.environ.get("BNLAB_SLOW_TESTS"), "BNLAB_SLOW_TESTS=1")
     def test_hessian_of_v6(self):
-        self.eigenvalues({**V6, "network.activation": "softplus"})
+        self.eigenvalues(SMOOTH_V6)
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ void fields(V& v, ProbeConfig& c) {
       "parameters now (normalization.type batch, or types that take none of a batch, which have one Hessian)",
       not_empty().only_where_listed("type", c.type, "statistics"));
   v.field("scale", c.scale,
-          "factor of the distance at which gradients are compared, which is 1e-3 of the norm of all trainable parameters",
+          "factor of the distance at which gradients are compared, which is 1e-4 of the norm of all trainable parameters",
           above(0).at_most(1e6).only_where_listed("type", c.type, "scale"));
   v.field("iterations", c.iterations,
           "Lanczos steps at most; each costs two forward and backward passes, and keeps a vector as large as the "
