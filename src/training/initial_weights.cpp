@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "config/initializations.h"
+#include "config/names.h"
 #include "training/run_summary.h"
+#include "training/trainer.h"
 #include "util/errors.h"
 #include "util/home.h"
 #include "util/result_file.h"
@@ -21,9 +25,10 @@ fs::path initial_weights(const std::string& from, const fs::path& directory) {
   for (const std::string& name : names_in(runs)) {
     if (!name.starts_with(start)) continue;
     const auto end = read_end(runs / name / "run.json");
-    if (end && end->status == "completed") return runs / name;
+    const auto status = end ? end->status : std::nullopt;
+    if (status == RunStatus::completed) return runs / name;
     throw DataError(fmt::format("initialization.from: {}: the run in {} has not completed{}", from,
-                                (runs / name).string(), end ? ": it is " + end->status : ""));
+                                (runs / name).string(), status ? ": it is " + config::name_of(*status) : ""));
   }
   throw ConfigError(fmt::format("initialization.from: {}: no directory in {} has a name that begins with {}", from,
                                 runs.string(), start));
