@@ -24,10 +24,7 @@ template <>
 struct Names<ScheduleType> {
   using enum ScheduleType;
   static constexpr ScheduleRow table[] = {
-      {.name = "constant",
-       .value = constant,
-       .meaning = "constant rate",
-       .fields = {"warmup_steps", "warmup_start"}},
+      {.name = "constant", .value = constant, .meaning = "constant rate", .fields = {"warmup_steps", "warmup_start"}},
       {.name = "step",
        .value = step,
        .meaning = "multiplied by factor every so many steps",

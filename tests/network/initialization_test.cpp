@@ -392,8 +392,9 @@ TEST(OptimizerOverrides, MustFitAParameter) {
     config.optimizer.overrides = {{.parameters = "*.gamma"}, {.parameters = pattern}};
     return test::error_text<ConfigError>([&] { network::check(config, dataset_of(3, 6, 6, 10)); });
   };
-  EXPECT_EQ(text("dense1.wieghts"),
-            "optimizer.overrides.1.parameters: \"dense1.wieghts\" matches no parameter; did you mean \"dense1.weights\"?");
+  EXPECT_EQ(
+      text("dense1.wieghts"),
+      "optimizer.overrides.1.parameters: \"dense1.wieghts\" matches no parameter; did you mean \"dense1.weights\"?");
   EXPECT_EQ(text("conv.weights"),
             "optimizer.overrides.1.parameters: \"conv.weights\" matches no parameter; did you mean \"conv1.weights\"?");
   test::expect_contains(text("scalar"), "there are conv1.weights, normalization1.gamma, normalization1.beta");

@@ -46,9 +46,10 @@ void fields(V& v, ProbeConfig& c) {
       "a row with each; batch: the statistics of the batch depend on the parameters; frozen: they stay those of the "
       "parameters now (normalization.type batch, or types that take none of a batch, which have one Hessian)",
       not_empty().only_where_listed("type", c.type, "statistics"));
-  v.field("scale", c.scale,
-          "factor of the distance at which gradients are compared, which is 1e-4 of the norm of all trainable parameters",
-          above(0).at_most(1e6).only_where_listed("type", c.type, "scale"));
+  v.field(
+      "scale", c.scale,
+      "factor of the distance at which gradients are compared, which is 1e-4 of the norm of all trainable parameters",
+      above(0).at_most(1e6).only_where_listed("type", c.type, "scale"));
   v.field("iterations", c.iterations,
           "Lanczos steps at most; each costs two forward and backward passes, and keeps a vector as large as the "
           "parameters",
