@@ -45,7 +45,9 @@ def masked(text, folder):
     text = text.replace(str(folder), "DIR")
     text = re.sub(r"\b[0-9a-f]{16}(?=_|\b)", "HASH", text)
     text = re.sub(r"\d+(\.\d+)? (s|ms|min|steps/s)\b", r"N \2", text)
-    return re.sub(r"(?m)[ \t]+$", "", text)
+    text = re.sub(r"about \d+:\d+ left", "about N left", text)
+    text = re.sub(r"-?\d+\.\d+(e-\d+)?|\+- 0\b", "N", text)  # measured
+    return re.sub(r"(?m)[ \t]+$", "", re.sub(r" {2,}", "  ", text))
 
 
 class MessagesTest(ProgramTest):

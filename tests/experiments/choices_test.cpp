@@ -200,7 +200,7 @@ TEST(EdgeOfChoice, EachAxisOfAGridOrAZip) {
   const std::string values = R"({"optimizer.learning_rate": [0.1, 0.5, 2], "optimizer.weight_decay": [0, 1e-3, 1e-2]})";
   EXPECT_EQ(edge("\"grid\": " + values, "[learning_rate=0.5,weight_decay=0.001]"), "");
   test::expect_contains(edge("\"grid\": " + values, "[learning_rate=2,weight_decay=0.001]"),
-                        "may lie: optimizer.learning_rate 2 is the largest of 3 values");
+                        "may lie beyond it: optimizer.learning_rate 2 is the largest of 3 values");
   test::expect_contains(edge("\"zip\": " + values, "[learning_rate=0.1,weight_decay=0]"),
                         "optimizer.learning_rate 0.1 is the smallest of 3 values; optimizer.weight_decay 0 is the "
                         "smallest of 3 values");

@@ -353,7 +353,7 @@ TEST(VerdictOfASweep, AnEditedCriterionIsJudgedAnew) {
 TEST(VerdictOfASweep, WhatIsNoSweep) {
   const test::TemporaryFolder folder;
   test::expect_contains(test::error_text<ConfigError>([&] { judge_directory(folder.path()); }),
-                        "is not the directory of a sweep (no experiment.json)");
+                        "is not the directory of a sweep: it has no experiment.json");
   test::expect_contains(test::error_text<ConfigError>([&] { judge_directory(folder / "none"); }),
                         "is not the directory of a sweep");
   const Sweep sweep;
