@@ -16,7 +16,7 @@ headline claims with their quick profiles (Fashion-MNIST): faster training, high
 saturating sigmoids, the gradients of a deep network, small batches. After the build it takes about four minutes on two
 cores. The output of apt and of the build goes to build/reproduce.log, and is shown where something fails.
 
-  --all        the quick profiles of all experiments: about twelve minutes
+  --all        the quick profiles of all experiments: about 35 minutes
   --full       the full profiles, what each claim deserves: some six hours; fetches MNIST
   --only NAME  only experiments whose name fits, such as 'faster*'; may be given again
   --jobs N     runs at the same time (default: one a core)
