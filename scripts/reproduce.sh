@@ -11,13 +11,13 @@ usage() {
 usage: scripts/reproduce.sh [--all | --full] [--only NAME] [--jobs N] [--out DIR]
 
 Installs what is missing (scripts/setup.sh), builds bnlab, runs experiments on real data, draws each one's figure, and
-ends with the table of verdicts. What is finished is kept, what was interrupted goes on. Without options: a tour of six
+ends with the table of verdicts. What is finished is kept, what was interrupted continues. Without options: a tour of six
 headline claims with their quick profiles (Fashion-MNIST): faster training, higher learning rates, bad initialization,
 saturating sigmoids, the gradients of a deep network, small batches. After the build it takes about four minutes on two
 cores. The output of apt and of the build goes to build/reproduce.log, and is shown where something fails.
 
   --all        the quick profiles of all experiments: about 35 minutes
-  --full       the full profiles, what each claim deserves: some six hours; fetches MNIST
+  --full       the full profiles: about 13 hours; fetches MNIST
   --only NAME  only experiments whose name fits, such as 'faster*'; may be given again
   --jobs N     runs at the same time (default: one a core)
   --out DIR    where the experiments get their directories (default: results/quick, or results for --full)
