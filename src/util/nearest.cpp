@@ -57,7 +57,8 @@ std::string nearest(std::string_view word, const std::vector<std::string>& valid
     if (word.empty() || lengths > allowed) continue;
     const std::size_t d = distance(wanted, lower(name));
     if (d > allowed || d >= std::max(wanted.size(), name.size())) continue;
-    if (best.empty() || d < best_distance) {
+    // Of two as near, the one that was typed with something after it.
+    if (best.empty() || d < best_distance || (d == best_distance && wanted.starts_with(lower(name)))) {
       best = name;
       best_distance = d;
     }

@@ -44,6 +44,7 @@ def masked(text, folder):
     """Without what differs between two calls or machines."""
     text = text.replace(str(folder), "DIR")
     text = re.sub(r"\b[0-9a-f]{16}(?=_|\b)", "HASH", text)
+    text = re.sub(r"(?<=\| )([0-9a-f]{7}( \(changed\))?|unknown)(?= \|$)", "REVISION", text, flags=re.M)
     text = re.sub(r"\d+(\.\d+)? (s|ms|min|steps/s)\b", r"N \2", text)
     text = re.sub(r"about \d+:\d+ left", "about N left", text)
     text = re.sub(r"-?\d+\.\d+(e-\d+)?|\+- 0\b", "N", text)  # measured

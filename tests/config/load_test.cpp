@@ -123,7 +123,7 @@ TEST(Parse, NamesPathValueAndRule) {
       // rules between fields
       {R"(, "training": {"steps": 5, "epochs": 2})", "training.steps: not together with training.epochs"},
       {R"(, "probes": [{"type": "gradient_norm"}, {"type": "gradient_norm", "every": 3}])",
-       "probes: must hold each type once, since each writes one file, got a list"},
+       "probes: must not have two of the same type, because each type writes one file, got a list"},
       // masks
       {R"(, "normalization": {"mask": []})", "normalization.mask: must have at least 1 entry, got []"},
       {R"(, "normalization": {"mask": [1, 0]})", "normalization.mask.1: must be at least 1, got 0"},

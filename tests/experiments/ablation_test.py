@@ -105,8 +105,7 @@ class Ablation(ProgramTest):
         self.assertEqual(len(commands), 4)
         subprocess.run(commands[1], shell=True, check=True)  # rate 0.01, batch
         _, log = self.sweep(*GRID, "--seeds", "1", "--only", "*type=batch*", "--jobs", "2", status=FAILED)
-        self.assertIn("2 runs in", log)
-        self.assertIn("1 to do", log)
+        self.assertIn("2 runs, 1 to do, in ", log)
         self.assertIn("2 runs have no result", log)
 
     def test_what_is_wrong_is_said_in_one_line(self):

@@ -210,7 +210,7 @@ class PlotExperimentTest(SweepFigureTest):
             (CURVES, change(file="probe.csv"), "probe.csv: missing"),
             (CURVES, change(column="split"), "eval.csv: column split: could not convert string to float: 'test'"),
             (CURVES, change(where={"splt": "test"}), 'no column splt in its header; did you mean "split"?'),
-            (CURVES, change(type="pie"), "figure.type: must be one of curves, bands, axis, heat_map, rows, none"),
+            (CURVES, change(type="pie"), "figure.type: must be one of curves, bands, axis, heat_map, rows, fill, none"),
             (CURVES, write("experiment.json", "{"), "experiment.json: can't be read"),
             (CURVES, write("experiment.json", "[]"), "experiment.json: must be an object, got []"),
             (CURVES, write("experiment.json", '{"figure": {"type": "axis"}}'), "experiment.json: arms: missing"),

@@ -56,7 +56,7 @@ class PlotFigureTypesTest(SweepFigureTest):
         # The mean goes as far as every seed: to the last step of the one that diverged.
         means = [int(row["step"]) for row in rows if row["arm"] == "none" and row["series"] == "mean"]
         self.assertEqual(max(means), 300)
-        self.assertIn("without (4 seeds): 1 diverged at step 333, 1 failed, 1 missing", texts)
+        self.assertIn("no normalization (4 seeds): 1 diverged at step 333, 1 failed, 1 missing", texts)
         self.assertIn("cross: a run diverged", texts)
         # The losses of 1e30 do not set the scale: its largest label is one of completed runs.
         self.assertNotIn("1e30", texts)
@@ -69,7 +69,7 @@ class PlotFigureTypesTest(SweepFigureTest):
             path.write_text("step,epoch,split,statistics,loss,accuracy\n")
         rows, texts = self.draw()
         self.assertEqual({row["seed"] for row in rows if row["arm"] == "none"}, {"1"})
-        self.assertIn("without (2 seeds): 1 diverged at step 333", texts)
+        self.assertIn("no normalization (2 seeds): 1 diverged at step 333", texts)
 
     def test_geometric_mean_on_a_logarithmic_axis(self):
         self.sweep(TWO_ARMS, [1, 2], {**CURVES, "column": "loss", "log_y": True, "log_x": True}, completed)
@@ -227,7 +227,7 @@ class PlotFigureTypesTest(SweepFigureTest):
                          [("failed", ""), ("missing", ""), ("completed", "0.1")])
         self.assertEqual((thin["allmean"]["value"], thin["allmean"]["runs"]), ("0.1", "1"))
         self.assertNotIn("allinterval_low", thin)
-        for text in ("without (3 seeds): 4 diverged, 1 failed, 1 missing", "initialization.gain",
+        for text in ("no normalization (3 seeds): 4 diverged, 1 failed, 1 missing", "initialization.gain",
                      "final test accuracy (fraction correct)",
                      "cross: a run diverged; above the frame: no finite value", "0.01", "100"):
             self.assertIn(f"|{text}|", texts)
@@ -383,7 +383,7 @@ class PlotFigureTypesTest(SweepFigureTest):
             self.assertAlmostEqual(float(row["high"]) - float(row["low"]), 2, places=6)
         at = {row["seed"]: float(row["low"]) for row in rows if (row["arm"], row["step"]) == ("batch", "0")}
         self.assertAlmostEqual(at["all"], (at["1"] + at["2"] + at["3"]) / 3, places=6)
-        for text in ("p15 to p85", "without (3 seeds)", "batch normalization (3 seeds)"):
+        for text in ("p15 to p85", "no normalization (3 seeds)", "batch normalization (3 seeds)"):
             self.assertIn(f"|{text}|", texts)
         self.assertIn("shown: from p15 to p85, means of the 3 seeds", texts)
         shutil.rmtree(self.folder / "runs")
@@ -461,7 +461,7 @@ class PlotFigureTypesTest(SweepFigureTest):
         for text in ("0.53", "0.62", "× 3", "× n: so many runs diverged", "hatched: no finite mean, or no run",
                      "learning_rate", "batch_size"):
             self.assertIn(f"|{text}|", texts)
-        self.assertIn("without (3 seeds): 6 diverged, 3 failed", texts.replace("|", " "))
+        self.assertIn("no normalization (3 seeds): 6 diverged, 3 failed", texts.replace("|", " "))
 
     def test_heat_map_needs_two_axes(self):
         self.sweep(GAIN_ARMS, [1], HEAT_MAP, completed)

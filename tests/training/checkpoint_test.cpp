@@ -174,6 +174,7 @@ TEST(Checkpoint, MissingAndForeignValues) {
   };
   for (const auto& [name, array] : whole) {
     if (name.rfind("csv_bytes.", 0) == 0) continue;
+    if (name == "progress.initial_weights_bytes") continue;  // checkpoints of earlier versions lack it
     NpzArrays arrays = whole;
     arrays.erase(name);
     expect_refused(arrays, path.string());
