@@ -51,12 +51,12 @@ class StartFromArm(ProgramTest):
         verdict = json.loads((self.folder / "out/verdict.json").read_text())
         self.assertNotIn("doubts", verdict)  # other weights for each seed are what was asked for
         # Nothing is left; a lost child is made again from the same parent; another parent is another child.
-        self.assertIn("0 of them to do", self.sweep(experiment())[1])
+        self.assertIn("nothing to do", self.sweep(experiment())[1])
         before = (children[0] / "train.csv").read_text().splitlines()[1].rsplit(",", 1)[0]
         shutil.rmtree(children[0])
-        self.assertIn("1 of them to do", self.sweep(experiment())[1])
+        self.assertIn("1 to do", self.sweep(experiment())[1])
         self.assertEqual((children[0] / "train.csv").read_text().splitlines()[1].rsplit(",", 1)[0], before)
-        self.assertIn("6 of them to do", self.sweep(experiment(start={"training.steps": 4}))[1])
+        self.assertIn("6 runs, all to do", self.sweep(experiment(start={"training.steps": 4}))[1])
 
     def test_order_of_commands_and_only(self):
         out, _ = self.sweep(experiment(), "--print-commands", "--only", "child")
