@@ -108,7 +108,8 @@ class Sweep(SweepTest):
         out, _ = self.sweep(content, "--details")
         self.assertEqual(self.ends(), first)
         self.assertRegex(out, r"better +>= 2 +not reproduced")
-        self.assertRegex(out, r"better: the interval .* lies below the threshold 200.00\n")  # explained in the full profile
+        # The full profile alone explains it.
+        self.assertRegex(out, r"better: the interval .* lies below the threshold 200.00\n")
         # An edited arm runs that arm alone; one more seed runs that seed of each arm.
         content["arms"][1]["set"]["optimizer.learning_rate"] = 0.2
         _, log = self.sweep(content)
@@ -425,14 +426,14 @@ class Reproduce(SweepTest):
             few = ["training.steps=5"]
             if "epochs" in json.loads(file.read_text())["base"].get("training", {}):
                 few = ["training.epochs=0.1", "dataset.synthetic.examples=6200"]
-            process = self.start("sweep", file, "--out", out, "--seeds", "1", "--set", "dataset.name=drawn_digits", *few,
-                                 "dataset.limit=0", "training.eval_every=0", "evaluation.batch_size=100",
-                                 "dataset.validation=200")
-            _, error = process.communicate(timeout=TIMEOUT)
+            process = self.start("sweep", file, "--out", out, "--seeds", "1", "--set", "dataset.name=drawn_digits",
+                                 "dataset.limit=0", "dataset.validation=200", "training.eval_every=0",
+                                 "evaluation.batch_size=100", *few)
+            said, error = process.communicate(timeout=TIMEOUT)
             verdict = json.loads((out / "verdict.json").read_text())
             # A quantity at a later step has no value after so few.
-            missing = [line for line in error.splitlines() if ": completed: " in line and "no row at step" in line]
-            self.assertEqual(len(missing), len(verdict["runs_without_result"]), error)
+            missing = [line for line in said.splitlines() if ": completed: " in line and "no row at step" in line]
+            self.assertEqual(len(missing), len(verdict["runs_without_result"]), said + error)
             self.assertEqual(process.returncode, FAILED if missing else DONE, error)
             self.assertIn(verdict["verdict"], ("reproduced", "not reproduced", "inconclusive", "reported"))
 
