@@ -424,8 +424,11 @@ class Reproduce(SweepTest):
             out = self.folder / name
             file = SOURCE / "experiments" / f"{name}.json"
             few = ["training.steps=5"]
-            if "epochs" in json.loads(file.read_text())["base"].get("training", {}):
+            base = json.loads(file.read_text())["base"]
+            if "epochs" in base.get("training", {}):
                 few = ["training.epochs=0.1", "dataset.synthetic.examples=6200"]
+                if "synthetic" in base["dataset"]:
+                    few = ["training.epochs=1", "dataset.synthetic.examples=220", "dataset.synthetic.test_examples=64"]
             process = self.start("sweep", file, "--out", out, "--seeds", "1", "--set", "dataset.name=drawn_digits",
                                  "dataset.limit=0", "dataset.validation=200", "training.eval_every=0",
                                  "evaluation.batch_size=100", *few)
