@@ -424,9 +424,11 @@ class Reproduce(SweepTest):
             out = self.folder / name
             file = SOURCE / "experiments" / f"{name}.json"
             few = ["training.steps=5"]
-            base = json.loads(file.read_text())["base"]
+            experiment = json.loads(file.read_text())
+            base = experiment["base"]
             if "epochs" in base.get("training", {}):
-                few = ["training.epochs=0.1", "dataset.synthetic.examples=6200"]
+                examples = 6200 if "dataset.limit" in json.dumps(experiment["arms"]) else 1400
+                few = ["training.epochs=0.1", f"dataset.synthetic.examples={examples}"]
                 if "synthetic" in base["dataset"]:
                     few = ["training.epochs=1", "dataset.synthetic.examples=220", "dataset.synthetic.test_examples=64"]
             process = self.start("sweep", file, "--out", out, "--seeds", "1", "--set", "dataset.name=drawn_digits",
