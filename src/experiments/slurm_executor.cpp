@@ -1,7 +1,6 @@
 #include "experiments/slurm_executor.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -12,6 +11,7 @@
 #include <thread>
 
 #include "experiments/local_executor.h"
+#include "experiments/slurm_commands.h"
 #include "training/run_directory.h"
 #include "util/errors.h"
 #include "util/file.h"
@@ -24,80 +24,12 @@ namespace fs = std::filesystem;
 
 constexpr int interrupted_status = 130;
 
-/// The script of a submission. The shell stays, to pass the warning on and to keep the exit status.
-constexpr const char* script = R"sh(#!/bin/sh
-# One run of a bnlab sweep: this task's line of {name}.commands is its command, of {name}.directories its directory.
-submission={submission}
-export OMP_NUM_THREADS={threads}
-line() {{ sed -n "${{SLURM_ARRAY_TASK_ID}}{{p;q;}}" "$submission.$1"; }}
-status_file=$submission.$SLURM_ARRAY_TASK_ID.status
-rm -f "$status_file"
-eval "directory=$(line directories)"
-mkdir -p "$directory"
-log=$directory/{stderr}
-if [ -L "$directory" ] || [ -L "$log" ] || {{ [ -e "$log" ] && [ ! -f "$log" ]; }}; then
-  echo "$log is a link or no regular file; it is not written to" >&2
-  echo 1 >"$status_file"
-  exit 1
-fi
-child=
-# Before the time limit Slurm signals this shell, and the run writes a checkpoint. To cancel it signals the run itself.
-trap 'kill -TERM "$child"' USR1
-trap : TERM
-eval "$(line commands) >/dev/null 2>>\"\$log\" &"
-child=$!
-wait "$child"
-status=$?
-while [ "$status" -gt 128 ] && kill -0 "$child" 2>/dev/null; do  # a signal ended the waiting, not the run
-  wait "$child"
-  status=$?
-done
-[ -s "$log" ] || rm -f "$log"
-[ "$status" -eq 0 ] || echo "$status" >"$status_file"
-exit "$status"
-)sh";
-
 /// The text of one of the files in the folder "slurm".
 std::string text_of(const fs::path& file) {
   constexpr std::uint64_t most_bytes = std::uint64_t{1} << 28;
   const std::vector<std::uint8_t> bytes = read_file(file, most_bytes, Place::results);
   return {bytes.begin(), bytes.end()};
 }
-
-std::string trimmed(std::string text) {
-  text.erase(text.find_last_not_of(" \t\r\n") + 1);
-  text.erase(0, text.find_first_not_of(" \t\r\n"));
-  return text;
-}
-
-/// The output of a Slurm command. Throws RunError with its words where it refuses.
-std::string slurm(const std::vector<std::string>& arguments) {
-  const Captured captured = run_and_capture(arguments);
-  if (captured.end.status != 0 || captured.end.signal != 0)
-    throw RunError(fmt::format("{} failed: {}", arguments.front(), trimmed(captured.error + captured.output)));
-  return captured.output;
-}
-
-/// The highest index that a task of an array may have.
-int largest_index() {
-  std::istringstream config(slurm({"scontrol", "show", "config"}));
-  for (std::string line; std::getline(config, line);)
-    if (line.starts_with("MaxArraySize")) {
-      const int size = std::atoi(line.c_str() + std::min(line.size(), line.find('=') + 1));
-      if (size < 2) throw RunError(fmt::format("scontrol: job arrays are switched off here ({})", trimmed(line)));
-      return size - 1;
-    }
-  throw RunError("scontrol show config: does not say MaxArraySize");
-}
-
-/// Where a task is in the queue, or was.
-struct Place {
-  std::string submission;                          // "0001"
-  int index = 0;                                   // of the array, from 1
-  auto operator<=>(const Place&) const = default;  // NOLINT(modernize-use-nullptr): version 14 mistakes its own 0
-};
-
-enum class Queued { waits, runs };
 
 class SlurmExecutor {
  public:
@@ -117,7 +49,7 @@ class SlurmExecutor {
             fmt::format("{} is not on PATH; Slurm needs it. Call bnlab on a machine of the cluster", command));
     refuse_other_than_folder(folder_);
     fs::create_directories(folder_);
-    largest_index_ = largest_index();
+    largest_index_ = largest_array_index();
     for (const Task& task : tasks) runs_.emplace_back().task = &task;
     for (Run& run : runs_)
       for (const Run& other : runs_)
@@ -135,7 +67,7 @@ class SlurmExecutor {
   struct Run {
     const Task* task = nullptr;
     const Run* parent = nullptr;      // the run of these whose weights it starts from
-    std::optional<Place> place;       // of the last submission
+    std::optional<TaskPlace> place;   // of the last submission
     std::string job;                  // of this call's last submission, as sbatch calls it
     std::uint64_t stderr_offset = 0;  // at the last submission
     int submissions = 0;              // of this call, since it last came further
@@ -161,7 +93,7 @@ class SlurmExecutor {
     std::vector<std::string> earlier;
     for (const std::string& name : names_in(folder_))
       if (const fs::path path = name; path.extension() == ".directories") earlier.push_back(path.stem().string());
-    std::map<std::string, Place> places;
+    std::map<std::string, TaskPlace> places;
     for (const std::string& submission : earlier) {
       std::istringstream lines(text_of(file(submission, "directories")));
       int index = 0;
@@ -172,22 +104,8 @@ class SlurmExecutor {
     if (!earlier.empty()) last_submission_ = std::atoi(earlier.back().c_str());
   }
 
-  std::map<Place, Queued> queue() const {
-    std::istringstream lines(
-        slurm({"squeue", "--noheader", "--array", fmt::format("--user={}", getuid()), "--format=%j %K %T"}));
-    std::map<Place, Queued> queue;
-    for (std::string line; std::getline(lines, line);) {
-      std::istringstream words(line);
-      std::string name, state;
-      int index = 0;
-      if (words >> name >> index >> state && name.starts_with(job_prefix_))
-        queue[{name.substr(job_prefix_.size()), index}] = state == "PENDING" ? Queued::waits : Queued::runs;
-    }
-    return queue;
-  }
-
   void look_for_the_first_time() {
-    const std::map<Place, Queued> now = queue();
+    const std::map<TaskPlace, Queued> now = slurm_queue(job_prefix_);
     std::vector<Run*> to_submit;
     std::size_t queued = 0;
     for (Run& run : runs_) {
@@ -201,9 +119,9 @@ class SlurmExecutor {
   }
 
   void look() {
-    std::map<Place, Queued> now;
+    std::map<TaskPlace, Queued> now;
     try {
-      now = queue();
+      now = slurm_queue(job_prefix_);
     } catch (const RunError& error) {  // the cluster's controller may be away for a while
       display_.message(fmt::format("{}; looking again", error.what()));
       return;
@@ -278,7 +196,7 @@ class SlurmExecutor {
   }
 
   /// What the script wrote at the end of a task that did not end with status 0; the file is removed.
-  std::optional<ProcessEnd> take_end(const Place& place) const {
+  std::optional<ProcessEnd> take_end(const TaskPlace& place) const {
     const fs::path path = file(place.submission, fmt::format("{}.status", place.index));
     int status = 0;
     if (!is_there(path) || !(std::istringstream(text_of(path)) >> status)) return std::nullopt;
@@ -292,7 +210,7 @@ class SlurmExecutor {
   enum class Parent { is_done, is_awaited, has_failed };
 
   /// Where the parent has failed, the end of the run is displayed.
-  Parent heed_parent(Run& run) {
+  Parent check_parent(Run& run) {
     if (run.parent && !run.parent->is_ended) return Parent::is_awaited;
     try {
       require_parent(*run.task);
@@ -311,7 +229,7 @@ class SlurmExecutor {
   void submit(const std::vector<Run*>& runs) {
     std::vector<Run*> ready, awaiting;
     for (Run* run : runs) {
-      const Parent parent = heed_parent(*run);
+      const Parent parent = check_parent(*run);
       if (parent == Parent::is_done) ready.push_back(run);
       if (parent == Parent::is_awaited) awaiting.push_back(run);
     }
@@ -360,13 +278,9 @@ class SlurmExecutor {
     }
     write_file_atomically(file(submission, "commands"), commands);
     write_file_atomically(file(submission, "directories"), directories);
-    write_file_atomically(
-        file(submission, "sh"),
-        fmt::format(fmt::runtime(script), fmt::arg("name", submission),
-                    fmt::arg("submission", shell_quoted((folder_ / submission).native())),
-                    fmt::arg("threads", options_.threads), fmt::arg("stderr", training::stderr_file)));
-    const std::string answer = slurm(sbatch_arguments(submission, index, after));
-    const std::string job = trimmed(answer.substr(0, answer.find(';')));
+    write_file_atomically(file(submission, "sh"), script_of(folder_ / submission, options_.threads));
+    const std::string answer = output_of_slurm(sbatch_arguments(submission, index, after));
+    const std::string job = answer.substr(0, answer.find(';'));
     for (Run* run : runs) run->job = job;
     display_.message(fmt::format("submitted {} runs to Slurm, job {}{}", index, job,
                                  after.empty() ? "" : fmt::format(", after {}", fmt::join(after, ", "))));
