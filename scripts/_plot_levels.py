@@ -1,6 +1,6 @@
 """Thresholds and levels of an experiment that lie on a figure's vertical axis."""
 
-from _plot_sweep import texts_of
+from _plot_sweep import KEYS, texts_of
 from _plot_text import plain_number
 
 SIGNS = {"at_least": "≥", "more_than": ">", "at_most": "≤", "less_than": "<"}
@@ -8,8 +8,8 @@ SIGNS = {"at_least": "≥", "more_than": ">", "at_most": "≤", "less_than": "<"
 SAME_UNIT = ("final", "best", "minimum", "maximum", "mean", "median", "at")
 COMPARING = ("difference", "ratio", "log_slope")  # rows with each other
 SPREADS = ("range", "standard_deviation", "detrended_deviation")  # distances between values, in the same unit
-# Columns by which the rows of one step differ: what holds for one layer is no level for all.
-OF_ONE = ("layer", "tensor", "unit", "parameter", "factor", "multiplier")
+# What holds for one layer, say, is no level for all.
+OF_ONE = tuple(name for name in KEYS if name not in ("split", "statistics", "arm"))
 
 
 def levels_of(sweep):

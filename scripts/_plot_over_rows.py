@@ -10,18 +10,16 @@ from _plot_base import chosen, mark_every, style_linear_axis, style_log_axis, st
 from _plot_cells import slant
 from _plot_over_steps import (curve_label, curves_legend, draw_lines, kept, key_of, label_left, read_figure_csv,
                               rounded, with_result)
+from _plot_sweep import KEYS
 from _plot_text import points_of, short_number, shown
 from _reading import ReadError, exists, read_csv
-
-# What tells the rows of one step apart, in the files of a run.
-KEYS = ("split", "statistics", "layer", "tensor", "unit", "parameter", "factor", "multiplier")
 
 
 def rows_of(sweep, run, file, column):
     """(step, {label: value}) of figure.step, or else of the last step, in a run's file: the rows that figure.where
     leaves, in the file's order; the step is None where a run that diverged did not reach it."""
     path = sweep.folder / "runs" / run.name / file
-    keys = [name for name in KEYS if name != column]
+    keys = [name for name in KEYS if name not in (column, "arm")]
     table = read_csv(path, [*sweep.where, *keys], ["step", column, *sweep.where], keys,
                      empty_ok=run.status == "diverged", below=sweep.folder, warn=warn)
     table = kept(sweep, path, table)
@@ -39,7 +37,7 @@ def rows_of(sweep, run, file, column):
     telling = [name for name in keys if name in table and len(set(table[name].tolist())) > 1]
     telling = telling or [name for name in keys if name in table][:1]
     if not telling:
-        raise ReadError(f"{path}: has no rows of several layers or parameters at a step ({', '.join(KEYS)}): "
+        raise ReadError(f"{path}: has no rows of several layers or parameters at a step ({', '.join(keys)}): "
                         "figure.type curves draws it")
     labels = [" ".join(parts) for parts in zip(*(table[name].tolist() for name in telling))]
     if len(set(labels)) < len(labels):

@@ -12,13 +12,11 @@ from _plot_base import (PERCENTILES, STEP_LABEL, bold_of, chosen, columns_of, cr
 from _plot_levels import SAME_UNIT, SPREADS, levels_of
 from _plot_marks import GREY, draw_levels, end_of, label_ends
 from _plot_panels import background, panels_for
-from _plot_sweep import SIZE, common_seeds, cross_note, legend_width, mean_note, note
+from _plot_sweep import KEYS, SIZE, common_seeds, cross_note, legend_width, mean_note, note
 from _plot_text import short_number, shown, spelled, unit_of
 from _reading import ReadError, exists, numbers_of, printable, read_csv
 from _run_files import changed_files
 
-# What tells the rows of one step apart, in the files of a run.
-KEYS = ("split", "statistics", "layer", "tensor", "unit", "parameter", "factor", "multiplier", "arm")
 MOST_POINTS = 600  # of a curve; of more rows means are drawn
 
 

@@ -185,7 +185,7 @@ class ExperimentChecks {
   void check_chosen_by(std::size_t i, const ArmConfig& of, const std::string& name) {
     const ArmConfig* by = find_named(experiment_.arms, name);
     if (!by) return problem("arms", i, "best_of", unknown("arm", name, names_in(experiment_.arms)));
-    if (by == &of) return problem("arms", i, "best_of", "chosen_by must be another arm than " + in_quotes(name));
+    if (by == &of) return problem("arms", i, "best_of", "chosen_by must name an arm other than " + in_quotes(name));
     if (axis_names(*by) != axis_names(of))
       return problem("arms", i, "best_of",
                      "arms " + in_quotes(of.name) + " and " + in_quotes(name) + " must have the same axes, got " +

@@ -6,6 +6,7 @@
 #include <map>
 #include <system_error>
 
+#include "config/csv_columns.h"
 #include "config/experiment.h"
 #include "config/names.h"
 #include "config/probe_files.h"
@@ -35,7 +36,7 @@ bool contains(const std::vector<T>& values, const T& value) {
 
 /// Whether a run of this config writes the file.
 bool is_written(const config::RunConfig& config, const std::string& file) {
-  return file == "train.csv" || file == "eval.csv" ||
+  return config::run_file_of(file) != config::RunFile::probe ||
          std::any_of(config.probes.begin(), config.probes.end(),
                      [&](const config::ProbeConfig& probe) { return config::writes(probe, file); });
 }

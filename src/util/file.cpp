@@ -388,11 +388,4 @@ std::string Sha256::hex() {
   return text;
 }
 
-std::string sha256_of(const std::filesystem::path& path) {
-  constexpr std::uint64_t largest = std::uint64_t{1} << 40;
-  Sha256 sum;
-  sum.update(read_file(path, largest));
-  return sum.hex();
-}
-
 }  // namespace bnlab

@@ -82,7 +82,4 @@ class Sha256 {
   void* context_;
 };
 
-/// SHA-256 of a file as it is, in hexadecimal. Throws DataError where it can't be read.
-std::string sha256_of(const std::filesystem::path& path);
-
 }  // namespace bnlab

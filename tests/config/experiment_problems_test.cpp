@@ -136,7 +136,7 @@ TEST(ExperimentProblems, APointThatAnotherArmChooses) {
   const std::string by_h = R"("chosen_by": "h")";
   EXPECT_EQ(of(by_h), ErrorLines{});
   expect(of(R"("chosen_by": "i")"), R"(no arm "i"; there are a, g, h, best)");
-  expect(of(R"("chosen_by": "g")"), R"(chosen_by must be another arm than "g")");
+  expect(of(R"("chosen_by": "g")"), R"(chosen_by must name an arm other than "g")");
   expect(of(R"("chosen_by": "a")"), R"(arms "g" and "a" must have the same axes, got x, y and none)");
   expect(of(by_h, R"({"x": [1, 4], "y": [5]})"), R"(arm "g" has no x 4, which arm "h" may choose)");
 }

@@ -348,7 +348,7 @@ TEST(OverRowsOf, EachGroupIsDividedByItsOwn) {
 }
 
 TEST(OverRowsOf, ColumnsThatTellGroupsApart) {
-  for (const char* column : {"split", "statistics", "layer", "tensor", "unit", "parameter", "factor"})
+  for (const char* column : {"split", "statistics", "layer", "tensor", "unit", "parameter", "factor", "multiplier"})
     EXPECT_EQ(Directory("step," + std::string(column) + ",y\n1,a,1\n1,b,2\n2,a,3\n").value(over_rows(OverRows::sum)), 5)
         << column;
   EXPECT_EQ(Directory("step,epoch,y\n1,a,1\n1,b,2\n2,a,3\n").value(over_rows(OverRows::sum)), 3);

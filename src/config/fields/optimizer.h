@@ -55,11 +55,11 @@ void fields(V& v, OptimizerOverride& c) {
           "names of parameters as in weights.npz: LAYER.weights, .bias, .gamma, .beta, .scalar; * stands for any "
           "characters: *.scalar",
           not_empty().required());
-  v.field("learning_rate_factor", c.learning_rate_factor, "what their rate is multiplied by; 0: they stay as they are",
-          between(0, 1e6));
+  v.field("learning_rate_factor", c.learning_rate_factor,
+          "factor on the learning rate for them; 0: they are not trained", between(0, 1e6));
   v.field("weight_decay_factor", c.weight_decay_factor,
-          "what weight_decay is multiplied by for them, whatever they are; unset: 1 for weights, and for the others as "
-          "decay_normalization_and_biases says",
+          "factor on weight_decay for them, also for gamma, beta and biases; unset: 1 for weights, and for the others "
+          "the choice of decay_normalization_and_biases",
           between(0, 1e6));
 }
 
