@@ -27,6 +27,18 @@ class RecordedDropout(nn.Module):
         return x * torch.from_numpy(self.masks[self.step - 1]).to(x.dtype) / (1 - self.rate)
 
 
+class StandardizedConv2d(nn.Conv2d):
+    """Convolution with weights of mean 0 and variance 1 in each output channel (Qiao et al. 2019)."""
+
+    def forward(self, x):
+        return self._conv_forward(x, standardized(self.weight), self.bias)
+
+
+def standardized(weight):
+    variance, mean = torch.var_mean(weight, (1, 2, 3), unbiased=False, keepdim=True)
+    return (weight - mean) / torch.sqrt(variance + 1e-5)
+
+
 class PaddingShortcut(nn.Module):
     """Every stride-th pixel, and zeros in the new channels (He et al. 2016, option A)."""
 

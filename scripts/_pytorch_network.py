@@ -8,7 +8,8 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
-from _pytorch_blocks import Concat, PaddingShortcut, RecordedDropout, Recurrent, Residual, activation
+from _pytorch_blocks import (Concat, PaddingShortcut, RecordedDropout, Recurrent, Residual, StandardizedConv2d,
+                             activation)
 from _pytorch_normalizations import BatchRenorm, make_local_response, make_normalization
 
 
@@ -113,9 +114,11 @@ class Assembler:
                 before, padding = [(f"{name}_padding", nn.ZeroPad2d(sides))], 0
                 if sides[0] == sides[1] and sides[2] == sides[3]:
                     before, padding = [], (sides[2], sides[0])
-            return [*before, self.leaf(name, nn.Conv2d(x.shape[1], options["channels"], kernel, stride, pair(padding),
-                                                       groups=options.get("groups", 1),
-                                                       bias=self.has_bias(options, normalization_follows)))]
+            standardizes = options.get("weight_standardization", self.network.get("weight_standardization", False))
+            conv = StandardizedConv2d if standardizes else nn.Conv2d
+            return [*before, self.leaf(name, conv(x.shape[1], options["channels"], kernel, stride, pair(padding),
+                                                  groups=options.get("groups", 1),
+                                                  bias=self.has_bias(options, normalization_follows)))]
         if kind in ("max_pool", "avg_pool"):
             kernel = pair(options.get("kernel", 2))
             stride, padding = pair(options.get("stride") or kernel), pair(options.get("padding", 0))
@@ -185,10 +188,10 @@ class Network(nn.Module):
     def forward(self, x):
         return self.whole(x)
 
-    def set_step(self, step, steps):
-        """What batch renormalization and recorded masks go by; from 1."""
+    def set_step(self, step, steps, batch=None):
+        """What batch renormalization goes by, and recorded masks where a step has several batches; all from 1."""
         for module in self.modules():  # of the steps of a recurrent block too
-            module.step = step
+            module.step = batch if batch and isinstance(module, RecordedDropout) else step
             if isinstance(module, BatchRenorm):
                 module.steps = steps
 

@@ -102,13 +102,17 @@ def replay(config, data, recorded, dtype, rate_factor=1.0):
     optimizer = make_optimizer(network, config["optimizer"])
     result = {"losses": np.empty(len(batches)), "first_statistics": {}}
     network.train()
-    for step, batch in enumerate(batches, start=1):
-        batch = torch.from_numpy(batch.astype(np.int64))
-        network.set_step(step, len(batches))
+    parts = config["training"].get("accumulate", 1)
+    share = 1 / parts if config["loss"]["reduction"] == "mean" else 1
+    for step, images_of_step in enumerate(batches, start=1):
         optimizer.zero_grad()
-        loss = loss_of(config["loss"], network(images[batch].to(dtype)), labels[batch])
-        loss.backward()
-        result["losses"][step - 1] = loss.item()
+        result["losses"][step - 1] = 0
+        for part, batch in enumerate(np.split(images_of_step.astype(np.int64), parts), start=1):
+            batch = torch.from_numpy(batch)
+            network.set_step(step, len(batches), (step - 1) * parts + part)
+            loss = share * loss_of(config["loss"], network(images[batch].to(dtype)), labels[batch])
+            loss.backward()
+            result["losses"][step - 1] += loss.item()
         if step == 1:
             result["gradients"] = {name: tensor.grad.double().numpy().copy() for name, tensor
                                    in named_tensors(network).items() if isinstance(tensor, nn.Parameter)}

@@ -83,6 +83,7 @@ int run(int argc, char** argv, bnlab::cli::Context& context) {
   bnlab::cli::add_verdict(program, context);
   bnlab::cli::add_compare(program, context);
   bnlab::cli::add_export(program, context);
+  bnlab::cli::add_fold(program, context);
   bnlab::cli::add_reproduce(program, context);
   bnlab::cli::add_describe(program, context);
   bnlab::cli::add_validate(program, context);

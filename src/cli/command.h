@@ -39,6 +39,7 @@ void add_sweep(Command program, Context& context);
 void add_verdict(Command program, Context& context);
 void add_compare(Command program, Context& context);
 void add_export(Command program, Context& context);
+void add_fold(Command program, Context& context);
 void add_reproduce(Command program, Context& context);
 void add_describe(Command program, Context& context);
 void add_validate(Command program, Context& context);

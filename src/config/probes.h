@@ -22,7 +22,9 @@ enum class ProbeType {
   equivalence,
   landscape,
   covariate_shift,
-  hessian
+  hessian,
+  input_gradient,
+  folding
 };
 
 struct ProbeRow {
@@ -34,6 +36,7 @@ struct ProbeRow {
   bool (*knows)(const NormalizationRow& normalization) = nullptr;  // the normalizations it needs; null: any
   bool needs_affine = false;                                       // gamma and beta
   bool needs_residual = false;                                     // residual blocks
+  bool needs_one_batch = false;                                    // updates from the gradient of one batch
   std::string_view points_file = {};                               // what it writes with `points`, besides its own
   OwnFields fields = {};
 
@@ -43,6 +46,7 @@ struct ProbeRow {
     if (knows) visit("normalizations", names_where<NormalizationType>(knows));
     visit("needs_affine", needs_affine);
     visit("needs_residual", needs_residual);
+    visit("needs_one_batch", needs_one_batch);
     visit("fields", fields);
   }
 };
@@ -133,6 +137,7 @@ struct Names<ProbeType> {
        .meaning = "loss and gradient of the step's batch along its negative gradient",
        .paper = "Santurkar et al. 2018, figure 4",
        .observes = "the loss and gradients with other parameters",
+       .needs_one_batch = true,
        .points_file = "landscape_points",
        .fields = {"multipliers", "unit", "ratio", "points"}},
       {.name = "covariate_shift",
@@ -140,6 +145,7 @@ struct Names<ProbeType> {
        .meaning = "how the update of earlier layers changes a layer's gradient",
        .paper = "Santurkar et al. 2018, definition 2.1",
        .observes = "gradients with other parameters",
+       .needs_one_batch = true,
        .fields = {"layers"}},
       {.name = "hessian",
        .value = hessian,
@@ -147,6 +153,18 @@ struct Names<ProbeType> {
        .paper = "Cohen et al. 2021",
        .observes = "gradients with other parameters",
        .fields = {"examples", "statistics", "scale", "iterations", "tolerance"}},
+      {.name = "input_gradient",
+       .value = input_gradient,
+       .meaning = "gradient of the loss with respect to the image, and accuracy after one step along its sign",
+       .paper = "Goodfellow et al. 2015, Galloway et al. 2019",
+       .observes = "gradients of the input, in evaluation",
+       .fields = {"examples", "split", "epsilons"}},
+      {.name = "folding",
+       .value = folding,
+       .meaning = "difference between the evaluated network and itself with its normalizations folded into the weights",
+       .paper = "Jacob et al. 2018, 3.2",
+       .observes = "the output of two networks, in evaluation",
+       .knows = [](const NormalizationRow& n) { return n.has_population; }},
   };
 };
 

@@ -11,6 +11,7 @@
 
 #include "config/activations.h"
 #include "config/blocks.h"
+#include "config/csv_columns.h"
 #include "config/dataset_config.h"
 #include "config/initializations.h"
 #include "config/losses.h"
@@ -71,7 +72,8 @@ struct Conv {
   Extent stride{1, 1};
   Padding padding{.same = true, .extent = {0, 0}};
   std::int64_t groups = 1;
-  std::optional<bool> bias = std::nullopt;  // unset: present unless a normalization follows
+  std::optional<bool> bias = std::nullopt;                    // unset: present unless a normalization follows
+  std::optional<bool> weight_standardization = std::nullopt;  // unset: the network's
   bool operator==(const Conv&) const = default;
 };
 /// max_pool and avg_pool; padding never counts in an average.
@@ -169,6 +171,7 @@ struct NetworkConfig {
   double dropout = 0.0;                                  // rate of the dropout blocks that name none
   Shortcut shortcut = Shortcut::projection;              // of the residual blocks that name none
   std::optional<double> residual_scalar = std::nullopt;  // a learned factor of each branch starts here; unset: none
+  std::optional<bool> weight_standardization = std::nullopt;  // of the convolutions that do not say; unset: no
   std::vector<Block> layers = {};
   bool operator==(const NetworkConfig&) const = default;
 };
@@ -322,7 +325,8 @@ struct LossConfig {
 struct TrainingConfig {
   std::int64_t batch_size = 128;  // full_batch: the number of training images, once the data is known
   BatchComposition composition = BatchComposition::shuffled;
-  std::int64_t classes_per_batch = 2;  // by_class
+  std::int64_t classes_per_batch = 2;                     // by_class
+  std::optional<std::int64_t> accumulate = std::nullopt;  // batches whose gradients make one update; unset: 1
   std::int64_t steps = 1000;
   std::optional<double> epochs = std::nullopt;  // instead of steps; resolved to steps when the data is known
   std::uint64_t seed = 1;
@@ -333,6 +337,9 @@ struct TrainingConfig {
   std::int64_t checkpoint_every = 0;  // 0: only when interrupted
   bool operator==(const TrainingConfig&) const = default;
 };
+
+/// The batches, each with statistics of its own, whose gradients make one update.
+inline std::int64_t micro_batches(const TrainingConfig& training) { return training.accumulate.value_or(1); }
 
 struct EvaluationConfig {
   std::int64_t batch_size = 500;  // for running and precise statistics; batch statistics use training.batch_size
@@ -353,10 +360,12 @@ struct ProbeConfig {
   double ratio = 1000;                                              // landscape: of losses, for critical_rate
   bool points = false;                                              // landscape: a file with a row for each multiplier
   std::vector<CurvatureStatistics> statistics{CurvatureStatistics::batch};  // hessian
-  double scale = 1;                       // hessian: of the distance between two gradients
-  std::int64_t iterations = 50;           // hessian: at most
-  double tolerance = 1e-3;                // hessian: of the residual
-  std::vector<std::int64_t> layers = {};  // covariate_shift: places of arrays of weights, from 1; none: all
+  double scale = 1;                               // hessian: of the distance between two gradients
+  std::int64_t iterations = 50;                   // hessian: at most
+  double tolerance = 1e-3;                        // hessian: of the residual
+  std::vector<std::int64_t> layers = {};          // covariate_shift: places of arrays of weights, from 1; none: all
+  SplitName split = SplitName::test;              // input_gradient: where the images come from
+  std::vector<double> epsilons{0.02, 0.05, 0.1};  // input_gradient: of the attack, in units of the largest pixel value
   bool operator==(const ProbeConfig&) const = default;
 };
 

@@ -26,6 +26,7 @@ struct Contents {
   bool drops = false;
   bool residual = false;
   bool recurrent = false;
+  bool convolution = false;
 
   explicit Contents(const NetworkConfig& network) {
     const auto look = [&](const auto& spec) {
@@ -37,6 +38,7 @@ struct Contents {
       }
       residual = residual || std::is_same_v<Spec, Residual>;
       recurrent = recurrent || std::is_same_v<Spec, Recurrent>;
+      convolution = convolution || std::is_base_of_v<Conv, Spec>;
     };
     for_each_block(network.layers, look);
   }
@@ -70,6 +72,11 @@ class Warnings {
     add_if(contents_.dropout_of_rate_0, "network.layers: a dropout block of rate 0 drops nothing");
     add_if(config_.record.dropout_masks && !contents_.drops,
            "record.dropout_masks: there are none: no dropout block drops anything");
+    if (!config_.network.weight_standardization.value_or(false)) return;
+    add_if(!contents_.convolution, "network.weight_standardization: has no effect without convolutions");
+    add_if(contents_.convolution && config_.normalization.type == NormalizationType::none,
+           "network.weight_standardization: without normalization each convolution multiplies the size of its input "
+           "by the root of the number of its weights for each output channel");
   }
 
   void check_normalization() {

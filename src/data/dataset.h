@@ -53,6 +53,9 @@ struct Dataset {
   std::string sha256;
   std::uint64_t bytes = 0;  // of which it is the sum
 
+  const Split& split(config::SplitName name) const {
+    return name == config::SplitName::train ? train : name == config::SplitName::validation ? validation : test;
+  }
   std::int64_t image_size() const { return info.channels * info.height * info.width; }
 };
 

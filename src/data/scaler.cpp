@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 
 #include "util/target_clones.h"
@@ -59,13 +60,13 @@ Scaler::Scaler(const Dataset& dataset, Scaling scaling)
     : channels_(dataset.info.channels),
       plane_(dataset.info.height * dataset.info.width),
       targets_(dataset.info.has_targets ? dataset.info.classes : 0),
+      has_floats_(!dataset.train.values.empty()),
       scaling_(scaling),
       scale_(static_cast<std::size_t>(channels_), scaling == Scaling::unit ? 1.0f / 255.0f : 1.0f),
       offset_(static_cast<std::size_t>(channels_), 0.0f) {
-  const bool floats = !dataset.train.values.empty();
-  if (floats && scaling == Scaling::binary) throw std::invalid_argument("Scaler: binary scaling of floats");
+  if (has_floats_ && scaling == Scaling::binary) throw std::invalid_argument("Scaler: binary scaling of floats");
   if (scaling != Scaling::standardized) return;
-  if (floats)
+  if (has_floats_)
     measure_floats(dataset.train.values);
   else
     measure_bytes(dataset.train.images);
@@ -133,6 +134,15 @@ void Scaler::gather(const Split& split, std::span<const std::uint32_t> indices, 
     }
     scale(split.images.data() + index * image, to);
   }
+}
+
+Scaler::Range Scaler::range_of(std::int64_t channel) const {
+  constexpr float infinite = std::numeric_limits<float>::infinity();
+  const auto c = static_cast<std::size_t>(channel);
+  if (has_floats_) return {-infinite, infinite, scale_[c]};
+  if (scaling_ == Scaling::binary) return {0.0f, 1.0f, 1.0f};
+  const float span = 255.0f * scale_[c];
+  return {offset_[c], span + offset_[c], span};
 }
 
 void Scaler::scale(const std::uint8_t* src, float* dst) const {

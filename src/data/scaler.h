@@ -24,6 +24,15 @@ class Scaler {
   void scale(const std::uint8_t* src, float* dst) const;
   void scale(const float* src, float* dst) const;
 
+  /// The inputs of a network that images of bytes can become in one channel, from black to white; of floats, any input,
+  /// and `span` is that of 1.
+  struct Range {
+    float low;
+    float high;
+    float span;
+  };
+  Range range_of(std::int64_t channel) const;
+
  private:
   void measure_bytes(std::span<const std::uint8_t> images);
   void measure_floats(std::span<const float> values);
@@ -32,6 +41,7 @@ class Scaler {
   std::int64_t channels_;
   std::int64_t plane_;    // height * width
   std::int64_t targets_;  // of an example
+  bool has_floats_;
   config::Scaling scaling_;
   std::vector<float> scale_;   // (C)
   std::vector<float> offset_;  // (C)

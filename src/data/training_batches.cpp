@@ -56,6 +56,10 @@ void resolve_batches(config::TrainingConfig& training, const Dataset& dataset) {
   if (training.batch_size > examples)
     throw ConfigError(fmt::format("training.batch_size: must be at most {}, the number of training images, got {}",
                                   examples, training.batch_size));
+  if (const std::int64_t most = examples / training.batch_size; config::micro_batches(training) > most)
+    throw ConfigError(
+        fmt::format("training.accumulate: must be at most {} with {} training images and batches of {}, got {}", most,
+                    examples, training.batch_size, config::micro_batches(training)));
   if (training.composition == BatchComposition::by_class) check_classes(training, dataset);
 }
 
@@ -63,31 +67,31 @@ TrainingBatches::TrainingBatches(const Dataset& dataset, const Scaler& scaler, c
     : dataset_(dataset),
       scaler_(scaler),
       seed_(run.training.seed),
-      steps_per_epoch_(dataset.train.size() / run.training.batch_size),
+      batches_per_epoch_(dataset.train.size() / run.training.batch_size),
       order_(make_order(dataset.train, run.training)),
       augmentation_(run.dataset.augmentation, dataset.info),
       changed_(augmentation_.is_on() ? static_cast<std::size_t>(dataset.image_size()) : 0),
       changed_floats_(changed_.size()) {}
 
-std::span<const std::uint32_t> TrainingBatches::indices(std::int64_t step) {
-  return std::visit([&](auto& order) { return order.batch(step); }, order_);
+std::span<const std::uint32_t> TrainingBatches::indices(std::int64_t number) {
+  return std::visit([&](auto& order) { return order.batch(number); }, order_);
 }
 
-void TrainingBatches::load(std::int64_t step, float* dst, std::int32_t* labels, float* targets) {
-  const std::span<const std::uint32_t> batch = indices(step);
+void TrainingBatches::load(std::int64_t number, float* dst, std::int32_t* labels, float* targets) {
+  const std::span<const std::uint32_t> batch = indices(number);
   if (augmentation_.is_on() && !dataset_.train.values.empty())
-    load_augmented(step, batch, dataset_.train.values, changed_floats_, dst, labels);
+    load_augmented(number, batch, dataset_.train.values, changed_floats_, dst, labels);
   else if (augmentation_.is_on())
-    load_augmented(step, batch, dataset_.train.images, changed_, dst, labels);
+    load_augmented(number, batch, dataset_.train.images, changed_, dst, labels);
   else
     scaler_.gather(dataset_.train, batch, dst, labels, targets);
 }
 
-// The draws depend on the step and the place in the batch, so that a run can continue at any step.
+// The draws depend on the number of the batch and the place in the batch, so that a run can continue at any step.
 template <class T>
-void TrainingBatches::load_augmented(std::int64_t step, std::span<const std::uint32_t> batch, const Values<T>& images,
+void TrainingBatches::load_augmented(std::int64_t number, std::span<const std::uint32_t> batch, const Values<T>& images,
                                      std::vector<T>& changed, float* dst, std::int32_t* labels) {
-  RandomStream random(seed_, RandomPurpose::augmentation, static_cast<std::uint32_t>(step));
+  RandomStream random(seed_, RandomPurpose::augmentation, static_cast<std::uint32_t>(number));
   const std::int64_t image = dataset_.image_size();
   for (std::size_t n = 0; n < batch.size(); ++n) {
     labels[n] = dataset_.train.labels[batch[n]];

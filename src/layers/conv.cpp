@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "layers/weight_standardization.h"
 #include "layers/weights_diff.h"
 #include "util/errors.h"
 
@@ -61,10 +63,12 @@ auto first_compiled(const std::vector<Candidate>& candidates, const Make& make) 
 
 class ConvLayer : public Layer {
  public:
-  ConvLayer(const LayerContext& context, const config::Conv& spec, bool bias, Dims dst_shape, Geometry geometry)
+  ConvLayer(const LayerContext& context, const config::Conv& spec, bool bias, bool standardizes, Dims dst_shape,
+            Geometry geometry)
       : Layer(context.name, LayerKind::conv, "conv", context.src_shape, std::move(dst_shape)),
         parameters_(context.parameters),
         groups_(spec.groups),
+        standardizes_(standardizes),
         geometry_(std::move(geometry)) {
     const std::int64_t inputs = context.src_shape[1] / groups_;
     const std::int64_t window = spec.kernel.height * spec.kernel.width;
@@ -99,7 +103,10 @@ class ConvLayer : public Layer {
                                          : weights_diff(builder, pd, src.shape, dst_shape).diff_weights_desc());
     if (bias_) parameters_.lay_out(*bias_, bias_desc);
 
-    const dnnl::memory weights = builder.reorder_to(weights_->value, pd.weights_desc());
+    std::optional<StandardizedWeights> standardized;
+    if (standardizes_) standardized = standardize_weights(builder, *weights_);
+    const dnnl::memory weights =
+        builder.reorder_to(standardized ? standardized->memory : weights_->value, pd.weights_desc());
     const dnnl::memory input = builder.reorder_to(src.memory, pd.src_desc());
     const Tensor dst{builder.allocate(pd.dst_desc()), dst_shape, true};
     builder.add("forward", pd, dnnl::convolution_forward(pd),
@@ -109,8 +116,8 @@ class ConvLayer : public Layer {
                  {DNNL_ARG_DST, dst.memory}},
                 flop(dst_shape));
     if (!builder.has_backward()) return {dst, {}};
-    return {dst, [this, pd, src, input, weights](Builder& b, const Tensor& diff_dst) {
-              backward_weights(b, pd, src, input, diff_dst);
+    return {dst, [this, pd, src, input, weights, standardized](Builder& b, const Tensor& diff_dst) {
+              backward_weights(b, pd, src, input, standardized, diff_dst);
               return src.needs_diff ? backward_data(b, pd, src, weights, diff_dst) : Tensor{};
             }};
   }
@@ -188,16 +195,21 @@ class ConvLayer : public Layer {
   }
 
   void backward_weights(Builder& builder, const dnnl::convolution_forward::primitive_desc& hint, const Tensor& src,
-                        const dnnl::memory& input, const Tensor& diff_dst) {
+                        const dnnl::memory& input, const std::optional<StandardizedWeights>& standardized,
+                        const Tensor& diff_dst) {
     const auto pd = weights_diff(builder, hint, src.shape, diff_dst.shape);
-    add_weights_diff(builder, *weights_, pd.diff_weights_desc(), [&](const dnnl::memory& diff_weights) {
+    const auto add_call = [&](const dnnl::memory& diff_weights) {
       builder.add("backward_weights", pd, dnnl::convolution_backward_weights(pd),
                   {{DNNL_ARG_SRC, builder.reorder_to(input, pd.src_desc())},
                    {DNNL_ARG_DIFF_DST, builder.reorder_to(diff_dst.memory, pd.diff_dst_desc())},
                    {DNNL_ARG_DIFF_WEIGHTS, diff_weights},
                    {DNNL_ARG_DIFF_BIAS, bias_ ? bias_->diff : dnnl::memory()}},
                   flop(diff_dst.shape));
-    });
+    };
+    if (!standardized) return add_weights_diff(builder, *weights_, pd.diff_weights_desc(), add_call);
+    const dnnl::memory diff = builder.allocate(pd.diff_weights_desc());
+    add_call(diff);
+    backward_standardization(builder, *weights_, *standardized, diff);
   }
 
   Tensor backward_data(Builder& builder, const dnnl::convolution_forward::primitive_desc& hint, const Tensor& src,
@@ -220,6 +232,7 @@ class ConvLayer : public Layer {
 
   Parameters& parameters_;
   std::int64_t groups_;
+  bool standardizes_;
   Geometry geometry_;
   Parameter* weights_;
   Parameter* bias_ = nullptr;
@@ -264,7 +277,7 @@ Dims window_output(const LayerContext& context, const char* type, config::Extent
   return output;
 }
 
-std::unique_ptr<Layer> make_conv(const LayerContext& context, const config::Conv& spec, bool bias) {
+std::unique_ptr<Layer> make_conv(const LayerContext& context, const config::Conv& spec, bool bias, bool standardizes) {
   require_image(context, "conv");
   const std::int64_t inputs = context.src_shape[1];
   if (inputs % spec.groups != 0 || spec.channels % spec.groups != 0)
@@ -272,10 +285,15 @@ std::unique_ptr<Layer> make_conv(const LayerContext& context, const config::Conv
         fmt::format("network: {}: groups must divide the channels of input and output, got {} groups, "
                     "input {}, {} output channels",
                     context.name, spec.groups, shape_text(context.src_shape), spec.channels));
+  if (standardizes && inputs / spec.groups * spec.kernel.height * spec.kernel.width == 1)
+    throw ConfigError(
+        fmt::format("network: {}: weight_standardization needs at least 2 weights for each output channel, got 1: its "
+                    "variance is 0; set \"weight_standardization\": false for this layer",
+                    context.name));
   const Sides sides = padding_sides(spec.padding, context.src_shape, spec.kernel, spec.stride);
   const Dims output = window_output(context, "conv", spec.kernel, spec.stride, sides);
   Geometry geometry{{spec.stride.height, spec.stride.width}, sides};
-  return std::make_unique<ConvLayer>(context, spec, bias, Dims{1, spec.channels, output[0], output[1]},
+  return std::make_unique<ConvLayer>(context, spec, bias, standardizes, Dims{1, spec.channels, output[0], output[1]},
                                      std::move(geometry));
 }
 

@@ -8,8 +8,10 @@ namespace bnlab::layers {
 
 /// 2-D cross-correlation: dst(n, o, y, x) = bias(o) + sum weights(o, i, ky, kx) src(n, i, y*stride + ky - padding,
 /// ...). src (N, C, H, W), dst (N, O, H', W') with H' = (H + padding - kernel) / stride + 1, rounded down. Throws
-/// ConfigError when the kernel is larger than the padded image or `groups` does not divide both channel counts.
-std::unique_ptr<Layer> make_conv(const LayerContext& context, const config::Conv& spec, bool bias);
+/// ConfigError when the kernel is larger than the padded image, `groups` does not divide both channel counts, or a
+/// standardized channel has one weight. `standardizes`: with layers/weight_standardization.h.
+std::unique_ptr<Layer> make_conv(const LayerContext& context, const config::Conv& spec, bool bias,
+                                 bool standardizes = false);
 
 /// Zero padding of one dimension on its lower and its upper side.
 struct Sides {

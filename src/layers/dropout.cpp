@@ -52,7 +52,7 @@ class MaskKernel : public onednn::Kernel {
         count_(mask_.get_desc().get_size() / sizeof(float)) {}
 
   void run() override {
-    masks_.draw(state_.seed, state_.step, scale_, std::span(static_cast<float*>(mask_.get_data_handle()), count_));
+    masks_.draw(state_.seed, state_.draw, scale_, std::span(static_cast<float*>(mask_.get_data_handle()), count_));
   }
 
  private:
@@ -71,7 +71,7 @@ class DropoutLayer : public Layer {
         scale_(static_cast<float>(1.0 / (1.0 - rate))) {}
 
   Forward build(Builder& builder, const Tensor& src) override {
-    if (!builder.has_backward()) return {src, {}};
+    if (!builder.is_training()) return unchanged(builder, src);
     const dnnl::memory plain_mask = builder.allocate(onednn::row_major_desc(src.shape));
     builder.add("mask", std::make_unique<MaskKernel>(masks_, scale_, builder.run_state(), plain_mask), {plain_mask});
     const bool is_f32 = compat::type_of(src.memory.get_desc()) == dnnl::memory::data_type::f32;

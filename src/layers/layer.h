@@ -29,6 +29,12 @@ struct Forward {
   Backward backward;
 };
 
+/// Of a layer that does nothing in this program: the value and its gradient are passed on.
+inline Forward unchanged(const Builder& builder, const Tensor& src) {
+  if (!builder.has_backward() || !src.needs_diff) return {src, {}};
+  return {src, [](Builder&, const Tensor& diff_dst) { return diff_dst; }};
+}
+
 enum class LayerKind {
   dense,
   conv,

@@ -16,6 +16,7 @@
 #include "layers/pool.h"
 #include "layers/recurrent.h"
 #include "layers/residual.h"
+#include "network/expand.h"
 #include "network/initialization.h"
 #include "network/layer_mask.h"
 #include "network/parameter_overrides.h"
@@ -23,6 +24,7 @@
 #include "normalization/step_normalization.h"
 #include "util/errors.h"
 #include "util/join.h"
+#include "util/overloaded.h"
 
 namespace bnlab::network {
 namespace {
@@ -30,71 +32,9 @@ namespace {
 using config::Activation;
 using config::Block;
 using config::NormalizationType;
-using config::Placement;
 using layers::Dims;
 using layers::LayerContext;
 using layers::LayerList;
-
-template <class... Fs>
-struct Overloaded : Fs... {
-  using Fs::operator()...;
-};
-template <class... Fs>
-Overloaded(Fs...) -> Overloaded<Fs...>;  // C++20 knows as much, clang 14 does not
-
-struct Site {};
-struct ActivationAtom {
-  Activation function = Activation::identity;
-};
-/// A block that is one layer, or holds blocks of its own.
-using Atom = std::variant<config::Dense, config::Conv, config::MaxPool, config::AvgPool, config::GlobalAvgPool,
-                          config::Flatten, Site, config::LocalResponse, ActivationAtom, config::Dropout,
-                          const config::Residual*, const config::Concat*, config::Recurrent>;
-
-/// Writes repeat, dense_block and conv_block out.
-class Expander {
- public:
-  Expander(const config::NetworkConfig& network, Placement placement) : network_(network), placement_(placement) {}
-
-  std::vector<Atom> expand(const std::vector<Block>& blocks) {
-    add(blocks);
-    return std::move(atoms_);
-  }
-
- private:
-  void add(const std::vector<Block>& blocks) {
-    for (const Block& block : blocks)
-      std::visit(
-          Overloaded{
-              [&](const config::Repeat& repeat) {
-                for (std::int64_t i = 0; i < repeat.count; ++i) add(repeat.layers);
-              },
-              [&](const config::DenseBlock& b) { add_block(static_cast<const config::Dense&>(b), b.activation); },
-              [&](const config::ConvBlock& b) { add_block(static_cast<const config::Conv&>(b), b.activation); },
-              [&](const config::Normalization&) { atoms_.emplace_back(Site{}); },
-              [&](const config::ActivationBlock& b) {
-                atoms_.emplace_back(ActivationAtom{b.function.value_or(network_.activation)});
-              },
-              [&](const config::Residual& b) { atoms_.emplace_back(&b); },
-              [&](const config::Concat& b) { atoms_.emplace_back(&b); },
-              [&](const auto& spec) { atoms_.emplace_back(spec); },
-          },
-          block.spec);
-  }
-
-  template <class Linear>
-  void add_block(const Linear& linear, const std::optional<Activation>& activation) {
-    const Atom function = ActivationAtom{activation.value_or(network_.activation)};
-    atoms_.emplace_back(linear);
-    const bool before = placement_ == Placement::before_activation;
-    atoms_.push_back(before ? Atom(Site{}) : function);
-    atoms_.push_back(before ? function : Atom(Site{}));
-  }
-
-  const config::NetworkConfig& network_;
-  Placement placement_;
-  std::vector<Atom> atoms_;
-};
 
 /// Makes layers in network order. Sites are numbered as they come.
 class Assembler {
@@ -109,12 +49,15 @@ class Assembler {
         shape_(std::move(shape)),
         parameters_(assembly.parameters),
         places_(assembly.places),
+        normalizations_(assembly.normalizations),
         states_(assembly.states) {}
 
   LayerList assemble() {
-    if (normalization_.normalize_input && normalizes_)
+    if (normalization_.normalize_input && normalizes_) {
+      normalizations_.push_back({.name = "input_normalization", .behind = {}});
       push(normalization::make_normalization(
-          {{"input_normalization", shape_, parameters_}, normalization_, states_, false}));
+          {{normalizations_.back().name, shape_, parameters_}, normalization_, states_, false}));
+    }
     LayerList rest = assemble(network_.layers);
     std::move(rest.begin(), rest.end(), std::back_inserter(layers_));
     set_roles();
@@ -124,10 +67,21 @@ class Assembler {
   std::int64_t sites() const { return sites_; }
 
  private:
+  bool standardizes(const config::Conv& spec) const {
+    return spec.weight_standardization.value_or(network_.weight_standardization.value_or(false));
+  }
+  static bool standardizes(const config::Dense&) { return false; }
+
+  auto conv_maker() const {
+    return [this](const LayerContext& context, const config::Conv& spec, bool bias) {
+      return layers::make_conv(context, spec, bias, standardizes(spec));
+    };
+  }
+
   // The layers of a list of blocks, for images of shape_; shape_ becomes that of the output.
   LayerList assemble(const std::vector<Block>& blocks, bool is_residual_body = false) {
     LayerList outer = std::exchange(layers_, {});
-    const std::vector<Atom> atoms = Expander(network_, normalization_.placement).expand(blocks);
+    const std::vector<Atom> atoms = expand(network_, normalization_.placement, blocks);
     std::size_t last_site = atoms.size();
     for (std::size_t i = 0; i < atoms.size(); ++i)
       if (std::holds_alternative<Site>(atoms[i])) last_site = i;
@@ -143,7 +97,7 @@ class Assembler {
                      push_linear(make_dense, "dense", spec, has_bias(spec, atoms, i), is_normalized(atoms, i));
                    },
                    [&](const config::Conv& spec) {
-                     push_linear(make_conv, "conv", spec, has_bias(spec, atoms, i), is_normalized(atoms, i));
+                     push_linear(conv_maker(), "conv", spec, has_bias(spec, atoms, i), is_normalized(atoms, i));
                    },
                    [&](const config::MaxPool& spec) { push(make_max_pool(context("max_pool"), spec)); },
                    [&](const config::AvgPool& spec) { push(make_avg_pool(context("avg_pool"), spec)); },
@@ -167,6 +121,7 @@ class Assembler {
                      const LayerContext here = context("recurrent");
                      const std::int64_t number = ++sites_;
                      const config::NormalizationConfig none{};
+                     if (is_active(number)) normalizations_.push_back({site_name(number), here.name, true});
                      push(make_recurrent(
                          here, spec, network_.negative_slope,
                          normalization::step_normalization(site_name(number), is_active(number) ? normalization_ : none,
@@ -184,6 +139,7 @@ class Assembler {
   void add_normalization(std::int64_t number, bool relu_follows, bool zero_gamma = false) {
     config::NormalizationConfig config = normalization_;
     if (zero_gamma) config.initial_gamma = 0;
+    normalizations_.push_back({.name = site_name(number), .behind = layers_.empty() ? "" : layers_.back()->name()});
     push(normalization::make_normalization({{site_name(number), shape_, parameters_}, config, states_, relu_follows}));
   }
 
@@ -226,7 +182,7 @@ class Assembler {
       const bool bias = !(normalized && config::row_of(normalization_.type).absorbs_bias);
       if (is_image) {
         const config::Conv conv{.channels = target[1], .kernel = {1, 1}, .stride = {stride, stride}, .padding = {}};
-        push_linear(layers::make_conv, "conv", conv, bias, normalized);
+        push_linear(conv_maker(), "conv", conv, bias, normalized);
       } else {
         push_linear(layers::make_dense, "dense", config::Dense{.units = target[1]}, bias, normalized);
       }
@@ -286,7 +242,10 @@ class Assembler {
     push(make(context(kind), spec, bias));
     last_with_weights_ = layers_.back().get();
     places_.resize(parameters_.all().size());
-    for (std::size_t i = first; i < places_.size(); ++i) places_[i].is_normalized = normalized;
+    for (std::size_t i = first; i < places_.size(); ++i) {
+      places_[i].is_normalized = normalized;
+      places_[i].is_standardized = standardizes(spec) && parameters_.all()[i]->kind == layers::ParameterKind::weights;
+    }
   }
 
   bool is_active(std::int64_t site) const { return normalizes_ && in_mask(normalization_.mask, site, total_sites_); }
@@ -321,6 +280,7 @@ class Assembler {
   Dims shape_;
   layers::Parameters& parameters_;
   std::vector<ParameterPlace>& places_;
+  std::vector<NormalizationPlace>& normalizations_;
   normalization::NormalizationStates& states_;
   std::map<std::string, int> count_;
   std::int64_t sites_ = 0;

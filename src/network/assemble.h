@@ -25,14 +25,23 @@ struct LayerShape {
 /// What the network knows of a parameter, and its layer does not.
 struct ParameterPlace {
   BranchRole role;
-  bool is_normalized = false;  // weights and biases: a normalization follows their layer directly
+  bool is_normalized = false;    // weights and biases: a normalization follows their layer directly
+  bool is_standardized = false;  // weights: the layer computes with layers/weight_standardization.h
+};
+
+/// Where a normalization stands.
+struct NormalizationPlace {
+  std::string name;                  // of the layer: "normalization2"
+  std::string behind;                // the layer directly before it, which has no other consumer; empty: none
+  bool is_within_recurrent = false;  // it is part of the layer `behind`
 };
 
 /// The layers of a network with their parameters and states, before anything is built. Layers refer to the rest.
 struct Assembly {
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   layers::Parameters parameters{engine};
-  std::vector<ParameterPlace> places;  // of each parameter
+  std::vector<ParameterPlace> places;              // of each parameter
+  std::vector<NormalizationPlace> normalizations;  // in network order
   normalization::NormalizationStates states;
   layers::Sequence layers{{}, {}};
 

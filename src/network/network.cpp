@@ -108,7 +108,8 @@ std::unique_ptr<Executable> Network::build(Mode mode, std::int64_t batch_size, b
 
 std::unique_ptr<Executable> Network::build(Mode mode, std::int64_t batch_size, bool diff_input,
                                            const onednn::Watch& watch, std::size_t optimizer_arrays) {
-  if (mode != Mode::evaluate_population) normalization::check_batch(states(), normalization_, batch_size);
+  if (mode != Mode::evaluate_population && mode != Mode::observe_population)
+    normalization::check_batch(states(), normalization_, batch_size);
   std::unique_ptr<Executable> executable(new Executable(assembly_->engine, batch_size));
   executable->state_->seed = seed_;
   Builder builder(assembly_->engine, mode, executable->state_.get(), type_of(precision_));

@@ -36,17 +36,20 @@ class Executable {
   /// Forward and backward mode; see onednn::Program::run_timed.
   void run_timed(std::span<double> seconds) { program_.run_timed(stream_, seconds); }
 
-  /// What dropout and noise draw from: the step of training, from 1, and how many there are.
-  void set_step(std::int64_t step, std::int64_t steps) {
+  /// The step of training, from 1, and how many there are. Dropout and noise draw what they draw in that step.
+  void set_step(std::int64_t step, std::int64_t steps) { set_step(step, steps, step); }
+  /// The same where steps have several batches: `draw` is the number of the batch in the run, from 1.
+  void set_step(std::int64_t step, std::int64_t steps, std::int64_t draw) {
     state_->step = step;
     state_->steps = steps;
+    state_->draw = draw;
   }
 
   /// Of the batch: its mean or its sum, as the config says.
   double loss() const { return loss_->loss; }
   std::int64_t correct() const { return loss_->correct; }
   const onednn::Program& program() const { return program_; }
-  /// Tensors that probes read; only with Mode::observe.
+  /// Tensors that probes read; only in programs that observe.
   const std::vector<onednn::Observation>& observations() const { return observations_; }
   /// d loss / d input, (N, C, H, W) in C order; only where it was asked for, else null.
   const float* diff_images() const {
@@ -81,8 +84,8 @@ class Network {
           std::int64_t batch_size, bool diff_input = false, std::size_t optimizer_arrays = 0);
 
   Executable& train() { return *train_; }
-  /// A further program on the same parameters and states, in the same precision; with Mode::observe it keeps the
-  /// tensors of `watch`. Its backward() overwrites the gradients of the parameters, as that of train() does.
+  /// A further program on the same parameters and states, in the same precision; one that observes keeps the tensors
+  /// of `watch`. Its backward() overwrites the gradients of the parameters, as that of train() does.
   std::unique_ptr<Executable> build(onednn::Mode mode, std::int64_t batch_size, bool diff_input = false,
                                     const onednn::Watch& watch = onednn::activations);
 
@@ -105,6 +108,8 @@ class Network {
   const normalization::NormalizationStates& states() const { return assembly_->states; }
   /// Whether a normalization directly follows the layer of a weight matrix or bias.
   bool is_normalized(const layers::Parameter& parameter) const;
+  /// The layers with what is known of their places.
+  const Assembly& assembly() const { return *assembly_; }
   config::Precision precision() const { return precision_; }
   /// Whether batch statistics of so many images would somewhere be over one value, which has no variance.
   bool has_set_of_one_value(std::int64_t images) const {

@@ -81,7 +81,7 @@ class BatchNormalizationLayer : public layers::Layer {
  private:
   /// The statistics that this program does not measure; nothing where it does.
   std::optional<GivenStatistics> given_statistics(const Builder& builder) const {
-    if (builder.mode() == Mode::evaluate_population)
+    if (builder.has_population_statistics())
       return GivenStatistics{&state_.population_mean, &state_.population_variance};
     if (frozen_ && builder.mode() != Mode::evaluate_batch)
       return GivenStatistics{&state_.running_mean, &state_.running_variance};

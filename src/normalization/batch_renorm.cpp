@@ -22,7 +22,7 @@ class BatchRenormalizationLayer : public BatchVariantLayer {
  private:
   MomentOptions moments(const layers::Builder& builder, std::int64_t images) const override {
     MomentOptions options{.sets = {.images = virtual_batch_size_.value_or(images), .channels = 1}};
-    if (!builder.has_backward()) return options;
+    if (!builder.is_training()) return options;
     options.correction = [this, &run = builder.run_state()](auto mean, auto deviation, auto r, auto d) {
       correct(run, mean, deviation, r, d);
     };

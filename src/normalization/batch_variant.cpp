@@ -18,7 +18,7 @@ BatchVariantLayer::BatchVariantLayer(const NormalizationContext& context, const 
       affine_{state_.gamma, state_.beta} {}
 
 Forward BatchVariantLayer::build(Builder& builder, const Tensor& src) {
-  if (builder.mode() == onednn::Mode::evaluate_population) return with_population_->build(builder, src);
+  if (builder.has_population_statistics()) return with_population_->build(builder, src);
   lay_out(parameters_, affine_);
   MomentOptions options = moments(builder, src.shape[0]);
   options.epsilon = epsilon_;

@@ -89,7 +89,7 @@ class NoiseForward : public onednn::Kernel {
   };
 
   /// Where the numbers of this step begin; a batch has fewer than 2^32 values.
-  std::uint64_t origin() const { return static_cast<std::uint64_t>(run_.step) << 32; }
+  std::uint64_t origin() const { return static_cast<std::uint64_t>(run_.draw) << 32; }
 
   void draw_units() {
     BulkRandom(run_.seed, RandomPurpose::noise, unit_stream_).uniform(origin(), draws_);
@@ -163,7 +163,7 @@ class NoiseLayer : public layers::Layer {
 
  private:
   Forward add_noise(Builder& builder, const Tensor& src) const {
-    if (!builder.has_backward() && !config_.in_evaluation) return {src, {}};
+    if (!builder.is_training() && !config_.in_evaluation) return layers::unchanged(builder, src);
     const onednn::Desc desc = kernel_desc(src);
     const ChannelLayout layout = *channel_layout(desc, src.shape);
     const dnnl::memory input = builder.reorder_to(src.memory, desc);

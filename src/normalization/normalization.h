@@ -22,7 +22,7 @@ struct NormalizationState {
   // Kept over steps, written to files. The variance is biased or unbiased as `running_variance` says.
   std::vector<float> running_mean;
   std::vector<float> running_variance;
-  // What programs with Mode::evaluate_population read: a copy of the running or of the precise statistics.
+  // What programs with population statistics read: a copy of the running or of the precise statistics.
   std::vector<float> population_mean;
   std::vector<float> population_variance;
   // Written by each forward run of the training program; the variance is biased.

@@ -163,7 +163,8 @@ void Builder::add(const char* operation, std::unique_ptr<Kernel> kernel, const s
 }
 
 void Builder::observe(const char* tensor, const Tensor& value) {
-  if (mode_ != Mode::observe || !watched_.contains(tensor)) return;
+  const bool observes = mode_ == Mode::observe || mode_ == Mode::observe_population;
+  if (!observes || !watched_.contains(tensor)) return;
   const dnnl::memory memory = row_major(value);
   keep(memory);
   observations_.push_back({layer_, tensor, value.shape, memory});

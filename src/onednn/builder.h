@@ -27,17 +27,18 @@ struct Tensor {
 enum class Mode {
   train,                // batch statistics, forward and backward
   observe,              // as train, but every tensor that a probe may read is kept and nothing is fused
+  observe_population,   // as observe, with population statistics and without random draws, as in evaluation
   evaluate_population,  // population statistics, forward only
   evaluate_batch,       // batch statistics, forward only
 };
 
-/// Names of tensors that a program with Mode::observe keeps for probes. "input" and "output" are those of an activation
+/// Names of tensors that a program that observes keeps for probes. "input" and "output" are those of an activation
 /// function, also of the one inside a recurrent layer. "src", "dst", "diff_src" and "diff_dst" are those of every
 /// layer, the latter two where a gradient passes; "branch" is what a residual layer's body adds to its shortcut.
 using Watch = std::set<std::string>;
 inline const Watch activations{"input", "output"};
 
-/// A tensor that a probe may read from a program with Mode::observe, in row-major order.
+/// A tensor that a probe may read from a program that observes, in row-major order.
 struct Observation {
   std::string layer;
   std::string tensor;  // as in Watch
@@ -58,7 +59,12 @@ class Builder {
   const dnnl::engine& engine() const { return engine_; }
   Mode mode() const { return mode_; }
   DataType type() const { return type_; }
-  bool has_backward() const { return mode_ == Mode::train || mode_ == Mode::observe; }
+  bool has_backward() const { return is_training() || mode_ == Mode::observe_population; }
+  /// Whether layers do what they do in training alone: drop values, add noise, correct.
+  bool is_training() const { return mode_ == Mode::train || mode_ == Mode::observe; }
+  bool has_population_statistics() const {
+    return mode_ == Mode::evaluate_population || mode_ == Mode::observe_population;
+  }
   /// Whether neighbouring layers may be merged into one call.
   bool may_fuse() const { return mode_ == Mode::train || mode_ == Mode::evaluate_population; }
   dnnl::prop_kind prop_kind() const {
@@ -123,7 +129,7 @@ class Builder {
 
   /// What observe() keeps.
   void watch(Watch tensors) { watched_ = std::move(tensors); }
-  /// Lets probes read `value` where `tensor` is watched (only with Mode::observe; elsewhere it does nothing).
+  /// Lets probes read `value` where `tensor` is watched (in programs that observe; elsewhere it does nothing).
   void observe(const char* tensor, const Tensor& value);
   const std::vector<Observation>& observations() const { return observations_; }
 

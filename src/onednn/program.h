@@ -37,6 +37,7 @@ struct RunState {
   std::uint64_t seed = 1;
   std::int64_t step = 1;   // of training, from 1
   std::int64_t steps = 1;  // of the whole run
+  std::int64_t draw = 1;   // what dropout and noise draw from: the step, or where it has several batches, their number
 };
 
 class Program {

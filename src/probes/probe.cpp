@@ -11,9 +11,11 @@
 #include "probes/channel_moments.h"
 #include "probes/covariate_shift.h"
 #include "probes/equivalence.h"
+#include "probes/folding.h"
 #include "probes/gradient_norm.h"
 #include "probes/hessian.h"
 #include "probes/identity_recovery.h"
+#include "probes/input_gradient.h"
 #include "probes/landscape.h"
 #include "probes/layer_gradients.h"
 #include "probes/normalization_gradients.h"
@@ -44,6 +46,9 @@ void check_needs(const config::ProbeRow& probe, const std::string& path, const c
   const auto is_residual = [](const network::LayerShape& layer) { return layer.kind == layers::LayerKind::residual; };
   if (probe.needs_residual && std::ranges::none_of(layers, is_residual))
     throw ConfigError(fmt::format("{}.type: {} needs a network with residual blocks", path, probe.name));
+  if (const std::int64_t batches = config::micro_batches(run.training); probe.needs_one_batch && batches > 1)
+    throw ConfigError(fmt::format("{}.type: {} needs training.accumulate 1: it evaluates the loss on one batch, got {}",
+                                  path, probe.name, batches));
 }
 
 }  // namespace
@@ -57,6 +62,8 @@ void check(const config::RunConfig& run, const std::vector<network::LayerShape>&
     if (probe.type == ProbeType::equivalence) check_equivalence(probe, path, run);
     if (probe.type == ProbeType::covariate_shift) check_covariate_shift(probe, path, run);
     if (probe.type == ProbeType::hessian) check_hessian(probe, path, run);
+    if (probe.type == ProbeType::input_gradient) check_input_gradient(probe, path, run);
+    if (probe.type == ProbeType::folding) check_folding(path, run);
   }
 }
 
@@ -96,6 +103,10 @@ std::unique_ptr<Probe> make_probe(const config::ProbeConfig& config, const Probe
       return make_covariate_shift(config, context);
     case ProbeType::hessian:
       return make_hessian(config, context);
+    case ProbeType::input_gradient:
+      return make_input_gradient(config, context);
+    case ProbeType::folding:
+      return make_folding(context);
   }
   throw std::logic_error("a probe without a factory line");
 }

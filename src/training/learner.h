@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "config/run_config.h"
 #include "data/dataset.h"
@@ -27,12 +28,25 @@ class Learner {
   data::TrainingBatches& batches() { return batches_; }
   const data::TrainingBatches& batches() const { return batches_; }
 
-  /// Fills the program's input with the batch of `step`, which counts from 1.
-  void load(std::int64_t step);
-  /// Loss and gradients of the batch.
-  void run();
+  /// Loss and gradients of the batch of `step`, which counts from 1. With training.accumulate they are means over the
+  /// batches of the step (sums with loss.reduction sum), and each batch but the last enters the running statistics.
+  void run(std::int64_t step);
   /// Of all parameters and of the running statistics.
   StepNorms update(double learning_rate);
+
+  /// Of the last run().
+  double loss() const { return loss_; }
+  std::int64_t correct() const { return correct_; }
+  /// The images of a step.
+  std::int64_t images() const { return parts_ * config_.training.batch_size; }
+
+  // What run() is made of, for those who look at each call.
+  /// Batches of a step.
+  std::int64_t parts() const { return parts_; }
+  /// Fills the program's input with batch `part`, from 0, of `step`.
+  void load(std::int64_t step, std::int64_t part);
+  /// Takes over the results of the program for batch `part`. Call for each, in order.
+  void take(std::int64_t part);
 
  private:
   const config::RunConfig& config_;
@@ -40,6 +54,10 @@ class Learner {
   network::Network network_;
   std::unique_ptr<Optimizer> optimizer_;
   data::TrainingBatches batches_;
+  std::int64_t parts_;
+  std::vector<float> sums_;  // of gradients, as Parameters::diffs() lie; empty: a step has one batch
+  double loss_ = 0;
+  std::int64_t correct_ = 0;
 };
 
 }  // namespace bnlab::training

@@ -19,23 +19,34 @@ namespace {
 constexpr std::int64_t largest_batch_record = 1 << 29;  // indices in batches.npy, 2 GiB
 constexpr double largest_mask_record = 0x1p30;          // bytes of dropout_masks.npz
 
+/// Throws where a probe asks for more images than there are.
+void check_images(const config::ProbeConfig& probe, std::size_t place, const data::Dataset& dataset) {
+  const bool has_split = config::holds(row_of(probe.type).fields, "split");
+  const std::string split = has_split ? config::name_of(probe.split) : "training";
+  const std::int64_t images = has_split ? dataset.split(probe.split).size() : dataset.train.size();
+  if (images == 0)
+    throw ConfigError(fmt::format("probes.{}.split: there are no validation images; set dataset.validation", place));
+  if (probe.examples > images)
+    throw ConfigError(fmt::format("probes.{}.examples: must be at most {}, the number of {} images, got {}", place,
+                                  images, split, probe.examples));
+}
+
 /// Fills in what depends on the data: a batch of all becomes a number, epochs become steps.
 void resolve(config::RunConfig& config, const data::Dataset& dataset) {
   auto& training = config.training;
   const std::int64_t examples = dataset.train.size();
   data::resolve_batches(training, dataset);
   if (training.epochs) {
-    const std::int64_t per_epoch = examples / training.batch_size;
-    training.steps = std::max<std::int64_t>(1, std::llround(*training.epochs * static_cast<double>(per_epoch)));
+    const double per_epoch =
+        static_cast<double>(examples / training.batch_size) / static_cast<double>(config::micro_batches(training));
+    training.steps = std::max<std::int64_t>(1, std::llround(*training.epochs * per_epoch));
     training.epochs.reset();
   }
-  for (std::size_t i = 0; i < config.probes.size(); ++i)
-    if (config.probes[i].examples > examples)
-      throw ConfigError(fmt::format("probes.{}.examples: must be at most {}, the number of training images, got {}", i,
-                                    examples, config.probes[i].examples));
-  if (config.record.batches && training.steps > largest_batch_record / training.batch_size)
-    throw ConfigError(fmt::format("record.batches: steps x batch_size must be at most {}, got {} x {}",
-                                  largest_batch_record, training.steps, training.batch_size));
+  for (std::size_t i = 0; i < config.probes.size(); ++i) check_images(config.probes[i], i, dataset);
+  const std::int64_t images = training.batch_size * config::micro_batches(training);
+  if (config.record.batches && training.steps > largest_batch_record / images)
+    throw ConfigError(fmt::format("record.batches: steps x images of a step must be at most {}, got {} x {}",
+                                  largest_batch_record, training.steps, images));
 }
 
 /// Throws where dropout_masks.npz would be larger than 1 GiB.
@@ -45,7 +56,8 @@ void check_dropout_masks(const config::RunConfig& config, const std::vector<netw
   for (const network::LayerShape& layer : layers)
     if (layer.kind == layers::LayerKind::dropout)
       bytes += std::accumulate(layer.dst_shape.begin(), layer.dst_shape.end(), 4.0, std::multiplies<>());
-  bytes *= static_cast<double>(config.training.steps) * static_cast<double>(config.training.batch_size);
+  bytes *= static_cast<double>(config.training.steps) *
+           static_cast<double>(config.training.batch_size * config::micro_batches(config.training));
   if (bytes > largest_mask_record)
     throw ConfigError(
         fmt::format("record.dropout_masks: the masks of {} steps must not be larger than 1 GiB, they are "

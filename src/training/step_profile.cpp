@@ -1,5 +1,6 @@
 #include "training/step_profile.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "data/dataset.h"
@@ -19,6 +20,22 @@ using Clock = std::chrono::steady_clock;
 constexpr std::int64_t warm_up_steps = 10;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+/// Seconds for the input of a step. `times`: those of each call; with training.accumulate sums over the batches.
+double run_step(Learner& learner, std::int64_t step, std::vector<double>& times) {
+  std::vector<double> of_part(times.size());
+  std::ranges::fill(times, 0.0);
+  double input = 0;
+  for (std::int64_t part = 0; part < learner.parts(); ++part) {
+    const Clock::time_point start = Clock::now();
+    learner.load(step, part);
+    input += seconds_since(start);
+    learner.program().run_timed(of_part);
+    learner.take(part);
+    for (std::size_t i = 0; i < times.size(); ++i) times[i] += of_part[i];
+  }
+  return input;
+}
 
 }  // namespace
 
@@ -49,9 +66,7 @@ StepProfile profile_steps(config::RunConfig config, int threads, std::int64_t st
   for (std::int64_t step = 1; step <= config.training.steps; ++step) {
     const double rate = learning_rate(config.optimizer, step, config.training.steps);
     const Clock::time_point start = Clock::now();
-    learner.load(step);
-    const double batch = seconds_since(start);
-    learner.program().run_timed(times);
+    const double batch = run_step(learner, step, times);
     const Clock::time_point updating = Clock::now();
     learner.update(rate);
     if (step <= warm_up_steps) continue;

@@ -166,12 +166,10 @@ void TrainingLoop::begin(RunDisplay& display) {
 
 TrainingLoop::StepOutcome TrainingLoop::train_step(std::int64_t step, bool timed) {
   Clock::time_point start = Clock::now();
-  learner_.load(step);
-  learner_.run();
+  learner_.run(step);
   double seconds = seconds_since(start);
-  network::Executable& program = learner_.program();
-  StepOutcome outcome{.loss = program.loss(),
-                      .accuracy = accuracy(program.correct(), program.batch_size(), dataset_.info),
+  StepOutcome outcome{.loss = learner_.loss(),
+                      .accuracy = accuracy(learner_.correct(), learner_.images(), dataset_.info),
                       .learning_rate = learning_rate(config_.optimizer, step, config_.training.steps),
                       .norms = {}};
   if (step == 1 && config_.record.initial_weights)
@@ -209,11 +207,12 @@ std::string TrainingLoop::problem_of_end(RunStatus status) {
 }
 
 double TrainingLoop::epoch(std::int64_t step) const {
-  return static_cast<double>(step) / static_cast<double>(learner_.batches().steps_per_epoch());
+  const std::int64_t batches = step * learner_.parts();
+  return static_cast<double>(batches) / static_cast<double>(learner_.batches().batches_per_epoch());
 }
 
 void TrainingLoop::log(std::int64_t step, const StepOutcome& outcome) {
-  train_csv_->add(step).add(epoch(step)).add(step * config_.training.batch_size).add(outcome.learning_rate);
+  train_csv_->add(step).add(epoch(step)).add(step * learner_.images()).add(outcome.learning_rate);
   train_csv_->add(outcome.loss).add(outcome.accuracy).add(outcome.norms.gradient).add(outcome.norms.weights);
   train_csv_->add(progress_.seconds).end_row();
   logged_step_ = step;
@@ -247,19 +246,19 @@ void TrainingLoop::finish(RunStatus status) {
   if (config_.record.batches) write_batches();
   if (config_.record.dropout_masks)
     directory_.write("dropout_masks.npz",
-                     npz_bytes(layers::dropout_masks(network_.layers(), config_.training.seed, progress_.step,
-                                                     config_.training.batch_size)));
+                     npz_bytes(layers::dropout_masks(network_.layers(), config_.training.seed,
+                                                     progress_.step * learner_.parts(), config_.training.batch_size)));
 }
 
 // A batch depends on the config and its step alone, so it can be written at the end of a run that was interrupted and
 // resumed.
 void TrainingLoop::write_batches() {
   std::vector<std::int32_t> indices;
-  indices.reserve(static_cast<std::size_t>(progress_.step * config_.training.batch_size));
-  for (std::int64_t step = 0; step < progress_.step; ++step)
-    for (const std::uint32_t index : learner_.batches().indices(step))
+  indices.reserve(static_cast<std::size_t>(progress_.step * learner_.images()));
+  for (std::int64_t batch = 0; batch < progress_.step * learner_.parts(); ++batch)
+    for (const std::uint32_t index : learner_.batches().indices(batch))
       indices.push_back(static_cast<std::int32_t>(index));
-  directory_.write("batches.npy", npy_bytes({{progress_.step, config_.training.batch_size}, std::move(indices)}));
+  directory_.write("batches.npy", npy_bytes({{progress_.step, learner_.images()}, std::move(indices)}));
 }
 
 }  // namespace bnlab::training

@@ -204,7 +204,8 @@ class Gradcheck(ProgramTest):
         twice = [{"flatten": {}}, {"dense": {"units": 17}}, {"normalization": {}}, {"dense": {"units": 17}},
                  {"normalization": {}}, {"dense": {"units": 10}}]  # takes the first beta away again
         for network, normalization in (({"layers": CONV}, "batch_renorm"), ({"layers": twice}, "batch"),
-                                       ({"layers": residual, "residual_scalar": 0.0}, "none")):
+                                       ({"layers": residual, "residual_scalar": 0.0}, "none"),
+                                       ({"layers": CONV, "weight_standardization": True}, "layer")):
             path = self.write_config(network={"name": "net", **network}, normalization={"type": normalization},
                                      initialization={"scheme": "xavier"})
             out, _ = self.run_program("gradcheck", path, "--directions", 2, "--elements", 2)

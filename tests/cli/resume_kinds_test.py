@@ -24,6 +24,7 @@ KINDS = {
         "optimizer": {"type": "adamw", "learning_rate": 1e-3, "weight_decay": 0.1, "schedule": {"type": "one_cycle"}}},
     "noisy_batch_and_rmsprop": {
         "normalization": {"type": "noisy_batch", "noise": {"in_evaluation": True}},
+        "training": {"batch_size": 8, "accumulate": 3},
         "optimizer": {"type": "rmsprop", "learning_rate": 1e-4, "momentum": 0.9, "clip_norm": 1}},
     "lp_and_nesterov": {
         "normalization": {"type": "lp", "norm": "l1"}, "training": {"composition": "in_order"},

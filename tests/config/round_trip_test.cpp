@@ -48,7 +48,13 @@ RunConfig everything() {
                                   .target_std = 1.5,
                                   .seed = 12}};
   const Padding padding{.same = false, .extent = {0, 2}};
-  const Conv conv{.channels = 8, .kernel = {2, 5}, .stride = {2, 1}, .padding = padding, .groups = 4, .bias = false};
+  const Conv conv{.channels = 8,
+                  .kernel = {2, 5},
+                  .stride = {2, 1},
+                  .padding = padding,
+                  .groups = 4,
+                  .bias = false,
+                  .weight_standardization = false};
   const Pool pool{.kernel = {3, 4}, .stride = Extent{1, 2}, .padding = {1, 1}};
   const Dense dense{.units = 7, .bias = true};
   const Residual residual{
@@ -62,6 +68,7 @@ RunConfig everything() {
                     .dropout = 0.25,
                     .shortcut = Shortcut::padding,
                     .residual_scalar = 0.5,
+                    .weight_standardization = true,
                     .layers = {}};
   config.network.layers = {Block{conv},
                            Block{ConvBlock{conv, Activation::identity}},
@@ -118,6 +125,7 @@ RunConfig everything() {
   config.training = {.batch_size = 20,
                      .composition = BatchComposition::by_class,
                      .classes_per_batch = 4,
+                     .accumulate = 3,
                      .steps = 123456789012,
                      .epochs = {},
                      .seed = 9223372036854775807u,
@@ -146,6 +154,9 @@ RunConfig everything() {
   config.probes.back().scale = 0.5;
   config.probes.back().iterations = 7;
   config.probes.back().tolerance = 0.01;
+  config.probes.push_back({.type = ProbeType::input_gradient, .every = 2, .examples = 8});
+  config.probes.back().split = SplitName::validation;
+  config.probes.back().epsilons = {0.5, 0.01};
   config.record = {.initial_weights = true, .batches = true, .final_weights = false, .dropout_masks = true};
   return config;
 }

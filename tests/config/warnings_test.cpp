@@ -109,6 +109,19 @@ TEST(Warnings, CorrectionsThatNeverBegin) {
                                                           {.initial = 0, .final = 0, .begin = 0, .end = 0}));
 }
 
+TEST(Warnings, WeightStandardization) {
+  const auto standardized = [](NormalizationType type, bool has_convolution) {
+    return [=](RunConfig& c) {
+      c.network.weight_standardization = true;
+      c.normalization.type = type;
+      if (has_convolution) c.network.layers.insert(c.network.layers.begin(), {.spec = Conv{.channels = 3}});
+    };
+  };
+  expect_none(standardized(NormalizationType::group, true));
+  expect_one("network.weight_standardization: without", standardized(NormalizationType::none, true));
+  expect_one("network.weight_standardization: has no effect", standardized(NormalizationType::group, false));
+}
+
 TEST(Warnings, FieldsWithoutEffect) {
   expect_one("network.dropout", [](RunConfig& c) { c.network.dropout = 0.5; });
   expect_none([](RunConfig& c) {

@@ -95,7 +95,7 @@ TEST(TrainingBatches, ShuffledIsBatchOrderAndGather) {
   const Dataset dataset = images_of(3, 4, 5, 23);
   const Scaler scaler(dataset, Scaling::standardized);
   TrainingBatches batches(dataset, scaler, run_of(6, BatchComposition::shuffled, 9));
-  EXPECT_EQ(batches.steps_per_epoch(), 3);
+  EXPECT_EQ(batches.batches_per_epoch(), 3);
   BatchOrder order(9, 23, 6);
   for (const std::int64_t step : {0, 1, 2, 3, 50, 7}) {
     Loaded expected{std::vector<float>(6 * 60), std::vector<std::int32_t>(6), {}};
@@ -110,7 +110,7 @@ TEST(TrainingBatches, InOrderTakesTheFileAsItIs) {
   const Dataset dataset = images_of(1, 2, 3, 23);
   const Scaler scaler(dataset, Scaling::raw);
   TrainingBatches batches(dataset, scaler, run_of(5, BatchComposition::in_order));
-  EXPECT_EQ(batches.steps_per_epoch(), 4);
+  EXPECT_EQ(batches.batches_per_epoch(), 4);
   for (std::int64_t step = 0; step < 9; ++step) {
     const Loaded loaded = load_step(batches, dataset, 5, step);
     for (std::size_t n = 0; n < 5; ++n) {
@@ -127,7 +127,7 @@ TEST(TrainingBatches, ByClassTakesAFewClasses) {
   config::RunConfig run = run_of(12, BatchComposition::by_class);
   run.training.classes_per_batch = 3;
   TrainingBatches batches(dataset, scaler, run);
-  EXPECT_EQ(batches.steps_per_epoch(), 19);
+  EXPECT_EQ(batches.batches_per_epoch(), 19);
   for (std::int64_t step = 0; step < 50; ++step) {
     const Loaded loaded = load_step(batches, dataset, 12, step);
     EXPECT_EQ(std::set<std::int32_t>(loaded.labels.begin(), loaded.labels.end()).size(), 3u);

@@ -23,6 +23,7 @@ struct Case {
   Border border{};  // what `padding` comes to
   std::int64_t groups = 1;
   bool bias = true;
+  bool standardized = false;
 };
 
 // visit(index in the image, index in the image with its border)
@@ -57,17 +58,20 @@ class ConvLayer : public ::testing::TestWithParam<Case> {
     std::mt19937_64 generator(2);
     const config::Conv spec{
         .channels = c.channels, .kernel = c.kernel, .stride = c.stride, .padding = c.padding, .groups = c.groups};
-    LayerRun run([&](const auto& context) { return layers::make_conv(context, spec, c.bias); }, c.src, layout);
+    LayerRun run([&](const auto& context) { return layers::make_conv(context, spec, c.bias, c.standardized); }, c.src,
+                 layout);
     Values values = run.randomize(generator);
     const Array src = random_array(c.src, generator);
     const Array bordered = with_border(src, c.border);
     const reference::ConvGeometry geometry{{c.stride.height, c.stride.width}, {0, 0}, c.groups};
+    const Array weights = c.standardized ? reference::standardize(values["weights"]) : values["weights"];
 
     expect_close(run.forward(src),
-                 reference::conv_forward(bordered, values["weights"], c.bias ? &values["bias"] : nullptr, geometry),
-                 "dst");
+                 reference::conv_forward(bordered, weights, c.bias ? &values["bias"] : nullptr, geometry), "dst");
     const Array diff_dst = random_array(run.dst_shape(), generator);
-    const auto expected = reference::conv_backward(bordered, values["weights"], diff_dst, geometry);
+    auto expected = reference::conv_backward(bordered, weights, diff_dst, geometry);
+    if (c.standardized)
+      expected.diff_weights = reference::standardize_backward(values["weights"], expected.diff_weights);
     expect_close(run.backward(diff_dst), without_border(expected.diff_src, c.src, c.border), "diff_src");
     expect_close(run.diff("weights"), expected.diff_weights, "diff_weights");
     if (c.bias) expect_close(run.diff("bias"), expected.diff_bias, "diff_bias");
@@ -88,6 +92,34 @@ std::vector<Case> cases() {
       {.name = "one_to_one_channel", .src = {1, 1, 4, 4}, .channels = 1, .padding = same, .border = {1, 1, 1, 1}},
       {.name = "hundred_channels", .src = {2, 100, 6, 5}, .channels = 17, .padding = same, .border = {1, 1, 1, 1}},
       {.name = "multiples_of_16", .src = {2, 32, 8, 8}, .channels = 64, .padding = same, .border = {1, 1, 1, 1}},
+      {.name = "standardized",
+       .src = {2, 16, 8, 8},
+       .channels = 33,
+       .padding = same,
+       .border = {1, 1, 1, 1},
+       .standardized = true},
+      {.name = "standardized_by_winograd",
+       .src = {4, 32, 16, 16},
+       .channels = 32,
+       .padding = same,
+       .border = {1, 1, 1, 1},
+       .standardized = true},
+      {.name = "standardized_groups",
+       .src = {2, 6, 7, 5},
+       .channels = 9,
+       .kernel = {3, 1},
+       .stride = {2, 1},
+       .padding = number(1, 0),
+       .border = {1, 1, 0, 0},
+       .groups = 3,
+       .standardized = true},
+      {.name = "standardized_one_to_one_channel",
+       .src = {1, 1, 4, 4},
+       .channels = 1,
+       .padding = same,
+       .border = {1, 1, 1, 1},
+       .bias = false,
+       .standardized = true},
       {.name = "without_bias",
        .src = {2, 16, 8, 8},
        .channels = 17,

@@ -73,6 +73,36 @@ TEST(ResidualBlock, OfVectors) {
   expect_equals(run_config(network, NormalizationType::batch), dataset_of(1, 4, 3, 5), net, 6);
 }
 
+// Those of the body and of the projection, but not where a layer says otherwise.
+TEST(ResidualBlock, WithStandardizedWeights) {
+  config::ConvBlock first = conv_tanh(6);
+  first.weight_standardization = false;
+  config::NetworkConfig network =
+      network_of(first, residual_block(7, 9, 2), tanh_block, config::Flatten{}, config::Dense{.units = 5});
+  network.weight_standardization = true;
+  config::RunConfig run = run_config(network, NormalizationType::group);
+  run.normalization.groups = 1;
+  Net body, shortcut, net;
+  const auto add_norm = [](Net& to, std::int64_t channels) {
+    reference::NormalizationOptions options;
+    options.method = reference::Method::group;
+    options.groups = 1;
+    to.normalization(channels, options);
+  };
+  body.conv(6, 7, {3, 3}, strided, true, true);
+  add_norm(body, 7);
+  body.activation(reference::Activation::tanh).conv(7, 9, {3, 3}, same, true, true);
+  add_norm(body, 9);
+  shortcut.conv(6, 9, {1, 1}, {{2, 2}, {0, 0}, 1}, true, true);
+  add_norm(shortcut, 9);
+  net.conv(3, 6, {3, 3}, same, true);
+  add_norm(net, 6);
+  net.activation(reference::Activation::tanh).residual(body, shortcut).activation(reference::Activation::tanh);
+  net.flatten().dense(9 * 5 * 4, 5);
+  expect_equals(run, dataset_of(3, 9, 7, 5), net, 4);
+  expect_training_equals(run, dataset_of(3, 9, 7, 5), net, 4, 2);
+}
+
 // Nothing before the block and nothing in it has parameters: only the factor learns.
 TEST(ResidualBlock, WithoutParametersButTheScalar) {
   config::Residual block;

@@ -12,10 +12,11 @@ void make_step(ProbeRun& probe) {
 // Every probe on a network with dropout leaves weights, gradients, statistics and the loss of the next step as they
 // are.
 TEST(Probes, ChangeNothing) {
-  for (const ProbeType type : {ProbeType::channel_moments, ProbeType::layer_gradients, ProbeType::representations,
-                               ProbeType::scale_invariance, ProbeType::bias_effect, ProbeType::identity_recovery,
-                               ProbeType::normalization_gradients, ProbeType::weight_growth, ProbeType::statistics_gap,
-                               ProbeType::landscape, ProbeType::covariate_shift, ProbeType::hessian}) {
+  for (const ProbeType type :
+       {ProbeType::channel_moments, ProbeType::layer_gradients, ProbeType::representations, ProbeType::scale_invariance,
+        ProbeType::bias_effect, ProbeType::identity_recovery, ProbeType::normalization_gradients,
+        ProbeType::weight_growth, ProbeType::statistics_gap, ProbeType::landscape, ProbeType::covariate_shift,
+        ProbeType::hessian, ProbeType::input_gradient, ProbeType::folding}) {
     SCOPED_TRACE(config::name_of(type));
     config::RunConfig run = conv_run(NormalizationType::batch);
     run.network.layers.insert(run.network.layers.begin() + 2, test::block(config::Dropout{.rate = 0.3}));

@@ -58,6 +58,43 @@ inline LinearGradients dense_backward(const Array& src, const Array& weights, co
   return gradients;
 }
 
+// ---- weight standardization ----------------------------------------------------------------------------------------
+
+/// hat[o,i] = (w[o,i] - mean_i w[o,i]) / sqrt(mean_i (w[o,i] - mean)^2 + epsilon), i over all but the first dimension.
+inline Array standardize(const Array& weights, double epsilon = 1e-5) {
+  const std::int64_t outputs = weights.dim(0), inputs = weights.size() / outputs;
+  Array hat = zeros(weights.shape);
+  for (std::int64_t o = 0; o < outputs; ++o) {
+    double mean = 0, variance = 0;
+    for (std::int64_t i = 0; i < inputs; ++i) mean += weights.values[o * inputs + i] / static_cast<double>(inputs);
+    for (std::int64_t i = 0; i < inputs; ++i)
+      variance += std::pow(weights.values[o * inputs + i] - mean, 2) / static_cast<double>(inputs);
+    for (std::int64_t i = 0; i < inputs; ++i)
+      hat.values[o * inputs + i] = (weights.values[o * inputs + i] - mean) / std::sqrt(variance + epsilon);
+  }
+  return hat;
+}
+
+/// The gradient of w from that of hat: sum_j diff_hat[o,j] d hat[o,j] / d w[o,i], written out.
+inline Array standardize_backward(const Array& weights, const Array& diff_hat, double epsilon = 1e-5) {
+  const std::int64_t outputs = weights.dim(0), inputs = weights.size() / outputs;
+  const auto count = static_cast<double>(inputs);
+  Array diff = zeros(weights.shape);
+  for (std::int64_t o = 0; o < outputs; ++o) {
+    double mean = 0, variance = 0;
+    for (std::int64_t i = 0; i < inputs; ++i) mean += weights.values[o * inputs + i] / count;
+    for (std::int64_t i = 0; i < inputs; ++i) variance += std::pow(weights.values[o * inputs + i] - mean, 2) / count;
+    const double deviation = std::sqrt(variance + epsilon);
+    for (std::int64_t i = 0; i < inputs; ++i)
+      for (std::int64_t j = 0; j < inputs; ++j) {
+        const double a = weights.values[o * inputs + i] - mean, b = weights.values[o * inputs + j] - mean;
+        const double slope = ((i == j) - 1.0 / count) / deviation - a * b / (count * std::pow(deviation, 3));
+        diff.values[o * inputs + i] += diff_hat.values[o * inputs + j] * slope;
+      }
+  }
+  return diff;
+}
+
 // ---- convolution ---------------------------------------------------------------------------------------------------
 
 /// Padding is zeros, as many rows (columns) before the image as after it.

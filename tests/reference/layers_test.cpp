@@ -10,6 +10,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <map>
 #include <ostream>
 #include <random>
 #include <stdexcept>
@@ -154,6 +155,20 @@ TEST(ReferenceConvKnown, CountsNeighboursWithinTheImage) {
 TEST(ReferenceConvKnown, IsACrossCorrelation) {
   const Array src{{1, 1, 1, 3}, {1, 2, 3}}, weights{{1, 1, 1, 2}, {1, 10}};
   EXPECT_EQ(conv_forward(src, weights, nullptr, {}).values, (std::vector<double>{21, 32}));
+}
+
+TEST(ReferenceWeightStandardization, MomentsAndGradients) {
+  std::mt19937_64 generator(3);
+  for (const double scale : {1.0, 1e-3}) {  // epsilon counts where weights are small
+    Array weights = random_uniform({3, 2, 3, 1}, generator, -scale, scale);
+    const Array diff = random_uniform(weights.shape, generator, -1, 1);
+    const auto forward = [&] { return standardize(weights); };
+    const Array numeric = numeric_gradient([&] { return dot(forward(), diff); }, weights, 1e-3 * scale);
+    EXPECT_LE(max_relative_error(standardize_backward(weights, diff), numeric), kTolerance);
+  }
+  const Array hat = standardize({{1, 4}, {1, 2, 3, 6}}, 0.0);  // mean 3, variance 3.5
+  for (const auto& [i, expected] : std::map<std::size_t, double>{{0, -2}, {1, -1}, {2, 0}, {3, 3}})
+    EXPECT_NEAR(hat.values[i], expected / std::sqrt(3.5), 1e-15);
 }
 
 TEST(ReferenceConvKnown, RefusesShapesThatDoNotFit) {

@@ -26,8 +26,9 @@ class Net {
     return *this;
   }
   Net& dense(std::int64_t inputs, std::int64_t units, bool bias = true) { return add(DenseLayer(inputs, units, bias)); }
-  Net& conv(std::int64_t inputs, std::int64_t outputs, Extent kernel, const ConvGeometry& geometry, bool bias = true) {
-    return add(ConvLayer(inputs, outputs, kernel, geometry, bias));
+  Net& conv(std::int64_t inputs, std::int64_t outputs, Extent kernel, const ConvGeometry& geometry, bool bias = true,
+            bool standardized = false) {
+    return add(ConvLayer(inputs, outputs, kernel, geometry, bias, standardized));
   }
   Net& normalization(std::int64_t channels, const NormalizationOptions& options = {}) {
     return add(NormalizationLayer(channels, options));

@@ -88,13 +88,19 @@ struct DenseLayer : WeightedLayer {
 
 struct ConvLayer : WeightedLayer {
   ConvGeometry geometry;
+  bool standardizes;
 
-  ConvLayer(std::int64_t inputs, std::int64_t outputs, Extent kernel, const ConvGeometry& conv_geometry, bool bias)
+  ConvLayer(std::int64_t inputs, std::int64_t outputs, Extent kernel, const ConvGeometry& conv_geometry, bool bias,
+            bool standardized = false)
       : WeightedLayer("conv", {outputs, inputs / conv_geometry.groups, kernel.height, kernel.width}, bias),
-        geometry(conv_geometry) {}
-  Array forward(const Array& src, Mode) { return conv_forward(src, *value("weights"), value("bias"), geometry); }
+        geometry(conv_geometry),
+        standardizes(standardized) {}
+  Array used_weights() { return standardizes ? standardize(*value("weights")) : *value("weights"); }
+  Array forward(const Array& src, Mode) { return conv_forward(src, used_weights(), value("bias"), geometry); }
   Array backward(const Array& src, const Array& diff_dst, Mode) {
-    return take(conv_backward(src, *value("weights"), diff_dst, geometry));
+    LinearGradients gradients = conv_backward(src, used_weights(), diff_dst, geometry);
+    if (standardizes) gradients.diff_weights = standardize_backward(*value("weights"), gradients.diff_weights);
+    return take(gradients);
   }
 };
 

@@ -141,6 +141,9 @@ class Kinds(unittest.TestCase):
     def test_depthwise_and_gelu(self):
         self.agree(CONVNEXT, {"type": "layer", "over": "position"}, optimizer={"type": "adamw"}, learning_rate=1e-3)
 
+    def test_weight_standardization(self):
+        self.agree(RESIDUAL, {"type": "group", "groups": 2}, network={"weight_standardization": True})
+
     def test_activations(self):
         for function in ("gelu", "elu", "softplus", "sigmoid"):
             with self.subTest(function=function):
@@ -179,6 +182,14 @@ class Kinds(unittest.TestCase):
     def test_rmsprop_with_momentum(self):
         self.agree(MLP, optimizer={"type": "rmsprop", "momentum": 0.9, "weight_decay": 0.01, "epsilon": EPSILON},
                    learning_rate=1e-4)
+
+    # ---- accumulated gradients
+
+    def test_accumulation(self):
+        training = {"batch_size": 8, "accumulate": 3}
+        self.agree(CONV, training=training, optimizer={"momentum": 0.9})
+        self.agree(DROPOUT, {"type": "batch_renorm", "r_max": RAMP_IN_STEPS, "d_max": RAMP_IN_FRACTIONS},
+                   network={"dropout": 0.4}, training=training, loss={"reduction": "sum"}, learning_rate=1e-3)
 
     # ---- schedules
 

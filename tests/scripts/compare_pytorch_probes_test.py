@@ -1,4 +1,5 @@
-"""The probes landscape, covariate_shift and hessian compute what PyTorch's autograd computes in double precision.
+"""The probes landscape, covariate_shift, hessian and input_gradient compute what PyTorch's autograd computes in double
+precision, and PyTorch gives the outputs of an evaluated network with the weights that `bnlab fold` writes.
 
 bnlab makes one step and records its start, its batch and its end; PyTorch evaluates the loss there. On a network with
 ReLU, rounding may move a value to the other side of its kink, which changes a gradient by about 1e-3: another seed is
@@ -47,6 +48,10 @@ SMOOTH_V6 = {"network": json.dumps({"activation": "softplus",
                                     "layers": [*V6_LAYERS, {"flatten": {}}, {"dense": {"units": 10}}]}),
              "training.batch_size": 4}
 RESNET = {"network.name": "resnet20", "training.batch_size": 4}
+SMALL = {"network": json.dumps({"layers": [{"conv_block": {"channels": 8, "stride": 2}}, {"max_pool": {}},
+                                           {"conv_block": {"channels": 8}}, {"flatten": {}},
+                                           {"dense": {"units": 10}}]}), "training.batch_size": 20}
+DRAWN = {"dataset.name": "drawn_digits", "dataset.synthetic.examples": 50, "dataset.synthetic.test_examples": 20}
 
 
 @functools.cache
@@ -151,6 +156,41 @@ def covariate_shift(run):
     return rows
 
 
+def evaluated(run, weights, normalization=None):
+    """The network of a run, or the same without normalization, in double precision, as it is evaluated."""
+    config = read_json(run / "config.json", {"training": dict})
+    if normalization:
+        config["normalization"] = {**config["normalization"], "type": normalization}
+    network = build_network(config, (1, 28, 28), absorbs_bias(support.BINARY, config)).double()
+    load_weights(network, read_npz(weights))
+    return network.eval(), config
+
+
+def input_gradient(run, count, epsilons):
+    """{epsilon: the row of input_gradient.csv} of the first test images."""
+    network, config = evaluated(run, run / "weights.npz")
+    train, _, images, labels = read_dataset(config["dataset"])
+    low, high = float(train.min()), float(train.max())  # of black and white
+    labels = torch.from_numpy(labels[:count].astype(np.int64))
+    x = torch.from_numpy(images[:count]).double().requires_grad_()
+
+    def measure(x):
+        output = network(x)
+        return loss_of(config["loss"], output, labels), (output.argmax(1) == labels).double().mean().item()
+
+    loss, accuracy = measure(x)
+    gradient, = torch.autograd.grad(count * loss, x)
+    slopes = ((high - low) * gradient).reshape(count, -1)
+    rows = {}
+    for epsilon in epsilons:
+        moved = (x + epsilon * (high - low) * gradient.sign()).clamp(low, high)
+        attacked_loss, attacked = measure(moved.detach())
+        rows[epsilon] = {"gradient_l1": slopes.norm(1, 1).mean().item(), "gradient_l2": slopes.norm(2, 1).mean().item(),
+                         "loss": loss.item(), "accuracy": accuracy, "attacked_loss": attacked_loss.item(),
+                         "attacked_accuracy": attacked}
+    return rows
+
+
 class ProbesTest(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="bnlab_probes_")
@@ -231,6 +271,36 @@ class ProbesTest(unittest.TestCase):
         self.agree({**settings, "dataset.limit": settings["training.batch_size"]},
                    '{"type": "hessian", "statistics": ["batch", "frozen"], "tolerance": 1e-4}',
                    compare)
+
+    def test_input_gradient(self):
+        def compare(run):
+            expected = input_gradient(run, 70, [0.02, 0.1])  # in batches of 50 and 20
+            columns = ["gradient_l1", "gradient_l2", "loss", "accuracy", "attacked_loss", "attacked_accuracy"]
+            table = read_csv(run / "input_gradient.csv", [], ["step", "epsilon", *columns])
+            errors = {}
+            for epsilon, row in expected.items():
+                at = (table["step"] == 1) & (table["epsilon"] == epsilon)
+                errors |= {f"{epsilon} {name}": abs(table[name][at][0] - value) / max(abs(value), 1e-3)
+                           for name, value in row.items()}
+            return errors
+
+        self.agree(SMALL, '{"type": "input_gradient", "examples": 70, "epsilons": [0.02, 0.1]}', compare)
+
+    def test_folded_weights(self):
+        """In double precision: what differs is the rounding of the folded weights."""
+        images = torch.from_numpy(np.random.default_rng(1).standard_normal((16, 1, 28, 28)))
+        for settings in (V6, RESNET):
+            with self.subTest(settings["network.name"]):
+                run, file = self.run_of({**settings, **DRAWN}, "", 1), self.folder / "folded.npz"
+                done = subprocess.run([str(support.BINARY), "fold", str(run), "--out", str(file), "--force"],
+                                      capture_output=True, text=True)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                with torch.no_grad():
+                    expected = evaluated(run, run / "weights.npz")[0](images)
+                    found = evaluated(run, file, "none")[0](images)
+                error = float((found - expected).abs().max() / expected.abs().max())
+                print(f"folded weights of {settings['network.name']}: {error:.1e}")
+                self.assertLess(error, 1e-5)
 
     def test_landscape_of_m3(self):
         self.along_the_gradient(M3)

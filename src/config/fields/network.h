@@ -33,6 +33,8 @@ void fields(V& v, Conv& c) {
           between(0, most_pixels));
   v.field("groups", c.groups, "number of groups of channels that are convolved separately", between(1, most_units));
   v.field("bias", c.bias, "add a bias; unset: only if no normalization follows whose shift replaces it");
+  v.field("weight_standardization", c.weight_standardization,
+          "standardize the weights, as network.weight_standardization says; unset: the network's");
   v.require(!c.padding.same || (c.kernel.height % 2 == 1 && c.kernel.width % 2 == 1), "kernel",
             "must be odd with padding \"same\"; give padding as a number");
   v.require(c.channels % c.groups == 0, "groups", "must divide channels");
@@ -139,6 +141,10 @@ void fields(V& v, NetworkConfig& c) {
           "initial value of a learned factor of each residual body that names none; 0: SkipInit (De & Smith 2020); "
           "unset: no factor",
           between(-largest, largest));
+  v.field("weight_standardization", c.weight_standardization,
+          "convolutions that do not say otherwise use (w - mean) / sqrt(variance + 1e-5) in place of their weights w, "
+          "with mean and variance of each output channel (Qiao et al. 2019); for convolutions that a normalization "
+          "follows; unset: false");
   v.blocks("layers", c.layers, "the network, from input to output", not_empty());
 }
 

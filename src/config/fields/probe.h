@@ -22,7 +22,7 @@ template <class V>
 void fields(V& v, ProbeConfig& c) {
   v.field("type", c.type, meanings_of<ProbeType>(), required());
   v.field("every", c.every, "steps between two measurements", between(1, most_steps));
-  v.field("examples", c.examples, "number of training images to measure on; 0: one batch",
+  v.field("examples", c.examples, "number of images to measure on, of the training images or of `split`; 0: one batch",
           between(0, 1e7).only_where_listed("type", c.type, "examples"));
   v.field("units", c.units, "units or channels, from 0, that get their own row in addition to the pooled one",
           between(0, most_units).only_where_listed("type", c.type, "units"));
@@ -56,6 +56,11 @@ void fields(V& v, ProbeConfig& c) {
           between(1, 1000).only_where_listed("type", c.type, "iterations"));
   v.field("tolerance", c.tolerance, "residual, relative to the eigenvalue, at which they end",
           above(0).below(1).only_where_listed("type", c.type, "tolerance"));
+  v.field("split", c.split, "whose first images are measured", only_where_listed("type", c.type, "split"));
+  v.field("epsilons", c.epsilons,
+          "lengths of a step along the sign of the gradient, in units of the largest pixel value (of data that are "
+          "floats: of 1); a row with each",
+          above(0).at_most(largest).not_empty().only_where_listed("type", c.type, "epsilons"));
   v.require(c.type != ProbeType::equivalence || c.normalization, "normalization", "must be set for type equivalence");
 }
 

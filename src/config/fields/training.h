@@ -28,6 +28,10 @@ void fields(V& v, TrainingConfig& c) {
           between(1, 256).only_for("composition", c.composition, {by_class}));
   v.require(c.composition != by_class || c.batch_size % c.classes_per_batch == 0, "classes_per_batch",
             "must divide batch_size");
+  v.field("accumulate", c.accumulate,
+          "batches whose gradients are averaged before each update (gradient accumulation); an update uses accumulate "
+          "x batch_size images, and each batch has statistics of its own; unset: 1",
+          between(1, 1e6).only_for("composition", c.composition, {shuffled, in_order, by_class}));
   v.field("epochs", c.epochs, "number of passes over the training images, may be a fraction; replaces steps",
           above(0).at_most(1e6).instead_of("steps"));
   v.field("steps", c.steps, "number of updates of the weights",
