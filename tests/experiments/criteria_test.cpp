@@ -40,6 +40,8 @@ TEST(Criteria, ValueAgainstThresholds) {
   EXPECT_EQ(verdict(5).seeds, 3);
   expect_judgement(verdict(5), Verdict::reproduced, "");
   expect_judgement(verdict(9), Verdict::inconclusive, "the threshold 9 lies inside the interval [7.516, 12.48]");
+  expect_judgement(verdict(7.516), Verdict::inconclusive,
+                   "the threshold 7.516 lies inside the interval [7.5159, 12.484]");
   expect_judgement(verdict(13), Verdict::not_reproduced, "the interval [7.516, 12.48] lies below the threshold 13");
   expect_judgement(verdict(none, 13), Verdict::reproduced, "");
   expect_judgement(verdict(none, 9), Verdict::inconclusive, "the threshold 9 lies inside the interval [7.516, 12.48]");
