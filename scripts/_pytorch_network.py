@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from _pytorch_blocks import Concat, PaddingShortcut, RecordedDropout, Recurrent, Residual, activation
-from _pytorch_normalizations import BatchRenorm, make_local_response, make_normalization
+from _pytorch_normalizations import BatchRenorm, Noise, make_local_response, make_normalization
 
 
 def pair(extent):
@@ -94,13 +94,23 @@ class Assembler:
             return options["bias"]
         return not (normalization_follows and self.is_active(self.site + 1) and self.absorbs_bias)
 
+    def normalizations(self, name, x):
+        """The normalization of a place and its noise, or one of the two."""
+        kind, modules = self.normalization["type"], []
+        if kind != "noise":
+            plain = {**self.normalization, "type": "batch"} if kind == "noisy_batch" else self.normalization
+            modules.append(self.leaf(name, make_normalization(plain, x)))
+        if kind in ("noise", "noisy_batch"):
+            modules.append((f"{name}_noise", Noise(name, self.normalization["noise"], self.config["training"]["seed"])))
+        return modules
+
     def make(self, kind, options, x, normalization_follows):
         """The modules of one block."""
         if kind == "normalization":
             self.site += 1
             if not self.is_active(self.site):
                 return []
-            return [self.leaf(f"normalization{self.site}", make_normalization(self.normalization, x))]
+            return self.normalizations(f"normalization{self.site}", x)
         name = self.name(kind)
         if kind == "dense":
             return [self.leaf(name, nn.Linear(x.shape[1], options["units"],
@@ -176,8 +186,7 @@ class Network(nn.Module):
         assembler = Assembler(config, counting.site, absorbs_bias)
         modules = OrderedDict()
         if config["normalization"].get("normalize_input"):
-            name, modules[name] = assembler.leaf("input_normalization",
-                                                 make_normalization(config["normalization"], x))
+            modules.update(assembler.normalizations("input_normalization", x))
         modules["layers"], _ = assembler.sequence(config["network"]["layers"], x)
         self.whole = nn.Sequential(modules)
         self.leaves = assembler.leaves
@@ -186,7 +195,7 @@ class Network(nn.Module):
         return self.whole(x)
 
     def set_step(self, step, steps):
-        """What batch renormalization and recorded masks go by; from 1."""
+        """What batch renormalization, noise and recorded masks go by; from 1."""
         for module in self.modules():  # of the steps of a recurrent block too
             module.step = step
             if isinstance(module, BatchRenorm):

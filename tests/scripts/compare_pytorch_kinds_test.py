@@ -4,20 +4,16 @@ Activations are smooth here, so that rounding can't cross a kink and the toleran
 for every step. Images are a part of Fashion-MNIST.
 """
 
-import gzip
 import json
 import shutil
-import struct
 import tempfile
 import unittest
 from pathlib import Path
 
+import image_part
 import support
 
 STEPS = 100
-DATA = Path("/usr/share/datasets/fashion-mnist")
-PARTS = {"train-images-idx3-ubyte": 784 * 1200, "train-labels-idx1-ubyte": 1200, "t10k-images-idx3-ubyte": 784 * 400,
-         "t10k-labels-idx1-ubyte": 400}
 
 MLP = [{"flatten": {}}, {"repeat": {"count": 2, "layers": [{"dense_block": {"units": 33}}]}}, {"dense": {"units": 10}}]
 CONV = [{"conv_block": {"channels": 12, "stride": 2, "kernel": 5}}, {"avg_pool": {}}, {"conv_block": {"channels": 20}},
@@ -53,11 +49,7 @@ class Kinds(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = Path(tempfile.mkdtemp(prefix="bnlab_pytorch_"))
         cls.addClassCleanup(shutil.rmtree, cls.folder, True)
-        for name, size in PARTS.items():
-            content = gzip.decompress((DATA / f"{name}.gz").read_bytes())
-            header = 4 + 4 * content[3]
-            count = size // 784 if "images" in name else size
-            (cls.folder / name).write_bytes(content[:4] + struct.pack(">I", count) + content[8:header + size])
+        image_part.write_fashion_mnist(cls.folder)
 
     def agree(self, layers, normalization="batch", learning_rate=0.02, **sections):
         """100 steps of bnlab and PyTorch agree."""
@@ -105,9 +97,18 @@ class Kinds(unittest.TestCase):
 
     def test_batch_renormalization_against_the_paper(self):
         self.agree(MLP, {"type": "batch_renorm", "r_max": RAMP_IN_STEPS, "d_max": RAMP_IN_FRACTIONS})
-        # Here the script compares a run of 20 steps too, in which a ramp in fractions would be another one.
-        d_max = {**RAMP_IN_STEPS, "initial": 0, "final": 5}
-        self.agree(CONV, {"type": "batch_renorm", "r_max": RAMP_IN_STEPS, "d_max": d_max})
+        self.agree(CONV, {"type": "batch_renorm", "r_max": RAMP_IN_STEPS, "d_max": RAMP_IN_FRACTIONS})
+
+    def test_virtual_batches(self):
+        # 24 images: the last virtual batch is smaller.
+        self.agree(CONV, {"type": "ghost", "virtual_batch_size": 7})
+        self.agree(MLP, {"type": "batch_renorm", "virtual_batch_size": 12, "r_max": RAMP_IN_STEPS,
+                         "d_max": RAMP_IN_FRACTIONS})
+
+    def test_noise(self):
+        self.agree(MLP, "noise")
+        self.agree(CONV, {"type": "noisy_batch", "noise": {"mean": 0.2, "std": 1.5, "std_jitter": 0.3},
+                          "normalize_input": True})
 
     def test_normalized_input(self):
         self.agree(MLP, {"type": "batch", "normalize_input": True, "mask": "none"},
@@ -193,8 +194,8 @@ class Kinds(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if not (DATA / "train-images-idx3-ubyte.gz").exists():
-        support.skip(f"{DATA}: not found")
+    if not image_part.has_fashion_mnist():
+        support.skip(f"{image_part.FASHION_MNIST}: not found")
     probe = support.run_script("compare_pytorch.py", "--help")
     if probe.returncode == support.SKIP:
         support.skip(probe.stderr.strip())
