@@ -27,6 +27,7 @@ PyTorch or the data is missing.
 
 import argparse
 import csv
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -63,10 +64,12 @@ ACCURACY_TOLERANCE = 0.2  # percentage points
 
 def check_supported(config):
     """ValueError for what the replay can't repeat."""
-    dataset = config["dataset"]
     for section, neutral in (("augmentation", {"crop_padding": 0, "flip": False}), ("shift", {"noise": 0})):
-        if any(dataset.get(section, {}).get(key, value) != value for key, value in neutral.items()):
-            raise ValueError(f"dataset.{section}: is not known to this script")
+        found = config["dataset"].get(section, {})
+        for key, value in neutral.items():
+            if found.get(key, value) != value:
+                raise ValueError(f"dataset.{section}.{key}: must be {json.dumps(value)} for this script, got "
+                                 f"{json.dumps(found[key])}")
     if config["training"].get("precision", "f32") != "f32":
         raise ValueError("training.precision: must be f32 for this script")
 

@@ -2,8 +2,7 @@
 config that the sweep of the experiment gives the arm, but for a rate, a batch and a number of steps at which rounding
 does not decide (see the script).
 
-Quick profiles see a part of Fashion-MNIST. Full profiles, with BNLAB_SLOW_TESTS=1 only, see Fashion-MNIST or a part of
-CIFAR-10, and take some minutes."""
+Quick profiles see a part of Fashion-MNIST. Full profiles, with BNLAB_SLOW_TESTS=1 only, take some minutes."""
 
 import os
 import subprocess
@@ -27,9 +26,10 @@ class Replay(unittest.TestCase):
         self.folder = Path(folder.name)
         self.data = ()  # settings
 
-    def of_part(self):
-        """Settings with which a run reads the part of its dataset in the folder."""
-        return f"dataset.path={self.folder}", "dataset.limit=0", "dataset.validation=0"
+    def use_part(self, write):
+        """The runs see the part of their dataset that write(folder) makes."""
+        write(self.folder)
+        self.data = (f"dataset.path={self.folder}", "dataset.limit=0", "dataset.validation=0")
 
     def bnlab(self, *arguments):
         done = subprocess.run([support.BINARY, *map(str, arguments)], capture_output=True, text=True,
@@ -65,8 +65,7 @@ class Replay(unittest.TestCase):
 class QuickTest(Replay):
     def setUp(self):
         super().setUp()
-        image_part.write_fashion_mnist(self.folder)
-        self.data = ("dataset.name=fashion_mnist", *self.of_part())
+        self.use_part(image_part.write_fashion_mnist)
 
     def test_smoother_loss(self):
         self.assert_agrees("smoother_loss", "batch", *SMALL)
@@ -101,12 +100,21 @@ class FullTest(Replay):
     def test_regularization(self):
         self.assert_agrees("regularization", "batch_grid_learning_rate=0.03_", *GENTLE)
 
+
+@unittest.skipUnless(os.environ.get("BNLAB_SLOW_TESTS"), "BNLAB_SLOW_TESTS=1")
+class FullFashionMnistTest(Replay):
+    profile, steps = "full", 20
+
+    def setUp(self):
+        super().setUp()
+        self.use_part(image_part.write_fashion_mnist)
+
     def test_frozen_statistics(self):
         self.assert_agrees("frozen_statistics", "v6_large_frozen_16_learning_rate=0.001_epochs=1_",
                            "optimizer.learning_rate=3e-5", parent="v6_before_batch")
 
     def test_batch_renormalization(self):
-        self.assert_agrees("batch_renormalization", "v6_renorm_4_learning_rate=0.03_", *GENTLE)
+        self.assert_agrees("batch_renormalization", "fd_renorm_128_learning_rate=0.03_")
 
 
 @unittest.skipUnless(os.environ.get("BNLAB_SLOW_TESTS"), "BNLAB_SLOW_TESTS=1")
@@ -116,15 +124,17 @@ class FullCifar10Test(Replay):
 
     def setUp(self):
         super().setUp()
-        image_part.write_cifar10(self.folder)
-        self.data = self.of_part()
+        self.use_part(image_part.write_cifar10)
 
     def test_smoother_loss(self):
         self.assert_agrees("smoother_loss", "batch", *GENTLE)
 
     def test_noisy_batch_norm(self):
         self.assert_agrees("noisy_batch_norm", "noisy", *GENTLE)
-        self.assert_agrees("noisy_batch_norm", "deep_noisy", *GENTLE)
+
+    def test_noisy_batch_norm_in_13_convolutions(self):
+        # With ReLU a crossed kink is seen: bnlab is 7 times as far from float64 as float32 is.
+        self.assert_agrees("noisy_batch_norm", "deep_noisy", *GENTLE, "network.activation=softplus")
 
     def test_learning_rate_stress(self):
         self.assert_agrees("learning_rate_stress", "batch", *GENTLE)

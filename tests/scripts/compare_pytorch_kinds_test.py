@@ -29,7 +29,7 @@ CONCAT = [{"conv_block": {"channels": 6, "stride": 2}}, {"avg_pool": {}},
                                    [{"conv_block": {"channels": 16, "kernel": 1}}, {"conv_block": {"channels": 7}}],
                                    [{"avg_pool": {"kernel": 3, "stride": 1, "padding": 1}}], []]}},
           {"global_avg_pool": {}}, {"dense": {"units": 10}}]
-RECURRENT = [{"recurrent": {"units": 30}}, {"dense": {"units": 10}}]
+RECURRENT = [{"avg_pool": {}}, {"recurrent": {"units": 30}}, {"dense": {"units": 10}}]
 DROPOUT = [{"flatten": {}}, {"dropout": {"rate": 0.2}}, {"dense_block": {"units": 40}}, {"dropout": {}},
            {"dense": {"units": 10}}]
 CONVNEXT = [{"conv": {"channels": 12, "kernel": 4, "stride": 4, "padding": 0}}, {"normalization": {}},
