@@ -102,7 +102,8 @@ TEST(ExperimentProblems, AThresholdNeedsASource) {
   for (const char* threshold : {R"("type": "difference", "at_least": 0, )", R"("type": "ratio", "at_most": 0.5, )",
                                 R"("type": "equality", "within": 0.5, )", R"("type": "ratio", "more_than": 1, )",
                                 R"("type": "ratio", "less_than": 1, )"})
-    expect_problem(with_criterion(threshold + rest), "8: criteria.0.source: must be set for a criterion with a threshold");
+    expect_problem(with_criterion(threshold + rest),
+                   "8: criteria.0.source: must be set for a criterion with a threshold");
   EXPECT_EQ(experiment_problems(with_criterion(R"("type": "difference", )" + rest)), ErrorLines{});
 }
 
