@@ -30,7 +30,7 @@ def draw_axis(sweep):
     cells = [cells_of(line, (path,), log_y) for line in lines]
     below = sum(run.number <= 0 for line in lines for run in line.runs) if log_y else 0
     if below:
-        warn(f"{sweep.folder / 'runs.csv'}: {below} values of 0 or below have no place on a logarithmic axis")
+        warn(f"{sweep.folder / 'runs.csv'}: {below} values of 0 or below cannot be shown on a logarithmic axis")
     figure, panels, looks = panels_for(lines, shown(path))
     of_line = {id(line): one for line, one in zip(lines, cells)}
     in_order = [of_line[id(line)] for _, members in panels for _, line in members]
@@ -56,7 +56,7 @@ def fill_panels(sweep, panels, cells, scale, log_y):
     for panel, members in panels:
         width = 72 * panel.figure.get_size_inches()[0] * panel.get_position().width
         scale.apply(panel, width)
-        (style_log_axis if log_y else style_linear_axis)(panel)
+        (style_log_axis if log_y else style_linear_axis)(panel, sweep.unit().factor)
         # Points; arms stand side by side at each value.
         spread = min(max(14.0, 4.0 * len(members)), 0.5 * width / len(scale.texts))
         stacked, ends = {}, []
@@ -169,7 +169,7 @@ def axis_legend(lines, cells, log_y, limits, looks):
     if any(cell.diverged or cell.lost for cell in cells):
         beyond = any(run.status == "diverged" and math.isfinite(run.number) and not bottom <= run.number <= top
                      for cell in cells for run in cell.runs)
-        edge = "; on the frame: its value lies beyond" if beyond else ""
+        edge = "; on the frame: its value is outside" if beyond else ""
         above = "; above the frame: no finite value" if any(cell.lost for cell in cells) else ""
         handles.append(cross_note("cross: a run diverged" + edge + above))
     if any(cell.at_least for cell in cells):

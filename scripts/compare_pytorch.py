@@ -1,25 +1,28 @@
 #!/usr/bin/env python3
-"""Trains a config with bnlab and replays the same run in PyTorch: same initial weights, same batches, same arithmetic.
+"""Trains a config with bnlab and repeats the run in PyTorch, with the same initial weights, batches and arithmetic.
 
     scripts/compare_pytorch.py CONFIG --steps 200
 
 Compares first-step gradients, the loss of every step, weights, running statistics and test accuracy. Each row shows
-three distances: bnlab from PyTorch in float32, bnlab from PyTorch in float64, and PyTorch in float32 from itself in
-float64, the yardstick: how far rounding alone carries a run. Gradients are judged against float64, the better
-reference, everything else against float32.
+three distances: bnlab from PyTorch in float32, bnlab from PyTorch in float64, and PyTorch in float32 from PyTorch in
+float64. The last one, the yardstick, is the effect of rounding. Gradients are compared with float64, the more exact
+reference, everything else with float32.
 
 Convolutional networks have millions of values before a ReLU or a maximum. In most batches rounding moves one of them
 to the other side of its kink, which changes a gradient by about 1e-3, and training amplifies that from step to step.
 So their first-step gradients are judged in a run of their own with 4 images a batch, where a crossed kink is rare
-(another seed is tried when it happens), and weights and running statistics in a run of 20 steps. The distance of
-weights is that of all parameters as one vector, relative to how far training has moved them. Weights pass within 5
-times the yardstick, and within 1e-5; running statistics likewise, and within 1e-6. A row that misses its tolerance
-where the yardstick misses it too, and that is not 10 times the yardstick, is "undecided": with this config rounding
-alone carries runs that far apart; choose a smaller learning rate.
+(another seed is tried when it happens), and weights and running statistics after 20 steps. The distance of weights is
+that of all parameters as one vector, relative to how far training has moved them. Weights pass within 5 times the
+yardstick, and within 1e-5; running statistics likewise, and within 1e-6. A row is "undecided" if both it and the
+yardstick exceed the tolerance, and it is below 10 times the yardstick: with this config rounding has too large an
+effect; choose a smaller learning rate.
 
 An arm of an experiment is replayed from the config that `bnlab sweep EXPERIMENT --out SWEEP --print-commands` writes
 to SWEEP/configs, or from SWEEP/runs/NAME/config.json. One that starts from the weights of another arm needs that arm's
 run in SWEEP/runs.
+
+Example:
+    scripts/compare_pytorch.py configs/v6_batch_normalization.json --set optimizer.learning_rate=0.01 --steps 50
 
 Exit status: 0 every judged row passed; 1 one failed or is undecided, or bnlab failed; 2 usage; 3 a file is damaged; 77
 PyTorch or the data is missing.

@@ -115,7 +115,7 @@ void keep_earlier_results(RunTable& table, const std::filesystem::path& director
     kept.plan = row.plan;
     for (const QuantityColumn& quantity : table.quantities)
       if (kept.error.empty() && !kept.quantities.contains(quantity.name) && users.ask(row.arm, quantity.name))
-        kept.error = fmt::format("its folder is gone, and runs.csv has no {}", quantity.name);
+        kept.error = fmt::format("its directory is missing, and runs.csv has no {}", quantity.name);
     row = std::move(kept);
   }
 }

@@ -146,12 +146,12 @@ Estimate log_slope(const Evidence& evidence, const Seeds& seeds) {
   slope.scale = Scale::logarithmic;
   for (std::size_t arm = 0; arm < evidence.arms.size(); ++arm)
     if (!add_slope(evidence.arms[arm], arm == 0 ? 1 : -1, slope.terms))
-      return failed(fmt::format("{} has no two different points on its axis", quoted(evidence.arms[arm][0])));
+      return failed(fmt::format("the axis of {} has fewer than two different values", quoted(evidence.arms[arm][0])));
   return extreme_of({slope}, Extreme::largest, seeds);
 }
 
 Estimate widest_interval(const CriterionConfig& criterion, const Evidence& evidence, const Seeds& seeds) {
-  if (!criterion.usable) return failed("what is usable is not set");
+  if (!criterion.usable) return failed("usable is not set");
   Points widths;
   for (Points points : evidence.arms) {
     std::ranges::stable_sort(points, {}, &Point::axis);

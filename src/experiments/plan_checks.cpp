@@ -99,9 +99,10 @@ class PlanChecks {
       const Names statistics = wanted(quantity, "statistics", statistics_of(point.config), point);
       if (splits.empty() || statistics.empty()) return;
       if (splits.size() * statistics.size() == 1 || row_of(quantity.over_rows).compares_rows) continue;
-      return add(quantity, fmt::format("where must leave one split and one kind of statistics of eval.csv; arm {} "
-                                       "evaluates {} with {}",
-                                       point.label, join(splits), join(statistics)));
+      return add(
+          quantity,
+          fmt::format("where must select one split and one kind of statistics of eval.csv; arm {} evaluates {} with {}",
+                      point.label, join(splits), join(statistics)));
     }
   }
 

@@ -156,7 +156,7 @@ TEST(Parse, ChecksBlocksAtAnyDepth) {
       {R"({"dense": {}})", "network.layers.0.dense.units: is required"},
       {R"({"dense": {"units": 0}})", "network.layers.0.dense.units: must be at least 1, got 0"},
       {R"({"dense": 5})", "network.layers.0.dense: must be an object, got 5"},
-      {R"({"flatten": {"x": 1}})", "network.layers.0.flatten.x: unknown key; no key is valid here"},
+      {R"({"flatten": {"x": 1}})", "network.layers.0.flatten.x: unknown key; this object has no keys"},
       {R"({"dense_block": {"units": 5, "bias": 1}})",
        "network.layers.0.dense_block.bias: must be true or false, got 1"},
       {R"({"activation": {"function": "rlu"}})", "network.layers.0.activation.function: must be one of " +
@@ -208,7 +208,7 @@ TEST(Parse, BoundsTheSizeOfANetwork) {
   EXPECT_EQ(problems_of(config_with_block(repeated(64, 1))), ErrorLines{});
   EXPECT_TRUE(any_contains(problems_of(config_with_block(repeated(65, 1))), "nested deeper than 64 blocks"));
   EXPECT_TRUE(any_contains(problems_of(config_with_block(repeated(100, 1))), "nested deeper than 256 levels"));
-  const ErrorLines many{"c.json:1: network.layers: more than 20000 blocks once every repeat is written out"};
+  const ErrorLines many{"c.json:1: network.layers: more than 20000 blocks after expansion of every repeat"};
   EXPECT_EQ(problems_of(config_with_block(repeated(64, 10000))), many);
   EXPECT_EQ(problems_of(config_with_block(repeated(2, 142))), many);
   EXPECT_EQ(problems_of(config_with_block(repeated(2, 141))), ErrorLines{});
@@ -242,7 +242,7 @@ TEST(Parse, CutsALongListOfProblems) {
   for (int i = 0; i < 1000; ++i) more += ", \"key" + std::to_string(i) + "\": 1";
   const ErrorLines lines = problems_of(config_with(more));
   ASSERT_EQ(lines.size(), 51u);
-  EXPECT_EQ(lines.back(), "... and 950 more");
+  EXPECT_EQ(lines.back(), "and 950 more");
 }
 
 TEST(Parse, TakesLargeSeedsAndWholeReals) {
@@ -270,7 +270,7 @@ TEST_F(LoadFiles, FilesThatCannotBeRead) {
       any_contains(error_lines([&] { load(write("bad.json", "{\n\"a\" 1}"), {}); }), prefix("bad.json") + "2:"));
   fs::resize_file(write("large.json", "{}"), 100 << 20);
   EXPECT_EQ(error_lines([&] { load(folder_ / "large.json", {}); }),
-            ErrorLines{prefix("large.json") + " larger than 16 MB, so hardly a config"});
+            ErrorLines{prefix("large.json") + " larger than 16 MB, the limit for a config"});
 }
 
 TEST_F(LoadFiles, NetworkByName) {

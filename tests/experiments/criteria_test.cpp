@@ -216,7 +216,7 @@ TEST(Criteria, LogSlopeIsPerUnitOfTheAxis) {
       judge(criterion(CriterionType::log_slope), of_arms({along("x", points), along("y", {{1, {1, 2}}, {2, {1, 2}}})}));
   expect_effect(two, 0.5, 0.5, 0.5);
   expect_judgement(judge(criterion(CriterionType::log_slope, 1), of_arms({along("y", {{1, {1, 2}}, {1, {1, 2}}})})),
-                   Verdict::inconclusive, "\"y[1]\" has no two different points on its axis");
+                   Verdict::inconclusive, "the axis of \"y[1]\" has fewer than two different values");
 }
 
 // ---- what is missing or not finite

@@ -191,9 +191,9 @@ TEST(RunsCsv, WhatDoesNotFitTheExperimentIsNamed) {
   EXPECT_EQ(file.error("steps_bound", "steps_bond"), R"(: no column "steps_bound", which experiment.json needs)");
   EXPECT_EQ(file.error("optimizer.learning_rate", "optimizer.momentum"),
             R"(: no column "optimizer.learning_rate", which experiment.json needs)");
-  EXPECT_EQ(file.error("\nnone,", "\nnon,"), R"(: row 1: arm "non" has no such point in experiment.json)");
-  EXPECT_EQ(file.error("\ng,0.5,", "\ng,0.7,"), R"(: row 5: arm "g" has no such point in experiment.json)");
-  EXPECT_EQ(file.error("\nbatch,,", "\nbatch,0.5,"), R"(: row 3: arm "batch" has no such point in experiment.json)");
+  EXPECT_EQ(file.error("\nnone,", "\nnon,"), R"(: row 1: experiment.json has no such point of arm "non")");
+  EXPECT_EQ(file.error("\ng,0.5,", "\ng,0.7,"), R"(: row 5: experiment.json has no such point of arm "g")");
+  EXPECT_EQ(file.error("\nbatch,,", "\nbatch,0.5,"), R"(: row 3: experiment.json has no such point of arm "batch")");
   EXPECT_EQ(file.error("\nnone,,1,", "\nnone,,7,"),
             ": row 1: seed 7 of none appears twice, or is not in experiment.json");
   EXPECT_EQ(file.error([](std::string& text) {
