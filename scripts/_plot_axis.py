@@ -7,7 +7,7 @@ from matplotlib.path import Path
 from matplotlib.transforms import ScaledTranslation
 
 from _plot_base import bold_of, cross, is_share, look_of, set_limits, style_linear_axis, style_log_axis, warn
-from _plot_cells import HEADER, Scale, cells_of, is_declared
+from _plot_cells import HEADER, Scale, beyond_declared, cells_of, is_declared
 from _plot_levels import levels_of
 from _plot_marks import draw_levels, label_ends
 from _plot_over_steps import label_left
@@ -50,8 +50,7 @@ def fill_panels(sweep, panels, cells, scale, log_y):
     levels = levels_of(sweep)
     every = [cell for one in cells for cell in one.values()]
     first = panels[0][0]
-    limit_values(first, every, log_y, is_declared(sweep), [value for value, _ in levels],
-                 is_share(sweep.quantity()["series"]["column"]))
+    limit_values(first, every, log_y, sweep, [value for value, _ in levels])
     begin_at(sweep, first, every, log_y)
     found = iter(cells)
     for panel, members in panels:
@@ -75,16 +74,18 @@ def fill_panels(sweep, panels, cells, scale, log_y):
     return ends
 
 
-def limit_values(axis, cells, log_y, declared, levels=(), share=False):
+def limit_values(axis, cells, log_y, sweep, levels=()):
     """Vertical limits. Runs that diverged don't set the scale, as long as others did not, unless their value is
-    `declared` or a bound: a loss of 1e28 would hide what the others show. Nor does what is left of a cell that has no
-    mean because of them: a seed at chance beside two that diverged."""
+    declared or a bound: a loss of 1e28 would hide what the others show. Nor does what is left of a cell that has no
+    mean because of them: a seed at chance beside two that diverged. Nor does a value that is worse than the one that
+    is declared for them."""
+    declared, worse = is_declared(sweep), beyond_declared(sweep)
     calm = [run.number for cell in cells for run in cell.runs
-            if (run.status == "completed" and not cell.lost) or run.at_least or declared]
+            if ((run.status == "completed" and not cell.lost) or run.at_least or declared) and not worse(run.number)]
     other = [run.number for cell in cells for run in cell.runs]
     ends = [end for cell in cells for end in (cell.low, cell.high)]
     set_limits(axis, np.array(calm if np.isfinite(calm).any() else other), np.array([*calm, *ends]), log_y, levels,
-               share)
+               is_share(sweep.quantity()["series"]["column"]))
 
 
 def begin_at(sweep, axis, cells, log_y):

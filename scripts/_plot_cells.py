@@ -126,4 +126,10 @@ def is_declared(sweep):
     return sweep.quantity().get("when_diverged") is not None
 
 
+def beyond_declared(sweep):
+    """A function: whether a number is worse than the value that the experiment gives to runs that diverged."""
+    declared, sign = sweep.quantity().get("when_diverged"), 1 if sweep.quantity().get("better") == "lower" else -1
+    return lambda number: declared is not None and sign * number > sign * declared
+
+
 HEADER = ("seed", "series", "value", "bound", "status", "runs")

@@ -195,6 +195,35 @@ TEST(Collect, ARunIsFoundUnderAnotherNameOfItsArm) {
   EXPECT_EQ(runs[0].task.directory.filename(), runs[0].task.name);
 }
 
+TEST(Collect, AQuantityIsAskedOfTheArmsThatUseIt) {
+  // Only "batch" has 100 steps.
+  const auto errors_with = [](const std::string& criterion) {
+    const test::TemporaryFolder folder;
+    ExperimentText text;
+    text.quantities = R"([{"name": "at_100", "where": {"split": "test"},
+        "series": {"column": "accuracy", "over_time": "at", "step": 100}}, {"name": "loss", "file": "train.csv",
+        "series": {"column": "loss"}, "better": "lower"}])";
+    text.criteria = "[" + criterion + "]";
+    const Plan plan = test::plan_of(text);
+    write_runs(plan, folder.path(), [](const ArmPoint& point, std::uint64_t) {
+      FakeRun run;
+      if (point.arm == "none") run.accuracies = {0.1, 0.4}, run.last_step = 50;
+      return run;
+    });
+    const RunTable table = collect(plan, folder.path());
+    EXPECT_EQ(row_of(table, "batch", 1).error, "");
+    EXPECT_EQ(row_of(table, "batch", 1).quantities.at("at_100").value, 0.6);
+    EXPECT_FALSE(row_of(table, "none", 1).quantities.contains("at_100"));
+    return row_of(table, "none", 1).error;
+  };
+  const std::string value = R"({"name": "c", "type": "value", "arms": ["batch"], "quantity": )";
+  EXPECT_EQ(errors_with(value + R"("at_100"})"), "");
+  test::expect_contains(errors_with(value + R"("loss"})"), "quantity at_100: no row at step 100");
+  test::expect_contains(
+      errors_with(R"({"name": "c", "type": "difference", "arms": ["batch", "none"], "quantity": "at_100"})"),
+      "quantity at_100: no row at step 100");
+}
+
 TEST(Collect, AResultWhoseFolderIsGoneStays) {
   const test::TemporaryFolder folder;
   const Plan plan = test::plan_of(with_grid());

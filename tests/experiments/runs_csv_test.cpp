@@ -139,20 +139,11 @@ TEST(RunsCsv, OddValuesOfAxes) {
     expect_equal(read, table);
     EXPECT_EQ(row_of(read, "g", 1, 1).axes.at(path), plan.points[3].settings[0].second);
     EXPECT_EQ(row_of(read, "best", 2).axes.at(path), plan.points[2].settings[0].second) << path;
-    const config::CriterionConfig criterion{.name = {},
-                                            .meaning = {},
-                                            .type = config::CriterionType::range,
-                                            .quantity = "loss",
-                                            .arms = {"g"},
-                                            .axis = path,
-                                            .usable = {},
-                                            .at_least = {},
-                                            .more_than = {},
-                                            .at_most = {},
-                                            .less_than = {},
-                                            .within = {},
-                                            .source = {},
-                                            .explanation = {}};
+    config::CriterionConfig criterion;
+    criterion.type = config::CriterionType::range;
+    criterion.quantity = "loss";
+    criterion.arms = {"g"};
+    criterion.axis = path;
     const Evidence evidence = evidence_for(criterion, read, plan);
     ASSERT_EQ(evidence.arms[0].size(), plan.points.size() - 2) << path;
     for (std::size_t i = 0; i < evidence.arms[0].size(); ++i) {
