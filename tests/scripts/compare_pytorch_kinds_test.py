@@ -107,8 +107,8 @@ class Kinds(unittest.TestCase):
 
     def test_noise(self):
         self.agree(MLP, "noise")
-        self.agree(CONV, {"type": "noisy_batch", "noise": {"mean": 0.2, "std": 1.5, "std_jitter": 0.3},
-                          "normalize_input": True})
+        self.agree(MLP, {"type": "noisy_batch", "noise": {"mean": 0.2, "std": 1.5, "std_jitter": 0.3},
+                         "normalize_input": True})
 
     def test_normalized_input(self):
         self.agree(MLP, {"type": "batch", "normalize_input": True, "mask": "none"},
