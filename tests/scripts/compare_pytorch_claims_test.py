@@ -44,6 +44,10 @@ class ReplayTest(unittest.TestCase):
     def test_regularization(self):
         self.assert_agrees("regularization", "batch_grid_learning_rate=0.03_", *GENTLE)
 
+    def test_recurrent(self):
+        """RMSprop divides by the size of a gradient, which must not be that of rounding."""
+        self.assert_agrees("recurrent", "pixels_separate_01_learning_rate=0.001", "optimizer.epsilon=1e-4")
+
 
 if __name__ == "__main__":
     if not os.environ.get("BNLAB_SLOW_TESTS"):
