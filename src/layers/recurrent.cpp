@@ -144,8 +144,9 @@ class RecurrentLayer : public Layer {
     const States states = allocate_states(builder, rows);
     std::vector<Step> steps;
     for (std::int64_t t = 0; t < steps_; ++t) {
-      std::vector<dnnl::memory> sums{step_of(builder, z, t, rows)};
-      if (is_separate()) sums.insert(sums.begin(), builder.allocate(onednn::row_major_desc({rows, units()})));
+      std::vector<dnnl::memory> sums;
+      if (is_separate()) sums.push_back(builder.allocate(onednn::row_major_desc({rows, units()})));
+      sums.push_back(step_of(builder, z, t, rows));
       if (t + states.before > 0) hidden.forward(builder, states.at(*this, builder, t - 1, rows), sums.front());
       steps.push_back(build_step(builder, t, sums, states.at(*this, builder, t, rows)));
     }
