@@ -20,7 +20,8 @@ from _units import SAME_UNIT, SPREADS, Unit, unit_of_column, unit_of_quantity
 INCOMPLETE = ("diverged", "failed", "unfinished", "missing")  # in the order in which a legend names them
 SIZE = (8, 4.4)  # inches, of a figure with one panel
 # What tells the rows of one step apart, in the files of a run; bnlab has the same list (experiments/quantities.cpp).
-KEYS = ("split", "statistics", "layer", "tensor", "unit", "parameter", "factor", "multiplier", "arm")
+KEYS = ("split", "statistics", "batch_size", "layer", "time", "tensor", "unit", "parameter", "factor", "multiplier",
+        "arm")
 MOST_LINES = 60  # of a figure, each in a panel of its own
 
 SCALAR = (str, Number(), bool)

@@ -6,7 +6,9 @@ A stream belongs to a seed, a purpose and a substream. Its word i is word i % 4 
 
 import numpy as np
 
-NOISE = 4  # the purpose of normalization.type noise and noisy_batch
+# Purposes.
+NOISE = 4  # of normalization.type noise and noisy_batch, and of the first state of recurrent layers
+PERMUTATION = 13
 WORD = np.uint64(0xffffffff)
 HALF = np.uint64(32)
 
@@ -44,3 +46,21 @@ class Stream:
         radius = np.sqrt(-2 * np.log(fractions[::2] + 2.0 ** -24))
         angle = 2 * np.pi * fractions[1::2]
         return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).reshape(-1)[:count]
+
+
+def permutation(number, count):
+    """The order of that number of `count` steps: Fisher-Yates, each draw without bias (Lemire 2019)."""
+    drawn, order = iter(Stream(number, PERMUTATION, 0).words(0, 2 * count + 64).tolist()), list(range(count))
+    for left in range(count, 1, -1):
+        product = next(drawn) * left
+        while product & 0xffffffff < 2 ** 32 % left:
+            product = next(drawn) * left
+        place = product >> 32
+        order[left - 1], order[place] = order[place], order[left - 1]
+    return order
+
+
+def initial_state(seed, layer, step, shape):
+    """Standard normal numbers of h_0 in that step of training."""
+    stream = Stream(seed, NOISE, substream_of(f"{layer}.initial_state"))
+    return stream.normal(step << 32, shape[0] * shape[1]).reshape(shape)

@@ -60,16 +60,22 @@ def metric_chart(train, evaluations, column, log):
         traces.append({"group": 0, "role": "seed", "seed": "", "x": column_of(thinned(train.rows, width), "step"),
                        "y": column_of(thinned(train.rows, width), column)})
     if column in evaluations.header and {"step", "split", "statistics"} <= set(evaluations.header):
-        kinds = list(dict.fromkeys((row["split"], row["statistics"]) for row in evaluations.rows))
-        for split, statistics in kinds:
-            rows = [row for row in evaluations.rows if (row["split"], row["statistics"]) == (split, statistics)]
-            labels.append(f"{split} split, {statistics} statistics")
+        kinds = list(dict.fromkeys(kind_of(row) for row in evaluations.rows))
+        for kind in kinds:
+            rows = [row for row in evaluations.rows if kind_of(row) == kind]
+            labels.append("{} split, {} statistics{}".format(*kind))
             traces.append({"group": len(labels) - 1, "role": "line", "seed": "", "x": column_of(rows, "step"),
                            "y": column_of(rows, column)})
     values = [value for trace in traces for value in trace["y"] if value is not None and value > 0]
     return in_unit(chart("lines", "", {"title": "training step", "log": False},
                          {"title": unit.after(column), "log": log and is_wide(values)}, labels, traces),
                    unit) if traces else None
+
+
+def kind_of(row):
+    """(split, statistics, their batch size where a run has several) of a row of eval.csv."""
+    size = row.get("batch_size") if row["statistics"] == "batch" else None
+    return row["split"], row["statistics"], f" of {size} images" if size else ""
 
 
 def column_of(rows, name):

@@ -289,10 +289,11 @@ void decide(const Estimate& estimate, const Claim& claim, const ShownNumbers& nu
   } else if (!clears_low(interval.high, claim) || !clears_high(interval.low, claim)) {
     const bool misses_low = !clears_low(interval.high, claim);
     const bool is_below = misses_low != numbers.is_reversed, is_open = misses_low ? claim.low_open : claim.high_open;
-    const char* place = is_below ? (is_open ? "is not above" : "lies below") : (is_open ? "is not below" : "lies above");
+    const char* place =
+        is_below ? (is_open ? "is not above" : "lies below") : (is_open ? "is not below" : "lies above");
     judgement.verdict = Verdict::not_reproduced;
-    judgement.explanation = fmt::format("the interval {} {} the threshold {}", shown, place,
-                                        text(misses_low ? claim.low : claim.high));
+    judgement.explanation =
+        fmt::format("the interval {} {} the threshold {}", shown, place, text(misses_low ? claim.low : claim.high));
   } else {
     judgement.verdict = Verdict::inconclusive;
     std::vector<std::string> inside;

@@ -30,8 +30,8 @@ using config::SeriesConfig;
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
 /// The columns that tell the rows of one step apart; rows that agree in all of them are one series.
-constexpr std::array<std::string_view, 9> key_columns{"split",     "statistics", "layer",      "tensor", "unit",
-                                                      "parameter", "factor",     "multiplier", "arm"};
+constexpr std::array<std::string_view, 11> key_columns{
+    "split", "statistics", "batch_size", "layer", "time", "tensor", "unit", "parameter", "factor", "multiplier", "arm"};
 
 struct Sample {
   std::int64_t step;

@@ -100,6 +100,10 @@ class FullTest(Replay):
     def test_regularization(self):
         self.assert_agrees("regularization", "batch_grid_learning_rate=0.03_", *GENTLE)
 
+    def test_recurrent(self):
+        """RMSprop divides by the size of a gradient, which must not be that of rounding."""
+        self.assert_agrees("recurrent", "pixels_separate_01_learning_rate=0.001", "optimizer.epsilon=1e-4")
+
 
 @unittest.skipUnless(os.environ.get("BNLAB_SLOW_TESTS"), "BNLAB_SLOW_TESTS=1")
 class FullFashionMnistTest(Replay):

@@ -107,8 +107,8 @@ class Kinds(unittest.TestCase):
 
     def test_noise(self):
         self.agree(MLP, "noise")
-        self.agree(CONV, {"type": "noisy_batch", "noise": {"mean": 0.2, "std": 1.5, "std_jitter": 0.3},
-                          "normalize_input": True})
+        self.agree(MLP, {"type": "noisy_batch", "noise": {"mean": 0.2, "std": 1.5, "std_jitter": 0.3},
+                         "normalize_input": True})
 
     def test_normalized_input(self):
         self.agree(MLP, {"type": "batch", "normalize_input": True, "mask": "none"},
@@ -122,6 +122,7 @@ class Kinds(unittest.TestCase):
                 self.agree(RESIDUAL, network={"shortcut": shortcut})
         self.agree(RESIDUAL, {"type": "batch", "zero_gamma_residual": True})
         self.agree(RESIDUAL, "none", network={"residual_scalar": 0.0})
+        self.agree(RESIDUAL, network={"layer_scale": 0.1})
 
     def test_concat(self):
         self.agree(CONCAT)
@@ -134,6 +135,12 @@ class Kinds(unittest.TestCase):
         self.agree(RECURRENT, {"type": "batch", "recurrent_statistics": "shared", "initial_gamma": 0.3})
         self.agree(RECURRENT, "layer")
         self.agree(RECURRENT, {"type": "batch_renorm", "r_max": RAMP_IN_STEPS, "d_max": RAMP_IN_FRACTIONS})
+
+    def test_recurrent_over_pixels(self):
+        recurrent = {"units": 30, "reads": "pixels", "normalize": "separate", "permutation": 1,
+                     "initial_state_noise": 0.5}
+        pixels = [{"avg_pool": {"kernel": 7}}, {"recurrent": recurrent}, {"dense": {"units": 10}}]
+        self.agree(pixels, {"type": "batch", "initial_gamma": 0.1})
 
     def test_dropout(self):
         self.agree(DROPOUT, network={"dropout": 0.0})
