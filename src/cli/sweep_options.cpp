@@ -68,6 +68,7 @@ void add_ablation_options(Command command, SweepOptions& options) {
       .add_option("--save-experiment", options.save_experiment,
                   "write the ablation as an experiment file, too: the start of a claim")
       .type_name("FILE")
+      .home_path()
       .not_empty()
       .group(group);
   command.add_flag("--force", options.force, "replace the file of --save-experiment").group(group);
