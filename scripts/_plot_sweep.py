@@ -174,7 +174,8 @@ class Sweep:
             for key in THRESHOLDS:
                 if there.get(key) is not None and there[key] != criterion.get(key):
                     raise ReadError(f"{self.folder / 'verdict.json'}: {criterion['name']}: judged with {key} "
-                                    f"{there[key]}, which {self.file.name} does not have; nothing is drawn; sweep again")
+                                    f"{there[key]}, which {self.file.name} does not have; nothing is drawn; sweep "
+                                    "again")
 
     def check_plan(self, path, plans):
         """ReadError where a table is of another plan; an earlier version wrote none."""
