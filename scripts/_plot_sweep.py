@@ -36,8 +36,9 @@ QUANTITY = {"name": str, "meaning": Optional(str), "unit": Optional(str), "file"
             "where": Optional(Map((*SCALAR, [SCALAR]))), "over_rows": Optional(str), "divided_by": Optional(dict),
             "series": {"column": str, "minus": Optional(str), "over_time": Optional(str), "level": Optional(Number())},
             "when_diverged": Optional(Number())}
-CRITERION = {"type": str, "quantity": str,
-             **{key: Optional(Number()) for key in ("usable", "at_least", "more_than", "at_most", "less_than")}}
+THRESHOLDS = ("at_least", "more_than", "at_most", "less_than")
+CRITERION = {"name": Optional(str), "type": str, "quantity": str,
+             **{key: Optional(Number()) for key in ("usable", *THRESHOLDS)}}
 EXPERIMENT = {"name": Optional(str), "profile": Optional(str), "plan": Optional(str), "claim": Optional(str),
               "seeds": Optional((int, [int])), "figure": Optional(FIGURE),
               "arms": [ARM], "quantities": Optional([QUANTITY]), "criteria": Optional([CRITERION])}
@@ -167,6 +168,14 @@ class Sweep:
                 raise ReadError(f"{self.folder / 'verdict.json'}: does not match {self.file.name} ({key}: "
                                 f"{there} instead of {here}); nothing is drawn; call `bnlab verdict "
                                 f"{self.folder}`, or sweep again")
+        judged = {one.get("name"): one for one in verdict.get("criteria") or []}
+        for criterion in self.criteria:
+            there = judged.get(criterion.get("name"), {})
+            for key in THRESHOLDS:
+                if there.get(key) is not None and there[key] != criterion.get(key):
+                    raise ReadError(f"{self.folder / 'verdict.json'}: {criterion['name']}: judged with {key} "
+                                    f"{there[key]}, which {self.file.name} does not have; nothing is drawn; sweep "
+                                    "again")
 
     def check_plan(self, path, plans):
         """ReadError where a table is of another plan; an earlier version wrote none."""

@@ -47,7 +47,7 @@ from _bnlab import BnlabError, read_run, statistics_in, train  # noqa: E402
 from _pytorch_data import read_dataset  # noqa: E402
 from _pytorch_network import build_network, load_weights, named_tensors  # noqa: E402
 from _pytorch_training import learning_rates, loss_of, make_optimizer  # noqa: E402
-from _reading import Optional, ReadError, read_json, say  # noqa: E402
+from _reading import Optional, ReadError, given_path, read_json, say  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN = "run:"  # how initialization.from of a sweep's config begins
@@ -344,10 +344,10 @@ def compare_run(arguments, out):
 def main():
     parser = argparse.ArgumentParser(prog="compare_pytorch.py", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("config", type=Path, metavar="CONFIG")
+    parser.add_argument("config", type=given_path, metavar="CONFIG")
     parser.add_argument("--steps", type=int, default=200)
-    parser.add_argument("--bnlab", type=Path, default=ROOT / "build/release/bnlab", help="default: %(default)s")
-    parser.add_argument("--out", type=Path, help="keep the runs and losses.csv here; default: a temporary folder")
+    parser.add_argument("--bnlab", type=given_path, default=ROOT / "build/release/bnlab", help="default: %(default)s")
+    parser.add_argument("--out", type=given_path, help="keep the runs and losses.csv here; default: a temporary folder")
     parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE",
                         help="as bnlab's; may be given several times")
     # For the test that the comparison can fail: the replay's learning rate is multiplied by this.

@@ -76,6 +76,7 @@ while (($#)); do
   esac
   shift
 done
+[[ ! $to =~ ^~(/|$) ]] || to=$HOME${to#\~}  # no shell has done so in --to=~/x
 case $name in
   mnist) mirrors=(https://ossci-datasets.s3.amazonaws.com/mnist https://storage.googleapis.com/cvdf-datasets/mnist) ;;
   fashion_mnist) mirrors=(http://fashion-mnist.s3-website.eu-central-1.amazonaws.com) ;;

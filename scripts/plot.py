@@ -51,10 +51,10 @@ Exit status: 0 done; 2 usage; 3 a file is missing, empty or damaged, or lacks wh
 import argparse
 import os
 import sys
-from pathlib import Path
 
 import _python
 
+os.environ["MPLBACKEND"] = "agg"  # files alone are drawn; a name that a user has set may need a screen, or be wrong
 _python.require("matplotlib", "numpy", "scipy")
 
 import matplotlib.pyplot as plt  # noqa: E402
@@ -69,7 +69,8 @@ from _plot_over_rows import draw_rows  # noqa: E402
 from _plot_run import name_of  # noqa: E402
 from _plot_runs import DRAW, draw_runs  # noqa: E402
 from _plot_sweep import Sweep  # noqa: E402
-from _reading import DAMAGED, USAGE, ReadError, exists, is_folder, printable, reason_of  # noqa: E402
+from _reading import (DAMAGED, USAGE, ReadError, exists, given_path, is_folder, printable,  # noqa: E402
+                      reason_of)
 
 OF_EXPERIMENTS = {"curves": draw_curves, "bands": draw_bands, "axis": draw_axis, "heat_map": draw_heat_map,
                   "rows": draw_rows, "fill": draw_fill}
@@ -91,9 +92,10 @@ def positive(text):
 def parse_arguments():
     parser = argparse.ArgumentParser(prog="plot.py", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", nargs="+", metavar="DIR", help="run directories, or directories of sweeps")
-    parser.add_argument("--out", type=Path, help="folder of the figures; default: the directory itself, for several "
-                        "runs the folder that holds them all")
+    parser.add_argument("folders", nargs="+", type=given_path, metavar="DIR",
+                        help="run directories, or directories of sweeps")
+    parser.add_argument("--out", type=given_path, help="folder of the figures; default: the directory itself, for "
+                        "several runs the folder that holds them all")
     parser.add_argument("--figure", choices=[*DRAW, "all"], default="all")
     parser.add_argument("--format", type=formats, default=["png", "svg"], help="png, svg or png,svg (the default)")
     parser.add_argument("--label", action="append", default=[], help="name of an arm, once for each arm in the order "
@@ -120,7 +122,7 @@ def parse_arguments():
 
 def all_of_one_kind(parser, arguments):
     """Puts the runs or sweeps in a folder in its place; returns whether they are sweeps."""
-    found = [one for folder in arguments.folders for one in runs_or_sweeps_in(Path(folder))]
+    found = [one for folder in arguments.folders for one in runs_or_sweeps_in(folder)]
     arguments.folders = [path for path, _ in found]
     kinds = {is_sweep for _, is_sweep in found}
     if len(kinds) > 1:
@@ -218,7 +220,8 @@ def draw_experiments(arguments):
 
 def main():
     plt.rcParams.update(RC)
-    sys.stdout.reconfigure(errors="backslashreplace")
+    if sys.stdout:  # None where it is closed
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         arguments = parse_arguments()
         if arguments.of_experiments:

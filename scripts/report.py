@@ -51,13 +51,13 @@ def port(text):
 def parse_arguments():
     parser = argparse.ArgumentParser(prog="report.py", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", nargs="+", type=Path, metavar="SWEEP", help="directories of sweeps, or a folder of "
-                        "them")
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder of the pages")
+    parser.add_argument("folders", nargs="+", type=reading.given_path, metavar="SWEEP",
+                        help="directories of sweeps, or a folder of them")
+    parser.add_argument("--out", type=reading.given_path, required=True, metavar="FOLDER", help="folder of the pages")
     parser.add_argument("--serve", type=port, nargs="?", const=8000, metavar="PORT", help="show the pages on 127.0.0.1 "
                         "and keep them up to date; default: port 8000; 0: any free port")
-    parser.add_argument("--bnlab", type=Path, help="the program, for verdicts while a sweep runs; default: "
-                        "build/release/bnlab, or bnlab in PATH")
+    parser.add_argument("--bnlab", type=reading.given_path, help="the program, for verdicts while a sweep runs; "
+                        "default: build/release/bnlab, or bnlab in PATH")
     return parser.parse_args()
 
 
@@ -72,8 +72,12 @@ def sweeps_in(folders):
     """The directories of sweeps: those named, or in the folders named. Says which of them are none."""
     found = []
     for folder in folders:
-        within = [folder] if (folder / "experiment.json").is_file() else [
-            folder / name for name in names_in(folder) if (folder / name / "experiment.json").is_file()]
+        try:
+            within = [folder] if (folder / "experiment.json").is_file() else [
+                folder / name for name in names_in(folder) if (folder / name / "experiment.json").is_file()]
+        except OSError as error:
+            say(f"{folder}: can't be read: {reading.reason_of(error)}")
+            continue
         if not within:
             say(f"{folder}: is not the directory of a sweep, and no folder in it is one (no experiment.json)")
         found += within

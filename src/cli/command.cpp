@@ -30,13 +30,15 @@ std::vector<std::filesystem::path> shipped_folders(const std::string& folder) {
   return folders;
 }
 
-// Both the shell and the system tell of a closed terminal; the system sends SIGXCPU each second.
-constexpr int repeating_signals[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
+// Both the shell and the system tell of a closed terminal; the system sends SIGXCPU each second, a timer its signal.
+// Each ends a process that does not catch it.
+constexpr int repeating_signals[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU, SIGALRM, SIGPROF, SIGVTALRM, SIGPWR, SIGIO};
 
 /// Throws for an experiment and for a network, of which a config's reader would only name every key.
 void refuse_other_kinds(const std::string& file) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(file, error)) return;  // a pipe can be read once
+  config::refuse_result_file(file);
   if (config::is_experiment_file(file))
     throw ConfigError(
         fmt::format("{0}: this is an experiment; use `bnlab sweep {0}` (--dry-run lists its runs)", file));

@@ -70,6 +70,7 @@ void add_ablation_options(Command command, SweepOptions& options) {
       .add_option("--save-experiment", options.save_experiment,
                   "also write the ablation to an experiment file, as a draft of a claim")
       .type_name("FILE")
+      .home_path()
       .not_empty()
       .group(group);
   command.add_flag("--force", options.force, "replace an existing file of --save-experiment").group(group);

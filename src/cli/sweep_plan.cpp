@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 
+#include "cli/output_guard.h"
 #include "cli/status_line.h"
 #include "config/ablation.h"
 #include "config/effective.h"
@@ -65,7 +66,9 @@ fs::path directory_of_ablation(const SweepOptions& options, const Plan& plan) {
   }
 }
 
-/// Throws where --save-experiment would replace something unasked, or its own input.
+bool is_experiment_text(std::string_view text) { return text.find("\"arms\"") != std::string_view::npos; }
+
+/// Throws where --save-experiment would replace something unasked, its own input, or a file of a sweep.
 void refuse_to_replace(const SweepOptions& options, const std::string& config_file) {
   const std::string& file = options.save_experiment;
   std::error_code error;
@@ -78,6 +81,7 @@ void refuse_to_replace(const SweepOptions& options, const std::string& config_fi
   if (fs::is_directory(file, error)) throw ConfigError(fmt::format("--save-experiment: {} is a folder", file));
   if (!options.force && fs::exists(fs::symlink_status(file, error)))
     throw ConfigError(fmt::format("--save-experiment: {} exists; --force replaces it", file));
+  cli::refuse_to_replace("--save-experiment", file, is_experiment_text);
 }
 
 Sweep load_ablation(const std::string& file, const SweepOptions& options) {
@@ -112,6 +116,7 @@ Sweep load_ablation(const std::string& file, const SweepOptions& options) {
 }
 
 Sweep load_sweep(const std::string& file, const SweepOptions& options) {
+  config::refuse_result_file(file);
   if (!config::is_experiment_file(file)) return load_ablation(file, options);
   if (!options.save_experiment.empty())
     throw ConfigError(fmt::format("--save-experiment: only with a run's config; {} is an experiment", file));
@@ -170,8 +175,7 @@ void save_experiment(const Sweep& sweep, const SweepOptions& options) {
   const fs::path file = fs::absolute(options.save_experiment);
   const fs::path base = fs::weakly_canonical(fs::absolute(sweep.config_file))
                             .lexically_relative(fs::weakly_canonical(file.parent_path()));
-  const auto is_experiment = [](std::string_view text) { return text.find("\"arms\"") != std::string_view::npos; };
-  write_output("--save-experiment", file, config::draft_json(sweep.plan.experiment, base.string()), is_experiment);
+  write_output("--save-experiment", file, config::draft_json(sweep.plan.experiment, base.string()), is_experiment_text);
 }
 
 void warn_of_overridden(const Sweep& sweep, const SweepOptions& options, Context& context) {

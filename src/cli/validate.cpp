@@ -41,6 +41,7 @@ void check_experiment(const std::string& file) {
 
 /// What there is to say of a file; throws ConfigError where it is wrong.
 std::string check_file(const std::string& file) {
+  config::refuse_result_file(file);
   if (config::is_schema_file(file)) return "skipped: a JSON Schema";
   if (config::is_network_file(file)) {
     config::load_network(file);

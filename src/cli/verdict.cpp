@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "cli/command.h"
 #include "cli/output_guard.h"
@@ -50,6 +51,21 @@ std::vector<std::string> sweeps_in(const fs::path& folder) {
   return sweeps;
 }
 
+/// Without those that are named again: a claim counts once.
+std::vector<std::string> once_each(const std::vector<std::string>& sweeps, Context& context) {
+  std::set<fs::path> places;
+  std::vector<std::string> once;
+  for (const std::string& sweep : sweeps) {
+    std::error_code error;
+    const fs::path place = fs::canonical(sweep, error);
+    if (error || places.insert(place).second)
+      once.push_back(sweep);
+    else
+      context.logger->info("{}: skipped: it is given twice", sweep);
+  }
+  return once;
+}
+
 /// The sweeps that are meant: what is no sweep is named and left out, but where no sweep is named at all, folders of
 /// sweeps stand for those in them. (`results/*` names some sweeps and the folder of the quick ones.)
 std::vector<std::string> meant(const std::vector<std::string>& directories, Context& context) {
@@ -67,7 +83,7 @@ std::vector<std::string> meant(const std::vector<std::string>& directories, Cont
     else
       sweeps.push_back(directory);
   }
-  return sweeps;
+  return once_each(sweeps, context);
 }
 
 /// The verdicts of the sweeps; what can't be judged is named and sets the status.

@@ -1,5 +1,7 @@
 #include "config/load.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <optional>
@@ -190,6 +192,17 @@ NetworkConfig load_network(const fs::path& file) {
 bool is_network_file(const fs::path& file) {
   const Json root = parse_source(read_text(file), 0, file.string());
   return root.is(Json::Kind::object) && root.find("layers") && !root.find("dataset");
+}
+
+void refuse_result_file(const fs::path& file) {
+  const Json root = parse_source(read_text(file), 0, file.string());
+  if (!root.is(Json::Kind::object)) return;
+  if (root.find("status") && root.find("last_step"))
+    throw ConfigError(fmt::format("{}: this is the result of a run; its config is {}", file.string(),
+                                  (file.parent_path() / "config.json").string()));
+  if (root.find("verdict") && root.find("experiment"))
+    throw ConfigError(fmt::format("{}: this is the verdict of a sweep; its experiment is {}", file.string(),
+                                  (file.parent_path() / "experiment.json").string()));
 }
 
 bool is_schema_file(const fs::path& file) {

@@ -13,6 +13,7 @@
 #include "experiments/summary.h"
 #include "util/csv.h"
 #include "util/join.h"
+#include "util/printable.h"
 #include "util/text_table.h"
 
 namespace bnlab::experiments {
@@ -223,12 +224,6 @@ bool is_key(const Column& column) {
   return !column.is_number && !(column.section.empty() && others.contains(column.name));
 }
 
-std::string in_markdown(const std::string& text) {
-  std::string result;
-  for (const char c : text) result += c == '|' ? std::string("\\|") : std::string(1, c == '\n' ? ' ' : c);
-  return result;
-}
-
 }  // namespace
 
 std::string text_table(const Comparison& comparison, std::size_t width) {
@@ -281,22 +276,23 @@ std::string markdown_table(const Comparison& comparison) {
   const Cells names = short_names(comparison);
   std::string text = markdown_begin, line = "| --- |";
   for (const Column& column : columns) {
-    text += " " +
-            in_markdown(is_key(column)           ? "`" + column.path() + "`"
-                        : column.section.empty() ? column.name
-                                                 : column.section + ", " + column.name) +
-            " |";
+    text += " ";
+    if (is_key(column))
+      text += "`" + column.path() + "`";
+    else
+      text += markdown_text(column.section.empty() ? column.name : column.section + ", " + column.name);
+    text += " |";
     line += column.is_number ? " ---: |" : " --- |";
   }
   text += "\n" + line + "\n";
   for (std::size_t i = 0; i < names.size(); ++i) {
-    text += "| " + in_markdown(names[i]) + " |";
-    for (const Column& column : columns) text += " " + in_markdown(column.cells[i]) + " |";
+    text += "| " + markdown_text(names[i]) + " |";
+    for (const Column& column : columns) text += " " + markdown_text(column.cells[i]) + " |";
     text += "\n";
   }
   const Cells doubts = doubts_of(comparison);
   if (!doubts.empty()) text += "\n";
-  for (const std::string& doubt : doubts) text += "- " + in_markdown(doubt) + "\n";
+  for (const std::string& doubt : doubts) text += "- " + markdown_text(doubt) + "\n";
   return text;
 }
 

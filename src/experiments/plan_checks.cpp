@@ -93,7 +93,9 @@ class PlanChecks {
     bool good = true;
     for (const std::string& column : wanted) {
       if (column.empty() || has(there, column)) continue;
-      add(quantity, fmt::format("{} has no column \"{}\"{}", quantity.file, column, did_you_mean(column, there)));
+      const std::string hint = did_you_mean(column, there);
+      add(quantity, fmt::format("{} has no column \"{}\"{}", quantity.file, column,
+                                hint.empty() ? "; it has " + join(there, ", ") : hint));
       good = false;
     }
     return good;

@@ -20,6 +20,7 @@
 #include "util/posix.h"
 #include "util/printable.h"
 #include "util/result_file.h"
+#include "util/text_table.h"
 
 namespace bnlab::experiments {
 namespace {
@@ -89,7 +90,7 @@ std::string problem_of_end(const fs::path& file, std::int64_t last_step) {
   const std::string step = row.substr(0, row.find(','));  // the first column
   if (step == std::to_string(last_step)) return "";
   return fmt::format("{}: its last row must be of step {}, at which the run ended, got {}", file.string(), last_step,
-                     step);
+                     elided(step, 40));
 }
 
 struct ConfigProblem {

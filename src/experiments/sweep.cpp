@@ -8,6 +8,7 @@
 
 #include "config/experiment.h"
 #include "config/load.h"
+#include "experiments/comparison.h"
 #include "experiments/plan_identity.h"
 #include "experiments/run_folders.h"
 #include "experiments/set_aside.h"
@@ -74,8 +75,10 @@ void refuse_other_table(const fs::path& directory) {
                                 file.string(), csv.is_cut_off ? "cut off" : "not a table of runs"));
 }
 
-/// Throws where the directory has results but does not say of which experiment.
+/// Throws where the directory has results but does not say of which experiment, or is that of a run.
 void refuse_results_of_nobody(const fs::path& directory) {
+  if (is_run(directory))
+    throw ConfigError(fmt::format("--out: {} holds a run; choose another directory for a sweep", directory.string()));
   for (const char* name : {"runs.csv", "verdict.json", "summary.csv"})
     if (const fs::path file = directory / name; is_there(file))
       throw ConfigError(
@@ -122,8 +125,8 @@ bool is_file_of_a_sweep(const fs::path& directory, const fs::path& file) {
   if (inside.empty()) return false;
   const fs::path first = *inside.begin();
   if (first == "configs" || first == "runs" || first == "old") return true;
-  const std::set<fs::path> names{"experiment.json", "runs.csv",    "summary.csv",
-                                 "verdict.json",    ".sweep.lock", ".sweep.runs.lock"};
+  const std::set<fs::path> names{"experiment.json",  "runs.csv",   "summary.csv", "verdict.json", ".sweep.lock",
+                                 ".sweep.runs.lock", "figure.csv", "figure.png",  "figure.svg"};
   return names.contains(inside);
 }
 

@@ -13,6 +13,7 @@
 #include "config/experiment.h"
 #include "config/experiment_fields.h"
 #include "experiments/collect.h"
+#include "experiments/comparison.h"
 #include "experiments/doubts.h"
 #include "experiments/evidence.h"
 #include "experiments/plan_identity.h"
@@ -224,8 +225,9 @@ ExperimentVerdict judge_directory(const fs::path& directory, training::Check che
   const bool writes = read_only == ReadOnly::is_error || may_write(directory);
   const fs::path file = directory / "experiment.json";
   if (!is_there(file))
-    throw ConfigError(fmt::format("{}: is not the directory of a sweep: {}", directory.string(),
-                                  is_there(directory) ? "it has no experiment.json" : "there is no such folder"));
+    throw ConfigError(fmt::format("{}: is not the directory of a sweep: {}{}", directory.string(),
+                                  is_there(directory) ? "it has no experiment.json" : "there is no such folder",
+                                  sweeps_below(directory)));
   const config::ExperimentConfig experiment = config::load_experiment(file, Place::results);
   const Plan plan = make_plan(experiment);
   refuse_edited(experiment, plan, file);

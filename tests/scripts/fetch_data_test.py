@@ -192,6 +192,11 @@ class FetchData:
         self.fetch("fashion_mnist", "--to=" + os.path.relpath(self.to, "/"))
         self.assert_complete()
 
+    def test_home_folder(self):
+        self.environment["HOME"] = str(self.folder)
+        self.fetch("fashion_mnist", "--to=~/to")
+        self.assert_complete()
+
     def test_cut_connection_is_continued(self):
         path = f"/fashion_mnist/{IMAGES}"
         self.mirror.cut_after[path] = 100_000
