@@ -283,7 +283,7 @@ def read_rows(path, below=PARENT, warn=None):
         raise ReadError(f"{path}: empty, not even a header")
     whole, newline, rest = text.rpartition("\n")
     if rest and warn:
-        warn(f"{path}: the last line is cut off; it is left out")
+        warn(f"{path}: the last line is cut off; it is skipped")
     try:
         rows = list(csv.reader(io.StringIO(whole + newline, newline="")))
     except csv.Error as error:
@@ -354,7 +354,7 @@ def read_npz(path, below=PARENT):
 def read_npy(path, below=PARENT):
     array = _load(path, below)
     if not isinstance(array, np.ndarray):
-        raise ReadError(f"{path}: expected one array, as .npy has it")
+        raise ReadError(f"{path}: expected one array, as in a .npy file")
     return array
 
 
@@ -363,7 +363,7 @@ def _load(path, below):
     try:
         return np.load(content, allow_pickle=False)
     except Exception as error:  # numpy and zipfile raise a dozen kinds for damaged files
-        raise ReadError(f"{path}: is no array file of numpy, or a damaged one: {reason_of(error)}") from None
+        raise ReadError(f"{path}: is not an array file of numpy, or is damaged: {reason_of(error)}") from None
 
 
 def _load_member(path, arrays, name):
@@ -372,5 +372,5 @@ def _load_member(path, arrays, name):
     except Exception as error:  # as above
         raise ReadError(f"{path}: array {name}: damaged: {reason_of(error)}") from None
     if not isinstance(array, np.ndarray):
-        raise ReadError(f"{path}: {name}: is no array")
+        raise ReadError(f"{path}: {name}: is not an array")
     return array

@@ -19,25 +19,31 @@ Each figure is written as figure_NAME.png and figure_NAME.svg, with the plotted 
 Of a sweep's directory (it has an experiment.json, whose "figure" says what is drawn), with the verdict below the title:
 
 curves        a column over training steps: the seeds faint, their mean bold with its 95 % interval (log_y: the
-              geometric mean). Runs that diverged end in a cross and don't set the scale.
-bands         15th, 50th and 85th percentile over training steps, a panel an arm: one seed, and the others' medians.
-axis          a quantity over an axis: seeds as points, mean and interval; runs that diverged as crosses that do not set
-              the scale, unless the experiment declares their value (when_diverged).
-heat_map      a quantity over two axes, a panel an arm: the seeds' mean, diverged runs marked.
+              geometric mean). Diverged runs end in a cross and do not set the scale.
+bands         15th, 50th and 85th percentile over training steps, one panel for each arm: one seed, and the medians of
+              the others.
+axis          a quantity over an axis: seeds as points, mean and interval; diverged runs as crosses, which do not set
+              the scale unless the experiment gives their value (when_diverged).
+heat_map      a quantity over two axes, one panel for each arm: the mean of the seeds, with a mark for diverged runs.
 rows          a column over the rows of one step, such as layers: seeds faint, mean and interval. Rows that are numbers,
-              such as factors, have their places on the axis, with log_x a logarithmic one.
-fill          the area between two columns over training steps, of several seeds between their means.
-none          where there is no claim either: what fits the axes. One of numbers: each quantity over it; one of words: a
-              row for each value; two: lines by colour, or a heat map; more: panels.
+              such as factors, have a numeric axis, with log_x a logarithmic one.
+fill          the area between two columns over training steps; for several seeds, between their means.
+none          a figure that fits the axes, if there is no claim. One numeric axis: each quantity over it; one axis of
+              words: a row for each value; two axes: lines by colour, or a heat map; more: panels.
 
-Lines have their names at their ends where those fit. More than four arms that are named "a, b" have a panel for each
-"a", more than eight one each. Steps are on a logarithmic axis where most of the way is in the first tenth of them.
-Thresholds and levels of the criteria are drawn where they are near the values.
+The name of a line is at its end if there is space. More than four arms that are named "a, b" have a panel for each
+"a"; more than eight arms have a panel each. The axis of steps is logarithmic if the curves change most in the first
+tenth of the steps. Thresholds and levels of the criteria are drawn if they are near the values. Accuracies are shown
+in %, and their differences in points; the CSV files have fractions.
 
-It is written as figure.png, figure.svg and figure.csv into the sweep's directory, and replaced when asked for again;
-with several directories and one --out as figure_EXPERIMENT.*. The verdict's finding, where there is one, is in the
-first row of the CSV, in a last column. Where the run directories are gone, curves, bands, rows and fill are drawn from
-figure.csv; the others always from runs.csv.
+The files are figure.png, figure.svg and figure.csv in the directory of the sweep, or figure_EXPERIMENT.* in --out for
+several sweeps; existing ones are replaced. If the verdict has a finding, the last column of the CSV has it, in the
+first row. If the directories of the runs are missing, curves, bands, rows and fill are drawn from figure.csv; the other
+types always use runs.csv.
+
+Examples:
+    scripts/plot.py results/with results/without --out results/both
+    scripts/plot.py results/quick/faster_training
 
 Exit status: 0 done; 2 usage; 3 a file is missing, empty or damaged, or lacks what the figure needs.
 """
@@ -110,7 +116,7 @@ def parse_arguments():
     if arguments.of_experiments:
         for name in ("figure", "label", "split", "statistics", "smooth", "layer", "unit", "tensor"):
             if getattr(arguments, name) != parser.get_default(name):
-                parser.error(f"--{name}: is for run directories; the figure of an experiment is in its experiment.json")
+                parser.error(f"--{name}: only for run directories; experiment.json has the figure of an experiment")
     return arguments
 
 
@@ -121,7 +127,7 @@ def all_of_one_kind(parser, arguments):
     kinds = {is_sweep for _, is_sweep in found}
     if len(kinds) > 1:
         other = next(path for path, is_sweep in found if not is_sweep)
-        parser.error(printable(f"{other}: has no experiment.json: runs and experiments are drawn one after the other"))
+        parser.error(printable(f"{other}: has no experiment.json; draw runs and experiments in separate calls"))
     return kinds.pop()
 
 
@@ -175,7 +181,7 @@ def draw_experiment(folder, arguments, stem_of):
     out, stem = stem_of(sweep)
     draw = drawing_of(sweep)
     if not draw:
-        warn(f"{sweep.file}: names no figure")
+        warn(f"{sweep.file}: has no figure")
         return
     sweep.title = arguments.title or sweep.title
     figure, header, rows = draw(sweep)

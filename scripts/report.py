@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
-"""Makes pages to look at: an index of sweeps, a page for each sweep, a page for each run.
+"""Makes web pages of sweeps: an index, a page for each sweep, a page for each run.
 
     scripts/report.py SWEEP... --out FOLDER
     scripts/report.py SWEEP... --out FOLDER --serve [PORT]
 
 SWEEP is the directory of a sweep, or a folder of such directories. Open FOLDER/index.html: the pages need neither a
-server nor a network, and the folder can be moved. An earlier folder of pages is brought up to date.
+server nor a network, and the folder can be moved. An existing folder of pages is updated.
 
---serve shows the pages on http://127.0.0.1:PORT/ while sweeps run, and brings them up to date as their files grow:
-runs that ended, the step and loss of those that run, and the verdict so far, which is marked as such. It only reads the
-sweeps. Ctrl-C ends it.
+--serve shows the pages on http://127.0.0.1:PORT/ while sweeps run, and updates them as the files grow: finished runs,
+the step and loss of current runs, and a provisional verdict, which is marked as such. It only reads the sweeps. Ctrl-C
+ends it.
+
+Examples:
+    scripts/report.py results/quick --out pages
+    scripts/report.py results/quick/faster_training --out pages --serve 8000
 
 Exit status: 0 done; 2 usage, or FOLDER cannot be written; 3 no SWEEP is the directory of a sweep, or one of them cannot
 be shown.

@@ -71,7 +71,7 @@ ExperimentConfig load_experiment(const fs::path& file, Place place) {
   if (!experiment.name.empty()) return experiment;
   experiment.name = file.stem().string();
   if (!is_plain_file_name(experiment.name))
-    throw ConfigError(file.string() + ": name: must be set where the file's own is no plain file name");
+    throw ConfigError(file.string() + ": name: must be set, because the file's own name is not a plain file name");
   return experiment;
 }
 

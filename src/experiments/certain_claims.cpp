@@ -215,7 +215,7 @@ class ClaimChecks {
     for (const std::string& label : labels_[arm]) {
       const auto [other, is_new] = first.emplace(runs_[label], label);
       if (!is_new)
-        problems_.push_back(fmt::format("{}: arm {}: the points {} and {} are of one config; leave one out",
+        problems_.push_back(fmt::format("{}: arm {}: the points {} and {} have the same config; remove one",
                                         plan_.experiment.name, arm, other->second, label));
     }
   }
@@ -237,7 +237,7 @@ class ClaimChecks {
     std::map<std::string, std::string> first;  // arm, by its runs
     for (const std::string& arm : criterion.arms) {
       const auto [other, is_new] = first.emplace(runs_of(arm), arm);
-      if (!is_new) add(criterion, fmt::format("compares {} with {}, which are of one config", other->second, arm));
+      if (!is_new) add(criterion, fmt::format("compares {} with {}, which have the same config", other->second, arm));
     }
   }
 
@@ -248,8 +248,8 @@ class ClaimChecks {
     const auto refuse = [&](const char* field, const std::optional<double>& threshold, bool always) {
       if (threshold && always)
         add(criterion,
-            fmt::format("{} {:.4g} can't be missed: {} of {} lies in [{:.4g}, {:.4g}]; without a threshold it "
-                        "is reported",
+            fmt::format("{} {:.4g} is always met: {} of {} lies in [{:.4g}, {:.4g}]; remove the threshold to measure "
+                        "without a verdict",
                         field, *threshold,
                         criterion.type == CriterionType::value ? "the value" : "a " + config::name_of(criterion.type),
                         criterion.quantity, effects.low, effects.high));

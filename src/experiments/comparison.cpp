@@ -181,7 +181,7 @@ void add_directory(Comparison& comparison, const fs::path& directory) {
     comparison.runs.push_back(std::move(run));
   } else {
     throw ConfigError(fmt::format("{}: {}", directory.string(),
-                                  is_there(directory) ? "holds neither a run nor a sweep" : "no such directory"));
+                                  is_there(directory) ? "has neither a run nor a sweep" : "no such directory"));
   }
   sort_metrics(comparison);
 }

@@ -208,12 +208,11 @@ std::string in_parts(const Cells& names, const std::vector<Column>& columns, std
 /// What is known besides: equal configs, different data, what failed.
 std::string notes_of(const Comparison& comparison, bool configs_differ) {
   std::string text;
-  if (comparison.runs.size() > 1 && !configs_differ)
-    text += "The configs are the same, but for the seed where it differs.\n";
+  if (comparison.runs.size() > 1 && !configs_differ) text += "The configs do not differ, except for the seed.\n";
   std::map<std::string, std::set<std::string>> sums;  // by dataset
   for (const ComparedRun& run : comparison.runs) sums[run.config.dataset.name].insert(run.data.begin(), run.data.end());
   for (const auto& [dataset, files] : sums)
-    if (files.size() > 1) text += fmt::format("The runs read different files of {}.\n", dataset);
+    if (files.size() > 1) text += fmt::format("The runs used different files of {}.\n", dataset);
   for (const ComparedRun& run : comparison.runs)
     for (const std::string& error : run.errors) text += error.substr(0, error.find('\n')) + "\n";
   for (const std::string& doubt : doubts_of(comparison)) text += doubt + "\n";
