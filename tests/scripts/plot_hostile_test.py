@@ -80,7 +80,7 @@ class HostileFoldersTest(SweepFigureTest):
         sweep.write_experiment()
         judged = {"name": "c", "verdict": "reproduced", "seeds": 2, "more_than": 0.5}
         (sweep.folder / "verdict.json").write_text(json.dumps({"verdict": "reproduced", "criteria": [judged]}))
-        self.assertIn("verdict.json: c: judged with more_than 0.5, which experiment.json has not",
+        self.assertIn("verdict.json: c: judged with more_than 0.5, which experiment.json does not have",
                       self.plot(self.folder, status=3).stderr)
 
     def test_homes_empty_names_and_screens_that_are_not_there(self):
