@@ -55,8 +55,8 @@ def absorbs_bias(bnlab, config):
 
 
 def statistics_in(weights):
-    return {name: array.astype(np.float64) for name, array in weights.items()
-            if name.endswith((".running_mean", ".running_variance"))}
+    """The running statistics among them."""
+    return {name: array for name, array in weights.items() if name.endswith((".running_mean", ".running_variance"))}
 
 
 def column(path, name, **wanted):
@@ -68,7 +68,7 @@ def column(path, name, **wanted):
 
 def read_run(bnlab, out):
     """What bnlab recorded in a run directory, and what it knows of the run's normalization."""
-    weights, masks = read_npz(out / "weights.npz"), out / "dropout_masks.npz"
+    masks = out / "dropout_masks.npz"
     evaluations = column(out / "eval.csv", "accuracy", split="test", statistics="running")
     if not len(evaluations):
         raise BnlabError(f"{out / 'eval.csv'}: no row with split test and statistics running")
@@ -76,6 +76,5 @@ def read_run(bnlab, out):
     return {"config": config, "absorbs_bias": absorbs_bias(bnlab, config),
             "initial": read_npz(out / "weights_initial.npz"),
             "gradients": read_npz(out / "gradients_first.npz"), "batches": read_npy(out / "batches.npy"),
-            "losses": column(out / "train.csv", "loss"), "weights": weights, "statistics": statistics_in(weights),
-            "first_statistics": {}, "accuracy": evaluations[-1],
-            "dropout_masks": read_npz(masks) if exists(masks) else {}}
+            "losses": column(out / "train.csv", "loss"), "weights": read_npz(out / "weights.npz"),
+            "accuracy": evaluations[-1], "dropout_masks": read_npz(masks) if exists(masks) else {}}

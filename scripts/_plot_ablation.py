@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from _plot_axis import axis_legend, fill_panels
-from _plot_base import COLOURS, columns_of, cross, is_share, limits_of
+from _plot_base import COLOURS, Times, columns_of, cross, is_share, limits_of
 from _plot_cells import HEADER, Cell, Scale, is_declared, number_in, spans_decades
 from _plot_heat_map import CELL_LINE, add_bar, cell_height, cell_width, draw_map, map_legend, norm_of
 from _plot_marks import label_ends
@@ -56,7 +56,7 @@ class Axes:
         name = short_path(path, self.paths)
         number = number_in(text)
         value = plain_number(number) if number is not None else unquoted(text)
-        return f"{name}={value}" if text else f"without {name}"
+        return f"{name}={value}" if text else f"no {name}"
 
 
 def varied_paths(sweep):
@@ -90,8 +90,8 @@ def draw_ablation(sweep):
     if len(panels) * len(sweeps) > MOST_PANELS:
         sweeps = sweeps[:max(1, MOST_PANELS // len(panels))]
     if len(panels) > MOST_PANELS:
-        raise ReadError(f"{sweep.file}: its axes make {len(panels)} panels, {MOST_PANELS} at most can be drawn; say "
-                        'what to draw in "figure"')
+        raise ReadError(f"{sweep.file}: its axes make {len(panels)} panels, {MOST_PANELS} at most can be drawn; set "
+                        '"figure" in it')
     if sweep.title == sweep.name:
         sweep.title = title_of(sweeps, axes)
     sweep.subtitle = sweep.name
@@ -104,9 +104,9 @@ def draw_ablation(sweep):
 
 
 def title_of(sweeps, axes):
-    """"Final test accuracy, final test loss by learning_rate and type"."""
+    """"Final test accuracy, final test loss by learning rate and type"."""
     what = ", ".join(sweep.quantity().get("meaning") or spelled(sweep.figure["quantity"]) for sweep in sweeps)
-    names = [short_path(path, axes.paths) for path in axes.paths if len(axes.texts[path]) > 1]
+    names = [spelled(short_path(path, axes.paths)) for path in axes.paths if len(axes.texts[path]) > 1]
     by = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
     return what[:1].upper() + what[1:] + (f" by {by}" if by else "")
 
@@ -121,7 +121,7 @@ def cells_of_sweep(sweep, axes, log):
     groups = {}
     for run in sweep.runs:
         groups.setdefault(tuple(run.axes.get(path, "") for path in axes.paths), []).append(run)
-    return {values: Cell(runs, log) for values, runs in groups.items()}
+    return {values: Cell(runs, log, sweep.unit()) for values, runs in groups.items()}
 
 
 def is_logarithmic(sweep):
@@ -227,6 +227,8 @@ def draw_dots(sweeps, axes, panels):
         panel.set_ylim(len(labels) - 0.5, -0.5)
         panel.grid(False, axis="y")
         panel.set_xlabel(sweep.quantity_label(330))
+        if sweep.unit().factor != 1:
+            panel.xaxis.set_major_formatter(Times(sweep.unit().factor))
     every = [cell for one in all_cells for cell in one.values()]
     return figure, all_cells, axis_legend([Line("", "", "", sweeps[0].runs, True)], every, False, (-math.inf, math.inf),
                                           [])
@@ -273,5 +275,5 @@ def draw_maps(sweeps, axes, panels):
             draw_map(panel, shown_cells, *scales, norm, width / len(scales[0].texts))
             panel.set(xlabel=shown(short_path(axes.across, axes.paths), width),
                       ylabel=shown(short_path(axes.second, axes.paths), height))
-            add_bar(figure, norm, sweep.quantity_label(height), ax=panel)
+            add_bar(figure, norm, sweep, height, ax=panel)
     return figure, found, map_legend(every)

@@ -7,7 +7,7 @@ from matplotlib.path import Path
 from matplotlib.transforms import ScaledTranslation
 
 from _plot_base import bold_of, cross, is_share, look_of, set_limits, style_linear_axis, style_log_axis, warn
-from _plot_cells import HEADER, Scale, cells_of, is_declared
+from _plot_cells import HEADER, Scale, beyond_declared, cells_of, is_declared
 from _plot_levels import levels_of
 from _plot_marks import draw_levels, label_ends
 from _plot_over_steps import label_left
@@ -30,7 +30,7 @@ def draw_axis(sweep):
     cells = [cells_of(line, (path,), log_y) for line in lines]
     below = sum(run.number <= 0 for line in lines for run in line.runs) if log_y else 0
     if below:
-        warn(f"{sweep.folder / 'runs.csv'}: {below} values of 0 or below have no place on a logarithmic axis")
+        warn(f"{sweep.folder / 'runs.csv'}: {below} values of 0 or below cannot be shown on a logarithmic axis")
     figure, panels, looks = panels_for(lines, shown(path))
     of_line = {id(line): one for line, one in zip(lines, cells)}
     in_order = [of_line[id(line)] for _, members in panels for _, line in members]
@@ -50,14 +50,13 @@ def fill_panels(sweep, panels, cells, scale, log_y):
     levels = levels_of(sweep)
     every = [cell for one in cells for cell in one.values()]
     first = panels[0][0]
-    limit_values(first, every, log_y, is_declared(sweep), [value for value, _ in levels],
-                 is_share(sweep.quantity()["series"]["column"]))
+    limit_values(first, every, log_y, sweep, [value for value, _ in levels])
     begin_at(sweep, first, every, log_y)
     found = iter(cells)
     for panel, members in panels:
         width = 72 * panel.figure.get_size_inches()[0] * panel.get_position().width
         scale.apply(panel, width)
-        (style_log_axis if log_y else style_linear_axis)(panel)
+        (style_log_axis if log_y else style_linear_axis)(panel, sweep.unit().factor)
         # Points; arms stand side by side at each value.
         spread = min(max(14.0, 4.0 * len(members)), 0.5 * width / len(scale.texts))
         stacked, ends = {}, []
@@ -75,16 +74,18 @@ def fill_panels(sweep, panels, cells, scale, log_y):
     return ends
 
 
-def limit_values(axis, cells, log_y, declared, levels=(), share=False):
+def limit_values(axis, cells, log_y, sweep, levels=()):
     """Vertical limits. Runs that diverged don't set the scale, as long as others did not, unless their value is
-    `declared` or a bound: a loss of 1e28 would hide what the others show. Nor does what is left of a cell that has no
-    mean because of them: a seed at chance beside two that diverged."""
+    declared or a bound: a loss of 1e28 would hide what the others show. Nor does what is left of a cell that has no
+    mean because of them: a seed at chance beside two that diverged. Nor does a value that is worse than the one that
+    is declared for them."""
+    declared, worse = is_declared(sweep), beyond_declared(sweep)
     calm = [run.number for cell in cells for run in cell.runs
-            if (run.status == "completed" and not cell.lost) or run.at_least or declared]
+            if ((run.status == "completed" and not cell.lost) or run.at_least or declared) and not worse(run.number)]
     other = [run.number for cell in cells for run in cell.runs]
     ends = [end for cell in cells for end in (cell.low, cell.high)]
     set_limits(axis, np.array(calm if np.isfinite(calm).any() else other), np.array([*calm, *ends]), log_y, levels,
-               share)
+               is_share(sweep.quantity()["series"]["column"]))
 
 
 def begin_at(sweep, axis, cells, log_y):
@@ -168,7 +169,7 @@ def axis_legend(lines, cells, log_y, limits, looks):
     if any(cell.diverged or cell.lost for cell in cells):
         beyond = any(run.status == "diverged" and math.isfinite(run.number) and not bottom <= run.number <= top
                      for cell in cells for run in cell.runs)
-        edge = "; on the frame: its value lies beyond" if beyond else ""
+        edge = "; on the frame: its value is outside" if beyond else ""
         above = "; above the frame: no finite value" if any(cell.lost for cell in cells) else ""
         handles.append(cross_note("cross: a run diverged" + edge + above))
     if any(cell.at_least for cell in cells):

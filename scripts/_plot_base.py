@@ -13,7 +13,7 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, ScalarFormatter  # noqa: E402
+from matplotlib.ticker import Formatter, FuncFormatter, LogLocator, NullFormatter, ScalarFormatter  # noqa: E402
 from scipy.special import stdtrit  # noqa: E402
 
 import _reading  # noqa: E402
@@ -104,18 +104,18 @@ def mark_every(x, log_x=False):
     return sorted(set(np.clip(np.searchsorted(along, wanted), 0, len(x) - 1).tolist()))
 
 
-def style_log_axis(axis):
+def style_log_axis(axis, factor=1):
     axis.set_yscale("log")
-    style_log_ticks(axis.yaxis, *axis.get_ylim())
+    style_log_ticks(axis.yaxis, *axis.get_ylim(), factor)
 
 
-def style_log_ticks(axis, low, high):
-    """Labels at powers of ten; over less than two at their 2- and 5-fold too."""
+def style_log_ticks(axis, low, high, factor=1):
+    """Labels at powers of ten; over less than two at their 2- and 5-fold too. They show `factor` times the values."""
     if high / low < 100:
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.set_major_formatter(FuncFormatter(plain_number))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: plain_number(factor * value)))
     else:
-        axis.set_major_formatter(FuncFormatter(plain_power))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: plain_power(factor * value)))
     axis.set_minor_formatter(NullFormatter())
 
 
@@ -123,12 +123,30 @@ def plain_power(value, _=None):
     return power_of_ten(round(math.log10(value))) if value > 0 else ""
 
 
-def style_linear_axis(axis):
-    """Whole numbers at the ticks, without a factor or a summand at the end of the axis."""
-    if not 1e-3 <= max(map(abs, axis.get_ylim())) < 1e5:
+def style_linear_axis(axis, factor=1):
+    """Whole numbers at the ticks, without a factor or a summand at the end of the axis. They show `factor` times the
+    values."""
+    if factor != 1:
+        axis.yaxis.set_major_formatter(Times(factor))
+    elif not 1e-3 <= max(map(abs, axis.get_ylim())) < 1e5:
         axis.yaxis.set_major_formatter(FuncFormatter(plain_number))
     else:
         axis.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
+
+
+class Times(Formatter):
+    """Labels of a linear axis that show `factor` times the values, all with as many decimals as one of them needs."""
+
+    def __init__(self, factor):
+        self.factor, self.decimals = factor, 0
+
+    def set_locs(self, locs):
+        super().set_locs(locs)
+        shown_values = [self.factor * one for one in locs]
+        self.decimals = next((n for n in range(6) if all(abs(one - round(one, n)) < 1e-7 for one in shown_values)), 6)
+
+    def __call__(self, value, pos=None):
+        return self.fix_minus(f"{self.factor * value + 0.0:.{self.decimals}f}")
 
 
 LARGEST = 1e100  # no number beyond it sets the scale of an axis, whose ends and width must be numbers

@@ -9,6 +9,7 @@ from _plot_base import LARGEST, interval_of, style_log_ticks
 from _plot_sweep import unquoted
 from _plot_text import plain_number, points_of, shown
 from _reading import ReadError, did_you_mean, finite_number_in
+from _units import Unit
 
 
 MOST_VALUES = 200  # of an axis
@@ -89,10 +90,10 @@ def spans_decades(numbers):
 
 class Cell:
     """The runs of one place on the axes, and their mean with its interval: none where a run without a finite value
-    would have to count."""
+    would have to count. All in the units of files; `unit`: that of texts."""
 
-    def __init__(self, runs, log):
-        self.runs = runs
+    def __init__(self, runs, log, unit=Unit()):
+        self.runs, self.unit = runs, unit
         self.values = np.array([run.number for run in runs if run.has_result() and run.value])
         self.lost = [run for run in runs if run.has_result() and run.value and not math.isfinite(run.number)]
         self.diverged = sum(run.status == "diverged" for run in runs)
@@ -113,17 +114,23 @@ class Cell:
                        if math.isfinite(value)]
 
 
-def cells_of(line, paths, log):
+def cells_of(line, paths, log, unit=Unit()):
     """{values of the axes: Cell} of a line, in the order of runs.csv."""
     groups = {}
     for run in line.runs:
         groups.setdefault(tuple(run.axes.get(path, "") for path in paths), []).append(run)
-    return {values: Cell(runs, log) for values, runs in groups.items()}
+    return {values: Cell(runs, log, unit) for values, runs in groups.items()}
 
 
 def is_declared(sweep):
     """Whether the experiment says which value runs that diverged have; they set the scale then as others do."""
     return sweep.quantity().get("when_diverged") is not None
+
+
+def beyond_declared(sweep):
+    """A function: whether a number is worse than the value that the experiment gives to runs that diverged."""
+    declared, sign = sweep.quantity().get("when_diverged"), 1 if sweep.quantity().get("better") == "lower" else -1
+    return lambda number: declared is not None and sign * number > sign * declared
 
 
 HEADER = ("seed", "series", "value", "bound", "status", "runs")

@@ -42,12 +42,12 @@ def draw_heat_map(sweep):
         if all(path in run.axes for path in paths for run in line.runs):
             lines.append(line)
         else:
-            warn(f"{sweep.file}: arm {line.arm} has not both axes of the figure; it is left out")
+            warn(f"{sweep.file}: arm {line.arm} does not have both axes of the figure; it is skipped")
     runs = [run for line in lines for run in line.runs]
     across, up = (Scale(sweep, path, runs, False) for path in paths)
     if not across.texts or not up.texts:
         raise ReadError(f"{sweep.file}: figure.arms: none of them has the axes {' and '.join(paths)}")
-    cells = [cells_of(line, paths, False) for line in lines]
+    cells = [cells_of(line, paths, False, sweep.unit()) for line in lines]
     every = [cell for one in cells for cell in one.values()]
     declared = is_declared(sweep)
     calm = [cell.mean for cell in every if declared or cell.at_least or not cell.diverged]
@@ -63,7 +63,7 @@ def draw_heat_map(sweep):
         panel.set_title(line.legend(width + 14, 3, 10), fontsize=10)
         panel.set_xlabel(names[0] if place + columns >= len(panels) else "")
         panel.set_ylabel(names[1] if place % columns == 0 else "")
-    add_bar(figure, norm, sweep.quantity_label(rows * height), cax=beside)
+    add_bar(figure, norm, sweep, rows * height, cax=beside)
     size_panels(figure, panels[0], width, height)
     sweep.finish(figure, map_legend(every))
     rows = [row for line, one in zip(lines, cells) for values, cell in one.items()
@@ -71,11 +71,13 @@ def draw_heat_map(sweep):
     return figure, ("arm", "point", *paths, *HEADER), rows
 
 
-def add_bar(figure, norm, label, **place):
-    """What the colours mean."""
-    bar = figure.colorbar(plt.cm.ScalarMappable(norm, "cividis"), format=FuncFormatter(plain_number), **place)
+def add_bar(figure, norm, sweep, height, **place):
+    """What the colours mean; `height`: points for the name of the quantity."""
+    unit = sweep.unit()
+    bar = figure.colorbar(plt.cm.ScalarMappable(norm, "cividis"),
+                          format=FuncFormatter(lambda value, _: plain_number(unit(value))), **place)
     bar.ax.yaxis.set_minor_formatter(NullFormatter())
-    bar.set_label(label)
+    bar.set_label(sweep.quantity_label(height))
     bar.outline.set_visible(False)
 
 
@@ -101,11 +103,11 @@ def cell_height(cells):
 
 def mean_text(cell):
     """The mean, and below it half of its interval where there is one, which says how many digits of the mean matter."""
-    half = (cell.high - cell.low) / 2
-    if not (math.isfinite(half) and half > 0 and 1e-3 <= abs(cell.mean) < 1e4):
-        return brief(cell.mean)
+    mean, half = cell.unit(cell.mean), cell.unit((cell.high - cell.low) / 2)
+    if not (math.isfinite(half) and half > 0 and 1e-3 <= abs(mean) < 1e4):
+        return brief(mean)
     digits = max(0, -math.floor(math.log10(half)))
-    return f"{cell.mean:.{digits}f}\n± {half:.{digits}f}" if digits <= 5 else brief(cell.mean)
+    return f"{mean:.{digits}f}\n± {half:.{digits}f}" if digits <= 5 else brief(mean)
 
 
 def cell_text(cell):
@@ -164,7 +166,7 @@ def map_legend(cells):
     if any(len(cell.values) > 1 for cell in cells):
         handles.append(note("number: mean of the seeds ± half of its 95 % interval"))
     if any(cell.diverged for cell in cells):
-        handles.append(note("× n: so many runs diverged"))
+        handles.append(note("× n: n runs diverged"))
     if any(not math.isfinite(cell.mean) for cell in cells):
         handles.append(Patch(**NO_MEAN, label="hatched: no finite mean, or no run"))
     return handles or [note("number: the run's value")]

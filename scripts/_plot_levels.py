@@ -2,36 +2,38 @@
 
 from _plot_sweep import KEYS, texts_of
 from _plot_text import plain_number
+from _units import SAME_UNIT
 
 SIGNS = {"at_least": "≥", "more_than": ">", "at_most": "≤", "less_than": "<"}
-# Reductions that leave a value what the column holds.
-SAME_UNIT = ("final", "best", "minimum", "maximum", "mean", "median", "at")
 COMPARING = ("difference", "ratio", "log_slope")  # rows with each other
-SPREADS = ("range", "standard_deviation", "detrended_deviation")  # distances between values, in the same unit
 # What holds for one layer, say, is no level for all.
 OF_ONE = tuple(name for name in KEYS if name not in ("split", "statistics", "arm"))
 
 
 def levels_of(sweep):
-    """[(value, text)], by value, at most four."""
-    found = {}
+    """[(value, text in the unit of the figure)], by value, at most four."""
+    found, unit = {}, sweep.unit()
+
+    def text_of(value):
+        return plain_number(unit(float(value))) + (f" {unit.name}" if unit.factor != 1 else "")
+
     for quantity in sweep.quantities.values():
         series = quantity["series"]
         if series.get("over_time") == "steps_to" and series.get("level") is not None and shows_column(sweep, quantity):
-            found.setdefault(float(series["level"]), f"level {plain_number(series['level'])}")
+            found.setdefault(float(series["level"]), f"level {text_of(series['level'])}")
     for criterion in sweep.criteria:
         quantity = sweep.quantities.get(criterion["quantity"])
         if quantity is None or not shows_values(sweep, quantity):
             continue
         if criterion.get("usable") is not None and sweep.is_of_quantity:
-            found.setdefault(float(criterion["usable"]), f"usable from {plain_number(criterion['usable'])}")
+            found.setdefault(float(criterion["usable"]), f"usable from {text_of(criterion['usable'])}")
         if criterion["type"] == "value":
             where = {} if sweep.is_of_quantity else texts_of(quantity.get("where"))
             beside = "; ".join(f"{column} {'/'.join(values)}" for column, values in where.items()
                                if sweep.where.get(column) != values)
             for key, sign in SIGNS.items():
                 if criterion.get(key) is not None:
-                    text = f"threshold {sign} {plain_number(criterion[key])}" + (f" ({beside})" if beside else "")
+                    text = f"threshold {sign} {text_of(criterion[key])}" + (f" ({beside})" if beside else "")
                     found.setdefault(float(criterion[key]), text)
     return sorted(found.items())[:4]
 

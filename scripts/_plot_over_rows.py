@@ -41,7 +41,7 @@ def rows_of(sweep, run, file, column):
                         "figure.type curves draws it")
     labels = [" ".join(parts) for parts in zip(*(table[name].tolist() for name in telling))]
     if len(set(labels)) < len(labels):
-        raise ReadError(f"{path}: rows of step {step:g} are alike in all that tells rows apart; figure.where must "
+        raise ReadError(f"{path}: rows of step {step:g} differ in no key column; figure.where must "
                         "leave fewer")
     return float(step), dict(zip(labels, rounded(table[column])))
 
@@ -87,14 +87,14 @@ def draw_rows(sweep):
         series[key] = (x[keep][order], y[keep][order])
 
     def style(panel):
-        (style_log_axis if log_y else style_linear_axis)(panel)
+        (style_log_axis if log_y else style_linear_axis)(panel, sweep.unit().factor)
         if is_of_numbers:
             style_numbers(panel, log_x, place.values())
         else:
             style_places(panel, labels)
 
     figure, drawn, marks = draw_lines(sweep, lines, series, log_y, lambda x: mark_every(x, log_x), style, "")
-    label_left(figure, lambda points: shown(curve_label(sweep, file, column), points, 2))
+    label_left(figure, lambda points: shown(curve_label(sweep), points, 2))
     rows = []
     for line, seed, name, x, y in drawn:  # of means the last step of their runs
         step = max(found[key_of(line, run)][0] or 0.0 for run in line.runs

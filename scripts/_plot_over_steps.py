@@ -9,11 +9,11 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 from _plot_base import (PERCENTILES, STEP_LABEL, bold_of, chosen, columns_of, cross, draw_mean, grid_of, is_share,
                         look_of, mark_every, mean_and_interval, set_limits, smooth, style_linear_axis, style_log_axis,
                         warn)
-from _plot_levels import SAME_UNIT, SPREADS, levels_of
+from _plot_levels import levels_of
 from _plot_marks import GREY, draw_levels, end_of, label_ends
 from _plot_panels import background, panels_for
 from _plot_sweep import KEYS, SIZE, common_seeds, cross_note, legend_width, mean_note, note
-from _plot_text import short_number, shown, spelled, unit_of
+from _plot_text import short_number, shown, spelled
 from _reading import ReadError, exists, numbers_of, printable, read_csv
 from _run_files import changed_files
 
@@ -54,8 +54,8 @@ def rows_of(sweep, run, file, columns):
         there = {name: list(dict.fromkeys(array.tolist())) for name, array in chosen(table, step=step).items()
                  if name in keys}
         several = "; ".join(f"{name}: {', '.join(values[:8])}" for name, values in there.items() if len(values) > 1)
-        raise ReadError(f"{path}: figure.where must leave one row a step; at step {step:g} it leaves {counts.max()} "
-                        f"({several or 'alike in all that tells rows apart'})")
+        raise ReadError(f"{path}: figure.where must select one row for each step; at step {step:g} it selects "
+                        f"{counts.max()} ({several or 'the rows differ in no key column'})")
     return {name: table[name] for name in numbers}
 
 
@@ -122,22 +122,19 @@ def averaged(table, columns, names, width):
 
 # ---- curves ----------------------------------------------------------------------------------------------------------
 
-def curve_label(sweep, file, column):
+def curve_label(sweep):
     """What the vertical axis shows: the column, its split, and its unit."""
-    units = {one["unit"] for one in sweep.quantities.values()
-             if one.get("unit") and one.get("file", "eval.csv") == file and one["series"]["column"] == column
-             and one["series"].get("over_time") in (*SAME_UNIT, *SPREADS)
-             and not one.get("divided_by") and one.get("over_rows") not in ("ratio", "log_slope")}
-    unit = units.pop() if len(units) == 1 else unit_of(column)
-    split = sweep.where.get("split", [])
+    column, split = sweep.figure.get("column", "accuracy"), sweep.where.get("split", [])
     text = f"{split[0]} {column}" if len(split) == 1 else column
     if sweep.figure.get("divided_by"):
         return spelled(f"sum of {text} / sum of {sweep.figure['divided_by']}")
-    return spelled(text) + (f" ({unit})" if unit else "")
+    return sweep.unit().after(spelled(text))
 
 
 def where_text(sweep):
-    return ", ".join(f"{column} {'/'.join(values)}" for column, values in sweep.where.items())
+    """"test split, running statistics, layer dense1"."""
+    return ", ".join(f"{'/'.join(values)} {column}" if column in ("split", "statistics") else
+                     f"{column} {'/'.join(values)}" for column, values in sweep.where.items())
 
 
 def draw_line(axis, index, line, series, log_y, marks):
@@ -204,8 +201,9 @@ def draw_curves(sweep):
     steps = np.concatenate([x for x, _ in series.values()])
     log_x = sweep.figure.get("log_x") or is_at_the_start(series.values(), log_y)
     figure, drawn, marks = draw_lines(sweep, lines, series, log_y, lambda x: mark_every(x, log_x),
-                                      lambda panel: style_steps(panel, log_x, log_y, steps), STEP_LABEL)
-    label_left(figure, lambda points: shown(curve_label(sweep, file, column), points, 2))
+                                      lambda panel: style_steps(panel, log_x, log_y, steps, sweep.unit().factor),
+                                      STEP_LABEL)
+    label_left(figure, lambda points: shown(curve_label(sweep), points, 2))
     sweep.finish(figure, curves_legend(sweep, lines, [f"means of {width} rows"] if width > 1 else [], *marks))
     rows = [(line.arm, line.point, seed, name, a, b, width) for line, seed, name, x, y in drawn for a, b in zip(x, y)]
     return figure, ("arm", "point", "seed", "series", "step", "value", "averaged"), rows
@@ -263,8 +261,9 @@ def curves_legend(sweep, lines, facts, looks, named, crosses, clips):
     return handles
 
 
-def style_steps(axis, log_x, log_y, steps):
-    """Scales and ticks of an axis over `steps`, on which everything is plotted: its limits are those of the data."""
+def style_steps(axis, log_x, log_y, steps, factor=1):
+    """Scales and ticks of an axis over `steps`, on which everything is plotted: its limits are those of the data. The
+    vertical axis shows `factor` times the values."""
     axis.margins(x=0.02)
     positive = steps[(steps > 0) & (steps < 1e15)]
     if log_x and len(positive):
@@ -279,9 +278,9 @@ def style_steps(axis, log_x, log_y, steps):
         axis.xaxis.set_major_locator(ticks((1, 2, 5) if positive.max() < 1000 * first else (1,)))
         axis.xaxis.set_minor_locator(ticks(range(2, 10)))
     if log_y:
-        style_log_axis(axis)
+        style_log_axis(axis, factor)
     else:
-        style_linear_axis(axis)
+        style_linear_axis(axis, factor)
     axis.xaxis.set_major_formatter(FuncFormatter(short_number))
 
 

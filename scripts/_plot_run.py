@@ -5,6 +5,8 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
+
 from _plot_base import chosen, warn
 from _reading import Number, Optional, ReadError, exists, read_csv, read_json
 from _run_files import changed_files
@@ -54,10 +56,14 @@ class Run:
         path = self.folder / "eval.csv"
         try:
             columns = ("step", "split", "statistics", "loss", "accuracy")
-            table = read_csv(path, ("split", "statistics"), columns, warn=warn)
+            table = read_csv(path, ("split", "statistics"), columns, ("batch_size",), warn=warn)
         except ReadError as error:
             warn(f"{error}; only training batches are drawn")
             return None
+        if "batch_size" in table:  # of several, each is a kind of its own
+            sizes = table.pop("batch_size")
+            table["statistics"] = np.array([f"{kind} of {size}" if kind == "batch" else kind for kind, size
+                                            in zip(table["statistics"], sizes)], dtype=object)
         table = chosen(table, split=split)
         present = list(dict.fromkeys(table["statistics"].tolist()))
         if not present:

@@ -14,8 +14,9 @@ from _plot_base import (COLOURS, MARKERS, PERCENTILES, STEP_LABEL, STYLES, bold_
 from _plot_marks import end_of, label_ends
 from _plot_over_steps import is_at_the_start, style_steps
 from _plot_run import Run, arms_of
-from _plot_text import UNITS, shown
+from _plot_text import shown
 from _reading import ReadError
+from _units import unit_of_column
 
 GREY = "#555555"
 MOST_ARMS = 40
@@ -23,7 +24,7 @@ MOST_ARMS = 40
 
 # ---- drawing ---------------------------------------------------------------------------------------------------------
 
-METRICS = [("loss", f"cross-entropy ({UNITS['loss']})", "Loss"), ("accuracy", UNITS["accuracy"], "Accuracy")]
+METRICS = [("loss", "cross-entropy", "Loss"), ("accuracy", "accuracy", "Accuracy")]
 
 
 def read_curves(arms, arguments):
@@ -125,18 +126,18 @@ def draw_curves(arms, arguments, title):
     log_x = is_at_the_start(curves, False)
     steps = np.concatenate([x for x, _ in curves])
     rows, ends = [], {metric: [] for metric, _, _ in METRICS}
-    for column, (metric, unit, name) in enumerate(METRICS):
+    for column, (metric, what, name) in enumerate(METRICS):
         log_y = limit_metric(axes[0, column], metric, tables, width)
         for index, (arm, table) in enumerate(zip(arms, tables)):
             axis = axes[index if apart else 0, column]
             found, end = draw_arm(axis, metric, 0 if apart else index, arm, table, width, arguments.split)
             rows += found
             ends[metric].append((index, legend_text(arm), *end))
-            axis.set(ylabel=unit, title=name)
+            axis.set(ylabel=unit_of_column(metric).after(what), title=name)
             if apart:
                 axis.set_title(legend_text(arm, 310, 2, 10) if column == 0 else "", fontsize=10)
         for axis in axes[:, column]:
-            style_steps(axis, log_x, log_y, steps)
+            style_steps(axis, log_x, log_y, steps, unit_of_column(metric).factor)
         axes[-1, column].set_xlabel(STEP_LABEL)
     named = apart or label_ends(axes[0, 1], ends["accuracy"])
     handles = curves_legend(arms, tables, width, arguments.split, named)

@@ -11,15 +11,17 @@ from matplotlib.lines import Line2D
 
 from _plot_base import lay_out, warn
 from _plot_marks import GREY
-from _plot_text import JOINED, points_of, shown, spelled, typeset, unit_of, with_end
+from _plot_text import JOINED, points_of, shown, spelled, typeset, with_end
 from _plot_verdict import read_verdict, verdict_text
 from _reading import (Map, Number, Optional, ReadError, did_you_mean, is_file_name, number_of, read_csv, read_json,
                       read_rows)
+from _units import SAME_UNIT, SPREADS, Unit, unit_of_column, unit_of_quantity
 
 INCOMPLETE = ("diverged", "failed", "unfinished", "missing")  # in the order in which a legend names them
 SIZE = (8, 4.4)  # inches, of a figure with one panel
 # What tells the rows of one step apart, in the files of a run; bnlab has the same list (experiments/quantities.cpp).
-KEYS = ("split", "statistics", "layer", "tensor", "unit", "parameter", "factor", "multiplier", "arm")
+KEYS = ("split", "statistics", "batch_size", "layer", "time", "tensor", "unit", "parameter", "factor", "multiplier",
+        "arm")
 MOST_LINES = 60  # of a figure, each in a panel of its own
 
 SCALAR = (str, Number(), bool)
@@ -34,8 +36,9 @@ QUANTITY = {"name": str, "meaning": Optional(str), "unit": Optional(str), "file"
             "where": Optional(Map((*SCALAR, [SCALAR]))), "over_rows": Optional(str), "divided_by": Optional(dict),
             "series": {"column": str, "minus": Optional(str), "over_time": Optional(str), "level": Optional(Number())},
             "when_diverged": Optional(Number())}
-CRITERION = {"type": str, "quantity": str,
-             **{key: Optional(Number()) for key in ("usable", "at_least", "more_than", "at_most", "less_than")}}
+THRESHOLDS = ("at_least", "more_than", "at_most", "less_than")
+CRITERION = {"name": Optional(str), "type": str, "quantity": str,
+             **{key: Optional(Number()) for key in ("usable", *THRESHOLDS)}}
 EXPERIMENT = {"name": Optional(str), "profile": Optional(str), "plan": Optional(str), "claim": Optional(str),
               "seeds": Optional((int, [int])), "figure": Optional(FIGURE),
               "arms": [ARM], "quantities": Optional([QUANTITY]), "criteria": Optional([CRITERION])}
@@ -162,14 +165,23 @@ class Sweep:
         for key in ("plan", "profile", "seeds", "claim"):
             there, here = verdict.get(key), experiment.get(key)
             if there and here and there != here:
-                raise ReadError(f"{self.folder / 'verdict.json'}: is of another {key} than {self.file.name} ({there}, "
-                                f"not {here}); nothing is drawn; call `bnlab verdict {self.folder}`, or sweep again")
+                raise ReadError(f"{self.folder / 'verdict.json'}: does not match {self.file.name} ({key}: "
+                                f"{there} instead of {here}); nothing is drawn; call `bnlab verdict "
+                                f"{self.folder}`, or sweep again")
+        judged = {one.get("name"): one for one in verdict.get("criteria") or []}
+        for criterion in self.criteria:
+            there = judged.get(criterion.get("name"), {})
+            for key in THRESHOLDS:
+                if there.get(key) is not None and there[key] != criterion.get(key):
+                    raise ReadError(f"{self.folder / 'verdict.json'}: {criterion['name']}: judged with {key} "
+                                    f"{there[key]}, which {self.file.name} does not have; nothing is drawn; sweep "
+                                    "again")
 
     def check_plan(self, path, plans):
         """ReadError where a table is of another plan; an earlier version wrote none."""
         if self.plan and len(plans) and plans[0] and plans[0] != self.plan:
-            raise ReadError(f"{path}: is of another plan ({plans[0]}) than {self.file.name} ({self.plan}); nothing is "
-                            "drawn; call `bnlab sweep` again")
+            raise ReadError(f"{path}: does not match {self.file.name} (plan: {plans[0]} instead of {self.plan}); "
+                            "nothing is drawn; call `bnlab sweep` again")
 
     def default_arms(self):
         """All; over axes not those that repeat a point of another arm."""
@@ -201,8 +213,20 @@ class Sweep:
     def quantity_label(self, points):
         """Meaning and unit of the figure's quantity, in lines of so many points."""
         quantity = self.quantity()
-        unit = quantity.get("unit") or unit_of(quantity["series"]["column"])
-        return with_end(quantity.get("meaning") or spelled(quantity["name"]), f"({unit})" if unit else "", points, 2)
+        return with_end(quantity.get("meaning") or spelled(quantity["name"]), self.unit().after("").strip(), points, 2)
+
+    def unit(self):
+        """The unit of the figure's quantity, or of the column that it draws."""
+        if self.is_of_quantity:
+            return unit_of_quantity(self.quantity())
+        if self.figure.get("divided_by"):
+            return Unit()
+        column, file = self.figure.get("column", "accuracy"), self.figure.get("file", "eval.csv")
+        names = {one["unit"] for one in self.quantities.values()
+                 if one.get("unit") and one.get("file", "eval.csv") == file and one["series"]["column"] == column
+                 and one["series"].get("over_time") in (*SAME_UNIT, *SPREADS)
+                 and not one.get("divided_by") and one.get("over_rows") not in ("ratio", "log_slope")}
+        return Unit(names.pop()) if len(names) == 1 else unit_of_column(column)
 
     @functools.cached_property
     def runs(self):
@@ -245,7 +269,7 @@ class Sweep:
                 if run.arm == name:
                     groups.setdefault(tuple((path, run.axes.get(path, "")) for path in beside), []).append(run)
             if not groups:
-                warn(f"{self.folder / 'runs.csv'}: no runs of arm {name}; it is left out")
+                warn(f"{self.folder / 'runs.csv'}: no runs of arm {name}; it is skipped")
             varied = {path for path in beside if len({dict(settings)[path] for settings in groups}) > 1}
             for settings, runs in groups.items():
                 texts = {path: f"{short_path(path, beside)}={unquoted(value)}" for path, value in settings}

@@ -8,8 +8,6 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
 JOINED = "\u00a0"  # between words that stay on one line
-# Of columns of a run's files, where no quantity tells it.
-UNITS = {"accuracy": "fraction correct", "loss": "nats", "seconds": "s"}
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -65,11 +63,6 @@ def plain_number(value, _=None):
 def typeset(title):
     """Norms and powers as print has them."""
     return re.sub(r"\^(-?\d+)", lambda found: found[1].translate(SUPERSCRIPTS), title.replace("||", "‖"))
-
-
-def unit_of(column):
-    """Of a column, or of a quantity that is named after one, as final_accuracy."""
-    return UNITS.get(column.rpartition("_")[2], "")
 
 
 def spelled(name):

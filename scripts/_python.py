@@ -31,7 +31,8 @@ def require(*modules, status=3):
     for python in _interpreters():
         command = [python, "-c", "import " + ", ".join(modules)]
         if subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0:
-            sys.stdout.flush()
+            if sys.stdout:  # None where it is closed
+                sys.stdout.flush()
             os.execv(python, [python, *sys.argv])
     packages = " ".join(APT_PACKAGES.get(module, module) for module in missing)
     setup = "scripts/setup.sh --tests" if "torch" in missing else "scripts/setup.sh"

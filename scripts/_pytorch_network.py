@@ -10,7 +10,7 @@ from torch import nn
 
 from _pytorch_blocks import (Concat, PaddingShortcut, RecordedDropout, Recurrent, Residual, StandardizedConv2d,
                              activation)
-from _pytorch_normalizations import BatchRenorm, make_local_response, make_normalization
+from _pytorch_normalizations import BatchRenorm, Noise, make_local_response, make_normalization
 
 
 def pair(extent):
@@ -95,13 +95,23 @@ class Assembler:
             return options["bias"]
         return not (normalization_follows and self.is_active(self.site + 1) and self.absorbs_bias)
 
+    def normalizations(self, name, x):
+        """The normalization of a place and its noise, or one of the two."""
+        kind, modules = self.normalization["type"], []
+        if kind != "noise":
+            plain = {**self.normalization, "type": "batch"} if kind == "noisy_batch" else self.normalization
+            modules.append(self.leaf(name, make_normalization(plain, x)))
+        if kind in ("noise", "noisy_batch"):
+            modules.append((f"{name}_noise", Noise(name, self.normalization["noise"], self.config["training"]["seed"])))
+        return modules
+
     def make(self, kind, options, x, normalization_follows):
         """The modules of one block."""
         if kind == "normalization":
             self.site += 1
             if not self.is_active(self.site):
                 return []
-            return [self.leaf(f"normalization{self.site}", make_normalization(self.normalization, x))]
+            return self.normalizations(f"normalization{self.site}", x)
         name = self.name(kind)
         if kind == "dense":
             return [self.leaf(name, nn.Linear(x.shape[1], options["units"],
@@ -142,7 +152,8 @@ class Assembler:
         if kind == "recurrent":
             self.site += 1
             normalization = self.normalization if self.is_active(self.site) else None
-            module = Recurrent(x, options, normalization, self.network.get("negative_slope", 0.01))
+            module = Recurrent(x, options, normalization, self.network.get("negative_slope", 0.01), name,
+                               self.config["training"]["seed"])
             module.site = f"normalization{self.site}"
             return [self.leaf(name, module)]
         raise ValueError(f"network.layers: {kind} is not known to this script")
@@ -164,8 +175,10 @@ class Assembler:
                 if normalized:
                     for name, module in self.make("normalization", {}, y, False):
                         shortcut.add_module(name, module)
-        scalar = options.get("scalar")
-        return Residual(body, shortcut.eval(), self.network.get("residual_scalar") if scalar is None else scalar)
+        scalar, layer_scale = options.get("scalar"), options.get("layer_scale")
+        if scalar is None and layer_scale is None:
+            scalar, layer_scale = self.network.get("residual_scalar"), self.network.get("layer_scale")
+        return Residual(body, shortcut.eval(), scalar, layer_scale, y.shape[1])
 
 
 class Network(nn.Module):
@@ -179,8 +192,7 @@ class Network(nn.Module):
         assembler = Assembler(config, counting.site, absorbs_bias)
         modules = OrderedDict()
         if config["normalization"].get("normalize_input"):
-            name, modules[name] = assembler.leaf("input_normalization",
-                                                 make_normalization(config["normalization"], x))
+            modules.update(assembler.normalizations("input_normalization", x))
         modules["layers"], _ = assembler.sequence(config["network"]["layers"], x)
         self.whole = nn.Sequential(modules)
         self.leaves = assembler.leaves
@@ -189,9 +201,10 @@ class Network(nn.Module):
         return self.whole(x)
 
     def set_step(self, step, steps, batch=None):
-        """What batch renormalization goes by, and recorded masks where a step has several batches; all from 1."""
+        """What batch renormalization goes by, and noise and recorded masks, where a step has several batches; all from
+        1."""
         for module in self.modules():  # of the steps of a recurrent block too
-            module.step = batch if batch and isinstance(module, RecordedDropout) else step
+            module.step = batch if batch and isinstance(module, (RecordedDropout, Noise)) else step
             if isinstance(module, BatchRenorm):
                 module.steps = steps
 
@@ -211,13 +224,16 @@ def recurrent_tensors(name, module):
     tensors = {f"{name}.input_weights": module.input_weights, f"{name}.hidden_weights": module.hidden_weights}
     if module.bias is not None:
         tensors[f"{name}.bias"] = module.bias
-    if module.gamma is not None:
-        tensors |= {f"{module.site}.gamma": module.gamma, f"{module.site}.beta": module.beta}
-    states = [(module.site, module.shared)] if module.shared is not None else \
-        [(f"{module.site}.step{t}", step) for t, step in enumerate(module.steps, start=1)]
-    for site, state in states:
-        if getattr(state, "running_mean", None) is not None:
-            tensors |= {f"{site}.running_mean": state.running_mean, f"{site}.running_variance": state.running_var}
+    for name, part in module.parts.items():
+        site = f"{module.site}.{name}" if module.separate else module.site
+        for kind, tensor in (("gamma", part.gamma), ("beta", part.beta)):
+            if tensor is not None:
+                tensors[f"{site}.{kind}"] = tensor
+        states = [(site, part.shared)] if part.shared is not None else \
+            [(f"{site}.step{t}", step) for t, step in enumerate(part.steps, start=1)]
+        for place, state in states:
+            if getattr(state, "running_mean", None) is not None:
+                tensors |= {f"{place}.running_mean": state.running_mean, f"{place}.running_variance": state.running_var}
     return tensors
 
 
@@ -229,8 +245,9 @@ def named_tensors(network):
             tensors |= recurrent_tensors(name, module)
             continue
         if isinstance(module, Residual):
-            if module.scalar is not None:
-                tensors[f"{name}.scalar"] = module.scalar
+            for kind, tensor in (("scalar", module.scalar), ("layer_scale", module.layer_scale)):
+                if tensor is not None:
+                    tensors[f"{name}.{kind}"] = tensor
             continue
         is_linear = isinstance(module, (nn.Linear, nn.Conv2d))
         kinds = {"weight": "weights" if is_linear else "gamma", "bias": "bias" if is_linear else "beta",

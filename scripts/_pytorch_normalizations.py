@@ -4,6 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from _pytorch_random import NOISE, Stream, substream_of
+
 
 class BiasedVariance:
     """Mixed into BatchNorm: the running variance averages the biased batch variance, not PyTorch's unbiased one."""
@@ -51,12 +53,50 @@ def batch_moments(x):
     return mean, (x - per_channel(mean, x)).square().mean(dims)
 
 
-class BatchRenorm(FrozenBatchNorm):
-    """Batch renormalization (Ioffe 2017, algorithm 1), from the paper alone."""
+class SetNorm(FrozenBatchNorm):
+    """Normalizes each `virtual_batch_size` images in turn, or the batch, by statistics of their own. The running
+    statistics take the means over these sets, weighted by their images."""
 
     def __init__(self, channels, normalization):
         super().__init__(channels, normalization["epsilon"], normalization["affine"])
         self.options = normalization
+        self.has_variance = True  # what `normalized` gives for the running variance is the biased one
+
+    def normalized(self, x):
+        """(x_hat, mean, variance) of one set."""
+        raise NotImplementedError
+
+    def forward(self, x):
+        if not self.training:
+            return super().forward(x)
+        sets = x.split(self.options.get("virtual_batch_size") or len(x))
+        parts, means, variances = zip(*map(self.normalized, sets))
+        shares = [len(part) / len(x) for part in sets]
+        is_unbiased = self.options["running_variance"] == "unbiased" and self.has_variance
+        values = [part.numel() // x.shape[1] for part in sets]
+        factors = [m / max(m - 1, 1) if is_unbiased else 1 for m in values]
+        decay = self.options["running_average_decay"]
+        self.running_mean = decay * self.running_mean + (1 - decay) * sum(
+            share * mean.detach() for share, mean in zip(shares, means))
+        self.running_var = decay * self.running_var + (1 - decay) * sum(
+            share * factor * variance.detach() for share, factor, variance in zip(shares, factors, variances))
+        y = torch.cat(parts)
+        return y if self.weight is None else y * per_channel(self.weight, x) + per_channel(self.bias, x)
+
+
+class GhostNorm(SetNorm):
+    """Ghost batch normalization (Hoffer et al. 2017, algorithm 1)."""
+
+    def normalized(self, x):
+        mean, variance = batch_moments(x)
+        return (x - per_channel(mean, x)) / per_channel((variance + self.eps).sqrt(), x), mean, variance
+
+
+class BatchRenorm(SetNorm):
+    """Batch renormalization (Ioffe 2017, algorithm 1), from the paper alone."""
+
+    def __init__(self, channels, normalization):
+        super().__init__(channels, normalization)
         self.step, self.steps = 1, 1
 
     def limit(self, name):
@@ -69,9 +109,7 @@ class BatchRenorm(FrozenBatchNorm):
         part = (moment - ramp["begin"]) / (ramp["end"] - ramp["begin"])
         return ramp["initial"] + part * (ramp["final"] - ramp["initial"])
 
-    def forward(self, x):
-        if not self.training:
-            return super().forward(x)
+    def normalized(self, x):
         mean, variance = batch_moments(x)
         sigma = (variance + self.eps).sqrt()
         running_sigma = (self.running_var + self.eps).sqrt()
@@ -79,39 +117,52 @@ class BatchRenorm(FrozenBatchNorm):
         r = (sigma / running_sigma).detach().clamp(1 / r_max, r_max)
         d = ((mean - self.running_mean) / running_sigma).detach().clamp(-d_max, d_max)
         y = (x - per_channel(mean, x)) / per_channel(sigma, x) * per_channel(r, x) + per_channel(d, x)
-        m = x.numel() // x.shape[1]
-        factor = m / max(m - 1, 1) if self.options["running_variance"] == "unbiased" else 1
-        decay = self.options["running_average_decay"]
-        self.running_mean = decay * self.running_mean + (1 - decay) * mean.detach()
-        self.running_var = decay * self.running_var + (1 - decay) * factor * variance.detach()
-        if self.weight is None:
-            return y
-        return y * per_channel(self.weight, x) + per_channel(self.bias, x)
+        return y, mean, variance
 
 
-class LpNorm(FrozenBatchNorm):
+class LpNorm(SetNorm):
     """Batch normalization by another norm, of the centred values or of the raw ones (Santurkar et al. 2018)."""
 
     def __init__(self, channels, normalization):
-        super().__init__(channels, normalization["epsilon"], normalization["affine"])
-        self.options = normalization
+        super().__init__(channels, normalization)
+        self.is_raw = normalization.get("norm_of") == "raw"
+        self.has_variance = normalization["norm"] == "l2" and not self.is_raw
+
+    def normalized(self, x):
+        dims, (mean, _) = [0, *range(2, x.dim())], batch_moments(x)
+        centred = x - per_channel(mean, x)
+        measured, kind = x if self.is_raw else centred, self.options["norm"]
+        square = (measured.abs().mean(dims).square() if kind == "l1" else measured.square().mean(dims) if kind == "l2"
+                  else measured.abs().amax(dims).square())
+        return centred / per_channel((square + self.eps).sqrt(), x), mean, square
+
+
+class Noise(nn.Module):
+    """y = s x + m (Santurkar et al. 2018, appendix A), with the numbers that bnlab draws for this layer and step,
+    counted in the order N, C, H, W; in evaluation it passes its input on."""
+
+    def __init__(self, name, options, seed):
+        super().__init__()
+        self.options, self.step = options, 1
+        if options["in_evaluation"]:
+            raise ValueError("normalization.noise.in_evaluation: must be false for this script")
+        self.units, self.means, self.deviations = (Stream(seed, NOISE, substream_of(f"{name}.{what}"))
+                                                   for what in ("units", "means", "stds"))
 
     def forward(self, x):
         if not self.training:
-            return super().forward(x)
-        dims, (mean, _) = [0, *range(2, x.dim())], batch_moments(x)
-        centred = x - per_channel(mean, x)
-        measured, kind = x if self.options.get("norm_of") == "raw" else centred, self.options["norm"]
-        square = (measured.abs().mean(dims).square() if kind == "l1" else measured.square().mean(dims) if kind == "l2"
-                  else measured.abs().amax(dims).square())
-        y = centred / per_channel((square + self.eps).sqrt(), x)
-        m = x.numel() // x.shape[1]
-        is_variance = kind == "l2" and measured is centred
-        factor = m / max(m - 1, 1) if self.options["running_variance"] == "unbiased" and is_variance else 1
-        decay = self.options["running_average_decay"]
-        self.running_mean = decay * self.running_mean + (1 - decay) * mean.detach()
-        self.running_var = decay * self.running_var + (1 - decay) * factor * square.detach()
-        return y if self.weight is None else y * per_channel(self.weight, x) + per_channel(self.bias, x)
+            return x
+        first, options = self.step << 32, self.options
+        units = self.units.fractions(first, 2 * x.shape[1]).reshape(-1, 2)
+        mean = options["mean"] * (2 * units[:, 0] - 1)
+        scale = 1 + (options["std"] - 1) * units[:, 1]
+        m = options["mean_jitter"] * (2 * self.means.fractions(first, x.numel()) - 1)
+        s = options["std_jitter"] * self.deviations.normal(first, x.numel())
+
+        def around(centres, jitter):
+            return per_channel(torch.from_numpy(centres), x) + torch.from_numpy(jitter).reshape(x.shape)
+
+        return around(scale, s).to(x.dtype) * x + around(mean, m).to(x.dtype)
 
 
 class PositionLayerNorm(nn.LayerNorm):
@@ -133,6 +184,8 @@ def make_normalization(normalization, x, affine=None):
         return FrozenBatchNorm(channels, eps, affine)
     if kind == "batch_renorm":
         return BatchRenorm(channels, {**normalization, "affine": affine})
+    if kind == "ghost":
+        return GhostNorm(channels, {"virtual_batch_size": 32, **normalization, "affine": affine})
     if kind == "lp":
         return LpNorm(channels, {**normalization, "affine": affine})
     if kind == "layer" and normalization["over"] == "position" and x.dim() == 4:

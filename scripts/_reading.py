@@ -3,6 +3,7 @@ come from elsewhere, so whatever is wrong is a ReadError of one line that names 
 followed below the folder that the user named (`below`; where it is not given, the folder that holds the file), unless
 the user named the file itself (`below=None`). Nothing but regular files is opened."""
 
+import argparse
 import csv
 import difflib
 import errno
@@ -15,6 +16,7 @@ import stat
 import sys
 import unicodedata
 import zlib
+from pathlib import Path
 
 import numpy as np
 
@@ -56,6 +58,16 @@ def did_you_mean(name, known):
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------
+
+def given_path(text):
+    """The path that a user named; ~ is the home folder, also where no shell put it in (--out=~/x)."""
+    if not text:
+        raise argparse.ArgumentTypeError("must not be empty")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # there is no such user
+        raise argparse.ArgumentTypeError(f"{printable(text)}: no such home folder; ./~ names a file") from None
+
 
 def is_file_name(name):
     """Whether a name from a file is that of a file beside it, without a path."""
@@ -271,12 +283,14 @@ def read_rows(path, below=PARENT, warn=None):
         raise ReadError(f"{path}: empty, not even a header")
     whole, newline, rest = text.rpartition("\n")
     if rest and warn:
-        warn(f"{path}: the last line is cut off; it is left out")
+        warn(f"{path}: the last line is cut off; it is skipped")
     try:
         rows = list(csv.reader(io.StringIO(whole + newline, newline="")))
     except csv.Error as error:
         raise ReadError(f"{path}: can't be read: {error}") from None
     header = rows.pop(0) if rows else []
+    if twice := next((name for place, name in enumerate(header) if name in header[:place]), None):
+        raise ReadError(f"{path}: the column {twice} is in its header twice")
     for number, row in enumerate(rows, start=2):
         if len(row) != len(header):
             raise ReadError(f"{path}:{number}: {len(row)} values, expected {len(header)}")
@@ -284,8 +298,11 @@ def read_rows(path, below=PARENT, warn=None):
 
 
 def numbers_of(values, name):
-    """float64 of texts as bnlab writes numbers."""
+    """float64 of texts as bnlab writes numbers. NumPy takes more for one: 1_0, digits of other scripts."""
+    odd = next((value for value in values if isinstance(value, str) and ("_" in value or not value.isascii())), None)
     try:
+        if odd is not None:
+            raise ValueError(f"not a number: {odd!r}")
         return np.array(values, dtype=np.float64)
     except ValueError as error:
         raise ReadError(f"{name}: {error}") from None
@@ -337,7 +354,7 @@ def read_npz(path, below=PARENT):
 def read_npy(path, below=PARENT):
     array = _load(path, below)
     if not isinstance(array, np.ndarray):
-        raise ReadError(f"{path}: expected one array, as .npy has it")
+        raise ReadError(f"{path}: expected one array, as in a .npy file")
     return array
 
 
@@ -346,7 +363,7 @@ def _load(path, below):
     try:
         return np.load(content, allow_pickle=False)
     except Exception as error:  # numpy and zipfile raise a dozen kinds for damaged files
-        raise ReadError(f"{path}: is no array file of numpy, or a damaged one: {reason_of(error)}") from None
+        raise ReadError(f"{path}: is not an array file of numpy, or is damaged: {reason_of(error)}") from None
 
 
 def _load_member(path, arrays, name):
@@ -355,5 +372,5 @@ def _load_member(path, arrays, name):
     except Exception as error:  # as above
         raise ReadError(f"{path}: array {name}: damaged: {reason_of(error)}") from None
     if not isinstance(array, np.ndarray):
-        raise ReadError(f"{path}: {name}: is no array")
+        raise ReadError(f"{path}: {name}: is not an array")
     return array

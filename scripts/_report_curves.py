@@ -4,6 +4,8 @@ import math
 
 from _report_figure import BAND_NAMES, PERCENTILES, chart, finite, is_wide
 from _report_files import Reader
+from _report_labels import in_unit
+from _units import unit_of_column
 
 MOST_POINTS, MOST_LAYERS, MOST_RUNNING = 300, 24, 12
 
@@ -36,8 +38,8 @@ def run_charts(reader, name):
     """Loss, accuracy and norms of train.csv and eval.csv, distributions and gradient norms of a run."""
     train = reader.table("runs", name, "train.csv", quiet=True)
     evaluations = reader.table("runs", name, "eval.csv", quiet=True)
-    found = [one for one in (metric_chart(train, evaluations, "loss", "loss", True),
-                             metric_chart(train, evaluations, "accuracy", "accuracy (fraction correct)", False),
+    found = [one for one in (metric_chart(train, evaluations, "loss", True),
+                             metric_chart(train, evaluations, "accuracy", False),
                              column_chart(train, ["gradient_norm", "weight_norm"])) if one]
     found += distribution_charts(reader.table("runs", name, "activation_distribution.csv"))
     found += gradient_charts(reader.table("runs", name, "gradient_norm.csv"))
@@ -50,23 +52,30 @@ def width_of(rows):
     return max(1, math.ceil(len(rows) / MOST_POINTS))
 
 
-def metric_chart(train, evaluations, column, title, log):
-    labels, traces = [], []
+def metric_chart(train, evaluations, column, log):
+    unit, labels, traces = unit_of_column(column), [], []
     if column in train.header and "step" in train.header and train.rows:
         width = width_of(train.rows)
         labels.append("training batches" + (f", every {width}th row" if width > 1 else ""))
         traces.append({"group": 0, "role": "seed", "seed": "", "x": column_of(thinned(train.rows, width), "step"),
                        "y": column_of(thinned(train.rows, width), column)})
     if column in evaluations.header and {"step", "split", "statistics"} <= set(evaluations.header):
-        kinds = list(dict.fromkeys((row["split"], row["statistics"]) for row in evaluations.rows))
-        for split, statistics in kinds:
-            rows = [row for row in evaluations.rows if (row["split"], row["statistics"]) == (split, statistics)]
-            labels.append(f"{split} split, {statistics} statistics")
+        kinds = list(dict.fromkeys(kind_of(row) for row in evaluations.rows))
+        for kind in kinds:
+            rows = [row for row in evaluations.rows if kind_of(row) == kind]
+            labels.append("{} split, {} statistics{}".format(*kind))
             traces.append({"group": len(labels) - 1, "role": "line", "seed": "", "x": column_of(rows, "step"),
                            "y": column_of(rows, column)})
     values = [value for trace in traces for value in trace["y"] if value is not None and value > 0]
-    return chart("lines", "", {"title": "training step", "log": False},
-                 {"title": title, "log": log and is_wide(values)}, labels, traces) if traces else None
+    return in_unit(chart("lines", "", {"title": "training step", "log": False},
+                         {"title": unit.after(column), "log": log and is_wide(values)}, labels, traces),
+                   unit) if traces else None
+
+
+def kind_of(row):
+    """(split, statistics, their batch size where a run has several) of a row of eval.csv."""
+    size = row.get("batch_size") if row["statistics"] == "batch" else None
+    return row["split"], row["statistics"], f" of {size} images" if size else ""
 
 
 def column_of(rows, name):

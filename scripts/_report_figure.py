@@ -7,6 +7,7 @@ import math
 
 from _reading import ReadError
 from _report_files import Reader, Table, dict_of, number_of, table_of, text_of
+from _report_labels import column_label, column_unit, in_unit, places_text, quantity_label, quantity_unit
 from _report_live import modified
 from _report_words import axis_text
 
@@ -124,9 +125,9 @@ def charts_of(data):
     else:
         paths = [name for name in header if name not in BESIDE]
         if len(paths) >= 2:
-            found = map_charts(data, table, paths[:2], quantity_label(data, figure.get("quantity")))
+            found = map_charts(data, table, paths[:2], figure.get("quantity"))
         else:
-            found = [axis_chart(data, table.rows, paths, quantity_label(data, figure.get("quantity")), figure)]
+            found = [axis_chart(data, table.rows, paths, figure.get("quantity"), figure)]
     for place, chart in enumerate(found):
         chart["id"] = f"figure-{place + 1}"
     return found
@@ -134,28 +135,6 @@ def charts_of(data):
 
 def chart(kind, title, x, y, groups, traces, **more):
     return {"kind": kind, "title": title, "x": x, "y": y, "groups": groups, "traces": traces, **more}
-
-
-def quantity_label(data, name):
-    quantity = dict_of(data.quantities.get(text_of(name)))
-    unit = text_of(quantity.get("unit"))
-    return (text_of(quantity.get("meaning")) or text_of(name) or "value") + (f" ({unit})" if unit else "")
-
-
-def column_label(figure):
-    """What the vertical axis of curves shows: "test accuracy (running statistics)"."""
-    column = text_of(figure.get("column")) or "accuracy"
-    if figure.get("divided_by"):
-        column = f"sum of {column} / sum of {text_of(figure['divided_by'])}"
-    where = {text_of(key): places_text(value) for key, value in dict_of(figure.get("where")).items()}
-    split, statistics = where.pop("split", ""), where.pop("statistics", "")
-    rest = [f"{statistics} statistics"] if statistics else []
-    rest += [f"{key} {value}" for key, value in where.items()]
-    return f"{split} {column}".strip().replace("_", " ") + (f" ({', '.join(rest)})" if rest else "")
-
-
-def places_text(value):
-    return "/".join(axis_text(text_of(one)) for one in (value if isinstance(value, list) else [value]))
 
 
 def statuses_of(data):
@@ -211,8 +190,8 @@ def line_chart(data, table, figure, x_name):
             trace["x"] = [number_text(text) for text in trace["x"]]
     elif x.get("log"):  # step 0 has no place on a logarithmic axis
         x["from_one"] = True
-    return chart("lines", "", x, {"title": column_label(figure), "log": bool(figure.get("log_y"))},
-                 groups.labels(), traces)
+    return in_unit(chart("lines", "", x, {"title": column_label(figure), "log": bool(figure.get("log_y"))},
+                         groups.labels(), traces), column_unit(figure))
 
 
 def fill_chart(data, table, figure):
@@ -235,7 +214,7 @@ def number_text(text):
     return finite(text) if text else None
 
 
-def axis_chart(data, rows, paths, y_title, figure, group_of=None):
+def axis_chart(data, rows, paths, quantity, figure, group_of=None):
     """A quantity over an axis of numbers or words: each run, mean and interval."""
     path = paths[0] if paths else ""
     groups = Groups(data)
@@ -264,8 +243,9 @@ def axis_chart(data, rows, paths, y_title, figure, group_of=None):
         traces += run_traces(group, own, x)
     for group, places in [*means.items(), *levels.items()]:
         traces.append(mean_trace(group, places, is_level=group in levels and places is levels[group]))
-    return chart("axis", "", x, {"title": y_title, "log": bool(figure.get("log_y"))},
-                 groups.labels(), [trace for trace in traces if trace["x"]])
+    y = {"title": quantity_label(data, quantity), "log": bool(figure.get("log_y"))}
+    return in_unit(chart("axis", "", x, y, groups.labels(), [trace for trace in traces if trace["x"]]),
+                   quantity_unit(data, quantity))
 
 
 def run_traces(group, own, x):
@@ -339,7 +319,7 @@ def band_label(where):
     return ", ".join(f"{key} {value}" for key, value in where.items()) or "value"
 
 
-def map_charts(data, table, paths, title):
+def map_charts(data, table, paths, quantity):
     """A heat map for each line, all in one scale of colours."""
     groups = Groups(data)
     lines = {}
@@ -359,10 +339,12 @@ def map_charts(data, table, paths, title):
                 diverged[at] = diverged.get(at, 0) + 1
         z = [[cells.get((x, y)) for x in axes[0]] for y in axes[1]]
         marks = [[diverged.get((x, y), 0) for x in axes[0]] for y in axes[1]]
-        found.append(chart("map", groups.labels()[group],
-                           {"title": paths[0], "categories": [axis_text(text) for text in axes[0]]},
-                           {"title": paths[1], "categories": [axis_text(text) for text in axes[1]]}, [], [],
-                           z=z, diverged=marks, value=title, range=[min(means), max(means)] if means else None))
+        one = chart("map", groups.labels()[group],
+                    {"title": paths[0], "categories": [axis_text(text) for text in axes[0]]},
+                    {"title": paths[1], "categories": [axis_text(text) for text in axes[1]]}, [], [],
+                    z=z, diverged=marks, value=quantity_label(data, quantity),
+                    range=[min(means), max(means)] if means else None)
+        found.append(in_unit(one, quantity_unit(data, quantity)))
     return found
 
 
@@ -390,7 +372,7 @@ def ablation_charts(data, table):
             return keys.setdefault(key, len(keys))
 
         log_x = is_wide([number_text(text) for text in table.values(across)]) if across in numeric else False
-        one = axis_chart(data, rows, [across] if across else [], quantity_label(data, name), {"log_x": log_x}, group_of)
+        one = axis_chart(data, rows, [across] if across else [], name, {"log_x": log_x}, group_of)
         one["groups"] = [key or quantity_label(data, name) for key in keys]
         found.append(one)
     return found

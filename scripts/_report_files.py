@@ -151,13 +151,13 @@ def others_of(plans, experiment, verdict, reader):
     """The files of another plan than experiment.json's, each named as a problem: they are not shown. A verdict without
     a plan, of an earlier version, must agree in profile, seeds and claim."""
     plan = plans.get("experiment.json")
-    others = {name: f"plan ({found} in place of {plan})" for name, found in plans.items() if plan and found != plan}
+    others = {name: f"plan {found} instead of {plan}" for name, found in plans.items() if plan and found != plan}
     for key in ("profile", "seeds", "claim"):
         here, there = experiment.get(key), verdict.get(key)
         if here and there and here != there:
             others.setdefault("verdict.json", key)
     for name, what in others.items():
-        reader.problem(f"{reader.folder / name}: is of another {what} than experiment.json, so it is not shown; "
+        reader.problem(f"{reader.folder / name}: does not match experiment.json ({what}) and is not shown; "
                        "`bnlab verdict` or the sweep writes it again")
     return others
 

@@ -62,7 +62,7 @@ def save(out, name, content):
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.parent != out and path.parent.is_symlink():
-            raise PageError(f"{path.parent}: is a link, and nothing is written through it; remove it")
+            raise PageError(f"{path.parent}: is a link, which bnlab does not follow; remove it")
         temporary.unlink(missing_ok=True)
         with open(temporary, "xb") as file:
             file.write(content)
@@ -125,7 +125,7 @@ class Site:
         if self.out.exists() and not self.out.is_dir():
             raise PageError(f"--out {self.out}: is not a folder")
         if self.out.is_dir() and any(self.out.iterdir()) and not (self.out / MARKER).is_file():
-            raise PageError(f"--out {self.out}: has other files in it; name an empty folder, or one of pages")
+            raise PageError(f"--out {self.out}: has other files; choose an empty folder, or an earlier folder of pages")
         for name in ("report.css", "report.js"):
             save(self.out, f"assets/{name}", (HERE / name).read_bytes())
         save(self.out, "assets/plotly.js", plotly_js())

@@ -32,7 +32,7 @@ def number(value, digits=4):
     text = f"{value:.{digits}g}"
     if "e" in text and 1e-4 <= abs(value) < 1e9:
         rounded = float(text)
-        text = f"{rounded:,.0f}".replace(",", " ") if abs(value) >= 1e4 else f"{rounded:.10f}".rstrip("0").rstrip(".")
+        text = f"{rounded:,.0f}" if abs(value) >= 1e4 else f"{rounded:.10f}".rstrip("0").rstrip(".")
     if "e" in text:
         mantissa, exponent = text.split("e")
         text = f"{mantissa} × 10{superscript(int(exponent))}"

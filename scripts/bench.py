@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
-"""Times whole training steps of bnlab and of PyTorch, in turn, on the same networks, batch sizes and threads.
+"""Times whole training steps of bnlab and PyTorch alternately, with the same networks, batch sizes and threads.
 
     scripts/bench.py [--pairs 5] [--only NAME] [--threads N]
 
-bnlab: steps_per_second of run.json, training only, without start, evaluation and writing of results at the end.
+bnlab: steps_per_second of run.json, which covers training only, not the start, evaluations and final results.
 PyTorch: eager mode, float32, contiguous tensors, the network that bnlab's config.json describes, in a loop of batch
-indexing from a float tensor in memory, zero_grad(set_to_none=True), forward, cross-entropy, backward and SGD; nothing
-is logged and no loss is read, which bnlab does every 10 steps. --channels-last times PyTorch in that memory format.
-Debian's PyTorch multiplies matrices with the BLAS that is installed; without OpenBLAS that is the reference one, which
-is not a fair opponent: install libopenblas0-pthread.
-Each case warms up PyTorch once, then alternates bnlab, PyTorch, bnlab, ...; the ratio is taken within each pair.
+indexing from a float tensor in memory, zero_grad(set_to_none=True), forward, cross-entropy, backward and SGD. It logs
+nothing and reads no loss; bnlab does both every 10 steps. --channels-last times PyTorch in that memory format.
+Debian's PyTorch multiplies matrices with the installed BLAS. The reference BLAS is slow, so the comparison is fair only
+with OpenBLAS: install libopenblas0-pthread.
+Each case warms up PyTorch once, then alternates bnlab, PyTorch, bnlab, ...; each pair gives a ratio.
 
-Some cases compare bnlab with itself, in place of PyTorch: v6_renorm with v6_batch_2_threads, and the cases of probes,
-by the seconds of the whole run with a probe every 10 steps, with the same run without one. memory_resnet56 compares
-peak memory, PyTorch over bnlab, of two processes that train a few steps on 2,000 images.
+Some cases compare bnlab with itself instead of PyTorch. v6_renorm is compared with v6_batch_2_threads. The cases of
+probes compare the time of a whole run with a probe every 10 steps and of the same run with no probe. memory_resnet56
+compares the peak memory, PyTorch / bnlab, of two processes that train a few steps on 2,000 images.
 
 Exit status: 0 done; 1 bnlab failed; 2 usage; 77 PyTorch or the data is missing.
 """

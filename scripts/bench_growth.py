@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Times a training step against depth, width and batch size, and draws it beside what the machine's peak would give.
+"""Times a training step by depth, width and batch size, and draws it with the time at the machine's peak speed.
 
     scripts/bench_growth.py [--repeats 5] [--out results/bench]
 
-FD(L), an MLP of L hidden layers of 128 ReLU units with batch normalization, on drawn digits, one thread: L from 5 to
-80; widths from 32 to 2048 with 5 layers; batches from 8 to 2048 with 5 layers. Each repeat goes through all of them,
-with `bnlab train --profile-steps`. The line of the peak is the FLOP of dense calls, forward and backward, over what
-multiply-adds alone reach on this machine. Writes growth.csv, growth.png and growth.svg.
+The network is FD(L), an MLP of L hidden layers of 128 ReLU units with batch normalization, on synthetic digits, with
+one thread: L from 5 to 80; widths from 32 to 2048 with 5 layers; batches from 8 to 2048 with 5 layers. Each repeat
+measures all of them with `bnlab train --profile-steps`. The time at peak speed is the FLOP of the dense calls, forward
+and backward, divided by the measured rate of multiply-adds. Writes growth.csv, growth.png and growth.svg.
 
 Exit status: 0 done; 1 bnlab failed; 2 usage; 77 numpy or matplotlib is missing.
 """

@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
-"""Times a sweep of short runs: with one job, with several, and the same runs bare, one after another, in turn.
+"""Times a sweep of short runs with one job and with several, and the same runs one after another outside a sweep.
 
     scripts/bench_sweep.py [--repeats 5] [--runs 24] [--jobs 2]
     scripts/bench_sweep.py --start-up 20 [--before BNLAB]
 
-The runs train M3 (mlp_3x100_sigmoid, batches of 60) on drawn digits, made in memory, for about a second each on one
-thread, half of them with batch normalization. Bare: the commands of `bnlab sweep --print-commands`. From each repeat
-come two ratios:
+The runs train M3 (mlp_3x100_sigmoid, batches of 60) on synthetic digits for about a second each on one thread, half of
+them with batch normalization. Outside a sweep ("bare") they are the commands of `bnlab sweep --print-commands`. Each
+repeat gives two ratios:
 
-speed-up   runs in a second with several jobs, over those with one
-overhead   time of the sweep with one job, over that of the bare runs, minus 1
+speed-up   runs per second with several jobs / with one job
+overhead   time of the sweep with one job / time of the bare runs - 1
 
---start-up N times what a run costs beside its steps instead: N runs of one step of configs/first_experiment.json, which
-needs Fashion-MNIST, alone and in a sweep of N runs with one job (its time, over N). With --before another program does
-the same in turn. "seconds" pass on the clock, "CPU" is what the processor works; the best is the least disturbed.
+--start-up N instead times the overhead of a run: N runs of one step of configs/first_experiment.json, which needs
+Fashion-MNIST, alone and in a sweep of N runs with one job (its time / N). --before times another program alternately.
+"seconds" is elapsed time, "CPU" is processor time; the smallest value is the one with the least interference.
 
 Exit status: 0 done; 1 a run failed; 2 usage; 3 a file is damaged; 77 numpy is missing.
 """

@@ -1,20 +1,28 @@
 #!/usr/bin/env python3
-"""Trains a config with bnlab and replays the same run in PyTorch: same initial weights, same batches, same arithmetic.
+"""Trains a config with bnlab and repeats the run in PyTorch, with the same initial weights, batches and arithmetic.
 
     scripts/compare_pytorch.py CONFIG --steps 200
 
-Compares first-step gradients, the loss of every step, running statistics and test accuracy. Each row shows three
-distances: bnlab from PyTorch in float32, bnlab from PyTorch in float64, and PyTorch in float32 from itself in float64,
-the yardstick: how far rounding alone carries a run. Gradients are judged against float64, the better reference,
-everything else against float32.
+Compares first-step gradients, the loss of every step, weights, running statistics and test accuracy. Each row shows
+three distances: bnlab from PyTorch in float32, bnlab from PyTorch in float64, and PyTorch in float32 from PyTorch in
+float64. The last one, the yardstick, is the effect of rounding. Gradients are compared with float64, the more exact
+reference, everything else with float32.
 
 Convolutional networks have millions of values before a ReLU or a maximum. In most batches rounding moves one of them
 to the other side of its kink, which changes a gradient by about 1e-3, and training amplifies that from step to step.
 So their first-step gradients are judged in a run of their own with 4 images a batch, where a crossed kink is rare
-(another seed is tried when it happens), and running statistics after 20 steps. Running statistics pass within 5 times
-the yardstick, and within 1e-6. A row that misses its tolerance where the yardstick misses it too, and that is not 10
-times the yardstick, is "undecided": with this config rounding alone carries runs that far apart; choose a smaller
-learning rate.
+(another seed is tried when it happens), and weights and running statistics after 20 steps. The distance of weights is
+that of all parameters as one vector, relative to how far training has moved them. Weights pass within 5 times the
+yardstick, and within 1e-5; running statistics likewise, and within 1e-6. A row is "undecided" if both it and the
+yardstick exceed the tolerance, and it is below 10 times the yardstick: with this config rounding has too large an
+effect; choose a smaller learning rate.
+
+An arm of an experiment is replayed from the config that `bnlab sweep EXPERIMENT --out SWEEP --print-commands` writes
+to SWEEP/configs, or from SWEEP/runs/NAME/config.json. One that starts from the weights of another arm needs that arm's
+run in SWEEP/runs.
+
+Example:
+    scripts/compare_pytorch.py configs/v6_batch_normalization.json --set optimizer.learning_rate=0.01 --steps 50
 
 Exit status: 0 every judged row passed; 1 one failed or is undecided, or bnlab failed; 2 usage; 3 a file is damaged; 77
 PyTorch or the data is missing.
@@ -22,6 +30,7 @@ PyTorch or the data is missing.
 
 import argparse
 import csv
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -38,9 +47,10 @@ from _bnlab import BnlabError, read_run, statistics_in, train  # noqa: E402
 from _pytorch_data import read_dataset  # noqa: E402
 from _pytorch_network import build_network, load_weights, named_tensors  # noqa: E402
 from _pytorch_training import learning_rates, loss_of, make_optimizer  # noqa: E402
-from _reading import Optional, ReadError, read_json, read_npz, say  # noqa: E402
+from _reading import Optional, ReadError, given_path, read_json, say  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
+RUN = "run:"  # how initialization.from of a sweep's config begins
 FIRST = 20  # steps over which rounding has not grown far yet
 FEW = 4  # images of the batch on which a network with convolutions shows its gradients
 SEEDS = 4  # such batches that are tried
@@ -48,7 +58,8 @@ GRADIENT_TOLERANCE = 1e-5  # max |difference| / max |reference|
 LOSS_TOLERANCE = 1e-4  # relative
 LOSS_TOLERANCE_CONV = 1e-2  # relative, over all steps of a network with convolutions
 STATISTICS_TOLERANCE = 1e-6  # max |difference| / max |reference|, where YARDSTICKS times the yardstick are less
-YARDSTICKS = 5  # that running statistics may be off
+WEIGHTS_TOLERANCE = 1e-5  # |difference| / |reference - start|, likewise
+YARDSTICKS = 5  # that weights and running statistics may be off
 ACCURACY_TOLERANCE = 0.2  # percentage points
 
 
@@ -56,11 +67,12 @@ ACCURACY_TOLERANCE = 0.2  # percentage points
 
 def check_supported(config):
     """ValueError for what the replay can't repeat."""
-    dataset = config["dataset"]
-    for section, neutral in (("augmentation", {"crop_padding": 0, "flip": False}),
-                             ("shift", {"rotation": 0, "contrast": 1, "noise": 0})):
-        if any(dataset.get(section, {}).get(key, value) != value for key, value in neutral.items()):
-            raise ValueError(f"dataset.{section}: is not known to this script")
+    for section, neutral in (("augmentation", {"crop_padding": 0, "flip": False}), ("shift", {"noise": 0})):
+        found = config["dataset"].get(section, {})
+        for key, value in neutral.items():
+            if found.get(key, value) != value:
+                raise ValueError(f"dataset.{section}.{key}: must be {json.dumps(value)} for this script, got "
+                                 f"{json.dumps(found[key])}")
     if config["training"].get("precision", "f32") != "f32":
         raise ValueError("training.precision: must be f32 for this script")
 
@@ -73,9 +85,9 @@ def load_data(dataset):
 
 # ---- replay ----------------------------------------------------------------------------------------------------------
 
-def running_statistics(network):
-    return {name: tensor.detach().double().numpy().copy() for name, tensor in named_tensors(network).items()
-            if name.endswith((".running_mean", ".running_variance"))}
+def weights_of(network):
+    """Parameters and running statistics, in double precision."""
+    return {name: tensor.detach().double().numpy().copy() for name, tensor in named_tensors(network).items()}
 
 
 def accuracy(network, images, labels):
@@ -92,7 +104,7 @@ def accuracy(network, images, labels):
 
 def replay(config, data, recorded, dtype, rate_factor=1.0):
     """Trains in PyTorch on the recorded batches. Returns a dict: losses (float64, one for each step), gradients of the
-    first step, statistics after step FIRST (if there is one) and at the end, test accuracy."""
+    first step, final weights, test accuracy."""
     images, labels, test_images, test_labels = data
     batches = recorded["batches"]
     network = build_network(config, images.shape[1:], recorded["absorbs_bias"]).to(dtype)
@@ -100,7 +112,7 @@ def replay(config, data, recorded, dtype, rate_factor=1.0):
     network.set_dropout_masks(recorded["dropout_masks"])
     rates = learning_rates(config["optimizer"], len(batches))
     optimizer = make_optimizer(network, config["optimizer"])
-    result = {"losses": np.empty(len(batches)), "first_statistics": {}}
+    result = {"losses": np.empty(len(batches))}
     network.train()
     parts = config["training"].get("accumulate", 1)
     share = 1 / parts if config["loss"]["reduction"] == "mean" else 1
@@ -117,9 +129,7 @@ def replay(config, data, recorded, dtype, rate_factor=1.0):
             result["gradients"] = {name: tensor.grad.double().numpy().copy() for name, tensor
                                    in named_tensors(network).items() if isinstance(tensor, nn.Parameter)}
         optimizer.step(rate_factor * rates[step - 1])
-        if step == FIRST:
-            result["first_statistics"] = running_statistics(network)
-    result["statistics"] = running_statistics(network)
+    result["weights"] = weights_of(network)
     result["accuracy"] = accuracy(network, test_images, test_labels)
     return result
 
@@ -147,9 +157,22 @@ def gradient_distance(name, a, b):
     return tensor_distance(a[name], b[name], largest if scale < 1e-5 * largest else scale)
 
 
-def worst(a, b):
-    """Largest tensor_distance over all arrays of `b`."""
-    return max(tensor_distance(a[name], b[name]) for name in b)
+def statistics_distance(a, b):
+    """Largest tensor_distance over all running statistics of `b`. Means, which are sums that may cancel, are held to
+    the largest deviation of their layer where that is more."""
+    def scale(name):
+        layer, _, kind = name.rpartition(".")
+        deviation = np.sqrt(np.max(b[f"{layer}.running_variance"])) if kind == "running_mean" else 0
+        return max(np.max(np.abs(b[name])), deviation)
+
+    return max(tensor_distance(a[name], b[name], scale(name)) for name in statistics_in(b))
+
+
+def way_distance(start, a, b):
+    """Distance of the parameters as one vector, relative to how far those of `b` are from the start."""
+    names = [name for name in b if name not in statistics_in(b)]
+    way = sum(np.sum((b[name] - start[name]) ** 2.0) for name in names)
+    return float(np.sqrt(sum(np.sum((a[name] - b[name]) ** 2.0) for name in names) / (way if way > 0 else 1)))
 
 
 class Table:
@@ -200,19 +223,15 @@ def compare_losses(table, run, single, double, with_conv):
                   run, single, double)
 
 
-def compare_statistics(table, run, single, double, with_conv):
-    """Running statistics at the end, and of a network with convolutions after step FIRST."""
-    if not single["statistics"]:
-        return
-    if run["first_statistics"]:
-        table.add(f"running statistics after step {FIRST}", STATISTICS_TOLERANCE,
-                  lambda a, b: worst(a["first_statistics"], b["first_statistics"]), run, single, double,
-                  yardsticks=YARDSTICKS)
-    steps = len(run["losses"])
-    table.add(f"running statistics after step {steps}",
-              None if with_conv and steps > FIRST else STATISTICS_TOLERANCE,
-              lambda a, b: worst(a["statistics"], b["statistics"]), run, single, double,
-              yardsticks=YARDSTICKS)
+def compare_weights(table, run, single, double, is_judged=True):
+    """Parameters and running statistics at the end."""
+    rows = [("weights", WEIGHTS_TOLERANCE, lambda a, b: way_distance(run["initial"], a["weights"], b["weights"]))]
+    if statistics_in(double["weights"]):
+        rows.append(("running statistics", STATISTICS_TOLERANCE,
+                     lambda a, b: statistics_distance(a["weights"], b["weights"])))
+    for what, tolerance, distance in rows:
+        table.add(f"{what} after step {len(run['losses'])}", tolerance if is_judged else None, distance, run, single,
+                  double, yardsticks=YARDSTICKS)
 
 
 def compare_accuracy(table, run, single, double):
@@ -234,6 +253,19 @@ def write_losses(path, losses, single, double):
                          for step, row in enumerate(zip(losses, single, double), start=1))
 
 
+def run_beside(config, start):
+    """The directory that initialization.from, run:HASH, names in a sweep's config: configs/NAME.json or
+    runs/NAME/config.json of the sweep's directory."""
+    runs = config.resolve().parent.parent
+    runs = runs / "runs" if (runs / "runs").is_dir() else runs
+    found = sorted(path for path in runs.glob(f"{start[len(RUN):]}_*") if (path / "weights.npz").exists())
+    if not found:
+        raise ValueError(f"{config}: initialization.from: {start}: no run in {runs} has a name that begins with "
+                         f"{start[len(RUN):]}_ and a weights.npz; train it first, or name its directory with --set "
+                         "initialization.from=RUN")
+    return found[0]
+
+
 def replays(config, data, run, rate_factor=1.0):
     """(float32, float64) results of `replay`."""
     return [replay(config, data, run, dtype, rate_factor) for dtype in (torch.float32, torch.float64)]
@@ -252,13 +284,25 @@ def gradients_on_few_images(arguments, overrides, seed, data, out):
     return results, seed
 
 
+def short_run(arguments, overrides, data, out):
+    """Results (bnlab, float32, float64) of a run of FIRST steps: not the first of a longer one where a schedule or a
+    ramp goes by the number of steps."""
+    train(arguments.bnlab, arguments.config, [*overrides, f"training.steps={FIRST}"], 1, out)
+    run = read_run(arguments.bnlab, out)
+    return run, *replays(run["config"], data, run, arguments.perturb)
+
+
 def compare_run(arguments, out):
     overrides = [*arguments.overrides, "training.log_every=1", "training.eval_every=0", "probes=[]",
                  'evaluation.statistics=["running"]', "record.initial_weights=true", "record.batches=true",
                  "record.final_weights=true", "record.dropout_masks=true"]
-    raw = read_json(arguments.config, {"training": Optional({"epochs": Optional(object)})}, None)
+    raw = read_json(arguments.config, {"training": Optional({"epochs": Optional(object)}),
+                                       "initialization": Optional({"from": Optional(str)})}, None)
     if (raw.get("training") or {}).get("epochs") is not None:
         overrides.append("training.epochs=null")
+    start = (raw.get("initialization") or {}).get("from") or ""
+    if start.startswith(RUN) and not any(override.startswith("initialization.from=") for override in overrides):
+        overrides.append(f"initialization.from={run_beside(arguments.config, start)}")
     train(arguments.bnlab, arguments.config, [*overrides, f"training.steps={arguments.steps}"], 1, out / "run")
     run = read_run(arguments.bnlab, out / "run")
     config = run["config"]
@@ -275,9 +319,10 @@ def compare_run(arguments, out):
 
     single, double = replays(config, data, run, arguments.perturb)
     with_conv = any(name.startswith("conv") for name in run["weights"])
+    few = data[0], data[1], data[2][:FEW], data[3][:FEW]
+    short = None
     if with_conv and arguments.steps > FIRST:
-        train(arguments.bnlab, arguments.config, [*overrides, f"training.steps={FIRST}"], 1, out / "run_short")
-        run["first_statistics"] = statistics_in(read_npz(out / "run_short" / "weights.npz"))
+        short = short_run(arguments, overrides, few, out / "run_short")
     network = build_network(config, data[0].shape[1:], run["absorbs_bias"])
     load_weights(network, run["weights"])
     run["accuracy_in_pytorch"] = accuracy(network, data[2], data[3])
@@ -285,13 +330,14 @@ def compare_run(arguments, out):
 
     table = Table()
     if with_conv:
-        few = data[0], data[1], data[2][:FEW], data[3][:FEW]
         results, seed = gradients_on_few_images(arguments, overrides, config["training"]["seed"], few, out / "run_few")
         compare_gradients(table, *results, f"{FEW} images")
     else:
         compare_gradients(table, run, single, double, "step 1")
     compare_losses(table, run, single, double, with_conv)
-    compare_statistics(table, run, single, double, with_conv)
+    if short:
+        compare_weights(table, *short)
+    compare_weights(table, run, single, double, is_judged=not short)
     compare_accuracy(table, run, single, double)
     print(f"\ntest accuracy: bnlab {run['accuracy']:.4f}, PyTorch f32 {single['accuracy']:.4f}, "
           f"f64 {double['accuracy']:.4f}" + (f"; gradients with seed {seed}" if with_conv else ""))
@@ -302,10 +348,10 @@ def compare_run(arguments, out):
 def main():
     parser = argparse.ArgumentParser(prog="compare_pytorch.py", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("config", type=Path, metavar="CONFIG")
+    parser.add_argument("config", type=given_path, metavar="CONFIG")
     parser.add_argument("--steps", type=int, default=200)
-    parser.add_argument("--bnlab", type=Path, default=ROOT / "build/release/bnlab", help="default: %(default)s")
-    parser.add_argument("--out", type=Path, help="keep the runs and losses.csv here; default: a temporary folder")
+    parser.add_argument("--bnlab", type=given_path, default=ROOT / "build/release/bnlab", help="default: %(default)s")
+    parser.add_argument("--out", type=given_path, help="keep the runs and losses.csv here; default: a temporary folder")
     parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE",
                         help="as bnlab's; may be given several times")
     # For the test that the comparison can fail: the replay's learning rate is multiplied by this.

@@ -7,9 +7,9 @@ usage() {
 usage: scripts/coverage.sh [--report] [--install] [-- CTEST_OPTION...]
 
 Builds the preset coverage (gcov), runs all tests, prints a table of the files and writes build/coverage/coverage.html,
-which shows every line. Needs gcovr. Status 1 if a test failed or less than 90 % of the lines of src/ were run.
+which shows every line. Needs gcovr. The exit status is 1 if a test failed or less than 90 % of the lines of src/ ran.
 
-  --report    build and run nothing: a report of the runs so far
+  --report    only report on earlier runs; nothing is built or run
   --install   install gcovr if it is missing (Debian, Ubuntu)
   --help      this text
 

@@ -11,17 +11,21 @@ NAME is one of
   fashion_mnist   DIR/fashion_mnist/*.gz           31 MB
   cifar10         DIR/cifar-10-batches-bin/*.bin  170 MB
   cifar100        DIR/cifar-100-binary/*.bin      169 MB
-DIR is the checkout's data/ unless given. A file appears under its name only when its checksum is right; an interrupted
-download leaves NAME.part, and the next call continues it. What is there and right is not downloaded again. A mirror
-that sends more than twice a file's size, or hardly anything, is given up.
+DIR is data/ in the checkout by default. A file gets its name only after its checksum was verified. An interrupted
+download leaves NAME.part, which the next call continues. Existing files with the right checksum are not downloaded
+again. A mirror is abandoned if it is too slow, or sends more than twice the size of a file.
 
 Environment, for sites without internet access and for private mirrors:
-  BNLAB_MIRROR      base addresses, separated by spaces, used in place of the public mirrors, in turn. A file is looked
-                    for at BASE/NAME/FILE, such as http://mirror.example/mnist/train-images-idx3-ubyte.gz
-  BNLAB_CHECKSUMS   a file of lines "SUM  NAME/FILE" as md5sum or sha256sum print them; it overrides the sums of the
-                    files it names, for a mirror that has compressed them anew
+  BNLAB_MIRROR      base addresses, separated by spaces, which are tried in order instead of the public mirrors. The
+                    address of a file is BASE/NAME/FILE, such as http://mirror.example/mnist/train-images-idx3-ubyte.gz
+  BNLAB_CHECKSUMS   a file of lines "SUM  NAME/FILE" in the format of md5sum or sha256sum. Its checksums replace the
+                    built-in ones, for a mirror with differently compressed files
 
-Exit status: 0 there and right; 1 not to be had; 2 usage; 130 interrupted.
+Examples:
+  scripts/fetch_data.sh mnist
+  BNLAB_MIRROR=http://mirror.example scripts/fetch_data.sh cifar10 --to /srv/data
+
+Exit status: 0 all files are present and verified; 1 a file could not be fetched; 2 usage; 130 interrupted.
 EOF
 }
 
@@ -72,6 +76,7 @@ while (($#)); do
   esac
   shift
 done
+[[ ! $to =~ ^~(/|$) ]] || to=$HOME${to#\~}  # no shell has done so in --to=~/x
 case $name in
   mnist) mirrors=(https://ossci-datasets.s3.amazonaws.com/mnist https://storage.googleapis.com/cvdf-datasets/mnist) ;;
   fashion_mnist) mirrors=(http://fashion-mnist.s3-website.eu-central-1.amazonaws.com) ;;
@@ -220,15 +225,15 @@ fetch_file() { # FILE TARGET
   kind=$(sum_kind "$expected")
   local place
   for place in "$target" "$part"; do
-    [[ ! -e $place || -f $place ]] || die "$place is there, and is no file"
+    [[ ! -e $place || -f $place ]] || die "$place exists and is not a file"
   done
   if [[ -e $target ]]; then
     found=$(sum_of "$target" "$expected")
     if [[ $found == "$expected" ]]; then
-      say "$target is there and right"
+      say "$target exists and is verified"
       return
     fi
-    say "$target is there, but its $kind sum is $found, not $expected: fetching it anew"
+    say "$target exists, but its $kind sum is $found, not $expected: fetching it again"
   fi
   mkdir -p -- "$(dirname -- "$target")"
   if [[ -e $part && $(sum_of "$part" "$expected") == "$expected" ]]; then
@@ -236,7 +241,7 @@ fetch_file() { # FILE TARGET
     say "$target was complete"
     return
   fi
-  [[ -n $client ]] || die "neither curl nor wget is here: install one of them (scripts/setup.sh does)"
+  [[ -n $client ]] || die "neither curl nor wget is installed; scripts/setup.sh installs curl"
   for mirror in "${mirrors[@]}"; do
     url=$mirror/$file
     resumed=false
@@ -245,7 +250,7 @@ fetch_file() { # FILE TARGET
     complete "$url" "$part" "$most" || continue
     found=$(sum_of "$part" "$expected")
     if [[ $found != "$expected" ]] && $resumed; then
-      warn "$part: $kind sum $found, expected $expected: removed, fetching it anew"
+      warn "$part: $kind sum $found, expected $expected: removed, fetching it again"
       rm -f -- "$part"
       complete "$url" "$part" "$most" || continue
       found=$(sum_of "$part" "$expected")
@@ -276,10 +281,10 @@ cifar_complete() { # FOLDER
 fetch_cifar() {
   local folder=$to/$cifar_folder archive=$to/$cifar_archive
   if cifar_complete "$folder"; then
-    say "$folder is there and right"
+    say "$folder exists and is verified"
     return
   fi
-  [[ ! -e $folder ]] || say "$folder is there, but incomplete or damaged: fetching it anew"
+  [[ ! -e $folder ]] || say "$folder exists, but is incomplete or damaged: fetching it again"
   fetch_file "$cifar_archive" "$archive"
   unpacked=$(mktemp -d -- "$to/.unpacking.XXXXXX")
   run tar --extract --gzip --no-same-owner --file "$archive" --directory "$unpacked"
@@ -296,7 +301,7 @@ mkdir -p -- "$to"
 if command -v flock >/dev/null && exec 9<"$to"; then
   locked=0
   flock --nonblock --conflict-exit-code 75 9 2>/dev/null || locked=$?
-  ((locked != 75)) || die "another fetch_data.sh is at work in $to"
+  ((locked != 75)) || die "another fetch_data.sh is running in $to"
 fi
 
 if [[ $name == cifar* ]]; then

@@ -6,14 +6,14 @@ usage() {
   cat <<'EOF'
 usage: scripts/fuzz.sh [--minutes N] [TARGET...]
 
-Installs what is missing (scripts/setup.sh --fuzz), builds the programs of tests/fuzz with clang, libFuzzer and the
-address and undefined-behaviour sanitizers in build/fuzz, and runs each target in turn, from its seeds, its past findings
-and what earlier runs came upon (build/fuzz/corpus/TARGET). Everything that a reader throws but bnlab's own errors is a
-finding, and so are 2 GB of memory and 20 seconds for one file. A target stops at its first finding, which is kept in
-build/fuzz/findings/TARGET. Status 1 if there was one.
+Installs missing packages (scripts/setup.sh --fuzz), builds the programs of tests/fuzz with clang, libFuzzer and the
+address and undefined-behaviour sanitizers in build/fuzz, and runs the targets one after another. A target starts from
+its seeds, its past findings and the corpus of earlier runs (build/fuzz/corpus/TARGET). A finding is any exception other
+than bnlab's own errors, more than 2 GB of memory, or more than 20 seconds for a file. A target stops at its first
+finding and keeps it in build/fuzz/findings/TARGET. The exit status is 1 after a finding.
 
   TARGET       config, experiment, idx, idx_gz, cifar, cifar100, npz, npz_dataset, csv; none: all of them
-  --minutes N  of each target, 10 unless told
+  --minutes N  time for each target (default: 10)
   --help       this text
 
 Examples:
@@ -22,7 +22,7 @@ Examples:
   build/fuzz/tests/fuzz/bnlab_fuzz_npz build/fuzz/findings/npz/crash-0123     # what a finding does
   build/fuzz/tests/fuzz/bnlab_fuzz_npz -minimize_crash=1 -max_total_time=60 build/fuzz/findings/npz/crash-0123
 
-A finding that has been mended goes to tests/fuzz/findings/TARGET, small: the tests replay it from then on.
+After a fix, add a small version of the finding to tests/fuzz/findings/TARGET; the tests replay it.
 EOF
 }
 
@@ -111,10 +111,10 @@ found=()
 for target in "${targets[@]}"; do
   say "$target: $minutes minutes, from $(date +%H:%M)"
   if fuzz "$target"; then
-    say "$target: nothing found, $(sed -n 's/^stat::number_of_executed_units: //p' "build/fuzz/$target.log") executions"
+    say "$target: no finding, $(sed -n 's/^stat::number_of_executed_units: //p' "build/fuzz/$target.log") executions"
   else
     found+=("$target")
-    say "$target: FOUND something, see build/fuzz/$target.log:"
+    say "$target: FINDING, see build/fuzz/$target.log:"
     grep -E '^(==[0-9]+==ERROR|SUMMARY|terminate called|  what\(\):|.*runtime error:|.*Test unit written to)' \
       "build/fuzz/$target.log" || tail -n 5 "build/fuzz/$target.log"
   fi
@@ -123,4 +123,4 @@ if ((${#found[@]})); then
   say "FAILED: ${found[*]}"
   exit 1
 fi
-say "nothing was found"
+say "no findings"

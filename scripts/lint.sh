@@ -6,18 +6,18 @@ usage() {
   cat <<'EOT'
 usage: scripts/lint.sh [--install] [--quick] [CHECK...]
 
-  clang-format   C++ is laid out as .clang-format says
+  clang-format   layout of C++, with .clang-format
   shellcheck     shell scripts
-  flake8         Python, as .flake8 says
+  flake8         Python, with .flake8
   structure      includes, oneDNN and JSON where they belong (scripts/check_structure.py); long files as warnings
   cppcheck       src/, in seconds; its suppressions and their reasons are in this script
   clang-tidy     src/, with clang's warnings and the checks of .clang-tidy; half an hour on two cores
-  memcheck       a short `bnlab train` of the release build under valgrind; tests/valgrind.supp has what is oneDNN's own
+  memcheck       a short `bnlab train` of the release build under valgrind; tests/valgrind.supp suppresses findings in oneDNN
   tsan           the same on two threads, under clang's thread sanitizer with libomp (preset tsan)
 
-Without a CHECK: the first six. A tool that is missing is named as SKIPPED. Status 1 if anything was found, or a tool
-could not be installed. clang-format and clang-tidy are those of LLVM 14, as other versions lay out differently and know
-other checks.
+With no CHECK, the first six run. A check whose tool is missing is reported as SKIPPED. The exit status is 1 after a
+finding, or if a tool could not be installed. clang-format and clang-tidy are those of LLVM 14, because other versions
+have a different layout and different checks.
 
   --quick     the first four
   --install   install the tools that are missing (Debian 12, Ubuntu)

@@ -6,10 +6,10 @@ usage() {
   cat <<'EOF'
 usage: scripts/package.sh [--install] [--help]
 
-Installs what is missing (scripts/setup.sh, dpkg-dev, file), builds the release preset and makes the Debian package of it,
-bnlab_VERSION_ARCHITECTURE.deb in build/package, whose path it prints last.
+Installs missing packages (scripts/setup.sh, dpkg-dev, file), builds the release preset and makes the Debian package
+bnlab_VERSION_ARCHITECTURE.deb in build/package. The last line of the output is its path.
 
-  --install   install the package with apt too, and try the installed bnlab in an empty folder: its networks, configs,
+  --install   also install the package with apt, and test the installed bnlab in an empty folder: its networks, configs,
               experiments, manual page and completions, and a run of two steps
   --help      this text
 
@@ -64,6 +64,6 @@ try() {
 if $install; then
   apt --reinstall "$package"
   (set -e; try)
-  say "installed, and tried"
+  say "installed and tested"
 fi
 echo "$package"

@@ -19,25 +19,31 @@ Each figure is written as figure_NAME.png and figure_NAME.svg, with the plotted 
 Of a sweep's directory (it has an experiment.json, whose "figure" says what is drawn), with the verdict below the title:
 
 curves        a column over training steps: the seeds faint, their mean bold with its 95 % interval (log_y: the
-              geometric mean). Runs that diverged end in a cross and don't set the scale.
-bands         15th, 50th and 85th percentile over training steps, a panel an arm: one seed, and the others' medians.
-axis          a quantity over an axis: seeds as points, mean and interval; runs that diverged as crosses that do not set
-              the scale, unless the experiment declares their value (when_diverged).
-heat_map      a quantity over two axes, a panel an arm: the seeds' mean, diverged runs marked.
+              geometric mean). Diverged runs end in a cross and do not set the scale.
+bands         15th, 50th and 85th percentile over training steps, one panel for each arm: one seed, and the medians of
+              the others.
+axis          a quantity over an axis: seeds as points, mean and interval; diverged runs as crosses, which do not set
+              the scale unless the experiment gives their value (when_diverged).
+heat_map      a quantity over two axes, one panel for each arm: the mean of the seeds, with a mark for diverged runs.
 rows          a column over the rows of one step, such as layers: seeds faint, mean and interval. Rows that are numbers,
-              such as factors, have their places on the axis, with log_x a logarithmic one.
-fill          the area between two columns over training steps, of several seeds between their means.
-none          where there is no claim either: what fits the axes. One of numbers: each quantity over it; one of words: a
-              row for each value; two: lines by colour, or a heat map; more: panels.
+              such as factors, have a numeric axis, with log_x a logarithmic one.
+fill          the area between two columns over training steps; for several seeds, between their means.
+none          a figure that fits the axes, if there is no claim. One numeric axis: each quantity over it; one axis of
+              words: a row for each value; two axes: lines by colour, or a heat map; more: panels.
 
-Lines have their names at their ends where those fit. More than four arms that are named "a, b" have a panel for each
-"a", more than eight one each. Steps are on a logarithmic axis where most of the way is in the first tenth of them.
-Thresholds and levels of the criteria are drawn where they are near the values.
+The name of a line is at its end if there is space. More than four arms that are named "a, b" have a panel for each
+"a"; more than eight arms have a panel each. The axis of steps is logarithmic if the curves change most in the first
+tenth of the steps. Thresholds and levels of the criteria are drawn if they are near the values. Accuracies are shown
+in %, and their differences in points; the CSV files have fractions.
 
-It is written as figure.png, figure.svg and figure.csv into the sweep's directory, and replaced when asked for again;
-with several directories and one --out as figure_EXPERIMENT.*. The verdict's finding, where there is one, is in the
-first row of the CSV, in a last column. Where the run directories are gone, curves, bands, rows and fill are drawn from
-figure.csv; the others always from runs.csv.
+The files are figure.png, figure.svg and figure.csv in the directory of the sweep, or figure_EXPERIMENT.* in --out for
+several sweeps; existing ones are replaced. If the verdict has a finding, the last column of the CSV has it, in the
+first row. If the directories of the runs are missing, curves, bands, rows and fill are drawn from figure.csv; the other
+types always use runs.csv.
+
+Examples:
+    scripts/plot.py results/with results/without --out results/both
+    scripts/plot.py results/quick/faster_training
 
 Exit status: 0 done; 2 usage; 3 a file is missing, empty or damaged, or lacks what the figure needs.
 """
@@ -45,10 +51,10 @@ Exit status: 0 done; 2 usage; 3 a file is missing, empty or damaged, or lacks wh
 import argparse
 import os
 import sys
-from pathlib import Path
 
 import _python
 
+os.environ["MPLBACKEND"] = "agg"  # files alone are drawn; a name that a user has set may need a screen, or be wrong
 _python.require("matplotlib", "numpy", "scipy")
 
 import matplotlib.pyplot as plt  # noqa: E402
@@ -63,7 +69,8 @@ from _plot_over_rows import draw_rows  # noqa: E402
 from _plot_run import name_of  # noqa: E402
 from _plot_runs import DRAW, draw_runs  # noqa: E402
 from _plot_sweep import Sweep  # noqa: E402
-from _reading import DAMAGED, USAGE, ReadError, exists, is_folder, printable, reason_of  # noqa: E402
+from _reading import (DAMAGED, USAGE, ReadError, exists, given_path, is_folder, printable,  # noqa: E402
+                      reason_of)
 
 OF_EXPERIMENTS = {"curves": draw_curves, "bands": draw_bands, "axis": draw_axis, "heat_map": draw_heat_map,
                   "rows": draw_rows, "fill": draw_fill}
@@ -85,9 +92,10 @@ def positive(text):
 def parse_arguments():
     parser = argparse.ArgumentParser(prog="plot.py", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", nargs="+", metavar="DIR", help="run directories, or directories of sweeps")
-    parser.add_argument("--out", type=Path, help="folder of the figures; default: the directory itself, for several "
-                        "runs the folder that holds them all")
+    parser.add_argument("folders", nargs="+", type=given_path, metavar="DIR",
+                        help="run directories, or directories of sweeps")
+    parser.add_argument("--out", type=given_path, help="folder of the figures; default: the directory itself, for "
+                        "several runs the folder that holds them all")
     parser.add_argument("--figure", choices=[*DRAW, "all"], default="all")
     parser.add_argument("--format", type=formats, default=["png", "svg"], help="png, svg or png,svg (the default)")
     parser.add_argument("--label", action="append", default=[], help="name of an arm, once for each arm in the order "
@@ -108,18 +116,18 @@ def parse_arguments():
     if arguments.of_experiments:
         for name in ("figure", "label", "split", "statistics", "smooth", "layer", "unit", "tensor"):
             if getattr(arguments, name) != parser.get_default(name):
-                parser.error(f"--{name}: is for run directories; the figure of an experiment is in its experiment.json")
+                parser.error(f"--{name}: only for run directories; experiment.json has the figure of an experiment")
     return arguments
 
 
 def all_of_one_kind(parser, arguments):
     """Puts the runs or sweeps in a folder in its place; returns whether they are sweeps."""
-    found = [one for folder in arguments.folders for one in runs_or_sweeps_in(Path(folder))]
+    found = [one for folder in arguments.folders for one in runs_or_sweeps_in(folder)]
     arguments.folders = [path for path, _ in found]
     kinds = {is_sweep for _, is_sweep in found}
     if len(kinds) > 1:
         other = next(path for path, is_sweep in found if not is_sweep)
-        parser.error(printable(f"{other}: has no experiment.json: runs and experiments are drawn one after the other"))
+        parser.error(printable(f"{other}: has no experiment.json; draw runs and experiments in separate calls"))
     return kinds.pop()
 
 
@@ -173,7 +181,7 @@ def draw_experiment(folder, arguments, stem_of):
     out, stem = stem_of(sweep)
     draw = drawing_of(sweep)
     if not draw:
-        warn(f"{sweep.file}: names no figure")
+        warn(f"{sweep.file}: has no figure")
         return
     sweep.title = arguments.title or sweep.title
     figure, header, rows = draw(sweep)
@@ -212,7 +220,8 @@ def draw_experiments(arguments):
 
 def main():
     plt.rcParams.update(RC)
-    sys.stdout.reconfigure(errors="backslashreplace")
+    if sys.stdout:  # None where it is closed
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         arguments = parse_arguments()
         if arguments.of_experiments:

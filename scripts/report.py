@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
-"""Makes pages to look at: an index of sweeps, a page for each sweep, a page for each run.
+"""Makes web pages of sweeps: an index, a page for each sweep, a page for each run.
 
     scripts/report.py SWEEP... --out FOLDER
     scripts/report.py SWEEP... --out FOLDER --serve [PORT]
 
 SWEEP is the directory of a sweep, or a folder of such directories. Open FOLDER/index.html: the pages need neither a
-server nor a network, and the folder can be moved. An earlier folder of pages is brought up to date.
+server nor a network, and the folder can be moved. An existing folder of pages is updated.
 
---serve shows the pages on http://127.0.0.1:PORT/ while sweeps run, and brings them up to date as their files grow:
-runs that ended, the step and loss of those that run, and the verdict so far, which is marked as such. It only reads the
-sweeps. Ctrl-C ends it.
+--serve shows the pages on http://127.0.0.1:PORT/ while sweeps run, and updates them as the files grow: finished runs,
+the step and loss of current runs, and a provisional verdict, which is marked as such. It only reads the sweeps. Ctrl-C
+ends it.
+
+Examples:
+    scripts/report.py results/quick --out pages
+    scripts/report.py results/quick/faster_training --out pages --serve 8000
 
 Exit status: 0 done; 2 usage, or FOLDER cannot be written; 3 no SWEEP is the directory of a sweep, or one of them cannot
 be shown.
@@ -47,13 +51,13 @@ def port(text):
 def parse_arguments():
     parser = argparse.ArgumentParser(prog="report.py", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", nargs="+", type=Path, metavar="SWEEP", help="directories of sweeps, or a folder of "
-                        "them")
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder of the pages")
+    parser.add_argument("folders", nargs="+", type=reading.given_path, metavar="SWEEP",
+                        help="directories of sweeps, or a folder of them")
+    parser.add_argument("--out", type=reading.given_path, required=True, metavar="FOLDER", help="folder of the pages")
     parser.add_argument("--serve", type=port, nargs="?", const=8000, metavar="PORT", help="show the pages on 127.0.0.1 "
                         "and keep them up to date; default: port 8000; 0: any free port")
-    parser.add_argument("--bnlab", type=Path, help="the program, for verdicts while a sweep runs; default: "
-                        "build/release/bnlab, or bnlab in PATH")
+    parser.add_argument("--bnlab", type=reading.given_path, help="the program, for verdicts while a sweep runs; "
+                        "default: build/release/bnlab, or bnlab in PATH")
     return parser.parse_args()
 
 
@@ -68,8 +72,12 @@ def sweeps_in(folders):
     """The directories of sweeps: those named, or in the folders named. Says which of them are none."""
     found = []
     for folder in folders:
-        within = [folder] if (folder / "experiment.json").is_file() else [
-            folder / name for name in names_in(folder) if (folder / name / "experiment.json").is_file()]
+        try:
+            within = [folder] if (folder / "experiment.json").is_file() else [
+                folder / name for name in names_in(folder) if (folder / name / "experiment.json").is_file()]
+        except OSError as error:
+            say(f"{folder}: can't be read: {reading.reason_of(error)}")
+            continue
         if not within:
             say(f"{folder}: is not the directory of a sweep, and no folder in it is one (no experiment.json)")
         found += within

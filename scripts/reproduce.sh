@@ -10,20 +10,24 @@ usage() {
   cat <<'END'
 usage: scripts/reproduce.sh [--all | --full] [--only NAME] [--jobs N] [--out DIR]
 
-Installs what is missing (scripts/setup.sh), builds bnlab, runs experiments on real data, draws each one's figure, and
-ends with the table of verdicts. What is finished is kept, what was interrupted continues. Without options: a tour of six
-headline claims with their quick profiles (Fashion-MNIST): faster training, higher learning rates, bad initialization,
-saturating sigmoids, the gradients of a deep network, small batches. After the build it takes about four minutes on two
-cores. The output of apt and of the build goes to build/reproduce.log, and is shown where something fails.
+Installs missing packages (scripts/setup.sh), builds bnlab, runs experiments on real data, draws their figures, and
+prints the table of verdicts. Finished runs are kept, and interrupted ones continue. With no options it runs the quick
+profiles of six claims on Fashion-MNIST: faster training, higher learning rates, poor initialization, saturating
+sigmoids, the gradients of a deep network, small batches. After the build this takes about four minutes on two cores.
+The output of apt and of the build is written to build/reproduce.log, and shown after a failure.
 
   --all        the quick profiles of all experiments: about 35 minutes
   --full       the full profiles: about 13 hours; fetches MNIST
-  --only NAME  only experiments whose name fits, such as 'faster*'; may be given again
-  --jobs N     runs at the same time (default: one a core)
-  --out DIR    where the experiments get their directories (default: results/quick, or results for --full)
+  --only NAME  only experiments whose names match, such as 'faster*'; may be repeated
+  --jobs N     number of simultaneous runs (default: one for each core)
+  --out DIR    folder of the experiments' directories (default: results/quick; results with --full)
   --help       this text
 
-Exit status: 0 done, whatever the verdicts are; 1 a run failed; 2 usage; 3 data missing; 130 interrupted.
+Examples:
+  scripts/reproduce.sh
+  scripts/reproduce.sh --full --only 'faster*'
+
+Exit status: 0 done, for any verdicts; 1 a run failed; 2 usage; 3 data missing; 130 interrupted.
 END
 }
 
@@ -76,7 +80,7 @@ quietly() {
     printf '\r\033[K'
   fi
   if ((status)); then
-    say "$what failed; the end of its output, all of which is in $log:" >&2
+    say "$what failed; the end of its output follows, $log has all of it:" >&2
     tail -n 40 -- "$log" >&2
   else
     say "$what: done in $((SECONDS - begin)) s"

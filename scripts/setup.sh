@@ -6,12 +6,12 @@ usage() {
   cat <<'EOF'
 usage: scripts/setup.sh [--tests] [--fuzz] [--list]
 
-Installs the Debian or Ubuntu packages that bnlab needs and that are missing. Nothing missing: nothing is done, and
-neither root nor a network is needed.
+Installs the missing Debian or Ubuntu packages that bnlab needs. If none is missing, it does nothing, and needs neither
+root nor a network.
 
-  --tests   also what the tests need: GoogleTest, PyTorch for the comparison with it (large), shellcheck and the like
-  --fuzz    also what scripts/fuzz.sh needs: clang with libFuzzer and the sanitizers
-  --list    print the names of the packages, install nothing
+  --tests   also the packages for the tests: GoogleTest, PyTorch for the comparison (large), shellcheck and others
+  --fuzz    also the packages for scripts/fuzz.sh: clang with libFuzzer and the sanitizers
+  --list    only print the names of the packages
   --help    this text
 EOF
 }
@@ -56,9 +56,9 @@ if $list; then
   exit 0
 fi
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
-  say "this system has no apt. Install what these Debian packages hold, then run cmake --preset release:"
+  say "this system has no apt. Install the contents of these Debian packages, then run cmake --preset release:"
   printf '  %s\n' "${required[@]}"
-  say "and, where they exist:"
+  say "and, if available:"
   for package in "${optional[@]}"; do
     printf '  %-22s without it: %s\n' "$package" "$(without "$package")"
   done
@@ -85,13 +85,13 @@ fi
 as_root=()
 if [[ $(id -u) != 0 ]]; then
   command -v sudo >/dev/null ||
-    die "missing: ${missing[*]} ${missing_optional[*]}. Neither root nor sudo here: install them as root first."
+    die "missing: ${missing[*]} ${missing_optional[*]}. Neither root nor sudo is available: install them as root first."
   as_root=(sudo)
 fi
 apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300)
 install=("${apt[@]}" install --yes --no-install-recommends)
 
-"${apt[@]}" update --quiet || say "apt-get update failed; trying with the package lists that are here"
+"${apt[@]}" update --quiet || say "apt-get update failed; trying with the existing package lists"
 if ((${#missing[@]})); then
   say "installing: ${missing[*]}"
   "${install[@]}" "${missing[@]}" || die "apt-get could not install all of: ${missing[*]}"

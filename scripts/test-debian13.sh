@@ -56,7 +56,7 @@ made=$root/etc/made-by-test-debian13  # only of a whole root
 if [[ -e $made ]]; then
   say "using $root again"
 else
-  [[ ! -e $root || -z $(ls -A -- "$root") ]] || die "$root is there, and is no root that this script made; remove it"
+  [[ ! -e $root || -z $(ls -A -- "$root") ]] || die "$root exists and was not made by this script; remove it"
   say "making $root, $release from $mirror"
   mkdir -p -- "$root"
   debootstrap --variant=minbase --include=ca-certificates,git "$release" "$root" "$mirror" >"$root.debootstrap.log" 2>&1 ||
@@ -93,7 +93,7 @@ fi
 
 rm -rf -- "$root/root/bnlab"
 git clone --quiet --no-hardlinks -- . "$root/root/bnlab"
-say "revision $(git rev-parse --short HEAD)$([[ -z $(git status --porcelain) ]] || echo ', without the local changes')"
+say "revision $(git rev-parse --short HEAD)$([[ -z $(git status --porcelain) ]] || echo ', local changes excluded')"
 
 failed=()
 for command; do

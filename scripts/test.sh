@@ -6,12 +6,12 @@ usage() {
   cat <<'EOF'
 usage: scripts/test.sh [--quick]
 
-Installs what is missing (scripts/setup.sh --tests), builds the release preset, runs the quick checks of scripts/lint.sh
-and all tests, the unit tests also linked with sources that the address and undefined-behaviour sanitizers check.
-Status 1 if anything failed. The test that sends a sweep through Slurm (tests/experiments/slurm_test.py) installs
-slurm-wlm and munge where it may, and says why it is skipped where it may not.
+Installs missing packages (scripts/setup.sh --tests), builds the release preset, and runs the quick checks of
+scripts/lint.sh and all tests; the unit tests run a second time with the address and undefined-behaviour sanitizers.
+The exit status is 1 if anything failed. The test of a sweep on Slurm (tests/experiments/slurm_test.py) installs
+slurm-wlm and munge if it has the rights; otherwise it is skipped with the reason.
 
-  --quick   without the sanitizers
+  --quick   no sanitizers
   --help    this text
 EOF
 }
@@ -45,7 +45,7 @@ export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 say "all tests"
 ctest --test-dir build/release --output-on-failure --no-tests=error -j2 --exclude-regex bench_smoke ||
   failed+=("tests")
-say "every case of scripts/bench.py for a few steps: that it runs; such times say nothing"
+say "every case of scripts/bench.py for a few steps, to check that it runs; the times are not meaningful"
 ctest --test-dir build/release --verbose --no-tests=error --tests-regex bench_smoke || failed+=("scripts/bench.py")
 
 for what in "${failed[@]}"; do

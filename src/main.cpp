@@ -76,8 +76,8 @@ int run(int argc, char** argv, bnlab::cli::Context& context) {
                             bnlab::cli::version_text);
   bnlab::cli::Command program = parser.program();
   program.add_flag("-q,--quiet", context.log.quiet, "print warnings and errors only");
-  program.add_flag("-v,--verbose", context.log.verbose, "print more about what happens");
-  program.add_option("--log-file", context.log.file, "write the log to a file too").type_name("FILE").home_path();
+  program.add_flag("-v,--verbose", context.log.verbose, "print more messages");
+  program.add_option("--log-file", context.log.file, "also write the log to a file").type_name("FILE").home_path();
   bnlab::cli::add_train(program, context);
   bnlab::cli::add_sweep(program, context);
   bnlab::cli::add_verdict(program, context);
@@ -98,7 +98,7 @@ int run(int argc, char** argv, bnlab::cli::Context& context) {
   if (!parser.parse(argc, argv)) context.exit_status = ExitStatus::usage_error;
   if (std::ferror(stdout) != 0 || std::fflush(stdout) != 0) {
     if (errno == EPIPE) end_by_broken_pipe();
-    throw bnlab::RunError("can't write to standard output: " + std::generic_category().message(errno));
+    throw bnlab::RunError("cannot write to standard output: " + std::generic_category().message(errno));
   }
   if (context.logger) bnlab::write_log_file(*context.logger);
   return context.exit_status;

@@ -254,7 +254,7 @@
     if (roles.has("bound")) said.push("An arrow marks a level that was not reached: the value is at least this.");
     const lost = chart.traces.reduce((sum, trace) => sum + (trace.lost ?? 0), 0);
     if (lost) said.push(`${lost} ${lost === 1 ? "run" : "runs"} diverged and ${lost === 1 ? "has" : "have"} no value.`);
-    if (chart.kind === "map") said.push("A number is the mean of the seeds; × n: so many runs diverged.");
+    if (chart.kind === "map") said.push("A number is the mean of the seeds; × n: n runs diverged.");
     if (said.length) box.after(element("p", {class: "said"}, said.join(" ")));
   }
 

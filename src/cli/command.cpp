@@ -30,13 +30,15 @@ std::vector<std::filesystem::path> shipped_folders(const std::string& folder) {
   return folders;
 }
 
-// Both the shell and the system tell of a closed terminal; the system sends SIGXCPU each second.
-constexpr int repeating_signals[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
+// Both the shell and the system tell of a closed terminal; the system sends SIGXCPU each second, a timer its signal.
+// Each ends a process that does not catch it.
+constexpr int repeating_signals[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU, SIGALRM, SIGPROF, SIGVTALRM, SIGPWR, SIGIO};
 
 /// Throws for an experiment and for a network, of which a config's reader would only name every key.
 void refuse_other_kinds(const std::string& file) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(file, error)) return;  // a pipe can be read once
+  config::refuse_result_file(file);
   if (config::is_experiment_file(file))
     throw ConfigError(
         fmt::format("{0}: this is an experiment; use `bnlab sweep {0}` (--dry-run lists its runs)", file));
@@ -68,8 +70,7 @@ void start_log(Context& context, const std::vector<std::string>& inputs) {
   std::error_code ignored;
   for (const std::string& input : inputs)
     if (std::filesystem::equivalent(context.log.file, input, ignored))
-      throw ConfigError(
-          fmt::format("--log-file: {}: must not be the file {} that is read", context.log.file.string(), input));
+      throw ConfigError(fmt::format("--log-file: {}: must not be the input file {}", context.log.file.string(), input));
   context.logger = make_logger(context.log);
   context.logger->debug("{}", context.command_line);
 }
@@ -119,18 +120,19 @@ std::string version_text() {
 void ConfigOptions::add_to(Command command) {
   command
       .add_option("CONFIG", file,
-                  "a run's config, JSON (see configs/README.md), or the bare name of one that bnlab comes with")
+                  "config of a run: a JSON file (see configs/README.md), or the name of a config that comes with bnlab")
       .home_path()
       .required();
   command
       .add_option("--set", overrides,
-                  "set a value of the config, a dotted path and a JSON value, such as optimizer.learning_rate=0.5; "
-                  "once for each value")
+                  "set a value of the config by its dotted path, such as optimizer.learning_rate=0.5; may be repeated")
       .type_name("KEY=VALUE")
       .one_value_each();
-  command.add_option("--seed", seed, "seed of the run, the same as --set training.seed=N").type_name("N").not_empty();
+  command.add_option("--seed", seed, "seed of the run, same as --set training.seed=N").type_name("N").not_empty();
   const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  command.add_option("--threads", threads, "threads of the run (a run repeats bit for bit with equal threads)")
+  command
+      .add_option("--threads", threads,
+                  "number of threads; results are bit-identical only for equal numbers of threads")
       .type_name("N")
       .between(1, std::max(1024, cores))
       .shows_default();
@@ -159,8 +161,8 @@ std::string existing(const std::string& name, const std::string& folder) {
   for (const std::filesystem::path& place : shipped_folders(folder))
     for (const std::string& other : config::json_names(place)) known.push_back(other);
   std::sort(known.begin(), known.end());  // no guess may depend on where they were found
-  throw ConfigError(fmt::format("{}: no such file, and none of that name in the {} that bnlab comes with{}", name,
-                                folder, did_you_mean(std::filesystem::path(name).stem().string(), known)));
+  throw ConfigError(fmt::format("{}: no such file, and no such name among the {} that come with bnlab{}", name, folder,
+                                did_you_mean(std::filesystem::path(name).stem().string(), known)));
 }
 
 std::string ConfigOptions::path() const { return shipped(file, "configs"); }

@@ -45,7 +45,7 @@ experiments::Comparison read_all(const std::vector<std::string>& directories, Co
   for (const std::string& given : directories) {
     std::error_code ignored;
     if (directories.size() > 1 && fs::is_regular_file(given, ignored)) {  // results/* has files too
-      context.logger->info("{}: left out: a file", given);
+      context.logger->info("{}: skipped: a file, not a run or a sweep", given);
       continue;
     }
     for (const std::string& directory : inside(given)) {
@@ -62,7 +62,7 @@ void compare(const CompareOptions& options, Context& context) {
   refuse_to_replace("--markdown", options.markdown, experiments::is_comparison_markdown);
   const experiments::Comparison comparison = read_all(options.directories, context);
   if (comparison.runs.empty()) {
-    if (context.exit_status == ExitStatus::done) throw ConfigError("there is nothing to compare");
+    if (context.exit_status == ExitStatus::done) throw ConfigError("nothing to compare: no runs or sweeps were given");
     return;
   }
   const auto write = [](const std::string& option, const std::string& file, const std::string& text,
@@ -85,16 +85,18 @@ void compare(const CompareOptions& options, Context& context) {
 void add_compare(Command program, Context& context) {
   const auto options = std::make_shared<CompareOptions>();
   Command command = program.add_command(
-      "compare", "show side by side where the configs of runs and sweeps differ, and how the runs ended");
+      "compare", "compare runs and sweeps: the differences of their configs, and their final results");
   command.add_option("RESULTS", options->directories, "directories of runs and sweeps, or folders of them")
       .home_path()
       .required()
       .not_empty();
-  command.add_option("--csv", options->csv, "write the table as CSV to a file too; -: print it instead")
+  command.add_option("--csv", options->csv, "also write the table to a CSV file; -: print CSV instead of the table")
       .type_name("FILE")
       .home_path()
       .not_empty();
-  command.add_option("--markdown", options->markdown, "write the table as Markdown to a file too; -: print it instead")
+  command
+      .add_option("--markdown", options->markdown,
+                  "also write the table to a Markdown file; -: print Markdown instead of the table")
       .type_name("FILE")
       .home_path()
       .not_empty();
@@ -102,11 +104,13 @@ void add_compare(Command program, Context& context) {
       "Examples:\n"
       "  bnlab compare results/with results/without\n"
       "  bnlab compare results/mine --csv mine.csv\n"
-      "\nA sweep gives a row for each point: means over its seeds, and half of the 95 % interval (Student's t) behind\n"
-      "\"+-\". Accuracy and loss are those of the test split; best: over all evaluations of a run. Nothing but FILE "
-      "is\n"
-      "written, and a file that is no such table is not replaced.\n"
-      "Exit status: 0 done, 2 neither a run nor a sweep, 3 damaged files; the others are shown.");
+      "\n"
+      "Each run has a row, and each point of a sweep: the mean over its seeds, followed by \"+-\" and half of the 95 "
+      "%\n"
+      "interval (Student's t). Accuracy and loss are measured on the test split; \"best\" is the best evaluation of a "
+      "run.\n"
+      "An existing FILE is replaced only if it has such a table.\n"
+      "Exit status: 0 done, 2 neither a run nor a sweep, 3 damaged files (the others are shown).");
   command.callback([options, &context] { compare(*options, context); });
 }
 

@@ -236,9 +236,8 @@ std::string script_of(Shell shell, const std::vector<OptionWords>& of_all, const
 
 void add_completion(Command program, Context&) {
   const auto shell = std::make_shared<Shell>(Shell::bash);
-  Command command =
-      program.add_command("completion", "print what a shell needs to complete bnlab's commands and options");
-  command.add_option("SHELL", *shell, "bash, zsh or fish").required();
+  Command command = program.add_command("completion", "print a completion script for a shell");
+  command.add_option("SHELL", *shell, "name of the shell: bash, zsh or fish").required();
   command.footer(
       "Examples:\n"
       "  source <(bnlab completion bash)\n"

@@ -69,7 +69,9 @@ void describe(const ConfigOptions& options) {
       config::name_of(config.training.precision), options.threads, network::onednn_version(), network::onednn_isa());
   say("Layers (FLOP: multiplications and additions of dense and convolution calls, forward and backward)\n{}\n",
       layer_table(network));
-  say("Parameters, as weights.npz names them\n{}\n", parameter_table(network));
+  say("Parameters, with their names in weights.npz\n"
+      "{}\n",
+      parameter_table(network));
   say("Calls of a training step ({:.1f} MB of buffers)\n{}\n",
       static_cast<double>(network.train().program().arena_bytes()) / 1e6, call_table(network.train().program()));
   say("Calls of an evaluation of {} images ({:.1f} MB of buffers)\n{}", config.evaluation.batch_size,
@@ -87,7 +89,8 @@ void add_describe(Command program, Context&) {
       "Examples:\n"
       "  bnlab describe configs/v6_batch_normalization.json\n"
       "  bnlab describe configs/figure1_batch_normalization.json --set training.batch_size=8 --threads 2\n"
-      "\nNeeds no data, unless training.composition is full_batch.");
+      "\n"
+      "The data files are read only if training.composition is full_batch.");
   command.callback([options] { describe(*options); });
 }
 

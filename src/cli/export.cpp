@@ -37,11 +37,11 @@ void export_table(const ExportOptions& options, Context& context) {
     table.write([&](std::string_view text) { out.write(text); });
     out.finish();
   }
-  for (const std::string& run : table.without_result()) context.logger->warn("left out: {}", run);
+  for (const std::string& run : table.without_result()) context.logger->warn("skipped: {}", run);
   for (const std::string& doubt : table.doubts()) context.logger->warn("{}", doubt);
   if (!table.without_result().empty()) context.exit_status = ExitStatus::failed;
   if (table.without_file() > 0)
-    context.logger->info("{} runs have no {}: their configs do not ask for it", table.without_file(), options.file);
+    context.logger->info("{} runs have no {}: their configs do not enable it", table.without_file(), options.file);
   if (options.out != "-") context.logger->info("{}: {} of {} runs", options.out, options.file, table.runs());
 }
 
@@ -50,12 +50,12 @@ void export_table(const ExportOptions& options, Context& context) {
 void add_export(Command program, Context& context) {
   const auto options = std::make_shared<ExportOptions>();
   Command command =
-      program.add_command("export", "write a CSV file of all runs of sweeps as one table, for pandas, R and the like");
+      program.add_command("export", "combine a CSV file of all runs of sweeps into one table, for pandas or R");
   command.add_option("SWEEP", options->directories, "directories of sweeps").home_path().required();
-  command.add_option("--file", options->file, "the file of each run (default: train.csv)")
+  command.add_option("--file", options->file, "CSV file of the runs (default: train.csv)")
       .type_name("NAME")
       .not_empty();
-  command.add_option("--out", options->out, "the file to write; -: standard output")
+  command.add_option("--out", options->out, "output file; -: standard output")
       .type_name("FILE")
       .home_path()
       .required()
@@ -64,10 +64,12 @@ void add_export(Command program, Context& context) {
       "Examples:\n"
       "  bnlab export results/mine --out mine.csv\n"
       "  bnlab export results/mine --file eval.csv --out eval.csv\n"
-      "\nOne row for each row of each run: sweep, arm, the axes, seed, then the columns of the file. The order is that "
-      "of\n"
-      "the sweep. Runs without a result are named and left out; runs whose files were changed since are named. A file "
-      "that is no such table is not replaced.\n"
+      "\n"
+      "The columns are sweep, arm, the axes, seed, and then those of the file; the rows are in the order of the "
+      "sweep.\n"
+      "A run without a result is skipped, with a warning; a run whose files were changed causes a warning. An "
+      "existing\n"
+      "output file is replaced only if it has such a table.\n"
       "Exit status: 0 done, 1 a run has no result, 2 no sweep or no such file, 3 damaged files.");
   command.callback([options, &context] { export_table(*options, context); });
 }

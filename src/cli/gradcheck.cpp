@@ -23,13 +23,13 @@ void gradcheck(const Options& options, Context& context) {
   config::RunConfig config = options.config.load();
   if (config.training.precision != config::Precision::f32)
     throw ConfigError(
-        "training.precision: must be f32 for gradcheck; a loss in bf16 is too coarse to take differences of");
+        "training.precision: must be f32 for gradcheck; a bf16 loss is too coarse for finite differences");
   if (config.normalization.type == config::NormalizationType::batch_renorm) {
     config.normalization.r_max = {.initial = 1, .final = 1, .begin = 0, .end = 0};
     config.normalization.d_max = {.initial = 0, .final = 0, .begin = 0, .end = 0};
     context.logger->warn(
-        "batch_renorm is checked with r_max 1 and d_max 0: its correction is a constant for the "
-        "gradient, and differences would see it move");
+        "batch_renorm is checked with r_max 1 and d_max 0: the gradient treats its correction as a constant, finite "
+        "differences do not");
   }
   network::set_threads(options.config.threads);
   network::check(config, data::dataset_info(config.dataset));
@@ -65,28 +65,29 @@ void add_gradcheck(Command program, Context& context) {
   const auto options = std::make_shared<Options>();
   Command command = program.add_command("gradcheck", "compare every gradient of a network with central differences");
   options->config.add_to(command);
-  command.add_option("--examples", options->examples, "training images in the batch")
+  command.add_option("--examples", options->examples, "number of training images in the batch")
       .between(2, 1000000)
       .shows_default();
-  command.add_option("--directions", options->check.directions, "random directions for each parameter")
+  command.add_option("--directions", options->check.directions, "number of random directions for each parameter")
       .between(0, 10000)
       .shows_default();
   command
       .add_option("--elements", options->check.elements,
-                  "single values for each parameter, those with the largest gradients")
+                  "number of single values for each parameter, chosen by the largest gradients")
       .between(0, 1000000)
       .shows_default();
-  command.add_option("--tolerance", options->check.tolerance, "largest relative error that passes")
+  command.add_option("--tolerance", options->check.tolerance, "largest relative error allowed")
       .number_between(1e-15, 1)
       .shows_default();
   command.footer(
       "Examples:\n"
       "  bnlab gradcheck configs/figure1_batch_normalization.json\n"
       "  bnlab gradcheck configs/v6_batch_normalization.json --examples 8 --elements 20\n"
-      "\nErrors are relative to the gradient's norm, or to its largest value. The differences are of a loss in 32-bit "
-      "floats, so\n"
-      "errors of 1e-3 are rounding; kinks of ReLU and max pooling leave 1e-2 in deep networks. Exit status 1 where a "
-      "gradient differs.");
+      "\n"
+      "Errors are relative to the norm of the gradient or to its largest value. The loss is a 32-bit float, so errors "
+      "up to\n"
+      "1e-3 are rounding; the kinks of ReLU and max pooling cause errors up to 1e-2 in deep networks.\n"
+      "Exit status: 0 all gradients agree, 1 a gradient differs, 2 usage or config error, 3 data missing or damaged.");
   command.callback([options, &context] { gradcheck(*options, context); });
 }
 

@@ -21,7 +21,7 @@ Family datasets() {
     const std::string own = data::place_of_own(info.name);
     const std::string where = !own.empty()      ? "named by dataset.path: " + own
                               : !folder         ? "not found; get it with scripts/fetch_data.sh " + info.name
-                              : folder->empty() ? "made as dataset.synthetic says; needs no file"
+                              : folder->empty() ? "generated as dataset.synthetic specifies; needs no file"
                                                 : folder->string();
     family.kinds.push_back({.name = info.name,
                             .meaning = info.meaning,
@@ -92,9 +92,10 @@ void add_list(Command program, Context&) {
   const auto wanted = std::make_shared<std::string>();
   const auto as_json = std::make_shared<bool>(false);
   const std::vector<std::string> names = family_names();
-  Command command = program.add_command("list", "list what a config or an experiment can name, with its meaning");
+  Command command =
+      program.add_command("list", "list the names that configs and experiments can use, with their meanings");
   command.add_option("FAMILY", *wanted, fmt::format("one of: {}", fmt::join(names, ", "))).one_of(names);
-  command.add_flag("--json", *as_json, "print JSON for programs: a list of kinds for each family, with their traits");
+  command.add_flag("--json", *as_json, "print JSON: for each family a list of its kinds with their properties");
   command.footer(
       "Examples:\n"
       "  bnlab list\n"

@@ -61,14 +61,18 @@ std::string footer_text(const Command& command) {
 std::string manual(const Command& program) {
   std::string text = fmt::format(
       ".TH BNLAB 1 \"\" \"bnlab {}\" \"User Commands\"\n"
-      ".SH NAME\nbnlab \\- experiments on batch normalization, from a JSON config to CSV and figures\n"
-      ".SH SYNOPSIS\n.B bnlab\n[OPTIONS] COMMAND ...\n"
+      ".SH NAME\n"
+      "bnlab \\- experiments on batch normalization, from a JSON config to CSV and figures\n"
+      ".SH SYNOPSIS\n"
+      ".B bnlab\n"
+      "[OPTIONS] COMMAND ...\n"
       ".SH DESCRIPTION\n"
-      "Trains networks that JSON configs describe, with oneDNN, and writes metrics to CSV files; runs experiments "
-      "that\n"
-      "state a claim, and says whether it is reproduced. README.md and those in configs and experiments document the "
-      "rest.\n"
-      ".SH OPTIONS\n{}.SH COMMANDS\n",
+      "bnlab trains networks described by JSON configs with oneDNN, and writes metrics to CSV files. It runs "
+      "experiments\n"
+      "that test a claim, and reports whether the claim is reproduced. README.md, configs/README.md and\n"
+      "experiments/README.md have the details.\n"
+      ".SH OPTIONS\n"
+      "{}.SH COMMANDS\n",
       roff_text(build_info().version), options_text(program));
   for (const Command& command : program.commands()) {
     if (command.group().empty()) continue;
@@ -77,11 +81,16 @@ std::string manual(const Command& program) {
   }
   text += fmt::format(
       ".SH ENVIRONMENT\n"
-      ".TP\n.B BNLAB_DATA\nfolder in which datasets are looked for first\n"
-      ".TP\n.B BNLAB_CONFIGS\nfolder in which networks/NAME.json is looked for, beside that of the config\n"
+      ".TP\n"
+      ".B BNLAB_DATA\n"
+      "the first folder that is searched for datasets\n"
+      ".TP\n"
+      ".B BNLAB_CONFIGS\n"
+      "a folder that is searched for networks/NAME.json, in addition to the folder of the config\n"
       ".SH FILES\n"
-      ".TP\n.B share/bnlab/configs, share/bnlab/experiments\n"
-      "beside the folder of the program: what it comes with; train and sweep find them by their bare names\n"
+      ".TP\n"
+      ".B share/bnlab/configs, share/bnlab/experiments\n"
+      "the configs and experiments that come with bnlab; train and sweep find them by their names\n"
       ".SH EXIT STATUS\n"
       "{} done, {} failed, {} usage or config error, {} data missing or damaged, {} interrupted.\n",
       static_cast<int>(done), static_cast<int>(failed), static_cast<int>(usage_error), static_cast<int>(data_error),

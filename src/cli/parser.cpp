@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "util/home.h"
+#include "util/join.h"
 #include "util/nearest.h"
 #include "util/printable.h"
 
@@ -113,7 +114,11 @@ Option& Option::excludes(const std::string& other) {
 }
 
 Option& Option::one_of(const std::vector<std::string>& values) {
-  option_->check(CLI::IsMember(values));
+  const auto problem = [=](std::string& text) {
+    if (std::ranges::find(values, text) != values.end()) return std::string();
+    return fmt::format("must be one of {}, got {}{}", join(values, ", "), text, did_you_mean(text, values));
+  };
+  option_->check(CLI::Validator(problem, "{" + join(values, ",") + "}", "one_of"));
   return *this;
 }
 

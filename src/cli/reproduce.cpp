@@ -26,7 +26,7 @@ fs::path experiments_folder() {
     if (fs::is_directory(folder, error)) return folder;
     looked_in.push_back(folder.string());
   }
-  throw ConfigError(fmt::format("no folder of experiments; looked in {}", fmt::join(looked_in, ", ")));
+  throw ConfigError(fmt::format("no folder of experiments found; searched {}", fmt::join(looked_in, ", ")));
 }
 
 void reproduce(SweepOptions options, const std::vector<std::string>& only, Context& context) {
@@ -54,17 +54,21 @@ void reproduce(SweepOptions options, const std::vector<std::string>& only, Conte
 void add_reproduce(Command program, Context& context) {
   const auto options = std::make_shared<SweepOptions>();
   const auto only = std::make_shared<std::vector<std::string>>();
-  Command command = program.add_command("reproduce", "run every experiment that bnlab comes with, then the verdicts");
+  Command command =
+      program.add_command("reproduce", "run all experiments that come with bnlab, then print their verdicts");
   add_sweep_options(command, *options);
-  command.add_option("--only", *only, "only experiments whose names fit the pattern, such as 'batch*'")
+  command.add_option("--only", *only, "run only experiments whose names match the pattern, such as 'batch*'")
       .type_name("NAME")
       .one_value_each();
-  command.add_flag("--dry-run", options->dry_run, "list the runs, what each changes, and an estimate of the time");
+  command.add_flag("--dry-run", options->dry_run, "only list the runs, the changes of each arm, and a time estimate");
   command.footer(
       "Examples:\n"
       "  bnlab reproduce\n"
       "  bnlab reproduce --profile full --only 'faster*'\n"
-      "\nEach experiment gets a directory of its own in --out. Ctrl-C stops; the same command continues.");
+      "\n"
+      "Each experiment has its own directory in --out. Ctrl-C stops the runs; the same command continues them.\n"
+      "Exit status: 0 done, 1 a run failed (with --strict: or a claim is not reproduced), 2 usage or config error,\n"
+      "130 interrupted.");
   command.callback([options, only, &context] { reproduce(*options, *only, context); });
 }
 

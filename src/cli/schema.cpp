@@ -9,14 +9,15 @@ namespace bnlab::cli {
 void add_schema(Command program, Context&) {
   const auto markdown = std::make_shared<bool>(false), experiment = std::make_shared<bool>(false);
   Command command = program.add_command("schema", "print the JSON Schema of a config or an experiment, for editors");
-  command.add_flag("--markdown", *markdown,
-                   "print the tables of the reference in configs/README.md or experiments/README.md");
-  command.add_flag("--experiment", *experiment, "of experiments instead of configs");
+  command.add_flag(
+      "--markdown", *markdown,
+      "print the reference tables of configs/README.md (with --experiment: experiments/README.md) instead");
+  command.add_flag("--experiment", *experiment, "the schema of an experiment instead of a config");
   command.footer(
       "Examples:\n"
       "  bnlab schema > configs/schema.json\n"
       "  bnlab schema --experiment > experiments/schema.json\n"
-      "  bnlab schema --markdown");
+      "  bnlab schema --experiment --markdown");
   command.callback([markdown, experiment] {
     if (*experiment)
       fmt::print("{}", *markdown ? config::experiment_reference() : config::experiment_schema());

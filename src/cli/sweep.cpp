@@ -46,10 +46,9 @@ void refuse_other_threads(const std::vector<SweepRun>& runs, int threads) {
     others.push_back(one.task.name);
   }
   if (!others.empty())
-    throw ConfigError(
-        fmt::format("--threads: must be {} as in {} runs that were begun, such as {}, or their end would "
-                    "differ, got {}",
-                    theirs, others.size(), others.front(), threads));
+    throw ConfigError(fmt::format(
+        "--threads: must be {}, as in {} unfinished runs such as {}, because the results depend on it, got {}", theirs,
+        others.size(), others.front(), threads));
 }
 
 /// Runs the tasks with the executor that the options name.
@@ -140,7 +139,7 @@ void sweep(const std::vector<std::string>& files, const SweepOptions& options, C
   };
   for (const Sweep& one : all) {
     if (stops_asked > 0) {
-      context.logger->warn("interrupted before {}; the same command continues there", one.plan.experiment.name);
+      context.logger->warn("interrupted before {}; the same command continues with it", one.plan.experiment.name);
       context.exit_status = ExitStatus::interrupted;
       break;
     }
@@ -224,29 +223,32 @@ void add_sweep(Command program, Context& context) {
   const auto options = std::make_shared<SweepOptions>();
   const auto files = std::make_shared<std::vector<std::string>>();
   const auto seeds = std::make_shared<std::string>();
-  Command command =
-      program.add_command("sweep", "run an experiment or an ablation: all arms and seeds, then means and verdict");
+  Command command = program.add_command(
+      "sweep", "run all arms and seeds of an experiment or an ablation, then print means and verdict");
   command
       .add_option("EXPERIMENT", *files,
-                  "experiment files, or bare names of experiments that bnlab comes with; or a run's config with --grid")
+                  "experiments: files, or names of those that come with bnlab; with --grid: the config of a run")
       .home_path()
       .required();
   add_sweep_options(command, *options);
   add_ablation_options(command, *options);
-  command.add_option("--seeds", *seeds, "seeds 1 to N, or a list such as 1,5,9 (default: the experiment's, or 3)")
+  command
+      .add_option("--seeds", *seeds,
+                  "seeds 1 to N, or a list such as 1,5,9 (default: those of the experiment; 3 for an ablation)")
       .type_name("N|LIST");
   command
       .add_option("--set", options->overrides,
-                  "change a value of every run: key.path=value; where an arm sets it too, the arm's counts")
+                  "set a value in all runs by its dotted path; a value that an arm sets itself takes precedence")
       .type_name("PATH=VALUE")
       .one_value_each();
-  command.add_option("--only", options->only, "run only arms or points that fit the pattern, such as 'batch*'")
+  command.add_option("--only", options->only, "run only arms or points that match the pattern, such as 'batch*'")
       .type_name("ARM")
       .one_value_each();
-  command.add_flag("--dry-run", options->dry_run, "list the runs, what each changes, and an estimate of the time");
+  command.add_flag("--dry-run", options->dry_run, "only list the runs, the changes of each arm, and a time estimate");
   command.add_flag("--print-commands", options->print_commands,
-                   "print one command for each run that is left, for GNU parallel, xargs or a scheduler");
-  command.add_option("--executor", options->executor, "local or slurm (default: local)").type_name("EXECUTOR");
+                   "only print a command for each missing run, for GNU parallel, xargs or a scheduler");
+  command.add_option("--executor", options->executor, "where the runs are started: local or slurm (default: local)")
+      .type_name("EXECUTOR");
   add_slurm_options(command, options->slurm);
   command.footer(
       "Examples:\n"
@@ -257,9 +259,10 @@ void add_sweep(Command program, Context& context) {
       "  bnlab sweep experiments/faster_training.json --dry-run\n"
       "  bnlab sweep experiments/*.json --print-commands | parallel\n"
       "  bnlab sweep experiments/faster_training.json --executor slurm --slurm-partition main --slurm-time 30\n"
-      "\nRuns are found again by a hash of their config: a second call runs what is missing, and an edited criterion "
-      "runs\n"
-      "nothing. Ctrl-C stops the runs; the same command continues where they stopped.\n"
+      "\n"
+      "A hash of the config identifies each run. A second call starts only the missing runs; after a change of "
+      "criteria\n"
+      "alone, it starts none. Ctrl-C stops the runs; the same command continues them.\n"
       "Exit status: 0 done, 1 a run failed (with --strict: or a claim is not reproduced), 2 usage or config error,\n"
       "130 interrupted.");
   command.callback([files, seeds, options, command, &context] {

@@ -15,85 +15,92 @@ const char* const slurm_group = "Slurm (--executor slurm)";
 }  // namespace
 
 void add_sweep_options(Command command, SweepOptions& options) {
-  command.add_option("--profile", options.profile, "how much is run: quick or full (default: quick)")
+  command.add_option("--profile", options.profile, "profile of the experiment: quick or full (default: quick)")
       .type_name("PROFILE");
-  command.add_option("--jobs", options.jobs, "runs at the same time (default: one for each core)")
+  command.add_option("--jobs", options.jobs, "number of simultaneous runs (default: one for each core)")
       .type_name("N")
       .between(1, 1024);
-  command.add_option("--threads", options.threads, "threads of each run (default: 1)").type_name("N").between(1, 1024);
-  command.add_option("--timeout", options.timeout, "stop a run after so many seconds; it counts as failed")
+  command.add_option("--threads", options.threads, "number of threads of each run (default: 1)")
+      .type_name("N")
+      .between(1, 1024);
+  command.add_option("--timeout", options.timeout, "time limit of each run; a run that exceeds it fails")
       .type_name("SECONDS")
       .number_between(1e-3, 1e9);
   command
-      .add_option(
-          "--out", options.out,
-          "directory of the sweep (default: results/NAME, results/quick/NAME, or results/sweeps/NAME of an ablation)")
+      .add_option("--out", options.out,
+                  "directory of the sweep, or of several sweeps (default: results/NAME; results/quick/NAME with "
+                  "profile quick; results/sweeps/NAME for an ablation)")
       .type_name("DIR")
       .home_path()
       .not_empty();
-  command.add_flag("--retry-failed", options.retry_failed, "run again what failed");
+  command.add_flag("--retry-failed", options.retry_failed, "repeat failed runs");
   command.add_flag("--replace", options.replace,
-                   "replace a sweep in the directory that has another profile, other seeds or another --set; what it "
-                   "found goes into a folder old/ there, and its runs stay");
-  command.add_flag("--details", options.details, "show each criterion of a claim, too");
-  command.add_flag("--strict", options.strict,
-                   "exit status 1 where a claim is not reproduced, or the files of its runs are in doubt");
+                   "replace a sweep with another profile, other seeds or another --set in the directory; its results "
+                   "are moved to old/, and its runs are kept");
+  command.add_flag("--details", options.details, "also show each criterion");
+  command.add_flag(
+      "--strict", options.strict,
+      "exit with status 1 if a claim is not reproduced or its runs are in doubt (changed or copied files)");
 }
 
 void add_ablation_options(Command command, SweepOptions& options) {
   const char* const group = "Ablation of a run's config";
   command
       .add_option("--grid", options.grid,
-                  "an axis of an ablation: a path of the config and its values, each JSON or a word, between commas; "
-                  "several axes give every combination")
+                  "axis of an ablation: a dotted path of the config and its values, separated by commas; several axes "
+                  "give every combination")
       .type_name("PATH=V,V,...")
       .one_value_each()
       .group(group);
   command
-      .add_option(
-          "--zip", options.zip,
-          "axes that go together: the first value of each, then the second, ...; with --grid: each of these with "
-          "every combination")
+      .add_option("--zip", options.zip,
+                  "axes that change together: the first value of each, then the second, and so on; with --grid, each "
+                  "of these is combined with every point of the grid")
       .type_name("PATH=V,V,...")
       .one_value_each()
       .group(group);
   command
       .add_option("--metric", options.metrics,
-                  "what is measured, such as eval.csv:accuracy:best, train.csv:loss:mean:100, "
-                  "eval.csv[split=train]:loss, or a quantity as JSON (default: final test accuracy and loss)")
+                  "quantity to measure, such as eval.csv:accuracy:best, train.csv:loss:mean:100, "
+                  "eval.csv[split=train]:loss, or a quantity in JSON (default: final test accuracy and loss)")
       .type_name("[FILE:]COLUMN[:REDUCTION[:N]]")
       .one_value_each()
       .group(group);
   command
       .add_option("--save-experiment", options.save_experiment,
-                  "write the ablation as an experiment file, too: the start of a claim")
+                  "also write the ablation to an experiment file, as a draft of a claim")
       .type_name("FILE")
+      .home_path()
       .not_empty()
       .group(group);
-  command.add_flag("--force", options.force, "replace the file of --save-experiment").group(group);
+  command.add_flag("--force", options.force, "replace an existing file of --save-experiment").group(group);
 }
 
 void add_slurm_options(Command command, experiments::SlurmOptions& slurm) {
-  command.add_option("--slurm-partition", slurm.partition, "partition (default: the cluster's)")
+  command.add_option("--slurm-partition", slurm.partition, "partition (default: that of the cluster)")
       .type_name("NAME")
       .group(slurm_group);
   command
       .add_option("--slurm-time", slurm.time_limit,
-                  "time limit of each run, as sbatch takes it: 30, 1:00:00; at least 3 minutes, since a run is stopped "
-                  "with a checkpoint 60 seconds before")
+                  "time limit of each run in the format of sbatch, such as 30 or 1:00:00; at least 3 minutes, because "
+                  "a run writes a checkpoint and stops 60 seconds before the limit")
       .type_name("TIME")
       .group(slurm_group);
-  command.add_option("--slurm-tasks", slurm.tasks_at_a_time, "runs at the same time, of each array (default: no limit)")
+  command
+      .add_option("--slurm-tasks", slurm.tasks_at_a_time,
+                  "number of simultaneous runs of each job array (default: no limit)")
       .type_name("N")
       .between(1, 1000000)
       .group(slurm_group);
-  command.add_option("--slurm-option", slurm.extra, "another option of sbatch, one word: --slurm-option=--account=lab")
+  command
+      .add_option("--slurm-option", slurm.extra,
+                  "additional option of sbatch, as one word: --slurm-option=--account=lab")
       .type_name("OPTION")
       .one_value_each()
       .group(slurm_group);
-  command.add_flag("!--no-wait", slurm.wait, "submit and leave; the same command later collects the results")
+  command.add_flag("!--no-wait", slurm.wait, "submit the jobs and exit; the same command later collects the results")
       .group(slurm_group);
-  command.add_option("--slurm-poll", slurm.poll_seconds, "seconds between two looks at the queue (default: 10)")
+  command.add_option("--slurm-poll", slurm.poll_seconds, "time between two queries of the queue (default: 10)")
       .type_name("SECONDS")
       .number_between(0.1, 3600)
       .group(slurm_group);
@@ -109,8 +116,8 @@ void refuse_options_of_another_executor(Command command, Executor executor) {
         if (option.group() == slurm_group) refuse(option, "only with --executor slurm");
       return;
     case Executor::slurm:
-      refuse(command.option("--jobs"), "not with --executor slurm, where --slurm-tasks says how many run at a time");
-      refuse(command.option("--timeout"), "not with --executor slurm, where --slurm-time limits a run");
+      refuse(command.option("--jobs"), "not with --executor slurm; use --slurm-tasks");
+      refuse(command.option("--timeout"), "not with --executor slurm; use --slurm-time");
   }
 }
 

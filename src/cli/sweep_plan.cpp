@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 
+#include "cli/output_guard.h"
 #include "cli/status_line.h"
 #include "config/ablation.h"
 #include "config/effective.h"
@@ -65,31 +66,34 @@ fs::path directory_of_ablation(const SweepOptions& options, const Plan& plan) {
   }
 }
 
-/// Throws where --save-experiment would replace something unasked, or its own input.
+bool is_experiment_text(std::string_view text) { return text.find("\"arms\"") != std::string_view::npos; }
+
+/// Throws where --save-experiment would replace something unasked, its own input, or a file of a sweep.
 void refuse_to_replace(const SweepOptions& options, const std::string& config_file) {
   const std::string& file = options.save_experiment;
   std::error_code error;
   if (file.empty()) {
-    if (options.force) throw ConfigError("--force: only with --save-experiment, whose file it replaces");
+    if (options.force) throw ConfigError("--force: only with --save-experiment");
     return;
   }
   if (fs::equivalent(file, config_file, error))
-    throw ConfigError(fmt::format("--save-experiment: must not be the file {} that is read", config_file));
+    throw ConfigError(fmt::format("--save-experiment: must not be the input file {}", config_file));
   if (fs::is_directory(file, error)) throw ConfigError(fmt::format("--save-experiment: {} is a folder", file));
   if (!options.force && fs::exists(fs::symlink_status(file, error)))
     throw ConfigError(fmt::format("--save-experiment: {} exists; --force replaces it", file));
+  cli::refuse_to_replace("--save-experiment", file, is_experiment_text);
 }
 
 Sweep load_ablation(const std::string& file, const SweepOptions& options) {
   if (config::is_network_file(file))
-    throw ConfigError(fmt::format("{}: is a network, must be an experiment or a run's config", file));
+    throw ConfigError(fmt::format("{}: this is a network; expected an experiment or a run's config", file));
   if (options.grid.empty() && options.zip.empty())
     throw ConfigError(
         fmt::format("{}: this is a run's config; use `bnlab train {}`, or `bnlab sweep {} --grid PATH=VALUE,VALUE,...`",
                     file, file, file));
   refuse_to_replace(options, file);
   if (options.has_profile)
-    throw ConfigError(fmt::format("--profile: {} is a run's config, which has no profiles", file));
+    throw ConfigError(fmt::format("--profile: only with an experiment; {} is a run's config", file));
   Sweep sweep{make_plan(config::to_experiment({.file = file,
                                                .settings = options.overrides,
                                                .grid = options.grid,
@@ -112,6 +116,7 @@ Sweep load_ablation(const std::string& file, const SweepOptions& options) {
 }
 
 Sweep load_sweep(const std::string& file, const SweepOptions& options) {
+  config::refuse_result_file(file);
   if (!config::is_experiment_file(file)) return load_ablation(file, options);
   if (!options.save_experiment.empty())
     throw ConfigError(fmt::format("--save-experiment: only with a run's config; {} is an experiment", file));
@@ -119,7 +124,7 @@ Sweep load_sweep(const std::string& file, const SweepOptions& options) {
        {std::pair("--grid", &options.grid), std::pair("--zip", &options.zip), std::pair("--metric", &options.metrics)})
     if (!values->empty())
       throw ConfigError(fmt::format(
-          "{}: only with a run's config; {} is an experiment, which has its own arms and quantities", option, file));
+          "{}: only with a run's config; {} is an experiment and defines its own arms and quantities", option, file));
   return load_experiment(file, options);
 }
 
@@ -133,7 +138,7 @@ std::string estimate(const Sweep& sweep, const std::vector<SweepRun>& runs, std:
     return fmt::format("about {} with {} at a time (from the {} finished runs)",
                        duration_text(seconds / static_cast<double>(finished) * rounds), jobs, finished);
   if (sweep.minutes <= 0) return "no time estimate (set `minutes`)";
-  return fmt::format("about {:.3g} minutes with {} at a time (the experiment says {:.3g} on two cores)",
+  return fmt::format("about {:.3g} minutes with {} at a time (the experiment states {:.3g} on two cores)",
                      2 * sweep.minutes * rounds / static_cast<double>(sweep.runs_of_minutes), jobs, sweep.minutes);
 }
 
@@ -159,8 +164,7 @@ std::vector<Sweep> load_sweeps(const std::vector<std::string>& files, const Swee
     const auto [other, is_new] = files_by_directory.emplace(all.back().directory.lexically_normal(), file);
     if (!is_new)
       throw ConfigError(
-          fmt::format("{} and {} are both named {}, and would share {}; call bnlab once for each, with its "
-                      "own --out",
+          fmt::format("{} and {} have the same name {} and would share the directory {}; sweep each with its own --out",
                       other->second, file, all.back().plan.experiment.name, all.back().directory.string()));
   }
   return all;
@@ -171,8 +175,7 @@ void save_experiment(const Sweep& sweep, const SweepOptions& options) {
   const fs::path file = fs::absolute(options.save_experiment);
   const fs::path base = fs::weakly_canonical(fs::absolute(sweep.config_file))
                             .lexically_relative(fs::weakly_canonical(file.parent_path()));
-  const auto is_experiment = [](std::string_view text) { return text.find("\"arms\"") != std::string_view::npos; };
-  write_output("--save-experiment", file, config::draft_json(sweep.plan.experiment, base.string()), is_experiment);
+  write_output("--save-experiment", file, config::draft_json(sweep.plan.experiment, base.string()), is_experiment_text);
 }
 
 void warn_of_overridden(const Sweep& sweep, const SweepOptions& options, Context& context) {

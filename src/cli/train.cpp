@@ -157,7 +157,7 @@ void profile(const TrainOptions& options, Context& context) {
   say("Medians of {} steps on {}. ", options.profile_steps,
       options.config.threads == 1 ? "1 thread" : fmt::format("{} threads", options.config.threads));
   if (profile.peak_flops > 0)
-    say("Peak: {:.0f} GFLOP/s, measured with multiply-adds alone.\n", 1e-9 * profile.peak_flops);
+    say("Peak: {:.0f} GFLOP/s, measured with multiply-adds only.\n", 1e-9 * profile.peak_flops);
   else
     say("Peak: unknown, this processor has no bf16 instructions.\n");
 }
@@ -173,10 +173,10 @@ void add_train(Command program, Context& context) {
       .home_path()
       .not_empty();
   command.add_flag("--resume", options->resume, "continue an interrupted run in --out");
-  command.add_flag("--force", options->force, "replace the run that --out holds").excludes("--resume");
+  command.add_flag("--force", options->force, "replace an existing run in --out").excludes("--resume");
   command
       .add_option("--profile-steps", options->profile_steps,
-                  "time N steps, print what each call of oneDNN and of bnlab takes, and write nothing")
+                  "only time N steps, and print the time of each oneDNN and bnlab call")
       .type_name("N")
       .between(1, 1000000)
       .excludes("--out")
@@ -189,7 +189,8 @@ void add_train(Command program, Context& context) {
       "  bnlab train configs/first_experiment.json --set optimizer.learning_rate=3 --seed 2 --threads 2\n"
       "  bnlab train configs/figure1_batch_normalization.json --out results/bn --resume\n"
       "  bnlab train configs/v6_batch_normalization.json --profile-steps 30\n"
-      "\nA run that diverges is a result: status 0, and run.json says \"diverged\".\n"
+      "\n"
+      "A diverged run is a result: the exit status is 0, and run.json has the status \"diverged\".\n"
       "Exit status: 0 done, 1 failed, 2 usage or config error, 3 data missing or damaged, 130 interrupted.");
   command.callback(
       [options, &context] { options->profile_steps > 0 ? profile(*options, context) : train(*options, context); });

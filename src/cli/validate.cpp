@@ -41,6 +41,7 @@ void check_experiment(const std::string& file) {
 
 /// What there is to say of a file; throws ConfigError where it is wrong.
 std::string check_file(const std::string& file) {
+  config::refuse_result_file(file);
   if (config::is_schema_file(file)) return "skipped: a JSON Schema";
   if (config::is_network_file(file)) {
     config::load_network(file);
@@ -67,7 +68,7 @@ void validate(const std::vector<std::string>& files, Context& context) {
       context.exit_status = ExitStatus::usage_error;
     } catch (const DataError& error) {  // of a dataset whose sizes only its files know
       complain(error.what());
-      say("{}: not checked without its data\n", file);
+      say("{}: not checked, its data are missing or damaged\n", file);
       if (context.exit_status == ExitStatus::done) context.exit_status = ExitStatus::data_error;
     }
   }
@@ -77,13 +78,15 @@ void validate(const std::vector<std::string>& files, Context& context) {
 
 void add_validate(Command program, Context& context) {
   const auto files = std::make_shared<std::vector<std::string>>();
-  Command command = program.add_command("validate", "check configs, networks and experiments without running anything");
+  Command command = program.add_command("validate", "check configs, network files and experiments; nothing is run");
   command.add_option("FILE", *files, "configs, network files or experiments").home_path().required();
   command.footer(
       "Examples:\n"
       "  bnlab validate configs/first_experiment.json\n"
       "  bnlab validate configs/*.json configs/networks/*.json experiments/*.json\n"
-      "\nExit status 2 where a file is wrong; every problem of a file is named, with its path and value.");
+      "\n"
+      "Every problem of a file is reported, with its path and value.\n"
+      "Exit status: 0 all files are valid, 2 a file is wrong, 3 data that a check needs are missing or damaged.");
   command.callback([files, &context] { validate(*files, context); });
 }
 

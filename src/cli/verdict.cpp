@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "cli/command.h"
 #include "cli/output_guard.h"
@@ -50,6 +51,21 @@ std::vector<std::string> sweeps_in(const fs::path& folder) {
   return sweeps;
 }
 
+/// Without those that are named again: a claim counts once.
+std::vector<std::string> once_each(const std::vector<std::string>& sweeps, Context& context) {
+  std::set<fs::path> places;
+  std::vector<std::string> once;
+  for (const std::string& sweep : sweeps) {
+    std::error_code error;
+    const fs::path place = fs::canonical(sweep, error);
+    if (error || places.insert(place).second)
+      once.push_back(sweep);
+    else
+      context.logger->info("{}: skipped: it is given twice", sweep);
+  }
+  return once;
+}
+
 /// The sweeps that are meant: what is no sweep is named and left out, but where no sweep is named at all, folders of
 /// sweeps stand for those in them. (`results/*` names some sweeps and the folder of the quick ones.)
 std::vector<std::string> meant(const std::vector<std::string>& directories, Context& context) {
@@ -63,11 +79,11 @@ std::vector<std::string> meant(const std::vector<std::string>& directories, Cont
       sweeps.insert(sweeps.end(), inside.begin(), inside.end());
     else if (!what.empty())
       context.logger->info("{}: skipped: {}, not a sweep{}", directory, what,
-                           inside.empty() ? "" : "; name it alone to judge them");
+                           inside.empty() ? "" : "; to judge its sweeps, name it and no sweep");
     else
       sweeps.push_back(directory);
   }
-  return sweeps;
+  return once_each(sweeps, context);
 }
 
 /// The verdicts of the sweeps; what can't be judged is named and sets the status.
@@ -120,32 +136,36 @@ void verdict(const VerdictOptions& options, Context& context) {
 
 void add_verdict(Command program, Context& context) {
   const auto options = std::make_shared<VerdictOptions>();
-  Command command = program.add_command("verdict", "compute the verdict of sweeps again, from their CSV files");
+  Command command = program.add_command("verdict", "recompute the verdicts of sweeps from their CSV files");
   command.add_option("RESULTS", options->directories, "directories of sweeps, or folders of them")
       .home_path()
       .required();
   command
       .add_option("--markdown", options->markdown,
-                  "write the claims and verdicts as Markdown into a file too, in place of those "
-                  "that it has; -: print them instead")
+                  "also write claims and verdicts to a Markdown file, in place of those that it has; -: print Markdown "
+                  "instead of the table")
       .type_name("FILE")
       .home_path()
       .not_empty();
-  command.add_flag("--details", options->details, "show each criterion, and the means of all arms and points");
-  command.add_flag("--strict", options->strict,
-                   "exit status 1 where a claim is not reproduced, or the files of its runs are in doubt");
-  command.add_flag("--verify", options->verify,
-                   "hash all files of the runs again; by default only those whose time or size has changed");
+  command.add_flag("--details", options->details, "also show each criterion, and the means of all arms and points");
+  command.add_flag(
+      "--strict", options->strict,
+      "exit with status 1 if a claim is not reproduced or its runs are in doubt (changed or copied files)");
+  command.add_flag(
+      "--verify", options->verify,
+      "verify the hashes of all files of the runs (default: only of files whose time or size has changed)");
   command.footer(
       "Examples:\n"
       "  bnlab verdict results/faster_training\n"
       "  bnlab verdict results/* --markdown results/README.md\n"
-      "\nWrites runs.csv (where run directories are there) and verdict.json into each directory. Among "
-      "sweeps,\n"
-      "files, runs and folders of sweeps are skipped; a folder of sweeps alone means those in it. What cannot be "
-      "judged is named, and the others are judged.\n"
-      "Exit status: 0 done, 1 a run has no result (with --strict: or a claim is not reproduced), 2 no sweep or a "
-      "wrong\n"
+      "\n"
+      "The command writes verdict.json to the directory of each sweep, and runs.csv if the directories of its runs "
+      "exist.\n"
+      "If RESULTS has no sweep but folders of sweeps, the sweeps in them are judged; otherwise files, runs and folders "
+      "of\n"
+      "sweeps are skipped. A sweep that cannot be judged is reported, and the others are judged.\n"
+      "Exit status: 0 done, 1 a run has no result (with --strict: or a claim is not reproduced), 2 no sweep or an "
+      "invalid\n"
       "experiment, 3 damaged files.");
   command.callback([options, &context] { verdict(*options, context); });
 }

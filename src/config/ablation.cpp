@@ -157,7 +157,7 @@ Seeds parse_seeds(const std::string& text) {
     ParsedJson parsed = parse_json(std::string(value), origin.source);  // a null pointer is no text
     const bool is_list = values.size() == 1 && parsed.root.is(Json::Kind::list);
     if (!parsed.error.empty() || !(parsed.root.is(Json::Kind::integer) || is_list))
-      problems.add(origin, "", "must be a number of seeds, or a list of them such as 1,5,9");
+      problems.add(origin, "", "must be a number of seeds, or a list of seeds such as 1,5,9");
     list.items.push_back(std::move(parsed.root));
   }
   problems.raise();

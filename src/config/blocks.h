@@ -43,7 +43,7 @@ struct Names<BlockKind> {
       {"conv_block", conv_block, "conv, normalization and activation, in the order of normalization.placement"},
       {"residual", residual, "shortcut(x) + body(x) (He et al. 2016)"},
       {"concat", concat, "parallel branches whose outputs are concatenated along the channels"},
-      {"recurrent", recurrent, "a recurrent layer over the rows of an image; its output is the last state"},
+      {"recurrent", recurrent, "a recurrent layer over the rows or pixels of an image; its output is the last state"},
       {"repeat", repeat, "repeated layers, each repetition with its own weights"},
   };
 };

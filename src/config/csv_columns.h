@@ -82,9 +82,10 @@ constexpr RunFile run_file_of(std::string_view name) {
 /// Columns of the two files that each run writes.
 inline constexpr std::array train_columns{"step",     "epoch",         "examples",    "learning_rate", "loss",
                                           "accuracy", "gradient_norm", "weight_norm", "seconds"};
-inline constexpr std::array eval_columns{"step", "epoch", "split", "statistics", "loss", "accuracy"};
+inline constexpr const char* batch_size_column = "batch_size";  // only where evaluation.batch_sizes are given
+inline constexpr std::array eval_columns{"step", "epoch", "split", "statistics", "loss", "accuracy", batch_size_column};
 
-/// The columns of a file; none of a probe's, which only the probe knows.
+/// The columns that a file may have; none of a probe's, which only the probe knows.
 constexpr std::span<const char* const> columns_of(RunFile file) {
   switch (file) {
     case RunFile::train:

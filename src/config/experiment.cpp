@@ -1,10 +1,13 @@
 #include "config/experiment.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <system_error>
 
 #include "config/experiment_checks.h"
 #include "config/experiment_codecs.h"
+#include "config/json.h"
 #include "config/load.h"
 #include "config/overrides.h"
 #include "config/problems.h"
@@ -60,10 +63,15 @@ namespace fs = std::filesystem;
 
 ExperimentConfig load_experiment(const fs::path& file, Place place) {
   ExperimentConfig experiment = parse_experiment(read_text(file, place), file.string());
+  if (place == Place::results && experiment.base.text.empty())
+    throw ConfigError(
+        fmt::format("{}: base: must be written out in the directory of a sweep, got the file {}; call "
+                    "bnlab sweep with the experiment's own file",
+                    file.string(), in_quotes(experiment.base.file)));
   if (!experiment.name.empty()) return experiment;
   experiment.name = file.stem().string();
   if (!is_plain_file_name(experiment.name))
-    throw ConfigError(file.string() + ": name: must be set where the file's own is no plain file name");
+    throw ConfigError(file.string() + ": name: must be set, because the file's own name is not a plain file name");
   return experiment;
 }
 

@@ -160,7 +160,7 @@ class ExperimentChecks {
     for (const auto& [path, values] : axes.paths) {
       if (path == seed_path) problem("arms", i, field, leave_seed);
       for (const auto& [set, value] : experiment_.arms[i].set.paths)
-        if (set == path) problem("arms", i, "set", "must leave " + path + " to the axis");
+        if (set == path) problem("arms", i, "set", "must not set " + path + ", which is an axis");
     }
   }
 
@@ -222,7 +222,7 @@ class ExperimentChecks {
       if (row_of(one.series.over_time).counts_steps)
         others.insert(others.end(), {one.name + bound_suffix, one.name + from_suffix});
     if (contains(others, name))
-      problem("quantities", i, "name", "must not be another column of runs.csv, got " + in_quotes(name));
+      problem("quantities", i, "name", "must not be the name of another column of runs.csv, got " + in_quotes(name));
   }
 
   void check_criterion(std::size_t i) {

@@ -30,8 +30,8 @@ void fields(V& v, BestOf& c) {
           "split, never of the test split",
           required().not_empty());
   v.field("chosen_by", c.chosen_by,
-          "the arm whose points are compared, where it is another: the point is that of the same values of the axes, "
-          "such as batch at the best rate of none; unset: arm",
+          "another arm whose points are compared to find the best values of the axes, such as the rate that is best "
+          "for none, used in batch; unset: arm",
           not_empty());
 }
 
@@ -50,7 +50,7 @@ void fields(V& v, ArmConfig& c) {
   v.optional_section("best_of", c.best_of, "the best point of another arm; the arm has no runs of its own");
   v.require(c.differs_in.empty() || c.config, "differs_in", "only with config");
   v.require(!c.best_of || (c.set.paths.empty() && c.grid.paths.empty() && c.zip.paths.empty() && !c.config), "best_of",
-            "does not go with set, grid, zip or config");
+            "cannot be combined with set, grid, zip or config");
 }
 
 template <class V>
@@ -86,17 +86,17 @@ void fields(V& v, QuantityConfig& c) {
           "tables, figures and pages show a slope of logarithms as a factor: " + meanings_of<FactorTo>(),
           only_where("over_rows", c.over_rows, &OverRowsKind::is_logarithm));
   v.field("better", c.better,
-          "whether higher or lower values of the column are better; fewer steps to a level are always better, and more "
-          "steps until a value is not finite");
-  v.field("when_diverged", c.when_diverged, "value of a run that diverged; unset: the value from its rows");
+          "whether higher or lower values of the column are better; for steps_to fewer steps are always better, for "
+          "first_non_finite more steps");
+  v.field("when_diverged", c.when_diverged, "value of a diverged run; unset: the value from its rows");
   const bool of_steps = row_of(c.series.over_time).counts_steps;
   v.require(!c.divided_by || (!of_steps && !row_of(c.divided_by->over_time).counts_steps), "divided_by",
-            "does not go with steps_to or first_non_finite");
+            "cannot be combined with steps_to or first_non_finite");
   v.require(!row_of(c.over_rows).compares_rows || !of_steps, "over_rows",
             "can't be " + join(names_where<OverRows>([](const auto& kind) { return kind.compares_rows; }), " or ") +
                 " of steps_to or first_non_finite");
   v.require(!c.when_diverged || !of_steps, "when_diverged",
-            "does not go with steps_to or first_non_finite, which count the steps of a run that diverged");
+            "cannot be combined with steps_to or first_non_finite, which count the steps of a diverged run");
 }
 
 template <class V>
@@ -127,8 +127,8 @@ void fields(V& v, CriterionConfig& c) {
   v.field("more_than", c.more_than, "the claim: the effect is above this, not equal to it", threshold);
   v.field("at_most", c.at_most, "the claim: the effect is at most this", threshold);
   v.field("less_than", c.less_than, "the claim: the effect is below this, not equal to it", threshold);
-  v.require(!c.at_least || !c.more_than, "more_than", "does not go with at_least");
-  v.require(!c.at_most || !c.less_than, "less_than", "does not go with at_most");
+  v.require(!c.at_least || !c.more_than, "more_than", "cannot be combined with at_least");
+  v.require(!c.at_most || !c.less_than, "less_than", "cannot be combined with at_most");
   v.require(!c.at_least || !c.at_most || *c.at_least <= *c.at_most, "at_most", "must not be below at_least");
   v.require(!c.more_than || !c.at_most || *c.more_than < *c.at_most, "at_most", "must be above more_than");
   v.require(!c.less_than || !c.at_least || *c.at_least < *c.less_than, "less_than", "must be above at_least");
@@ -138,7 +138,7 @@ void fields(V& v, CriterionConfig& c) {
   v.require(!has_tolerance || c.within, "within", "must be set for " + join(within.applies_to));
   v.field("source", c.source, "source of the threshold");
   const bool has_threshold = c.at_least || c.more_than || c.at_most || c.less_than || has_tolerance;
-  v.require(!has_threshold || !c.source.empty(), "source", "must say where the threshold comes from");
+  v.require(!has_threshold || !c.source.empty(), "source", "must be set for a criterion with a threshold");
   v.field("explanation", c.explanation,
           "the authors' explanation for a verdict of the full profile other than \"reproduced\"; shown only after such "
           "a verdict");
@@ -197,7 +197,7 @@ void fields(V& v, ExperimentConfig& c) {
           "the result of the full profile in one sentence; shown with the verdict. With another profile, other seeds "
           "or --set it begins with \"(full profile)\"");
   v.require(c.finding.find('\n') == std::string::npos, "finding", "must be one line");
-  v.field("notes", c.notes, "what a reader must know: the protocol, differences from the source, results");
+  v.field("notes", c.notes, "notes for the reader: the protocol, differences from the source, results");
   v.field("base", c.base, "the config that the arms start from: a file's name, or the config", required());
   v.sections("arms", c.arms, "the arms, which are compared", required().not_empty());
   v.field("seeds", c.seeds, "seeds of the runs of each arm: a list, or n for 1 to n");

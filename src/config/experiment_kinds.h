@@ -80,8 +80,8 @@ struct Names<OverTime> {
        .is_spread = true},
       {.name = "detrended_deviation",
        .value = detrended_deviation,
-       .meaning = "the standard deviation of the differences between neighbouring rows / sqrt(2), in which a straight "
-                  "trend has no part; of all rows, or of the `last` ones",
+       .meaning = "the standard deviation of the differences between successive rows / sqrt(2), which a linear trend "
+                  "does not affect; of all rows, or of the `last` ones",
        .takes_last = true,
        .is_spread = true},
       {.name = "at", .value = at, .meaning = "the row of the step `step`", .needs_last_row = false},

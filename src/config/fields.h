@@ -29,10 +29,9 @@ namespace bnlab::config {
 template <class V>
 void fields(V& v, RunConfig& c) {
   std::optional<std::string> extends;  // a config that has been read extends no other: config/extends.h
-  v.field(
-      "extends", extends,
-      "another config, relative to this file, that gives all values which this one does not. Objects are merged key "
-      "by key, lists are replaced");
+  v.field("extends", extends,
+          "another config, relative to this file, for the values that this config omits. Objects are merged key by "
+          "key, lists are replaced");
   v.field("description", c.description, "free text");
   v.section("dataset", c.dataset, "the data", required());
   v.section("network", c.network, "the network: the name of a network file, or layers", required());

@@ -1,5 +1,7 @@
 #include "config/load.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <optional>
@@ -102,7 +104,7 @@ fs::path folder_of(const fs::path& file) { return file.has_parent_path() ? file.
 
 void check_size(const NetworkConfig& network, const Origin& origin, const std::string& path, Problems& problems) {
   if (count_blocks(network.layers) > max_blocks)
-    problems.add(origin, path, "more than " + std::to_string(max_blocks) + " blocks once every repeat is written out");
+    problems.add(origin, path, "more than " + std::to_string(max_blocks) + " blocks after expansion of every repeat");
 }
 
 void apply_overrides(const std::vector<Override>& overrides, Json& root, const std::vector<fs::path>& folders,
@@ -159,7 +161,7 @@ RunConfig parse(std::string_view text, const std::vector<std::string>& overrides
   const std::vector<Override> changes = parse_overrides(overrides, option, problems);
   for (const Override& change : changes)
     if (change.path.front() == extends_key)
-      problems.add(change.value.origin, extends_key, "must be said in the config's file");
+      problems.add(change.value.origin, extends_key, "must be set in the config file, not with --set");
   if (root.is(Json::Kind::object)) apply_overrides(changes, root, config_folders(folder), problems);
   RunConfig config;
   Reader::read(root, "", config, problems, {schema_key});
@@ -190,6 +192,17 @@ NetworkConfig load_network(const fs::path& file) {
 bool is_network_file(const fs::path& file) {
   const Json root = parse_source(read_text(file), 0, file.string());
   return root.is(Json::Kind::object) && root.find("layers") && !root.find("dataset");
+}
+
+void refuse_result_file(const fs::path& file) {
+  const Json root = parse_source(read_text(file), 0, file.string());
+  if (!root.is(Json::Kind::object)) return;
+  if (root.find("status") && root.find("last_step"))
+    throw ConfigError(fmt::format("{}: this is the result of a run; its config is {}", file.string(),
+                                  (file.parent_path() / "config.json").string()));
+  if (root.find("verdict") && root.find("experiment"))
+    throw ConfigError(fmt::format("{}: this is the verdict of a sweep; its experiment is {}", file.string(),
+                                  (file.parent_path() / "experiment.json").string()));
 }
 
 bool is_schema_file(const fs::path& file) {

@@ -33,6 +33,9 @@ NetworkConfig load_network(const std::filesystem::path& file);
 /// Whether a JSON file is a network file (has `layers` at the top and no `dataset`), for `bnlab validate`.
 bool is_network_file(const std::filesystem::path& file);
 
+/// Throws ConfigError for a run.json or verdict.json, of which a reader of configs would only name every key.
+void refuse_result_file(const std::filesystem::path& file);
+
 /// Whether a JSON file is a JSON Schema (its `$schema` names a draft of json-schema.org), as those beside the configs
 /// are.
 bool is_schema_file(const std::filesystem::path& file);

@@ -86,6 +86,20 @@ struct Names<RecurrentStart> {
                                                     {"scheme", RecurrentStart::scheme}};
 };
 template <>
+struct Names<PreciseVariance> {
+  static constexpr Named<PreciseVariance> table[] = {{"mean", PreciseVariance::mean},
+                                                     {"pooled", PreciseVariance::pooled}};
+};
+template <>
+struct Names<RecurrentReads> {
+  static constexpr Named<RecurrentReads> table[] = {{"rows", RecurrentReads::rows}, {"pixels", RecurrentReads::pixels}};
+};
+template <>
+struct Names<RecurrentNormalize> {
+  static constexpr Named<RecurrentNormalize> table[] = {{"sum", RecurrentNormalize::sum},
+                                                        {"separate", RecurrentNormalize::separate}};
+};
+template <>
 struct Names<Distribution> {
   static constexpr Named<Distribution> table[] = {{"normal", Distribution::normal}, {"uniform", Distribution::uniform}};
 };

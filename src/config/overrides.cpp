@@ -88,7 +88,7 @@ void apply(const Override& change, Json& root, Problems& problems) {
       if (!position || *position >= at->items.size()) {
         const std::string size = std::to_string(at->items.size());
         problems.add(origin, joined(path, part),
-                     "no such entry; " + path + " is a list of " + size + ", counted from 0");
+                     "no such entry: " + path + " is a list of " + size + ", counted from 0");
         return;
       }
       at = &at->items[*position];
@@ -96,7 +96,8 @@ void apply(const Override& change, Json& root, Problems& problems) {
       if (!at->find(part)) {
         if (i + 1 < change.path.size() && index(change.path[i + 1])) {
           const std::string whole = joined(path, part);
-          problems.add(origin, whole, "is no list here; set the whole list, as in " + whole + "=[...]");
+          problems.add(origin, whole,
+                       "is not set, so it has no entries; set the whole list, as in " + whole + "=[...]");
           return;
         }
         Json made = Json::object();
@@ -105,7 +106,7 @@ void apply(const Override& change, Json& root, Problems& problems) {
       }
       at = at->find(part);
     } else {
-      problems.add(origin, path, "holds " + shown(*at) + ", which has no \"" + part + "\" inside");
+      problems.add(origin, path, "is " + shown(*at) + ", which has no field \"" + part + "\"");
       return;
     }
     path = joined(path, part);

@@ -11,6 +11,7 @@ enum class ProbeType {
   normalization_state,
   channel_moments,
   layer_gradients,
+  recurrent_gradients,
   representations,
   scale_invariance,
   bias_effect,
@@ -36,6 +37,7 @@ struct ProbeRow {
   bool (*knows)(const NormalizationRow& normalization) = nullptr;  // the normalizations it needs; null: any
   bool needs_affine = false;                                       // gamma and beta
   bool needs_residual = false;                                     // residual blocks
+  bool needs_recurrent = false;                                    // recurrent layers
   bool needs_one_batch = false;                                    // updates from the gradient of one batch
   std::string_view points_file = {};                               // what it writes with `points`, besides its own
   OwnFields fields = {};
@@ -46,6 +48,7 @@ struct ProbeRow {
     if (knows) visit("normalizations", names_where<NormalizationType>(knows));
     visit("needs_affine", needs_affine);
     visit("needs_residual", needs_residual);
+    visit("needs_recurrent", needs_recurrent);
     visit("needs_one_batch", needs_one_batch);
     visit("fields", fields);
   }
@@ -79,6 +82,12 @@ struct Names<ProbeType> {
        .meaning = "norm of the gradient of each layer's output, by depth",
        .paper = "Yang et al. 2019",
        .observes = "gradients of activations"},
+      {.name = "recurrent_gradients",
+       .value = recurrent_gradients,
+       .meaning = "norm of the gradient of a recurrent layer's state, by time step",
+       .paper = "Cooijmans et al. 2016, figure 1",
+       .observes = "gradients of activations",
+       .needs_recurrent = true},
       {.name = "representations",
        .value = representations,
        .meaning = "effective rank and mean cosine of each layer's outputs",

@@ -34,7 +34,7 @@ void Problems::raise() const {
   });
   std::string text;
   for (std::size_t i = 0; i < std::min(sorted.size(), most_lines); ++i) text += (i > 0 ? "\n" : "") + sorted[i].line;
-  if (sorted.size() > most_lines) text += "\n... and " + std::to_string(sorted.size() - most_lines) + " more";
+  if (sorted.size() > most_lines) text += "\nand " + std::to_string(sorted.size() - most_lines) + " more";
   throw ConfigError(text);
 }
 

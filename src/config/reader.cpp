@@ -123,7 +123,7 @@ std::string Reader::guess_for(std::string_view key) const {
   if (std::string here = hint_text(key, names_); !here.empty()) return here;
   if (const std::vector<std::string> places = problems_.places_of(key); !places.empty())
     return "; did you mean \"" + join(places, "\" or \"") + "\"?";
-  return names_.empty() ? "; no key is valid here" : "; valid keys: " + join(names_);
+  return names_.empty() ? "; this object has no keys" : "; valid keys: " + join(names_);
 }
 
 void Reader::refuse_word(const Json& json, const std::string& path, const std::vector<std::string>& keys,

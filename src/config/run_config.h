@@ -25,6 +25,7 @@ namespace bnlab::config {
 enum class Placement { before_activation, after_activation };
 enum class RunningVariance { biased, unbiased };
 enum class Population { running_average, precise };
+enum class PreciseVariance { mean, pooled };
 enum class Statistics { population, running, precise, batch };
 enum class RampUnit { fraction, steps };
 enum class LpNorm { l1, l2, linf };
@@ -34,6 +35,8 @@ enum class LayerNormOver { image, position };
 enum class RecurrentStatistics { per_step, shared };
 enum class Shortcut { identity, projection, padding };
 enum class RecurrentStart { orthogonal, identity, scheme };
+enum class RecurrentReads { rows, pixels };
+enum class RecurrentNormalize { sum, separate };
 enum class Distribution { normal, uniform };
 enum class Trainable { all, normalization, random };
 enum class BatchComposition { shuffled, in_order, by_class, full_batch };
@@ -124,12 +127,13 @@ struct LocalResponse {
   double k = 1.0;
   bool operator==(const LocalResponse&) const = default;
 };
-/// dst = shortcut(src) + scalar * body(src) (He et al. 2016).
+/// dst = shortcut(src) + factor * body(src) (He et al. 2016); the factor is one number, or one for each channel.
 struct Residual {
   std::vector<Block> body;
-  std::optional<Shortcut> shortcut = std::nullopt;  // where the shapes differ; unset: the network's
-  bool shortcut_normalization = true;               // normalize what a projection gives
-  std::optional<double> scalar = std::nullopt;      // unset: the network's
+  std::optional<Shortcut> shortcut = std::nullopt;   // where the shapes differ; unset: the network's
+  bool shortcut_normalization = true;                // normalize what a projection gives
+  std::optional<double> scalar = std::nullopt;       // unset: the network's
+  std::optional<double> layer_scale = std::nullopt;  // in place of scalar; unset: the network's
   bool operator==(const Residual&) const = default;
 };
 /// The outputs of the branches, joined along the channels.
@@ -137,11 +141,15 @@ struct Concat {
   std::vector<std::vector<Block>> branches;
   bool operator==(const Concat&) const = default;
 };
-/// h_t = f(normalization(W_h h_{t-1} + W_x x_t)), over the rows of an image; the output is the last h.
+/// h_t = f(normalization(W_h h_{t-1} + W_x x_t)), over the rows or pixels of an image; the output is the last h.
 struct Recurrent {
   std::int64_t units = 0;
   Activation activation = Activation::tanh;
-  RecurrentStart start = RecurrentStart::orthogonal;  // of W_h
+  RecurrentStart start = RecurrentStart::orthogonal;           // of W_h
+  std::optional<RecurrentReads> reads = std::nullopt;          // unset: rows
+  std::optional<std::int64_t> permutation = std::nullopt;      // number of an order of the steps
+  std::optional<RecurrentNormalize> normalize = std::nullopt;  // unset: sum
+  std::optional<double> initial_state_noise = std::nullopt;    // standard deviation of h_0
   bool operator==(const Recurrent&) const = default;
 };
 struct Repeat {
@@ -171,6 +179,7 @@ struct NetworkConfig {
   double dropout = 0.0;                                  // rate of the dropout blocks that name none
   Shortcut shortcut = Shortcut::projection;              // of the residual blocks that name none
   std::optional<double> residual_scalar = std::nullopt;  // a learned factor of each branch starts here; unset: none
+  std::optional<double> layer_scale = std::nullopt;      // a learned factor of each channel of each branch; unset: none
   std::optional<bool> weight_standardization = std::nullopt;  // of the convolutions that do not say; unset: no
   std::vector<Block> layers = {};
   bool operator==(const NetworkConfig&) const = default;
@@ -224,6 +233,7 @@ struct NormalizationConfig {
   RunningVariance running_variance = RunningVariance::unbiased;
   Population population = Population::running_average;
   std::int64_t precise_batches = 100;  // training batches over which precise population statistics are averaged
+  std::optional<PreciseVariance> precise_variance = std::nullopt;  // unset: mean
   RecurrentStatistics recurrent_statistics = RecurrentStatistics::per_step;
   std::optional<std::int64_t> virtual_batch_size = std::nullopt;
   std::int64_t groups = 32;
@@ -343,6 +353,7 @@ inline std::int64_t micro_batches(const TrainingConfig& training) { return train
 
 struct EvaluationConfig {
   std::int64_t batch_size = 500;  // for running and precise statistics; batch statistics use training.batch_size
+  std::vector<std::int64_t> batch_sizes = {};  // of batch statistics, in place of it
   std::vector<Statistics> statistics{Statistics::population};
   bool train_split = false;  // evaluate the training split too
   bool operator==(const EvaluationConfig&) const = default;

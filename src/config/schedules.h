@@ -27,11 +27,11 @@ struct Names<ScheduleType> {
       {.name = "constant", .value = constant, .meaning = "constant rate", .fields = {"warmup_steps", "warmup_start"}},
       {.name = "step",
        .value = step,
-       .meaning = "multiplied by factor every so many steps",
+       .meaning = "multiplied by factor every `every` steps",
        .fields = {"every", "factor", "warmup_steps", "warmup_start"}},
       {.name = "exponential",
        .value = exponential,
-       .meaning = "multiplied by factor over so many steps, smoothly",
+       .meaning = "multiplied by factor over `every` steps, continuously",
        .fields = {"every", "factor", "warmup_steps", "warmup_start"}},
       {.name = "cosine",
        .value = cosine,
@@ -46,7 +46,7 @@ struct Names<ScheduleType> {
        .fields = {"final_fraction", "initial_fraction", "peak"}},
       {.name = "doubling",
        .value = doubling,
-       .meaning = "doubled over so many steps, smoothly",
+       .meaning = "doubled over `every` steps, continuously",
        .fields = {"every", "warmup_steps", "warmup_start"}},
   };
 };

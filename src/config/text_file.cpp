@@ -29,7 +29,7 @@ std::string read_to_end(const posix::Descriptor& stream, const fs::path& file) {
     text.append(buffer.data(), static_cast<std::size_t>(count));
     if (text.size() > max_file_bytes)
       throw ConfigError(file.string() + ": larger than " + std::to_string(max_file_bytes >> 20) +
-                        " MB, so hardly a config");
+                        " MB, the limit for a config");
   }
 }
 

@@ -26,7 +26,8 @@ class Writer {
   void field(std::string_view name, T& value, std::string_view, const Rule& rule = {}) {
     if (!rule.applies) return;
     Json json = Codec<T>::write(value);
-    if (!json.is(Json::Kind::null)) object_.set(name, std::move(json));
+    const bool is_left_out = rule.is_left_out && json.is(Json::Kind::list) && json.items.empty();
+    if (!json.is(Json::Kind::null) && !is_left_out) object_.set(name, std::move(json));
   }
 
   template <class T>

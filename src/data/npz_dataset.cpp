@@ -67,9 +67,8 @@ bool channels_are_last(const Array& x, const config::DatasetConfig& config) {
   const std::vector<std::int64_t>& shape = x.header().shape;
   const bool first = shape[1] <= few_channels, last = shape[3] <= few_channels;
   if (first == last)
-    throw ConfigError(
-        fmt::format("dataset.channels: must be first or last, because the shape ({}) of {} tells not which it is",
-                    join(shape, ", "), "x_train"));
+    throw ConfigError(fmt::format("dataset.channels: must be first or last, because the shape ({}) of {} allows both",
+                                  join(shape, ", "), "x_train"));
   return last;
 }
 

@@ -10,7 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "experiments/run_folders.h"
+#include "config/load.h"
+#include "data/dataset.h"
 #include "experiments/statistics.h"
 #include "util/errors.h"
 #include "util/join.h"
@@ -176,13 +177,22 @@ Interval range_of_effect(const CriterionConfig& criterion, Interval values) {
 
 // ---- the checks
 
+/// What a run of a config trains and measures: equal texts where they can't differ.
+std::string essence_of(config::RunConfig config) {
+  config.description.clear();
+  config.record = {};
+  if (!config.dataset.path.empty())
+    if (const auto place = data::locate(config.dataset); place && place->empty())
+      config.dataset.path.clear();  // no file
+  return config::to_json(config);
+}
+
 class ClaimChecks {
  public:
   explicit ClaimChecks(const Plan& plan) : plan_(plan) {
-    // The runs begin with those of the first seed, point by point.
-    for (std::size_t i = 0; i < plan.points.size(); ++i) {
-      hashes_[plan.points[i].label] = RunFolders::hash_in(plan.runs[i].name);
-      labels_[plan.points[i].arm].push_back(plan.points[i].label);
+    for (const ArmPoint& point : plan.points) {
+      runs_[point.label] = essence_of(point.config);
+      labels_[point.arm].push_back(point.label);
     }
   }
 
@@ -201,24 +211,24 @@ class ClaimChecks {
   }
 
   void check_points(const std::string& arm) {
-    std::map<std::string, std::string> first;  // label, by hash
+    std::map<std::string, std::string> first;  // label, by its runs
     for (const std::string& label : labels_[arm]) {
-      const auto [other, is_new] = first.emplace(hashes_[label], label);
+      const auto [other, is_new] = first.emplace(runs_[label], label);
       if (!is_new)
-        problems_.push_back(fmt::format("{}: arm {}: the points {} and {} are of one config; leave one out",
+        problems_.push_back(fmt::format("{}: arm {}: the points {} and {} have the same config; remove one",
                                         plan_.experiment.name, arm, other->second, label));
     }
   }
 
   /// What the runs of a criterion's arm or point are: equal texts for equal runs.
   std::string runs_of(const std::string& label) {
-    if (hashes_.contains(label)) return hashes_[label];
+    if (runs_.contains(label)) return runs_[label];
     for (const config::ArmConfig& arm : plan_.experiment.arms)
       if (arm.name == label && arm.best_of)
         return fmt::format("best of {} by {} of {}", arm.best_of->arm, arm.best_of->quantity,
                            arm.best_of->chosen_by.value_or(arm.best_of->arm));
     std::vector<std::string> all;
-    for (const std::string& point : labels_[label]) all.push_back(hashes_[point]);
+    for (const std::string& point : labels_[label]) all.push_back(runs_[point]);
     std::ranges::sort(all);
     return join(all);
   }
@@ -227,7 +237,7 @@ class ClaimChecks {
     std::map<std::string, std::string> first;  // arm, by its runs
     for (const std::string& arm : criterion.arms) {
       const auto [other, is_new] = first.emplace(runs_of(arm), arm);
-      if (!is_new) add(criterion, fmt::format("compares {} with {}, which are of one config", other->second, arm));
+      if (!is_new) add(criterion, fmt::format("compares {} with {}, which have the same config", other->second, arm));
     }
   }
 
@@ -238,8 +248,8 @@ class ClaimChecks {
     const auto refuse = [&](const char* field, const std::optional<double>& threshold, bool always) {
       if (threshold && always)
         add(criterion,
-            fmt::format("{} {:.4g} can't be missed: {} of {} lies in [{:.4g}, {:.4g}]; without a threshold it "
-                        "is reported",
+            fmt::format("{} {:.4g} is always met: {} of {} lies in [{:.4g}, {:.4g}]; remove the threshold to measure "
+                        "without a verdict",
                         field, *threshold,
                         criterion.type == CriterionType::value ? "the value" : "a " + config::name_of(criterion.type),
                         criterion.quantity, effects.low, effects.high));
@@ -252,7 +262,7 @@ class ClaimChecks {
   }
 
   const Plan& plan_;
-  std::map<std::string, std::string> hashes_;               // of the first seed's run, by label
+  std::map<std::string, std::string> runs_;                 // what they train, by label
   std::map<std::string, std::vector<std::string>> labels_;  // of the points, by arm
   std::vector<std::string> problems_;
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,8 +24,37 @@ namespace {
 
 using config::QuantityConfig;
 
+std::string arm_of(const std::string& label) { return label.substr(0, label.find('[')); }
+
+/// For each quantity, the arms that a criterion, a choice or the figure uses it with. Where that is none, or all that
+/// the experiment has is an ablation, every arm is asked for it.
+class Users {
+ public:
+  explicit Users(const config::ExperimentConfig& experiment) {
+    for (const config::CriterionConfig& criterion : experiment.criteria)
+      for (const std::string& label : criterion.arms) add(criterion.quantity, arm_of(label));
+    for (const config::ArmConfig& arm : experiment.arms)
+      if (arm.best_of) add(arm.best_of->quantity, arm.best_of->chosen_by.value_or(arm.best_of->arm));
+    for (const std::string& label : experiment.figure.arms) add(experiment.figure.quantity, arm_of(label));
+    for (auto& [quantity, arms] : users_)
+      for (const config::ArmConfig& arm : experiment.arms)
+        if (arm.best_of && arms.contains(arm.name)) arms.insert(arm.best_of->arm);
+  }
+
+  bool ask(const std::string& arm, const std::string& quantity) const {
+    const auto found = users_.find(quantity);
+    return found == users_.end() || found->second.contains(arm);
+  }
+
+ private:
+  void add(const std::string& quantity, const std::string& arm) { users_[quantity].insert(arm); }
+
+  std::map<std::string, std::set<std::string>> users_;
+};
+
 /// The row of a run, from its directory.
-RunRow row_of(const Plan& plan, const PlannedRun& run, const std::filesystem::path& directory, training::Check check) {
+RunRow row_of(const Plan& plan, const PlannedRun& run, const std::filesystem::path& directory, training::Check check,
+              const Users& users) {
   const RunReport report = read_report(directory, run.config);
   const ArmPoint& point = plan.points[run.point];
   RunRow row{.arm = point.arm,
@@ -59,9 +89,9 @@ RunRow row_of(const Plan& plan, const PlannedRun& run, const std::filesystem::pa
     } catch (const ReadError&) {
       throw;  // its value may be in runs.csv, which must not lose it
     } catch (const DataError& error) {
-      row.error = error.what();
+      if (users.ask(row.arm, quantity.name)) row.error = error.what();
     } catch (const ConfigError& error) {
-      row.error = error.what();
+      if (users.ask(row.arm, quantity.name)) row.error = error.what();
     }
   }
   return row;
@@ -69,7 +99,8 @@ RunRow row_of(const Plan& plan, const PlannedRun& run, const std::filesystem::pa
 
 /// Replaces the rows of runs that have no folder by what runs.csv, or that of an earlier plan, has of them. Arm, axes
 /// and seed are the plan's: the arm may have had another name.
-void keep_earlier_results(RunTable& table, const std::filesystem::path& directory, const Plan& plan) {
+void keep_earlier_results(RunTable& table, const std::filesystem::path& directory, const Plan& plan,
+                          const Users& users) {
   const auto is_missing = [](const RunRow& row) { return row.status == RunState::missing; };
   if (std::none_of(table.rows.begin(), table.rows.end(), is_missing)) return;
   const std::map<std::string, RunRow> earlier = earlier_results(directory, plan);
@@ -83,8 +114,8 @@ void keep_earlier_results(RunTable& table, const std::filesystem::path& director
     kept.seed = row.seed;
     kept.plan = row.plan;
     for (const QuantityColumn& quantity : table.quantities)
-      if (kept.error.empty() && !kept.quantities.contains(quantity.name))
-        kept.error = fmt::format("its folder is gone, and runs.csv has no {}", quantity.name);
+      if (kept.error.empty() && !kept.quantities.contains(quantity.name) && users.ask(row.arm, quantity.name))
+        kept.error = fmt::format("its directory is missing, and runs.csv has no {}", quantity.name);
     row = std::move(kept);
   }
 }
@@ -98,8 +129,9 @@ RunTable collect(const Plan& plan, const std::filesystem::path& directory, train
   for (const PlannedRun& run : plan.runs) runs.push_back(&run);
   std::ranges::stable_sort(runs, {}, &PlannedRun::point);
   const RunFolders folders(directory);
-  for (const PlannedRun* run : runs) table.rows.push_back(row_of(plan, *run, folders.path_of(*run), check));
-  keep_earlier_results(table, directory, plan);
+  const Users users(plan.experiment);
+  for (const PlannedRun* run : runs) table.rows.push_back(row_of(plan, *run, folders.path_of(*run), check, users));
+  keep_earlier_results(table, directory, plan, users);
   add_best_arms(table, plan);
   return table;
 }

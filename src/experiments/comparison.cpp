@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <system_error>
 
 #include "config/csv_columns.h"
 #include "config/experiment.h"
@@ -154,6 +155,23 @@ bool is_run(const fs::path& directory) {
 
 bool is_sweep(const fs::path& directory) { return is_there(directory / "experiment.json"); }
 
+std::string sweeps_below(const fs::path& directory) {
+  std::vector<fs::path> folders{directory};
+  fs::path pattern = directory;
+  for (int depth = 1; depth <= 2; ++depth) {
+    pattern /= "*";
+    std::vector<fs::path> below;
+    std::error_code error;
+    for (const fs::path& folder : folders)
+      for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+        if (fs::is_directory(entry->symlink_status(error))) below.push_back(entry->path());
+    for (const fs::path& folder : below)
+      if (fs::exists(folder / "experiment.json", error)) return "; there are sweeps in it: " + pattern.string();
+    folders = std::move(below);
+  }
+  return "";
+}
+
 void add_directory(Comparison& comparison, const fs::path& directory) {
   if (is_sweep(directory)) {
     add_sweep(comparison, directory);
@@ -163,7 +181,7 @@ void add_directory(Comparison& comparison, const fs::path& directory) {
     comparison.runs.push_back(std::move(run));
   } else {
     throw ConfigError(fmt::format("{}: {}", directory.string(),
-                                  is_there(directory) ? "holds neither a run nor a sweep" : "no such directory"));
+                                  is_there(directory) ? "has neither a run nor a sweep" : "no such directory"));
   }
   sort_metrics(comparison);
 }

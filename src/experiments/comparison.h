@@ -38,6 +38,9 @@ struct Comparison {
 /// Whether a directory holds a run, or a sweep.
 bool is_run(const std::filesystem::path& directory);
 bool is_sweep(const std::filesystem::path& directory);
+/// What an error says of a directory that is no sweep's: where sweeps are one or two folders below it, the pattern that
+/// names them, as "; there are sweeps in it: results/*/*"; else "".
+std::string sweeps_below(const std::filesystem::path& directory);
 
 /// Adds the run, or all points of the sweep, in a directory. The metrics are the final and the best accuracy and loss
 /// of the test split; of a sweep whose run directories are gone the quantities in runs.csv. Writes nothing. Throws

@@ -13,6 +13,7 @@
 #include "experiments/summary.h"
 #include "util/csv.h"
 #include "util/join.h"
+#include "util/printable.h"
 #include "util/text_table.h"
 
 namespace bnlab::experiments {
@@ -207,12 +208,11 @@ std::string in_parts(const Cells& names, const std::vector<Column>& columns, std
 /// What is known besides: equal configs, different data, what failed.
 std::string notes_of(const Comparison& comparison, bool configs_differ) {
   std::string text;
-  if (comparison.runs.size() > 1 && !configs_differ)
-    text += "The configs are the same, but for the seed where it differs.\n";
+  if (comparison.runs.size() > 1 && !configs_differ) text += "The configs do not differ, except for the seed.\n";
   std::map<std::string, std::set<std::string>> sums;  // by dataset
   for (const ComparedRun& run : comparison.runs) sums[run.config.dataset.name].insert(run.data.begin(), run.data.end());
   for (const auto& [dataset, files] : sums)
-    if (files.size() > 1) text += fmt::format("The runs read different files of {}.\n", dataset);
+    if (files.size() > 1) text += fmt::format("The runs used different files of {}.\n", dataset);
   for (const ComparedRun& run : comparison.runs)
     for (const std::string& error : run.errors) text += error.substr(0, error.find('\n')) + "\n";
   for (const std::string& doubt : doubts_of(comparison)) text += doubt + "\n";
@@ -222,12 +222,6 @@ std::string notes_of(const Comparison& comparison, bool configs_differ) {
 bool is_key(const Column& column) {
   const std::set<std::string> others{"seeds", "status", "steps", "seconds"};
   return !column.is_number && !(column.section.empty() && others.contains(column.name));
-}
-
-std::string in_markdown(const std::string& text) {
-  std::string result;
-  for (const char c : text) result += c == '|' ? std::string("\\|") : std::string(1, c == '\n' ? ' ' : c);
-  return result;
 }
 
 }  // namespace
@@ -282,22 +276,23 @@ std::string markdown_table(const Comparison& comparison) {
   const Cells names = short_names(comparison);
   std::string text = markdown_begin, line = "| --- |";
   for (const Column& column : columns) {
-    text += " " +
-            in_markdown(is_key(column)           ? "`" + column.path() + "`"
-                        : column.section.empty() ? column.name
-                                                 : column.section + ", " + column.name) +
-            " |";
+    text += " ";
+    if (is_key(column))
+      text += "`" + column.path() + "`";
+    else
+      text += markdown_text(column.section.empty() ? column.name : column.section + ", " + column.name);
+    text += " |";
     line += column.is_number ? " ---: |" : " --- |";
   }
   text += "\n" + line + "\n";
   for (std::size_t i = 0; i < names.size(); ++i) {
-    text += "| " + in_markdown(names[i]) + " |";
-    for (const Column& column : columns) text += " " + in_markdown(column.cells[i]) + " |";
+    text += "| " + markdown_text(names[i]) + " |";
+    for (const Column& column : columns) text += " " + markdown_text(column.cells[i]) + " |";
     text += "\n";
   }
   const Cells doubts = doubts_of(comparison);
   if (!doubts.empty()) text += "\n";
-  for (const std::string& doubt : doubts) text += "- " + in_markdown(doubt) + "\n";
+  for (const std::string& doubt : doubts) text += "- " + markdown_text(doubt) + "\n";
   return text;
 }
 

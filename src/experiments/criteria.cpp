@@ -146,12 +146,12 @@ Estimate log_slope(const Evidence& evidence, const Seeds& seeds) {
   slope.scale = Scale::logarithmic;
   for (std::size_t arm = 0; arm < evidence.arms.size(); ++arm)
     if (!add_slope(evidence.arms[arm], arm == 0 ? 1 : -1, slope.terms))
-      return failed(fmt::format("{} has no two different points on its axis", quoted(evidence.arms[arm][0])));
+      return failed(fmt::format("the axis of {} has fewer than two different values", quoted(evidence.arms[arm][0])));
   return extreme_of({slope}, Extreme::largest, seeds);
 }
 
 Estimate widest_interval(const CriterionConfig& criterion, const Evidence& evidence, const Seeds& seeds) {
-  if (!criterion.usable) return failed("what is usable is not set");
+  if (!criterion.usable) return failed("usable is not set");
   Points widths;
   for (Points points : evidence.arms) {
     std::ranges::stable_sort(points, {}, &Point::axis);
@@ -251,20 +251,37 @@ bool clears_high(double x, const Claim& claim) {
   return claim.high == infinity || (claim.high_open ? !reaches(x, claim.high) : reaches(-x, -claim.high));
 }
 
-std::string text(double value, const ShownNumbers& numbers) {
-  return numbers.text ? numbers.text(value) : fmt::format("{:.4g}", value);
-}
+/// What shows an interval and the thresholds of a claim with digits that tell them apart.
+class Texts {
+ public:
+  Texts(const ShownNumbers& numbers, const Interval& interval, const Claim& claim)
+      : text_(numbers.text ? numbers.text
+                           : [](double value, int digits) { return fmt::format("{:.{}g}", value, digits); }),
+        is_reversed_(numbers.is_reversed) {
+    std::vector<double> thresholds;
+    for (const double threshold : {claim.low, claim.high})
+      if (std::isfinite(threshold)) thresholds.push_back(threshold);
+    digits_ = telling_digits({interval.low, interval.high}, thresholds, text_);
+  }
 
-std::string text(const Interval& interval, const ShownNumbers& numbers) {
-  const std::string low = text(interval.low, numbers), high = text(interval.high, numbers);
-  return numbers.is_reversed ? fmt::format("[{}, {}]", high, low) : fmt::format("[{}, {}]", low, high);
-}
+  std::string operator()(double value) const { return text_(value, digits_); }
+  std::string operator()(const Interval& interval) const {
+    const std::string low = (*this)(interval.low), high = (*this)(interval.high);
+    return is_reversed_ ? fmt::format("[{}, {}]", high, low) : fmt::format("[{}, {}]", low, high);
+  }
+
+ private:
+  NumberText text_;
+  bool is_reversed_;
+  int digits_;
+};
 
 /// Sets the verdict, and its reason where it isn't reproduced.
 void decide(const Estimate& estimate, const Claim& claim, const ShownNumbers& numbers, Judgement& judgement) {
   const Interval& interval = *estimate.interval;
   const std::string of = estimate.subject.empty() ? "" : fmt::format(" of {}", estimate.subject);
-  const std::string shown = text(interval, numbers) + of;
+  const Texts text(numbers, interval, claim);
+  const std::string shown = text(interval) + of;
   const bool low_clear = clears_low(interval.low, claim);
   const bool high_clear = clears_high(interval.high, claim);
   if (low_clear && high_clear) {
@@ -272,15 +289,16 @@ void decide(const Estimate& estimate, const Claim& claim, const ShownNumbers& nu
   } else if (!clears_low(interval.high, claim) || !clears_high(interval.low, claim)) {
     const bool misses_low = !clears_low(interval.high, claim);
     const bool is_below = misses_low != numbers.is_reversed, is_open = misses_low ? claim.low_open : claim.high_open;
-    const char* place = is_below ? (is_open ? "not above" : "below") : (is_open ? "not below" : "above");
+    const char* place =
+        is_below ? (is_open ? "is not above" : "lies below") : (is_open ? "is not below" : "lies above");
     judgement.verdict = Verdict::not_reproduced;
-    judgement.explanation = fmt::format("the interval {} lies {} the threshold {}", shown, place,
-                                        text(misses_low ? claim.low : claim.high, numbers));
+    judgement.explanation =
+        fmt::format("the interval {} {} the threshold {}", shown, place, text(misses_low ? claim.low : claim.high));
   } else {
     judgement.verdict = Verdict::inconclusive;
     std::vector<std::string> inside;
-    if (!low_clear) inside.push_back(text(claim.low, numbers));
-    if (!high_clear) inside.push_back(text(claim.high, numbers));
+    if (!low_clear) inside.push_back(text(claim.low));
+    if (!high_clear) inside.push_back(text(claim.high));
     if (numbers.is_reversed) std::ranges::reverse(inside);
     judgement.explanation = fmt::format(
         "the threshold{} inside the interval {}",
@@ -359,6 +377,23 @@ Interval known(const Value& value) {
   if (value.between) return *value.between;
   return {value.bound == Bound::at_most ? -infinity : value.value,
           value.bound == Bound::at_least ? infinity : value.value};
+}
+
+int telling_digits(const std::vector<double>& numbers, const std::vector<double>& thresholds, const NumberText& text) {
+  constexpr int fewest = 4, most = 9;
+  const auto looks_alike = [&](double number, double threshold, int digits) {
+    const bool differ = std::abs(number - threshold) > 1e-9 * std::abs(threshold);
+    return differ && text(number, digits) == text(threshold, digits);
+  };
+  for (int digits = fewest; digits < most; ++digits) {
+    bool tells = true;
+    for (const double threshold : thresholds) {
+      for (const double number : numbers) tells = tells && !looks_alike(number, threshold, digits);
+      for (const double other : thresholds) tells = tells && !looks_alike(other, threshold, digits);
+    }
+    if (tells) return digits;
+  }
+  return most;
 }
 
 std::string name_of(Verdict verdict) {

@@ -39,9 +39,9 @@ std::map<std::string, RunRow> results_in(const std::filesystem::path& file, cons
   if (!is_there(file)) return rows;
   const CsvTable csv = read_csv(file);
   const auto refuse = [&](const std::string& problem) {
-    throw DataError(
-        fmt::format("{}: {}; folders of runs are gone, whose results it alone may have: mend it or move it away",
-                    file.string(), problem));
+    throw DataError(fmt::format(
+        "{}: {}; directories of runs are missing, and only this file may have their results: repair it or move it away",
+        file.string(), problem));
   };
   for (const RunColumnName& column : config::run_columns)
     if (!csv.find(column.name) && !column.is_newer) refuse(fmt::format("no column \"{}\"", column.name));

@@ -54,8 +54,9 @@ Export::Export(const std::vector<fs::path>& directories, const std::string& file
   std::vector<fs::path> places;
   for (const fs::path& directory : directories) {
     if (!is_sweep(directory))
-      throw ConfigError(fmt::format("{}: is not the directory of a sweep{}", directory.string(),
-                                    is_run(directory) ? ", but a run: its CSV files are a table already" : ""));
+      throw ConfigError(fmt::format(
+          "{}: is not the directory of a sweep{}", directory.string(),
+          is_run(directory) ? ", but of a run, whose CSV files are tables already" : sweeps_below(directory)));
     std::error_code ignored;
     const fs::path place = fs::weakly_canonical(directory, ignored);
     if (contains(places, place)) throw ConfigError(fmt::format("{}: is given twice", directory.string()));

@@ -75,8 +75,8 @@ class LocalExecutor {
       is_interrupted_ = !waiting_.empty();
       waiting_.clear();
       if (!running_.empty())
-        display_.message(fmt::format("stopping {} runs, which write checkpoints where they train; once more kills them",
-                                     running_.size()));
+        display_.message(
+            fmt::format("stopping {} runs, which first write checkpoints; another signal kills them", running_.size()));
       for (const Running& run : running_) ask_to_stop(run.process);
     }
     if (asked > 1)
@@ -219,13 +219,13 @@ class LocalExecutor {
     RunReport report = read_report(directory);
     if (report.state != RunState::failed && !is_finished(report.state)) {
       if (run.timed_out)
-        report = record_failure(directory, fmt::format("timeout: not done after {} s", options_.timeout));
+        report = record_failure(directory, fmt::format("timeout: not finished after {} s", options_.timeout));
       else if (handled_ > 0)
         is_interrupted_ = true;
       else if (training::is_locked(directory))
         return give_up(*run.task);
       else if (end.status == interrupted_status)
-        report.error = "was asked to stop by someone else; a later call continues it";
+        report.error = "stopped by a signal that bnlab did not send; a later call continues it";
       else
         report = record_failure(directory, failure_text(end, directory, run.stderr_offset));
     }

@@ -125,8 +125,9 @@ void refuse_undeclared(const ExperimentConfig& experiment, const ArmConfig& arm,
   std::vector<std::string> lines;
   for (const config::Difference& difference : config::differences(base, config))
     if (!is_declared(difference, declared))
-      lines.push_back(fmt::format("{}: arm {}: {} differs from the base ({} there, {} here) and is not declared",
-                                  experiment.name, label, difference.path, difference.first, difference.second));
+      lines.push_back(
+          fmt::format("{}: arm {}: undeclared difference from the base: {} is {} in the base, and {} in the arm",
+                      experiment.name, label, difference.path, difference.first, difference.second));
   if (!lines.empty()) throw ConfigError(fmt::format("{}", fmt::join(lines, "\n")));
 }
 

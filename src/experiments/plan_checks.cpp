@@ -44,6 +44,13 @@ Names statistics_of(const RunConfig& config) {
   return names;
 }
 
+/// In the column of eval.csv that a run with several has; none in another.
+Names batch_sizes_of(const RunConfig& config) {
+  Names names;
+  for (const std::int64_t size : config.evaluation.batch_sizes) names.push_back(std::to_string(size));
+  return names;
+}
+
 class PlanChecks {
  public:
   explicit PlanChecks(const Plan& plan) : plan_(plan) {}
@@ -86,7 +93,9 @@ class PlanChecks {
     bool good = true;
     for (const std::string& column : wanted) {
       if (column.empty() || has(there, column)) continue;
-      add(quantity, fmt::format("{} has no column \"{}\"{}", quantity.file, column, did_you_mean(column, there)));
+      const std::string hint = did_you_mean(column, there);
+      add(quantity, fmt::format("{} has no column \"{}\"{}", quantity.file, column,
+                                hint.empty() ? "; it has " + join(there, ", ") : hint));
       good = false;
     }
     return good;
@@ -97,12 +106,20 @@ class PlanChecks {
     for (const ArmPoint& point : plan_.points) {
       const Names splits = wanted(quantity, "split", splits_of(point.config), point);
       const Names statistics = wanted(quantity, "statistics", statistics_of(point.config), point);
-      if (splits.empty() || statistics.empty()) return;
-      if (splits.size() * statistics.size() == 1 || row_of(quantity.over_rows).compares_rows) continue;
-      return add(quantity, fmt::format("where must leave one split and one kind of statistics of eval.csv; arm {} "
-                                       "evaluates {} with {}",
-                                       point.label, join(splits), join(statistics)));
+      const Names sizes = wanted(quantity, config::batch_size_column, batch_sizes_of(point.config), point);
+      const bool asks_size = filters_by(quantity, config::batch_size_column);
+      if (splits.empty() || statistics.empty() || (asks_size && sizes.empty())) return;
+      const bool has_sizes = has(statistics, config::name_of(config::Statistics::batch)) && sizes.size() > 1;
+      if ((splits.size() * statistics.size() == 1 && !has_sizes) || row_of(quantity.over_rows).compares_rows) continue;
+      return add(quantity, fmt::format("where must select one split and one kind of statistics{} of eval.csv; arm {} "
+                                       "evaluates {} with {}{}",
+                                       has_sizes ? " and one batch_size" : "", point.label, join(splits),
+                                       join(statistics), has_sizes ? " of " + join(sizes) + " images" : ""));
     }
+  }
+
+  static bool filters_by(const QuantityConfig& quantity, const char* column) {
+    return std::ranges::any_of(quantity.where.columns, [&](const auto& one) { return one.first == column; });
   }
 
   /// Those of a point's values that `where` asks for; none after a problem.
@@ -113,6 +130,11 @@ class PlanChecks {
       if (name != column) continue;
       asks = true;
       for (const std::string& value : values) {
+        if (there.empty()) {
+          add(quantity, fmt::format("where: arm {} has no column {}: its evaluation.batch_sizes are not given",
+                                    point.label, column));
+          return {};
+        }
         if (!has(there, value)) {
           add(quantity, fmt::format("where: {} \"{}\" is not evaluated in arm {}, but {}{}", column, value, point.label,
                                     join(there), did_you_mean(value, there)));

@@ -38,20 +38,20 @@ std::string difference_of(const CsvTable& runs, const Plan& plan) {
   for (const PlannedRun& run : plan.runs) seeds.insert(std::to_string(run.seed));
   for (const config::ArmConfig& arm : plan.experiment.arms) arms.insert(arm.name);
   for (const std::string& arm : values_in(runs, "arm"))
-    if (!arms.contains(arm)) return fmt::format("it has an arm {}", arm);
+    if (!arms.contains(arm)) return fmt::format("it has the arm {}", arm);
   if (const std::set<std::string> theirs = values_in(runs, "seed"); theirs != seeds)
-    return fmt::format("seeds {} there, {} here", fmt::join(theirs, ", "), fmt::join(seeds, ", "));
+    return fmt::format("its seeds are {}, those of the experiment {}", fmt::join(theirs, ", "), fmt::join(seeds, ", "));
   std::set<std::string> hashes;
   for (const PlannedRun& run : plan.runs) hashes.insert(RunFolders::hash_in(run.name));
   for (const std::string& run : values_in(runs, "run"))
     if (!hashes.contains(RunFolders::hash_in(run)))
-      return fmt::format("its run {} is of a config that the experiment does not have", run);
+      return fmt::format("the experiment has no run with the config of its run {}", run);
   for (const std::string& run : values_in(runs, "run")) hashes.erase(RunFolders::hash_in(run));
   for (const PlannedRun& run : plan.runs)
     if (hashes.contains(RunFolders::hash_in(run.name)))
-      return fmt::format("it lacks {} runs, such as that of {} with seed {}", hashes.size(),
+      return fmt::format("it has no row for {} runs, such as {} with seed {}", hashes.size(),
                          plan.points[run.point].label, run.seed);
-  return "its profile, quantities or criteria are others";
+  return "its profile, quantities or criteria differ";
 }
 
 }  // namespace
@@ -84,10 +84,10 @@ std::string plan_of_csv(const fs::path& file) { return is_there(file) ? plan_of(
 
 void refuse_edited(const config::ExperimentConfig& experiment, const Plan& plan, const fs::path& file) {
   if (experiment.plan.empty() || experiment.plan == plan.hash) return;
-  throw ConfigError(fmt::format(
-      "{}: was changed after the sweep: its content makes the plan {}, got {}. Nothing is judged; change the "
-      "experiment's own file and sweep it again",
-      file.string(), plan.hash, experiment.plan));
+  throw ConfigError(
+      fmt::format("{}: was changed after the sweep: the hash of its plan is {}, but it states {}. Nothing is judged; "
+                  "change the experiment's own file and sweep it again",
+                  file.string(), plan.hash, experiment.plan));
 }
 
 std::string seeds_text(std::vector<std::uint64_t> seeds) {
@@ -100,8 +100,8 @@ void refuse_other_plan(const CsvTable& runs, const Plan& plan, const fs::path& f
   const std::string theirs = plan_of(runs);
   if (theirs.empty() || theirs == plan.hash) return;
   throw DataError(
-      fmt::format("{}: is of another plan ({}) than experiment.json ({}): {}. Nothing is judged; call bnlab "
-                  "sweep again, or move the file away where run directories are there",
+      fmt::format("{}: belongs to another plan ({}) than experiment.json ({}): {}. Nothing is judged; call bnlab sweep "
+                  "again, or move the file away if the directories of the runs exist",
                   file.string(), theirs, plan.hash, difference_of(runs, plan)));
 }
 
@@ -122,16 +122,16 @@ std::vector<std::string> conflicts(const config::ExperimentConfig& earlier, cons
   if (plan_of(earlier) == plan.hash) return {};
   std::vector<std::string> lines;
   if (earlier.profile != now.profile)
-    lines.push_back(fmt::format("profile: {} there, {} here", earlier.profile, now.profile));
+    lines.push_back(fmt::format("profile: {} in the directory, {} requested", earlier.profile, now.profile));
   const std::set<std::uint64_t> before(earlier.seeds.list.begin(), earlier.seeds.list.end()),
       seeds(now.seeds.list.begin(), now.seeds.list.end());
   if (!std::ranges::includes(seeds, before))
-    lines.push_back(
-        fmt::format("seeds: {} there, {} here", seeds_text(earlier.seeds.list), seeds_text(now.seeds.list)));
+    lines.push_back(fmt::format("seeds: {} in the directory, {} requested", seeds_text(earlier.seeds.list),
+                                seeds_text(now.seeds.list)));
   // An earlier version did not write down its --set.
   if (!earlier.plan.empty() && earlier.settings != now.settings)
-    lines.push_back(
-        fmt::format("--set: {} there, {} here", settings_text(earlier.settings), settings_text(now.settings)));
+    lines.push_back(fmt::format("--set: {} in the directory, {} requested", settings_text(earlier.settings),
+                                settings_text(now.settings)));
   return lines;
 }
 

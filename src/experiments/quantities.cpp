@@ -30,8 +30,8 @@ using config::SeriesConfig;
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
 /// The columns that tell the rows of one step apart; rows that agree in all of them are one series.
-constexpr std::array<std::string_view, 9> key_columns{"split",     "statistics", "layer",      "tensor", "unit",
-                                                      "parameter", "factor",     "multiplier", "arm"};
+constexpr std::array<std::string_view, 11> key_columns{
+    "split", "statistics", "batch_size", "layer", "time", "tensor", "unit", "parameter", "factor", "multiplier", "arm"};
 
 struct Sample {
   std::int64_t step;
@@ -72,8 +72,8 @@ class Rows {
     if (config::run_file_of(quantity.file) == config::RunFile::eval && groups_.size() > 1 &&
         !row_of(quantity.over_rows).compares_rows)
       throw ConfigError(
-          fmt::format("quantity {}: where must leave one split and one kind of statistics of eval.csv, unless "
-                      "over_rows compares them; {} has {} that fit",
+          fmt::format("quantity {}: where must select one split and one kind of statistics of eval.csv, unless "
+                      "over_rows compares them; {} has {} that match",
                       quantity.name, file.string(), groups_.size()));
   }
 
@@ -91,7 +91,7 @@ class Rows {
           fail(fmt::format("column {} is never \"{}\"{}", name, value,
                            did_you_mean(value, {there.begin(), there.end()})));
     }
-    if (groups_.empty()) fail("no row has all the values of where");
+    if (groups_.empty()) fail("no row matches where");
   }
 
   [[noreturn]] void fail(const std::string& problem) const {
@@ -122,7 +122,7 @@ class Rows {
   std::int64_t step_of(const std::vector<std::string>& row) const {
     const double step = number(row, step_);
     if (!(step >= 0 && step <= 1e18))
-      throw DataError(fmt::format("{}: column step: \"{}\" is no step", file_.string(), row[step_]));
+      throw DataError(fmt::format("{}: column step: \"{}\" is not a step", file_.string(), row[step_]));
     return static_cast<std::int64_t>(step);
   }
 
@@ -130,7 +130,7 @@ class Rows {
     const auto value = csv_number(row[place]);
     if (!value)
       throw DataError(
-          fmt::format("{}: column {}: \"{}\" is no number", file_.string(), table_.columns[place], row[place]));
+          fmt::format("{}: column {}: \"{}\" is not a number", file_.string(), table_.columns[place], row[place]));
     return *value;
   }
 

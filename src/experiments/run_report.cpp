@@ -20,6 +20,7 @@
 #include "util/posix.h"
 #include "util/printable.h"
 #include "util/result_file.h"
+#include "util/text_table.h"
 
 namespace bnlab::experiments {
 namespace {
@@ -89,7 +90,7 @@ std::string problem_of_end(const fs::path& file, std::int64_t last_step) {
   const std::string step = row.substr(0, row.find(','));  // the first column
   if (step == std::to_string(last_step)) return "";
   return fmt::format("{}: its last row must be of step {}, at which the run ended, got {}", file.string(), last_step,
-                     step);
+                     elided(step, 40));
 }
 
 struct ConfigProblem {
@@ -115,11 +116,11 @@ ConfigProblem problem_of_config(const fs::path& directory, config::RunConfig con
     const std::vector<config::Difference> differences = config::differences(config, there);
     if (differences.empty()) return {};
     const config::Difference& first = differences.front();
-    return {fmt::format("{}: is of another config: {} must be {}, got {}", file.string(), first.path, first.first,
+    return {fmt::format("{}: belongs to another config: {} must be {}, got {}", file.string(), first.path, first.first,
                         first.second),
             true};
   } catch (const ConfigError&) {
-    return {fmt::format("{}: can't be understood", file.string())};
+    return {fmt::format("{}: is not a valid config", file.string())};
   } catch (const ReadError&) {
     throw;
   } catch (const DataError& error) {
@@ -189,7 +190,7 @@ RunReport report_of(const fs::path& directory) {
 RunReport damaged(RunReport report, const std::string& problem) {
   report.state = RunState::failed;
   report.is_damaged = true;
-  report.error = problem + "; --retry-failed runs it anew";
+  report.error = problem + "; --retry-failed repeats the run";
   return report;
 }
 
@@ -217,7 +218,7 @@ RunReport read_report(const fs::path& directory, const config::RunConfig& config
   const ConfigProblem of_config = problem_of_config(directory, config);
   if (of_config.is_another) {  // perhaps somebody else's run: nothing here is removed
     report.state = RunState::failed;
-    report.error = fmt::format("{}; move {} away to run it anew", of_config.text, directory.string());
+    report.error = fmt::format("{}; move {} away to repeat the run", of_config.text, directory.string());
     return report;
   }
   std::string problem = of_config.text;
@@ -238,11 +239,11 @@ void clear_failure(const fs::path& directory) {
       case FileKind::folder:
       case FileKind::link:
       case FileKind::other:
-        throw RunError(fmt::format("can't remove {}: it is no regular file", (directory / name).string()));
+        throw RunError(fmt::format("cannot remove {}: not a regular file", (directory / name).string()));
     }
     std::error_code error;
     fs::remove(directory / name, error);
-    if (error) throw RunError(fmt::format("can't remove {}: {}", (directory / name).string(), error.message()));
+    if (error) throw RunError(fmt::format("cannot remove {}: {}", (directory / name).string(), error.message()));
   };
   const auto end = training::read_end(directory / "run.json");
   if (end && end->status == training::RunStatus::failed) remove("run.json");

@@ -37,14 +37,14 @@ class ExpectedRuns {
   /// before.
   std::size_t take(const RunRow& row, const RowCells& cells) {
     const auto point = points_.find({row.arm, row.axes});
-    if (point == points_.end()) cells.fail(fmt::format("arm \"{}\" has no such point in experiment.json", row.arm));
+    if (point == points_.end()) cells.fail(fmt::format("experiment.json has no such point of arm \"{}\"", row.arm));
     const std::string& label = plan_.points[point->second].label;
     const auto run = missing_.find({label, row.seed});
     if (run == missing_.end())
       cells.fail(fmt::format("seed {} of {} appears twice, or is not in experiment.json", row.seed, label));
     if (RunFolders::hash_in(row.run) != run->second)
-      cells.fail(fmt::format("run {} is of another config: that of {} with seed {} begins with {}", row.run, label,
-                             row.seed, run->second));
+      cells.fail(fmt::format("run {} belongs to another config: the name of {} with seed {} begins with {}", row.run,
+                             label, row.seed, run->second));
     missing_.erase(run);
     return point->second;
   }

@@ -118,6 +118,22 @@ Digits digits_of(const ShownEffect& shown) {
   return {decimals >= 0 && size > 1e-3 ? decimals : -1, digits};
 }
 
+std::vector<double> thresholds_of(const ShownEffect& shown) {
+  std::vector<double> thresholds;
+  for (const std::optional<double>& value : {shown.at_least, shown.more_than, shown.at_most, shown.less_than})
+    if (value) thresholds.push_back(*value);
+  if (shown.within) thresholds.insert(thresholds.end(), {-*shown.within, *shown.within});
+  return thresholds;
+}
+
+/// The digits of a number that somebody wrote, such as 1.0001; 0 for one that was computed, such as exp(0.001).
+int digits_written(double value) {
+  constexpr int most = 7;
+  for (int digits = 1; digits <= most; ++digits)
+    if (std::abs(std::stod(fmt::format("{:.{}g}", value, digits)) - value) <= 1e-9 * std::abs(value)) return digits;
+  return 0;
+}
+
 }  // namespace
 
 ShownEffect shown_effect(const ExperimentConfig& experiment, const CriterionConfig& criterion,
@@ -156,20 +172,28 @@ ShownEffect shown_effect(const ExperimentConfig& experiment, const CriterionConf
 }
 
 ShownNumbers shown_numbers(const ExperimentConfig& experiment, const CriterionConfig& criterion) {
-  constexpr int digits = 4;
+  constexpr int fewest = 4;
   const Scale scale = scale_of(experiment, criterion);
-  const auto text = [scale](double value) {
-    return scale.decimals >= 0 ? with_decimals(scale(value), scale.decimals) : with_digits(scale(value), digits);
+  const auto text = [scale](double value, int digits) {
+    return scale.decimals >= 0 ? with_decimals(scale(value), scale.decimals + digits - fewest)
+                               : with_digits(scale(value), digits);
   };
   return {text, scale.is_backwards};
 }
 
 std::string text_of(const ShownEffect& shown) {
   if (std::isnan(shown.effect)) return "no effect could be measured";
+  constexpr int fewest = 4;
   const Digits digits = digits_of(shown);
-  const auto number = [&](double value) {
-    return digits.decimals >= 0 ? with_decimals(value, digits.decimals) : with_digits(value, digits.digits);
+  const auto text_with = [digits](double value, int wanted) {
+    const int more = wanted - fewest;
+    return digits.decimals >= 0 ? with_decimals(value, digits.decimals + more)
+                                : with_digits(value, digits.digits + more);
   };
+  std::vector<double> ends;
+  if (shown.interval) ends = {shown.interval->low, shown.interval->high};
+  const int wanted = telling_digits(ends, thresholds_of(shown), text_with);
+  const auto number = [&](double value) { return text_with(value, wanted); };
   std::string text = shown.bound == Bound::at_least ? "at least " : shown.bound == Bound::at_most ? "at most " : "";
   text += number(shown.effect);
   if (shown.interval) text += fmt::format(" [{}, {}]", number(shown.interval->low), number(shown.interval->high));
@@ -177,14 +201,14 @@ std::string text_of(const ShownEffect& shown) {
 }
 
 std::string claim_text(const CriterionConfig& criterion, const ShownEffect& shown) {
-  constexpr int digits = 4;
   if (row_of(criterion.type).claim == config::ClaimType::above_zero) return "in this order";
-  if (shown.within) return "within " + with_digits(*shown.within, digits);
-  if (shown.at_least && shown.at_most)
-    return fmt::format("{} to {}", with_digits(*shown.at_least, digits), with_digits(*shown.at_most, digits));
+  const int digits = telling_digits({}, thresholds_of(shown), with_digits);
+  const auto number = [&](double value) { return with_digits(value, std::max(digits, digits_written(value))); };
+  if (shown.within) return "within " + number(*shown.within);
+  if (shown.at_least && shown.at_most) return fmt::format("{} to {}", number(*shown.at_least), number(*shown.at_most));
   std::vector<std::string> parts;
   const auto add = [&](const char* words, const std::optional<double>& value) {
-    if (value) parts.push_back(words + with_digits(*value, digits));
+    if (value) parts.push_back(words + number(*value));
   };
   add("at least ", shown.at_least);
   add("above ", shown.more_than);

@@ -26,7 +26,7 @@ eval "directory=$(line directories)"
 mkdir -p "$directory"
 log=$directory/{stderr}
 if [ -L "$directory" ] || [ -L "$log" ] || {{ [ -e "$log" ] && [ ! -f "$log" ]; }}; then
-  echo "$log is a link or no regular file; it is not written to" >&2
+  echo "$log is a link or not a regular file; nothing is written to it" >&2
   echo 1 >"$status_file"
   exit 1
 fi
@@ -67,10 +67,11 @@ int largest_array_index() {
   for (std::string line; std::getline(config, line);)
     if (line.starts_with("MaxArraySize")) {
       const int size = std::atoi(line.c_str() + std::min(line.size(), line.find('=') + 1));
-      if (size < 2) throw RunError(fmt::format("scontrol: job arrays are switched off here ({})", trimmed(line)));
+      if (size < 2)
+        throw RunError(fmt::format("scontrol: job arrays are disabled on this cluster ({})", trimmed(line)));
       return size - 1;
     }
-  throw RunError("scontrol show config: does not say MaxArraySize");
+  throw RunError("scontrol show config: no MaxArraySize in its output");
 }
 
 std::map<TaskPlace, Queued> slurm_queue(const std::string& job_prefix) {

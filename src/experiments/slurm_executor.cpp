@@ -123,7 +123,7 @@ class SlurmExecutor {
     try {
       now = slurm_queue(job_prefix_);
     } catch (const RunError& error) {  // the cluster's controller may be away for a while
-      display_.message(fmt::format("{}; looking again", error.what()));
+      display_.message(fmt::format("{}; trying again", error.what()));
       return;
     }
     std::vector<Run*> to_submit;
@@ -151,7 +151,7 @@ class SlurmExecutor {
       if (!is_finished(read_report(run.task->directory).state) && ++run.looks_without <= 1) return false;
       return !end_by_result(run);
     } catch (const ReadError& error) {
-      display_.message(fmt::format("{}; looking again", error.what()));
+      display_.message(fmt::format("{}; trying again", error.what()));
       return false;
     }
   }
@@ -181,9 +181,9 @@ class SlurmExecutor {
       }
       if (was_stopped && run.submissions <= options_.resubmissions) return false;
       const std::string reason =
-          end ? failure_text(*end, directory, run.stderr_offset) : "ended without a word; was it cancelled?";
+          end ? failure_text(*end, directory, run.stderr_offset) : "ended without a result; was the job cancelled?";
       if (was_interrupted)
-        report.error = fmt::format("stopped {} times, no further than step {}; a later call continues it",
+        report.error = fmt::format("stopped {} times without progress past step {}; a later call continues it",
                                    run.submissions, run.furthest_step);
       else if (was_stopped)
         report = record_failure(directory, fmt::format("submitted {} times to Slurm; {}", run.submissions, reason));
@@ -241,8 +241,8 @@ class SlurmExecutor {
       for (const Run* run : behind) jobs.insert(run->parent->job);
       if (behind.empty()) {
         display_.message(
-            fmt::format("{} runs are not submitted: the runs that they start from are in Slurm's queue from "
-                        "an earlier call; call again when those have ended",
+            fmt::format("{} runs are not submitted: the runs that they start from are still in Slurm's queue from an "
+                        "earlier call; call again when those have ended",
                         rest.size()));
         return;
       }

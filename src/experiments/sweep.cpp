@@ -8,6 +8,7 @@
 
 #include "config/experiment.h"
 #include "config/load.h"
+#include "experiments/comparison.h"
 #include "experiments/plan_identity.h"
 #include "experiments/run_folders.h"
 #include "experiments/set_aside.h"
@@ -36,9 +37,9 @@ void refuse_unknown(const std::string& pattern, const Plan& plan) {
     return;
   for (const config::ArmConfig& arm : plan.experiment.arms)
     if (arm.best_of && bnlab::fits(pattern, arm.name))
-      throw ConfigError(fmt::format("--only {}: arm {} of {} has no runs of its own, but those of the best point of {}",
+      throw ConfigError(fmt::format("--only {}: arm {} of {} has no runs of its own; it is the best point of {}",
                                     pattern, arm.name, plan.experiment.name, arm.best_of->arm));
-  throw ConfigError(fmt::format("--only {}: no arm of {} fits", pattern, plan.experiment.name));
+  throw ConfigError(fmt::format("--only {}: no arm of {} matches", pattern, plan.experiment.name));
 }
 
 /// Of each run of the plan whether one of the patterns fits it, or a run that starts from its weights; all without any.
@@ -71,16 +72,18 @@ void refuse_other_table(const fs::path& directory) {
   const CsvTable csv = read_csv(file);
   if (csv.find("run") && csv.find("status") && !csv.is_cut_off) return;
   throw ConfigError(fmt::format("--out: {} is {}; it would be replaced. Move it away, or choose another directory",
-                                file.string(), csv.is_cut_off ? "cut off" : "no table of runs"));
+                                file.string(), csv.is_cut_off ? "cut off" : "not a table of runs"));
 }
 
-/// Throws where the directory has results but does not say of which experiment.
+/// Throws where the directory has results but does not say of which experiment, or is that of a run.
 void refuse_results_of_nobody(const fs::path& directory) {
+  if (is_run(directory))
+    throw ConfigError(fmt::format("--out: {} holds a run; choose another directory for a sweep", directory.string()));
   for (const char* name : {"runs.csv", "verdict.json", "summary.csv"})
     if (const fs::path file = directory / name; is_there(file))
       throw ConfigError(
-          fmt::format("--out: {} is no sweep's, which would have an experiment.json; it would be replaced. Move it "
-                      "away, or choose another directory",
+          fmt::format("--out: {} would be replaced, but has no experiment.json beside it. Move it away, or choose "
+                      "another directory",
                       file.string()));
 }
 
@@ -122,8 +125,8 @@ bool is_file_of_a_sweep(const fs::path& directory, const fs::path& file) {
   if (inside.empty()) return false;
   const fs::path first = *inside.begin();
   if (first == "configs" || first == "runs" || first == "old") return true;
-  const std::set<fs::path> names{"experiment.json", "runs.csv",    "summary.csv",
-                                 "verdict.json",    ".sweep.lock", ".sweep.runs.lock"};
+  const std::set<fs::path> names{"experiment.json",  "runs.csv",   "summary.csv", "verdict.json", ".sweep.lock",
+                                 ".sweep.runs.lock", "figure.csv", "figure.png",  "figure.svg"};
   return names.contains(inside);
 }
 
@@ -151,14 +154,14 @@ void refuse_another_sweep(const Plan& plan, const fs::path& directory, bool repl
   const auto earlier = earlier_experiment(directory);
   if (!earlier) return refuse_results_of_nobody(directory);
   if (earlier->name != plan.experiment.name)
-    throw ConfigError(fmt::format("--out: {} holds the sweep of {}; choose another directory for {}",
-                                  directory.string(), earlier->name, plan.experiment.name));
+    throw ConfigError(fmt::format("--out: {} has the sweep of {}; choose another directory for {}", directory.string(),
+                                  earlier->name, plan.experiment.name));
   refuse_other_table(directory);
   if (replace) return;
   if (const std::vector<std::string> lines = conflicts(*earlier, plan); !lines.empty())
     throw ConfigError(
-        fmt::format("--out: {} holds another sweep of {}; nothing was changed. {}\nRepeat its --profile, --seeds and "
-                    "--set, choose another directory, or replace it with --replace: what it found is then in {}",
+        fmt::format("--out: {} has another sweep of {}; nothing was changed. {}\nRepeat its --profile, --seeds and "
+                    "--set, choose another directory, or replace it with --replace, which moves its results to {}",
                     directory.string(), plan.experiment.name, join(lines, "; "), (directory / "old").string()));
 }
 
@@ -169,7 +172,7 @@ fs::path prepare(const Plan& plan, const std::vector<SweepRun>& runs, const fs::
     fs::create_directories(directory / name, error);
     if (kind_of(directory / name) == FileKind::link) refuse_other_than_folder(directory / name);
     if (kind_of(directory / name) != FileKind::folder)
-      throw ConfigError(fmt::format("--out: can't make the directory {}: {}", (directory / name).string(),
+      throw ConfigError(fmt::format("--out: cannot create the directory {}: {}", (directory / name).string(),
                                     error ? error.message() : "a file of that name exists"));
   }
   const std::string other = other_plan(earlier_experiment(directory), plan, directory);

@@ -35,7 +35,7 @@ SweepLock::SweepLock(const fs::path& directory, std::chrono::milliseconds longes
   std::error_code error;
   fs::create_directories(directory, error);
   if (error)
-    throw ConfigError(fmt::format("--out: can't make the directory {}: {}", directory.string(), error.message()));
+    throw ConfigError(fmt::format("--out: cannot create the directory {}: {}", directory.string(), error.message()));
   sweep_ = open_lock_file(directory / ".sweep.lock");
   if (!posix::try_lock(sweep_, LOCK_EX)) {
     const std::string owner = first_line(sweep_);
@@ -51,8 +51,8 @@ SweepLock::SweepLock(const fs::path& directory, std::chrono::milliseconds longes
   while (!posix::try_lock(runs_, LOCK_EX)) {
     if (std::chrono::steady_clock::now() > end)
       throw RunError(
-          fmt::format("{}: the sweep here was killed, and its runs still continue; end them (ps shows "
-                      "\"train ... --out {}/...\"), then call again",
+          fmt::format("{}: the sweep in this directory was killed, but its runs continue; end them (ps shows \"train "
+                      "... --out {}/...\"), then call again",
                       directory.string(), directory.string()));
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }

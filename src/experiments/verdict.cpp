@@ -13,6 +13,7 @@
 #include "config/experiment.h"
 #include "config/experiment_fields.h"
 #include "experiments/collect.h"
+#include "experiments/comparison.h"
 #include "experiments/doubts.h"
 #include "experiments/evidence.h"
 #include "experiments/plan_identity.h"
@@ -155,12 +156,13 @@ CsvTable parsed_table(const fs::path& file) {
 /// Files of another plan beside a verdict, one line each.
 std::vector<std::string> stale_files(const fs::path& directory, const Plan& plan) {
   std::vector<std::string> lines;
-  for (const auto& [name, remedy] : {std::pair("figure.csv", "the figure shows other runs; draw it again with plot.py"),
-                                     std::pair("summary.csv", "bnlab sweep writes it again")}) {
+  for (const auto& [name, remedy] :
+       {std::pair("figure.csv", "the figure shows other runs; scripts/plot.py draws it again"),
+        std::pair("summary.csv", "bnlab sweep writes it again")}) {
     try {
       const std::string theirs = plan_of_csv(directory / name);
       if (!theirs.empty() && theirs != plan.hash)
-        lines.push_back(fmt::format("{} is of another plan ({}, not {}): {}", name, theirs, plan.hash, remedy));
+        lines.push_back(fmt::format("{} belongs to another plan ({}, not {}): {}", name, theirs, plan.hash, remedy));
     } catch (const DataError& error) {
       lines.emplace_back(error.what());
     }
@@ -223,8 +225,9 @@ ExperimentVerdict judge_directory(const fs::path& directory, training::Check che
   const bool writes = read_only == ReadOnly::is_error || may_write(directory);
   const fs::path file = directory / "experiment.json";
   if (!is_there(file))
-    throw ConfigError(fmt::format("{}: is not the directory of a sweep: {}", directory.string(),
-                                  is_there(directory) ? "it has no experiment.json" : "there is no such folder"));
+    throw ConfigError(fmt::format("{}: is not the directory of a sweep: {}{}", directory.string(),
+                                  is_there(directory) ? "it has no experiment.json" : "there is no such folder",
+                                  sweeps_below(directory)));
   const config::ExperimentConfig experiment = config::load_experiment(file, Place::results);
   const Plan plan = make_plan(experiment);
   refuse_edited(experiment, plan, file);
@@ -248,8 +251,8 @@ ExperimentVerdict judge_directory(const fs::path& directory, training::Check che
     write_file_atomically(directory / "summary.csv", to_csv(verdict.summary));
     write_file_atomically(directory / "verdict.json", to_json(verdict));
   } else {
-    verdict.unwritten = fmt::format(
-        "{}: can't be written, so its runs.csv, summary.csv and verdict.json stay as they are", directory.string());
+    verdict.unwritten = fmt::format("{}: cannot be written; its runs.csv, summary.csv and verdict.json are unchanged",
+                                    directory.string());
   }
   verdict.stale = stale_files(directory, plan);
   return verdict;

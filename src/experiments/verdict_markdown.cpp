@@ -21,17 +21,6 @@ constexpr std::string_view begin_mark = "<!-- verdicts: begin -->\n";
 constexpr std::string_view end_mark = "<!-- verdicts: end -->\n";
 constexpr std::string_view earlier_table = "| claim | source |";
 
-/// The text on one line, with special characters escaped; fit for a cell of a table, a heading and a link.
-std::string escaped(const std::string& text) {
-  const std::string special = "\\|`*<[]";
-  std::string result;
-  for (const char c : on_one_line(text)) {
-    if (special.find(c) != std::string::npos) result += '\\';
-    result += c;
-  }
-  return result;
-}
-
 /// A path as the target of a link.
 std::string target_of(const fs::path& path) {
   const std::string plain = "/._-~";
@@ -55,19 +44,19 @@ std::string short_revisions(const std::vector<std::string>& revisions) {
 std::string linked_name(const ExperimentVerdict& one, const fs::path& folder) {
   std::error_code error;
   const fs::path path = fs::relative(one.directory, folder, error);
-  const std::string name = escaped(one.experiment.name);
+  const std::string name = markdown_text(one.experiment.name);
   return one.directory.empty() || path.empty() ? name : fmt::format("[{}]({})", name, target_of(path));
 }
 
 std::string claim_row(const ExperimentVerdict& one, const fs::path& folder) {
-  return fmt::format("| **{}**: {} | {} | {} | {} |\n", linked_name(one, folder), escaped(one.experiment.claim),
-                     escaped(one.experiment.source), escaped(one.experiment.finding), word_of(one.verdict));
+  return fmt::format("| **{}**: {} | {} | {} | {} |\n", linked_name(one, folder), markdown_text(one.experiment.claim),
+                     markdown_text(one.experiment.source), markdown_text(one.experiment.finding), word_of(one.verdict));
 }
 
 /// The claims of a part, or of all where none names a part.
 std::string part_text(const std::string& heading, const std::vector<const ExperimentVerdict*>& verdicts,
                       const fs::path& folder) {
-  std::string text = heading.empty() ? "" : fmt::format("## {}\n\n", escaped(heading));
+  std::string text = heading.empty() ? "" : fmt::format("## {}\n\n", markdown_text(heading));
   text += "| claim | source | finding | verdict |\n| --- | --- | --- | --- |\n";
   for (const ExperimentVerdict* one : verdicts) text += claim_row(*one, folder);
   return text;
@@ -82,9 +71,9 @@ std::string criteria_rows(const ExperimentVerdict& one, const fs::path& folder) 
     std::string verdict = word_of(judgement.verdict);
     if (!judgement.explanation.empty()) verdict += ": " + judgement.explanation;
     text += fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n", i == 0 ? linked_name(one, folder) : "",
-                        escaped(criterion.meaning.empty() ? criterion.name : criterion.meaning),
-                        escaped(text_of(shown)), claim_text(criterion, shown), judgement.seeds, escaped(verdict),
-                        i == 0 ? escaped(short_revisions(one.revisions)) : "");
+                        markdown_text(criterion.meaning.empty() ? criterion.name : criterion.meaning),
+                        markdown_text(text_of(shown)), claim_text(criterion, shown), judgement.seeds,
+                        markdown_text(verdict), i == 0 ? markdown_text(short_revisions(one.revisions)) : "");
   }
   return text;
 }
@@ -106,7 +95,7 @@ std::string verdict_markdown(const std::vector<ExperimentVerdict>& verdicts, con
   std::string warnings;
   for (const ExperimentVerdict& one : verdicts)
     for (const std::string& warning : all_warnings(one))
-      warnings += fmt::format("- **{}**: {}\n", escaped(one.experiment.name), escaped(warning));
+      warnings += fmt::format("- **{}**: {}\n", markdown_text(one.experiment.name), markdown_text(warning));
   if (!warnings.empty()) text += "\n## Warnings\n\n" + warnings;
   return text + std::string(end_mark);
 }

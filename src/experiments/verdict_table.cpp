@@ -18,37 +18,59 @@ namespace {
 
 using config::CriterionConfig;
 
-std::string number(double value) {
+std::string number(double value, int digits) {
   if (std::isnan(value)) return "none";
-  return fmt::format("{:.4g}", value);
+  return fmt::format("{:.{}g}", value, digits);
 }
 
-std::string interval_text(const Judgement& judgement) {
-  return judgement.interval ? fmt::format("[{}, {}]", number(judgement.interval->low), number(judgement.interval->high))
-                            : "none";
-}
-
-std::string effect_text(const Judgement& judgement) {
-  const char* sign = judgement.bound == Bound::at_least ? ">= " : judgement.bound == Bound::at_most ? "<= " : "";
-  return std::isnan(judgement.effect) ? "none" : sign + number(judgement.effect);
-}
-
-std::string threshold_text(const CriterionConfig& criterion) {
-  switch (row_of(criterion.type).claim) {
-    case config::ClaimType::tolerance:
-      return "within " + number(criterion.within.value_or(0));
-    case config::ClaimType::above_zero:
-      return "in this order";
-    case config::ClaimType::thresholds:
-      break;
+/// A criterion and its judgement in numbers of the quantity, with digits that tell the interval from the thresholds.
+class CriterionTexts {
+ public:
+  CriterionTexts(const CriterionConfig& criterion, const Judgement& judgement)
+      : criterion_(criterion), judgement_(judgement) {
+    std::vector<double> ends, thresholds;
+    if (judgement.interval) ends = {judgement.interval->low, judgement.interval->high};
+    for (const std::optional<double>& value :
+         {criterion.at_least, criterion.more_than, criterion.at_most, criterion.less_than})
+      if (value) thresholds.push_back(*value);
+    if (criterion.within) thresholds.insert(thresholds.end(), {-*criterion.within, *criterion.within});
+    digits_ = telling_digits(ends, thresholds, number);
   }
-  std::vector<std::string> parts;
-  if (criterion.at_least) parts.push_back(">= " + number(*criterion.at_least));
-  if (criterion.more_than) parts.push_back("> " + number(*criterion.more_than));
-  if (criterion.at_most) parts.push_back("<= " + number(*criterion.at_most));
-  if (criterion.less_than) parts.push_back("< " + number(*criterion.less_than));
-  return fmt::format("{}", fmt::join(parts, ", "));
-}
+
+  std::string interval() const {
+    if (!judgement_.interval) return "none";
+    return fmt::format("[{}, {}]", text(judgement_.interval->low), text(judgement_.interval->high));
+  }
+
+  std::string effect() const {
+    const char* sign = judgement_.bound == Bound::at_least ? ">= " : judgement_.bound == Bound::at_most ? "<= " : "";
+    return std::isnan(judgement_.effect) ? "none" : sign + text(judgement_.effect);
+  }
+
+  std::string threshold() const {
+    switch (row_of(criterion_.type).claim) {
+      case config::ClaimType::tolerance:
+        return "within " + text(criterion_.within.value_or(0));
+      case config::ClaimType::above_zero:
+        return "in this order";
+      case config::ClaimType::thresholds:
+        break;
+    }
+    std::vector<std::string> parts;
+    if (criterion_.at_least) parts.push_back(">= " + text(*criterion_.at_least));
+    if (criterion_.more_than) parts.push_back("> " + text(*criterion_.more_than));
+    if (criterion_.at_most) parts.push_back("<= " + text(*criterion_.at_most));
+    if (criterion_.less_than) parts.push_back("< " + text(*criterion_.less_than));
+    return fmt::format("{}", fmt::join(parts, ", "));
+  }
+
+ private:
+  std::string text(double value) const { return number(value, digits_); }
+
+  const CriterionConfig& criterion_;
+  const Judgement& judgement_;
+  int digits_;
+};
 
 // ---- the overview
 
@@ -134,9 +156,9 @@ std::string details_table(const std::vector<ExperimentVerdict>& verdicts) {
     for (std::size_t i = 0; i < one.judgements.size(); ++i) {
       const CriterionConfig& criterion = one.experiment.criteria[i];
       const Judgement& judgement = one.judgements[i];
-      rows.push_back({i == 0 ? one.experiment.name : "", criterion.name, threshold_text(criterion),
-                      word_of(judgement.verdict), effect_text(judgement), interval_text(judgement),
-                      std::to_string(judgement.seeds)});
+      const CriterionTexts texts(criterion, judgement);
+      rows.push_back({i == 0 ? one.experiment.name : "", criterion.name, texts.threshold(), word_of(judgement.verdict),
+                      texts.effect(), texts.interval(), std::to_string(judgement.seeds)});
     }
     if (!one.experiment.finding.empty()) below[rows.size()] = "finding: " + on_one_line(one.experiment.finding);
     rows.push_back({"", "= " + one.experiment.name, "", word_of(one.verdict), "", "", ""});

@@ -31,10 +31,10 @@ Use use_of(const Value& value, double usable, config::Better better) {
 std::string problem_of_axis(const std::vector<Point>& points) {
   for (std::size_t i = 0; i < points.size(); ++i) {
     if (!(points[i].axis > 0 && std::isfinite(points[i].axis)))
-      return fmt::format("\"{}\" is at {:.4g} of its axis, which must be a positive number", points[i].label,
+      return fmt::format("\"{}\" has the value {:.4g} on its axis, which must be positive", points[i].label,
                          points[i].axis);
     if (i > 0 && points[i].axis == points[i - 1].axis)
-      return fmt::format("\"{}\" and \"{}\" are at the same place of the axis", points[i - 1].label, points[i].label);
+      return fmt::format("\"{}\" and \"{}\" have the same value on the axis", points[i - 1].label, points[i].label);
   }
   return "";
 }

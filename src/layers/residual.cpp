@@ -3,70 +3,27 @@
 #include <algorithm>
 
 #include "layers/add.h"
-#include "util/target_clones.h"
 
 namespace bnlab::layers {
 namespace {
-
-BNLAB_TARGET_CLONES
-void multiply(const float* __restrict src, float factor, std::size_t count, float* __restrict dst) {
-  for (std::size_t i = 0; i < count; ++i) dst[i] = factor * src[i];
-}
-
-BNLAB_TARGET_CLONES
-double dot(const float* __restrict a, const float* __restrict b, std::size_t count) {
-  constexpr std::size_t lanes = 8;
-  double sums[lanes] = {};
-  const std::size_t whole = count / lanes * lanes;
-  for (std::size_t i = 0; i < whole; i += lanes)
-    for (std::size_t j = 0; j < lanes; ++j) sums[j] += static_cast<double>(a[i + j]) * static_cast<double>(b[i + j]);
-  double sum = 0;
-  for (std::size_t i = whole; i < count; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
-  for (const double part : sums) sum += part;
-  return sum;
-}
 
 const float* floats(const dnnl::memory& memory) { return static_cast<const float*>(memory.get_data_handle()); }
 float* floats_to(const dnnl::memory& memory) { return static_cast<float*>(memory.get_data_handle()); }
 std::size_t count_of(const dnnl::memory& memory) { return memory.get_desc().get_size() / sizeof(float); }
 
-/// dst = scalar * src, padding of the layout included.
-class ScaleKernel : public onednn::Kernel {
- public:
-  ScaleKernel(dnnl::memory src, dnnl::memory scalar, dnnl::memory dst)
-      : src_(std::move(src)), scalar_(std::move(scalar)), dst_(std::move(dst)), count_(count_of(src_)) {}
-  void run() override { multiply(floats(src_), *floats(scalar_), count_, floats_to(dst_)); }
-
- private:
-  dnnl::memory src_, scalar_, dst_;
-  std::size_t count_;
-};
-
-/// diff_scalar = <diff, value>.
-class ScalarDiffKernel : public onednn::Kernel {
- public:
-  ScalarDiffKernel(dnnl::memory diff, dnnl::memory value, dnnl::memory diff_scalar)
-      : diff_(std::move(diff)),
-        value_(std::move(value)),
-        diff_scalar_(std::move(diff_scalar)),
-        count_(count_of(diff_)) {}
-  void run() override { *floats_to(diff_scalar_) = static_cast<float>(dot(floats(diff_), floats(value_), count_)); }
-
- private:
-  dnnl::memory diff_, value_, diff_scalar_;
-  std::size_t count_;
-};
-
 class ResidualLayer : public Layer {
  public:
-  ResidualLayer(const LayerContext& context, Sequence body, Sequence shortcut, std::optional<double> scalar)
+  ResidualLayer(const LayerContext& context, Sequence body, Sequence shortcut, std::optional<ResidualFactor> factor)
       : Layer(context.name, LayerKind::residual, "residual", context.src_shape, body.dst_shape()),
         body_(std::move(body)),
         shortcut_(std::move(shortcut)),
         parameters_(context.parameters) {
-    if (!scalar) return;
-    scalar_ = &parameters_.declare(
-        {.name = name() + ".scalar", .kind = ParameterKind::scalar, .shape = {1}, .initial_value = *scalar});
+    if (!factor) return;
+    factor_ = &parameters_.declare({.name = name() + (factor->of_each_channel ? ".layer_scale" : ".scalar"),
+                                    .kind = ParameterKind::scalar,
+                                    .shape = {factor->of_each_channel ? dst_shape()[1] : 1},
+                                    .initial_value = factor->initial});
+    of_each_channel_ = factor->of_each_channel;
   }
 
   std::vector<const Layer*> parts() const override {
@@ -77,17 +34,17 @@ class ResidualLayer : public Layer {
   }
 
   Forward build(Builder& builder, const Tensor& src) override {
-    if (scalar_) parameters_.lay_out(*scalar_, onednn::row_major_desc({1}));
+    if (factor_) parameters_.lay_out(*factor_, onednn::row_major_desc(factor_->shape));
     const Forward body = body_.build(builder, src);
     const Forward shortcut = shortcut_.build(builder, src);
     builder.enter(name());
-    const Tensor value = scalar_ ? builder.in_f32(body.dst) : body.dst;
-    const Tensor branch = scalar_ ? scaled(builder, "scale", value) : value;
+    const Tensor value = input_of_factor(builder, body.dst);
+    const Tensor branch = factor_ ? scaled(builder, "scale", value) : value;
     builder.observe("branch", branch);
     const Tensor dst = add(builder, "forward", branch, shortcut.dst);
     if (!builder.has_backward() || !dst.needs_diff) return {dst, {}};
     return {dst, [=, this](Builder& b, const Tensor& diff_dst) {
-              const Tensor diff_body = scalar_ ? backward_scalar(b, value, diff_dst) : diff_dst;
+              const Tensor diff_body = factor_ ? backward_factor(b, value, diff_dst) : diff_dst;
               const Tensor through_body = body.backward ? body.backward(b, diff_body) : Tensor{};
               const Tensor through_shortcut = shortcut.backward ? shortcut.backward(b, diff_dst) : Tensor{};
               b.enter(name());
@@ -96,25 +53,27 @@ class ResidualLayer : public Layer {
   }
 
  private:
-  Tensor scaled(Builder& builder, const char* operation, const Tensor& value) {
-    const Tensor dst{builder.allocate(value.memory.get_desc()), value.shape, true};
-    builder.add(operation, std::make_unique<ScaleKernel>(value.memory, scalar_->value, dst.memory),
-                {value.memory, dst.memory});
-    return dst;
+  Tensor input_of_factor(Builder& builder, const Tensor& body) const {
+    if (!factor_) return body;
+    return of_each_channel_ ? Tensor{builder.row_major(body), body.shape, body.needs_diff} : builder.in_f32(body);
+  }
+
+  Tensor scaled(Builder& builder, const char* operation, const Tensor& value) const {
+    return {scale(builder, operation, value.memory, value.shape, *factor_), value.shape, true};
   }
 
   // `value` is what the body gave, before the factor.
-  Tensor backward_scalar(Builder& builder, const Tensor& value, const Tensor& diff_dst) {
+  Tensor backward_factor(Builder& builder, const Tensor& value, const Tensor& diff_dst) const {
     const Tensor diff{builder.reorder_to(diff_dst.memory, value.memory.get_desc()), value.shape, true};
-    builder.add("backward_weights", std::make_unique<ScalarDiffKernel>(diff.memory, value.memory, scalar_->diff),
-                {diff.memory, value.memory});
+    scale_backward_weights(builder, value.memory, diff.memory, value.shape, *factor_);
     return scaled(builder, "backward_scale", diff);
   }
 
   Sequence body_;
   Sequence shortcut_;
   Parameters& parameters_;
-  Parameter* scalar_ = nullptr;
+  Parameter* factor_ = nullptr;
+  bool of_each_channel_ = false;
 };
 
 /// Between an image (N, C, H, W) and its reduced form (N, C', H', W'), both row-major.
@@ -203,8 +162,8 @@ class PaddingShortcutLayer : public Layer {
 }  // namespace
 
 std::unique_ptr<Layer> make_residual(const LayerContext& context, Sequence body, Sequence shortcut,
-                                     std::optional<double> scalar) {
-  return std::make_unique<ResidualLayer>(context, std::move(body), std::move(shortcut), scalar);
+                                     std::optional<ResidualFactor> factor) {
+  return std::make_unique<ResidualLayer>(context, std::move(body), std::move(shortcut), factor);
 }
 
 std::unique_ptr<Layer> make_padding_shortcut(const LayerContext& context, const Dims& dst_shape, std::int64_t stride) {

@@ -2,14 +2,15 @@
 #include <memory>
 #include <optional>
 
+#include "layers/residual_factor.h"
 #include "layers/sequence.h"
 
 namespace bnlab::layers {
 
-/// dst = shortcut(src) + scalar * body(src) (He et al. 2016). `scalar`: the start of the learned factor, unset: none
-/// (De & Smith 2020). Requires equal shapes of both branches.
+/// dst = shortcut(src) + factor * body(src) (He et al. 2016). Parameters: NAME.scalar (1) or NAME.layer_scale (C), or
+/// none without `factor`. Requires equal shapes of both branches.
 std::unique_ptr<Layer> make_residual(const LayerContext& context, Sequence body, Sequence shortcut,
-                                     std::optional<double> scalar);
+                                     std::optional<ResidualFactor> factor);
 
 /// A shortcut without parameters (He et al. 2016, option A): every `stride`-th pixel in both directions, and zeros in
 /// the channels that are new. src (N, C, H, W), dst (N, C', ceil(H / stride), ceil(W / stride)), C' >= C.

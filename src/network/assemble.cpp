@@ -16,6 +16,7 @@
 #include "layers/pool.h"
 #include "layers/recurrent.h"
 #include "layers/residual.h"
+#include "network/batch_sizes.h"
 #include "network/expand.h"
 #include "network/initialization.h"
 #include "network/layer_mask.h"
@@ -155,8 +156,7 @@ class Assembler {
       throw ConfigError(fmt::format("network: {}: the body turns {} into {}, and the shortcut into {}; both must agree",
                                     here.name, layers::shape_text(here.src_shape), layers::shape_text(target),
                                     layers::shape_text(shortcut.dst_shape())));
-    const std::optional<double> scalar = spec.scalar ? spec.scalar : network_.residual_scalar;
-    push(layers::make_residual(here, std::move(body), std::move(shortcut), scalar));
+    push(layers::make_residual(here, std::move(body), std::move(shortcut), layers::factor_of(network_, spec)));
   }
 
   LayerList assemble_shortcut(const LayerContext& residual, const config::Residual& spec, const Dims& target) {
@@ -349,6 +349,7 @@ std::unique_ptr<Assembly> assemble_checked(const config::RunConfig& config, cons
   // A batch of all images gets its size from the data; building the network checks it then.
   if (config.training.composition != config::BatchComposition::full_batch)
     normalization::check_batch(assembly->states, config.normalization, config.training.batch_size);
+  check_batch_sizes(config, assembly->states);
   return assembly;
 }
 

@@ -175,6 +175,7 @@ void Network::use_running_statistics() {
 
 void Network::reset_precise_statistics() {
   precise_batches_ = 0;
+  precise_images_ = 0;
   for (PreciseSums& sums : precise_) {
     std::fill(sums.mean.begin(), sums.mean.end(), 0.0);
     std::fill(sums.variance.begin(), sums.variance.end(), 0.0);
@@ -183,9 +184,16 @@ void Network::reset_precise_statistics() {
 
 void Network::accumulate_precise_statistics(std::int64_t batch_size) {
   ++precise_batches_;
+  precise_images_ += batch_size;
   for (std::size_t i = 0; i < states().size(); ++i) {
     const auto& state = *states()[i];
     for (std::size_t c = 0; c < state.evaluated_mean.size(); ++c) {
+      if (is_pooled()) {
+        pool(precise_[i], c, static_cast<double>(state.evaluated_mean[c]),
+             static_cast<double>(state.evaluated_variance[c]),
+             static_cast<double>(batch_size) / static_cast<double>(precise_images_));
+        continue;
+      }
       precise_[i].mean[c] += static_cast<double>(state.evaluated_mean[c]);
       precise_[i].variance[c] += normalization::variance_for_population(state, normalization::Measured::in_evaluation,
                                                                         c, batch_size, normalization_.running_variance);
@@ -193,9 +201,18 @@ void Network::accumulate_precise_statistics(std::int64_t batch_size) {
   }
 }
 
+bool Network::is_pooled() const { return normalization_.precise_variance == config::PreciseVariance::pooled; }
+
+// Chan et al. 1979: no difference of large numbers, as E[x^2] - E[x]^2 is where the mean is large.
+void Network::pool(PreciseSums& sums, std::size_t c, double mean, double variance, double share) {
+  const double distance = mean - sums.mean[c];
+  sums.mean[c] += share * distance;
+  sums.variance[c] += share * (variance - sums.variance[c]) + share * (1 - share) * distance * distance;
+}
+
 void Network::use_precise_statistics() {
   if (precise_batches_ == 0) throw std::logic_error("precise statistics of no batch");
-  const auto batches = static_cast<double>(precise_batches_);
+  const auto batches = is_pooled() ? 1.0 : static_cast<double>(precise_batches_);
   for (std::size_t i = 0; i < states().size(); ++i) {
     auto& state = *states()[i];
     if (state.frozen) {
@@ -203,9 +220,11 @@ void Network::use_precise_statistics() {
       std::ranges::copy(state.running_variance, state.population_variance.begin());
       continue;
     }
+    const bool is_unbiased = is_pooled() && normalization_.running_variance == config::RunningVariance::unbiased;
+    const double factor = is_unbiased ? normalization::unbiased_factor(precise_images_ * state.values_per_image) : 1.0;
     for (std::size_t c = 0; c < state.population_mean.size(); ++c) {
       state.population_mean[c] = static_cast<float>(precise_[i].mean[c] / batches);
-      state.population_variance[c] = static_cast<float>(precise_[i].variance[c] / batches);
+      state.population_variance[c] = static_cast<float>(factor * precise_[i].variance[c] / batches);
     }
   }
   average_shared(states(), &normalization::NormalizationState::population_mean);

@@ -95,8 +95,9 @@ class Network {
 
   /// Copies the running statistics to where programs with population statistics read them.
   void use_running_statistics();
-  /// Averages over batches (Ioffe & Szegedy 2015, algorithm 2): call reset, then accumulate after each forward() of a
-  /// program with Mode::evaluate_batch of that batch size, then use.
+  /// Averages over batches (Ioffe & Szegedy 2015, algorithm 2), or with `precise_variance: pooled` the mean and
+  /// variance of all their values: call reset, then accumulate after each forward() of a program with
+  /// Mode::evaluate_batch of that batch size, then use.
   void reset_precise_statistics();
   void accumulate_precise_statistics(std::int64_t batch_size);
   void use_precise_statistics();
@@ -142,10 +143,16 @@ class Network {
 
   std::string problem_of_parameters() const;
 
+  /// Of the batches so far: the means of their means and of their variances. Pooled: the mean and the biased variance
+  /// of all values.
   struct PreciseSums {
     std::vector<double> mean;      // (C)
     std::vector<double> variance;  // (C)
   };
+
+  bool is_pooled() const;
+  /// Takes in a batch with that mean and biased variance, whose values are `share` of all so far.
+  static void pool(PreciseSums& sums, std::size_t c, double mean, double variance, double share);
 
   std::unique_ptr<Assembly> assembly_;
   config::Precision precision_;
@@ -157,6 +164,7 @@ class Network {
   std::unique_ptr<Executable> train_;
   std::vector<PreciseSums> precise_;
   std::int64_t precise_batches_ = 0;
+  std::int64_t precise_images_ = 0;
 };
 
 /// "2.6.3", and the instruction set that oneDNN uses here, such as "avx512_core".

@@ -15,8 +15,8 @@ void set_threads(int threads) {
 #pragma omp single
   given = omp_get_num_threads();
   if (given < threads)
-    throw ConfigError(fmt::format("--threads: must be at most {} here, got {}; OMP_THREAD_LIMIT is {}", given, threads,
-                                  omp_get_thread_limit()));
+    throw ConfigError(fmt::format("--threads: must be at most {} on this machine, got {}; OMP_THREAD_LIMIT is {}",
+                                  given, threads, omp_get_thread_limit()));
 }
 
 }  // namespace bnlab::network

@@ -17,17 +17,18 @@ std::optional<layers::StepNormalization> step_normalization(const std::string& s
   result.initial_gamma = config.initial_gamma;
   result.draws_gamma = config.gamma_distribution == config::GammaDistribution::uniform;
   result.initial_beta = config.initial_beta;
-  result.make = [site, &config, &parameters, &states](std::int64_t steps, std::int64_t units, layers::Parameter* gamma,
-                                                      layers::Parameter* beta) {
+  result.make = [site, &config, &parameters, &states](const std::string& part, std::int64_t steps, std::int64_t units,
+                                                      layers::Parameter* gamma, layers::Parameter* beta) {
+    const std::string place = site + part;
     NormalizationConfig of_step = config;
     of_step.affine = false;
     const bool is_shared = config.recurrent_statistics == config::RecurrentStatistics::shared;
     const std::size_t first = states.size();
     layers::LayerList made;
     for (std::int64_t t = 1; t <= steps; ++t) {
-      const std::string step = site + ".step" + std::to_string(t);
+      const std::string step = place + ".step" + std::to_string(t);
       const std::size_t before = states.size();
-      made.push_back(make_normalization({{t == 1 ? site : step, {1, units}, parameters}, of_step, states, false}));
+      made.push_back(make_normalization({{t == 1 ? place : step, {1, units}, parameters}, of_step, states, false}));
       if (states.size() == before) continue;
       NormalizationState& state = *states.back();
       state.gamma = gamma;

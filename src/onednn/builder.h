@@ -34,7 +34,8 @@ enum class Mode {
 
 /// Names of tensors that a program that observes keeps for probes. "input" and "output" are those of an activation
 /// function, also of the one inside a recurrent layer. "src", "dst", "diff_src" and "diff_dst" are those of every
-/// layer, the latter two where a gradient passes; "branch" is what a residual layer's body adds to its shortcut.
+/// layer, the latter two where a gradient passes; "branch" is what a residual layer's body adds to its shortcut;
+/// "diff_state" is the gradient of a recurrent layer's state, one for each time step, the last first.
 using Watch = std::set<std::string>;
 inline const Watch activations{"input", "output"};
 

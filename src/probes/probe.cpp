@@ -20,6 +20,7 @@
 #include "probes/layer_gradients.h"
 #include "probes/normalization_gradients.h"
 #include "probes/normalization_state.h"
+#include "probes/recurrent_gradients.h"
 #include "probes/representations.h"
 #include "probes/residual_branches.h"
 #include "probes/scale_invariance.h"
@@ -46,6 +47,9 @@ void check_needs(const config::ProbeRow& probe, const std::string& path, const c
   const auto is_residual = [](const network::LayerShape& layer) { return layer.kind == layers::LayerKind::residual; };
   if (probe.needs_residual && std::ranges::none_of(layers, is_residual))
     throw ConfigError(fmt::format("{}.type: {} needs a network with residual blocks", path, probe.name));
+  const auto is_recurrent = [](const network::LayerShape& layer) { return layer.kind == layers::LayerKind::recurrent; };
+  if (probe.needs_recurrent && std::ranges::none_of(layers, is_recurrent))
+    throw ConfigError(fmt::format("{}.type: {} needs a network with recurrent blocks", path, probe.name));
   if (const std::int64_t batches = config::micro_batches(run.training); probe.needs_one_batch && batches > 1)
     throw ConfigError(fmt::format("{}.type: {} needs training.accumulate 1: it evaluates the loss on one batch, got {}",
                                   path, probe.name, batches));
@@ -79,6 +83,8 @@ std::unique_ptr<Probe> make_probe(const config::ProbeConfig& config, const Probe
       return make_channel_moments(context);
     case ProbeType::layer_gradients:
       return make_layer_gradients(context);
+    case ProbeType::recurrent_gradients:
+      return make_recurrent_gradients(context);
     case ProbeType::representations:
       return make_representations(context);
     case ProbeType::scale_invariance:

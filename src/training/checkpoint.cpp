@@ -81,7 +81,7 @@ E kind_at(std::span<const E> kinds, std::int32_t index) {
 }
 
 void put_evaluations(NpzArrays& arrays, const std::vector<EvaluationRow>& rows) {
-  std::vector<std::int64_t> step;
+  std::vector<std::int64_t> step, batch_size;
   std::vector<std::int32_t> split, kind;
   std::vector<double> loss, accuracy;
   for (const EvaluationRow& row : rows) {
@@ -90,12 +90,15 @@ void put_evaluations(NpzArrays& arrays, const std::vector<EvaluationRow>& rows) 
     kind.push_back(index_in<Statistics>(all_statistics, row.statistics));
     loss.push_back(row.loss);
     accuracy.push_back(row.accuracy);
+    batch_size.push_back(row.batch_size);
   }
   arrays[evaluation_prefix + "step"] = vector_of(std::move(step));
   arrays[evaluation_prefix + "split"] = vector_of(std::move(split));
   arrays[evaluation_prefix + "statistics"] = vector_of(std::move(kind));
   arrays[evaluation_prefix + "loss"] = vector_of(std::move(loss));
   arrays[evaluation_prefix + "accuracy"] = vector_of(std::move(accuracy));
+  if (std::ranges::any_of(batch_size, [](std::int64_t size) { return size > 0; }))
+    arrays[evaluation_prefix + "batch_size"] = vector_of(std::move(batch_size));
 }
 
 std::vector<EvaluationRow> take_evaluations(NpzArrays& all) {
@@ -106,12 +109,18 @@ std::vector<EvaluationRow> take_evaluations(NpzArrays& all) {
   const auto loss = values_of<double>(arrays, "loss");
   const auto accuracy = values_of<double>(arrays, "accuracy");
   const std::size_t count = step.size();
-  if (split.size() != count || kind.size() != count || loss.size() != count || accuracy.size() != count)
+  std::vector<std::int64_t> batch_size(count);  // zeros where the file has none
+  if (arrays.contains("batch_size")) {
+    const auto sizes = values_of<std::int64_t>(arrays, "batch_size");
+    batch_size.assign(sizes.begin(), sizes.end());
+  }
+  if (batch_size.size() != count || split.size() != count || kind.size() != count || loss.size() != count ||
+      accuracy.size() != count)
     throw DataError("the evaluations have different lengths");
   std::vector<EvaluationRow> rows;
   for (std::size_t i = 0; i < count; ++i)
     rows.push_back({step[i], kind_at<SplitName>(splits, split[i]), kind_at<Statistics>(all_statistics, kind[i]),
-                    loss[i], accuracy[i]});
+                    loss[i], accuracy[i], batch_size[i]});
   return rows;
 }
 

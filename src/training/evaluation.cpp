@@ -49,11 +49,12 @@ Evaluator::Evaluator(network::Network& network, const data::Dataset& dataset, co
   std::int64_t largest = 0;
   for (const auto& [name, split] : splits()) {
     largest = std::max(largest, split->size());
-    for (const Statistics statistics : statistics_) {
-      const Batches batches = batches_of(statistics, *split);
-      if (statistics == Statistics::batch) check_batch_statistics(name, batches);
-      for (const std::int64_t count : {batches.size, batches.last}) executable(mode_of(statistics), count);
-    }
+    for (const Statistics statistics : statistics_)
+      for (const Way& way : ways_of(statistics)) {
+        const Batches batches = batches_of(way, *split);
+        if (statistics == Statistics::batch) check_batch_statistics(name, batches);
+        for (const std::int64_t count : {batches.size, batches.last}) executable(mode_of(statistics), count);
+      }
   }
   const bool measures = std::find(statistics_.begin(), statistics_.end(), Statistics::precise) != statistics_.end();
   if (measures && network.has_population_statistics()) executable(Mode::evaluate_batch, config.training.batch_size);
@@ -62,7 +63,9 @@ Evaluator::Evaluator(network::Network& network, const data::Dataset& dataset, co
   const config::TrainingConfig& training = config.training;
   if (training.composition == config::BatchComposition::by_class)
     for (const auto& [name, split] : splits())
-      by_class_[name] = data::order_by_class(split->labels, training.batch_size, training.classes_per_batch);
+      for (const Way& way : ways_of(Statistics::batch))
+        by_class_[{name, way.batch_size}] =
+            data::order_by_class(split->labels, way.batch_size, training.classes_per_batch);
 }
 
 std::vector<std::pair<SplitName, const data::Split*>> Evaluator::splits() const {
@@ -73,10 +76,17 @@ std::vector<std::pair<SplitName, const data::Split*>> Evaluator::splits() const 
   return splits;
 }
 
-Evaluator::Batches Evaluator::batches_of(Statistics statistics, const data::Split& split) const {
-  const bool of_batch = statistics == Statistics::batch;
-  const std::int64_t wanted = of_batch ? config_.training.batch_size : config_.evaluation.batch_size;
-  const std::int64_t size = std::min(wanted, split.size());
+std::vector<Evaluator::Way> Evaluator::ways_of(Statistics statistics) const {
+  if (statistics != Statistics::batch) return {{statistics, config_.evaluation.batch_size}};
+  if (config_.evaluation.batch_sizes.empty()) return {{statistics, config_.training.batch_size}};
+  std::vector<Way> ways;
+  for (const std::int64_t size : config_.evaluation.batch_sizes) ways.push_back({statistics, size});
+  return ways;
+}
+
+Evaluator::Batches Evaluator::batches_of(const Way& way, const data::Split& split) const {
+  const bool of_batch = way.statistics == Statistics::batch;
+  const std::int64_t size = std::min(way.batch_size, split.size());
   const std::int64_t rest = split.size() % size;
   if (rest == 0) return {size, size};
   const bool joins = of_batch && network_.has_set_of_one_value(rest) && !network_.has_set_of_one_value(size + rest);
@@ -110,37 +120,39 @@ std::vector<EvaluationRow> Evaluator::evaluate(std::int64_t step) {
                                           dataset_, scaler_, config_);
     const std::string problem = network_.problem_of_evaluation(statistics);
     if (problem_.empty()) problem_ = problem;
-    for (const auto& [name, split] : splits()) {
-      rows.push_back(problem.empty() ? evaluate(*split, name, statistics)
-                                     : EvaluationRow{step, name, statistics, none, none});
-      rows.back().step = step;
-    }
+    for (const auto& [name, split] : splits())
+      for (const Way& way : ways_of(statistics)) {
+        rows.push_back(problem.empty() ? evaluate(*split, name, way)
+                                       : EvaluationRow{step, name, statistics, none, none});
+        rows.back().step = step;
+        if (!config_.evaluation.batch_sizes.empty()) rows.back().batch_size = way.batch_size;
+      }
   }
   return rows;
 }
 
 // The statistics of a batch depend on what is in it: there evaluation composes batches as training does.
-const std::vector<std::uint32_t>& Evaluator::order_of(SplitName split, Statistics statistics) const {
-  const auto found = by_class_.find(split);
-  return statistics == Statistics::batch && found != by_class_.end() ? found->second : indices_;
+const std::vector<std::uint32_t>& Evaluator::order_of(SplitName split, const Way& way) const {
+  const auto found = by_class_.find({split, way.batch_size});
+  return way.statistics == Statistics::batch && found != by_class_.end() ? found->second : indices_;
 }
 
-EvaluationRow Evaluator::evaluate(const data::Split& split, SplitName name, Statistics statistics) {
-  const Batches batches = batches_of(statistics, split);
+EvaluationRow Evaluator::evaluate(const data::Split& split, SplitName name, const Way& way) {
+  const Batches batches = batches_of(way, split);
   const bool is_mean = config_.loss.reduction == config::Reduction::mean;
   double loss = 0;
   std::int64_t correct = 0;
   for (std::int64_t first = 0, count = 0; first < split.size(); first += count) {
     count = split.size() - first <= batches.last ? split.size() - first : batches.size;
-    network::Executable& program = executable(mode_of(statistics), count);
-    const auto indices = std::span<const std::uint32_t>(order_of(name, statistics))
+    network::Executable& program = executable(mode_of(way.statistics), count);
+    const auto indices = std::span<const std::uint32_t>(order_of(name, way))
                              .subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
     scaler_.gather(split, indices, program.images(), program.labels(), program.targets());
     program.forward();
     loss += is_mean ? program.loss() * static_cast<double>(count) : program.loss();
     correct += program.correct();
   }
-  return {0, name, statistics, is_mean ? loss / static_cast<double>(split.size()) : loss,
+  return {0, name, way.statistics, is_mean ? loss / static_cast<double>(split.size()) : loss,
           accuracy(correct, split.size(), dataset_.info)};
 }
 

@@ -68,7 +68,10 @@ std::string beginning_of(const fs::path& file) {
 bool holds_a_run(const fs::path& directory) {
   const std::string config = beginning_of(directory / "config.json");
   const auto has = [&](const char* key) { return config.find(key) != std::string::npos; };
-  if (has("\"dataset\"") && has("\"network\"") && has("\"normalization\"")) return true;
+  // A config that a user wrote says less than the resolved one of a run, which has every section.
+  const auto sections = {"\"description\"",    "\"dataset\"",   "\"network\"",  "\"normalization\"",
+                         "\"initialization\"", "\"optimizer\"", "\"training\"", "\"probes\""};
+  if (std::ranges::all_of(sections, has)) return true;
   // Where config.json is damaged.
   const std::string end = beginning_of(directory / "run.json");
   return (end.starts_with("{") && end.find("\"last_step\"") != std::string::npos) ||
@@ -82,11 +85,17 @@ void refuse_to_replace(const fs::path& directory) {
     refuse_other_than_file(directory / name);
     if (first.empty() && name != failure_file && is_there(directory / name)) first = name;
   }
-  if (!first.empty() && !holds_a_run(directory))
+  if (first.empty() && is_there(directory / "experiment.json"))
     throw ConfigError(fmt::format(
-        "{}: holds {}, but no run: no config.json of one; nothing was changed. Choose another directory, or "
-        "remove it yourself",
-        directory.string(), first));
+        "--out: {} is the directory of a sweep (it has an experiment.json); nothing was changed. Choose another "
+        "directory for a run",
+        directory.string()));
+  if (!first.empty() && !holds_a_run(directory))
+    throw ConfigError(
+        fmt::format("{}: holds {}, but no run: no config.json as a run writes it; nothing was changed. Choose another "
+                    "directory, or "
+                    "remove it yourself",
+                    directory.string(), first));
 }
 
 }  // namespace

@@ -34,20 +34,25 @@ std::optional<double> steps_per_second(const Progress& progress) {
   return static_cast<double>(progress.timed_steps) / progress.training_seconds;
 }
 
+/// "running", or for one of several batch sizes "batch_4".
+std::string way_of(const EvaluationRow& row) {
+  const std::string name = config::name_of(row.statistics);
+  return row.statistics == Statistics::batch && row.batch_size > 0 ? fmt::format("{}_{}", name, row.batch_size) : name;
+}
+
 // The last and the best evaluation of each split and statistics: {"test": {"running": {...}}}.
 Json final_metrics(const Progress& progress) {
   Json metrics = Json::object();
   if (progress.step > 0) metrics[batch_key] = {{"loss", progress.last_loss}, {"accuracy", progress.last_accuracy}};
   for (const EvaluationRow& row : progress.evaluations)
-    metrics[name_of(row.split)][name_of(row.statistics)] = {
-        {"step", row.step}, {"loss", row.loss}, {"accuracy", row.accuracy}};
+    metrics[name_of(row.split)][way_of(row)] = {{"step", row.step}, {"loss", row.loss}, {"accuracy", row.accuracy}};
   return metrics;
 }
 
 Json best_metrics(const Progress& progress) {
   Json metrics = Json::object();
   for (const EvaluationRow& row : progress.evaluations) {
-    Json& best = metrics[name_of(row.split)][name_of(row.statistics)];
+    Json& best = metrics[name_of(row.split)][way_of(row)];
     if (best.is_null())
       best = {{"accuracy", row.accuracy}, {"accuracy_step", row.step}, {"loss", row.loss}, {"loss_step", row.step}};
     if (row.accuracy > best["accuracy"].get<double>()) {

@@ -97,7 +97,9 @@ void TrainingLoop::start_from_another_run() {
 
 void TrainingLoop::open_files() {
   train_csv_ = &directory_.open_csv("train", {config::train_columns.begin(), config::train_columns.end()});
-  eval_csv_ = &directory_.open_csv("eval", {config::eval_columns.begin(), config::eval_columns.end()});
+  std::vector<std::string> of_eval{config::eval_columns.begin(), config::eval_columns.end()};
+  if (config_.evaluation.batch_sizes.empty()) std::erase(of_eval, config::batch_size_column);
+  eval_csv_ = &directory_.open_csv("eval", of_eval);
   const probes::ProbeContext context{
       network_, dataset_, learner_.scaler(), config_,
       [this](const std::string& name, const std::vector<std::string>& columns) -> CsvWriter& {
@@ -222,7 +224,9 @@ void TrainingLoop::evaluate(std::int64_t step, RunDisplay& display) {
   display.working(step == 0 ? "evaluating before the first step" : fmt::format("evaluating after step {}", step));
   for (EvaluationRow& row : evaluator_.evaluate(step)) {
     eval_csv_->add(step).add(epoch(step)).add(name_of(row.split)).add(name_of(row.statistics));
-    eval_csv_->add(row.loss).add(row.accuracy).end_row();
+    eval_csv_->add(row.loss).add(row.accuracy);
+    if (!config_.evaluation.batch_sizes.empty()) eval_csv_->add(row.batch_size);
+    eval_csv_->end_row();
     progress_.evaluations.push_back(std::move(row));
   }
   if (reason_.empty()) reason_ = evaluator_.problem();

@@ -81,6 +81,10 @@ namespace {
 
 std::vector<std::string> header_of(std::optional<std::vector<std::string>> first, const std::string& source) {
   if (!first) throw DataError(source + ": empty or cut off: it has no whole header");
+  std::vector<std::string> sorted = *first;
+  std::ranges::sort(sorted);
+  if (const auto twice = std::ranges::adjacent_find(sorted); twice != sorted.end())
+    throw DataError(fmt::format("{}: the column \"{}\" is in its header twice", source, *twice));
   return std::move(*first);
 }
 

@@ -276,8 +276,8 @@ void refuse_foreign_output(const std::string& option, const std::filesystem::pat
   const std::filesystem::path absolute = std::filesystem::absolute(path, error).lexically_normal();
   const FileKind kind = kind_of(absolute);
   if ((kind == FileKind::link || kind == FileKind::other) && is_in_results(absolute.parent_path()))
-    throw ConfigError(fmt::format("{}: {}: is {} in a folder of results; it is not written to", option, path.string(),
-                                  kind == FileKind::link ? "a symbolic link" : "no regular file"));
+    throw ConfigError(fmt::format("{}: {}: {} in a folder of results; nothing is written to it", option, path.string(),
+                                  kind == FileKind::link ? "a symbolic link" : "not a regular file"));
   if (!std::filesystem::is_regular_file(path, error)) return;
   constexpr std::size_t enough = std::size_t{1} << 16;
   std::string beginning(enough, '\0');

@@ -96,7 +96,7 @@ void require_memory(const std::vector<MemoryUse>& uses) {
   const std::uint64_t left = memory_left();
   if (needed <= left) return;
   throw RunError(
-      fmt::format("out of memory: {:.1f} GiB are needed ({}), and {:.1f} GiB are left; a smaller training.batch_size "
+      fmt::format("out of memory: {:.1f} GiB are needed ({}), and {:.1f} GiB are free; a smaller training.batch_size "
                   "or network needs less",
                   gibibytes(needed), fmt::join(parts, ", "), gibibytes(left)));
 }

@@ -151,7 +151,7 @@ using Source = std::unique_ptr<zip_source_t, FreeSource>;
 Source source_over(std::span<const std::uint8_t> bytes) {
   ZipError error;
   Source source(zip_source_buffer_create(bytes.data(), bytes.size(), 0, &error.value));
-  if (!source) throw RunError("cannot make a zip source: " + error.text());
+  if (!source) throw RunError("cannot create a zip source: " + error.text());
   return source;
 }
 
@@ -185,7 +185,7 @@ void add_entry(zip_t* archive, const std::string& name, std::string_view first, 
 
 std::string bytes_of(zip_source_t* source) {
   const auto failed = [&] {
-    return RunError(fmt::format("cannot make an .npz: {}", zip_error_strerror(zip_source_error(source))));
+    return RunError(fmt::format("cannot create an .npz: {}", zip_error_strerror(zip_source_error(source))));
   };
   zip_stat_t status;
   zip_stat_init(&status);
@@ -205,7 +205,7 @@ std::string read_entry(zip_t* archive, const zip_stat_t& status, std::uint64_t l
     throw DataError(where + "compressed entries are not supported, save with numpy.savez");
   if (status.size > limit)
     throw DataError(
-        fmt::format("{}its {} bytes and the entries before are more than the file holds", where, status.size));
+        fmt::format("{}its {} bytes and the entries before it exceed the size of the file", where, status.size));
   const std::unique_ptr<zip_file_t, CloseEntry> file(zip_fopen_index(archive, status.index, 0));
   if (!file) throw DataError(where + zip_strerror(archive));
   std::string bytes(status.size, '\0');
@@ -251,13 +251,13 @@ std::string npz_bytes(const NpzArrays& arrays) {
   const Source buffer = source_over({});
   ZipError error;
   Archive archive = open_archive(buffer.get(), ZIP_TRUNCATE, error);
-  if (!archive) throw RunError("cannot make an .npz: " + error.text());
+  if (!archive) throw RunError("cannot create an .npz: " + error.text());
   for (const auto& [name, array] : arrays) {
     beginnings.push_back(npy_beginning(array));
     add_entry(archive.get(), name + ".npy", beginnings.back(), bytes_of_values(array));
   }
   if (zip_close(archive.get()) != 0)
-    throw RunError(fmt::format("cannot make an .npz: {}", zip_strerror(archive.get())));
+    throw RunError(fmt::format("cannot create an .npz: {}", zip_strerror(archive.get())));
   static_cast<void>(archive.release());  // zip_close freed it
   return bytes_of(buffer.get());
 }
@@ -281,7 +281,7 @@ NpzArrays read_npz(const std::filesystem::path& path, Place place,
   const Source source = source_over(bytes);
   ZipError error;
   const Archive archive = open_archive(source.get(), ZIP_RDONLY | ZIP_CHECKCONS, error);
-  if (!archive) throw DataError(fmt::format("{}: not a whole .npz: {}", file, error.text()));
+  if (!archive) throw DataError(fmt::format("{}: not a complete .npz: {}", file, error.text()));
   NpzArrays arrays;
   const zip_int64_t entries = zip_get_num_entries(archive.get(), 0);
   std::uint64_t limit = bytes.size();

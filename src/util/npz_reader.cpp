@@ -75,7 +75,7 @@ NpzReader::NpzReader(const std::filesystem::path& path) : archive_(std::make_uni
   archive_->zip.reset(descriptor < 0 ? nullptr : zip_fdopen(descriptor, ZIP_CHECKCONS, &error));
   if (archive_->zip) return;
   if (descriptor >= 0) ::close(descriptor);
-  throw DataError(fmt::format("{}: not a whole .npz: {}", path.string(), error_text(error)));
+  throw DataError(fmt::format("{}: not a complete .npz: {}", path.string(), error_text(error)));
 }
 
 NpzReader::~NpzReader() = default;

@@ -72,4 +72,14 @@ std::string on_one_line(std::string_view text) {
   return printable(line);
 }
 
+std::string markdown_text(std::string_view text) {
+  const std::string_view special = "\\|`*<[]";
+  std::string result;
+  for (const char c : on_one_line(text)) {
+    if (special.find(c) != std::string_view::npos) result += '\\';
+    result += c;
+  }
+  return result;
+}
+
 }  // namespace bnlab

@@ -12,4 +12,8 @@ std::string printable(std::string_view text);
 /// The same on one line: newlines, tabs and carriage returns become spaces.
 std::string on_one_line(std::string_view text);
 
+/// on_one_line() with the characters escaped that mean something in Markdown or HTML; fit for a cell of a table, a
+/// heading and a link.
+std::string markdown_text(std::string_view text);
+
 }  // namespace bnlab

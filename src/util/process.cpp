@@ -108,7 +108,7 @@ bool keep_open(const Start& start) {
 
 posix::Descriptor open_memory(const char* name) {
   posix::Descriptor file(memfd_create(name, MFD_CLOEXEC));
-  if (!file.valid()) throw RunError(fmt::format("can't make a file in memory: {}", reason(errno)));
+  if (!file.valid()) throw RunError(fmt::format("cannot create a file in memory: {}", reason(errno)));
   return file;
 }
 

@@ -21,7 +21,8 @@ enum class RandomPurpose : std::uint32_t {
   class_order = 9,    // the order in which the images of a class are visited
   synthetic_data = 10,
   data_shift = 11,
-  trainable = 12
+  trainable = 12,
+  permutation = 13  // the order of the steps of a recurrent layer
 };
 
 class RandomStream {

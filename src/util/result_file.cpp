@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* link_text = "is a symbolic link, which is not followed in a folder of results";
-constexpr const char* other_text = "is no regular file";
+constexpr const char* other_text = "is not a regular file";
 
 /// The status of what has this name, a link's own; nothing where there is none. Throws ReadError.
 std::optional<struct stat> status_of(const fs::path& path) {
@@ -119,7 +119,7 @@ void refuse_other_than_folder(const fs::path& folder) {
       throw ReadError(fmt::format("{}: {}", folder.string(), link_text));
     case FileKind::file:
     case FileKind::other:
-      throw ReadError(fmt::format("{}: is no folder", folder.string()));
+      throw ReadError(fmt::format("{}: is not a folder", folder.string()));
   }
 }
 
@@ -135,7 +135,7 @@ posix::Descriptor open_result_to_write(const fs::path& path, int flags, std::str
   // What is no regular file must not be cut before that is known.
   std::string problem;
   posix::Descriptor file = open_regular(path, flags & ~O_TRUNC, problem);
-  if (!problem.empty()) throw RunError(fmt::format("{}: {}; it is not written to", path.string(), problem));
+  if (!problem.empty()) throw RunError(fmt::format("{}: {}; nothing is written to it", path.string(), problem));
   if (!file.valid() || ((flags & O_TRUNC) != 0 && ftruncate(file.get(), 0) != 0)) throw_run_error(path, verb, errno);
   return file;
 }

@@ -24,9 +24,9 @@ KINDS = {
     "losses": ["cross_entropy", "squared_error"],
     "precisions": ["f32", "bf16"],
     "probes": ["activation_distribution", "gradient_norm", "normalization_state", "channel_moments", "layer_gradients",
-               "representations", "scale_invariance", "bias_effect", "identity_recovery", "normalization_gradients",
-               "weight_growth", "statistics_gap", "residual_branches", "equivalence", "landscape",
-               "covariate_shift", "hessian"],
+               "recurrent_gradients", "representations", "scale_invariance", "bias_effect", "identity_recovery",
+               "normalization_gradients", "weight_growth", "statistics_gap", "residual_branches", "equivalence",
+               "landscape", "covariate_shift", "hessian"],
     "reductions_over_time": ["final", "best", "minimum", "maximum", "mean", "median", "range", "area",
                              "standard_deviation", "detrended_deviation", "at", "steps_to", "first_non_finite"],
     "reductions_over_rows": ["mean", "median", "minimum", "maximum", "sum", "difference", "ratio", "log_slope"],
@@ -50,6 +50,7 @@ TRAITS = {
     ("probes", "normalizations"): ["identity_recovery", "normalization_gradients", "statistics_gap"],
     ("probes", "needs_affine"): ["identity_recovery"],
     ("probes", "needs_residual"): ["residual_branches"],
+    ("probes", "needs_recurrent"): ["recurrent_gradients"],
     ("datasets", "has_targets"): ["gaussian_regression"],
 }
 # Families of files, which are not described here.

@@ -38,7 +38,7 @@ class Guard(ProgramTest):
         for command in (("train", path, "--out", out), ("train", path, "--profile-steps", 1), ("describe", path),
                         ("gradcheck", path)):
             _, error = self.run_program(*command, "--threads", 2, status=USAGE)
-            self.assertIn("--threads: must be at most 1 here, got 2; OMP_THREAD_LIMIT is 1", error)
+            self.assertIn("--threads: must be at most 1 on this machine, got 2; OMP_THREAD_LIMIT is 1", error)
         self.assertFalse(out.exists())
         self.run_program("train", path, "--out", out)
 

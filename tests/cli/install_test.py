@@ -72,7 +72,7 @@ class InstallTest(ProgramTest):
             path = self.prefix / f"share/bnlab/{folder}/{name}.json"
             before = path.read_bytes()
             _, error = self.run_program(command, name, "--log-file", path, status=USAGE)
-            self.assertIn(f"--log-file: {path}: must not be the file", error)
+            self.assertIn(f"--log-file: {path}: must not be the input file", error)
             self.assertEqual(path.read_bytes(), before)
 
     def test_scripts_to_plot_with_are_there(self):

@@ -88,7 +88,7 @@ class Interrupted(ProgramTest):
         self.expect_interrupted(out, 100)
 
     def test_signals_of_schedulers(self):
-        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU):
+        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU, signal.SIGALRM, signal.SIGPWR):
             with self.subTest(number):
                 out = self.folder / number.name
                 process = self.start_training(out, rows=10, training={"steps": 100000000}, record={}, probes=[])

@@ -59,6 +59,15 @@ class Repeatable(ProgramTest):
                                    ("hessian", 6)):
                     self.assertEqual(len(rows_without_seconds(probed / f"{name}.csv")), rows + 1, name)
 
+    def test_the_probe_of_recurrent_layers_changes_nothing(self):
+        recurrent = {"units": 9, "normalize": "separate", "initial_state_noise": 0.5}
+        sections = {"network": {"name": "small", "layers": [{"recurrent": recurrent}, {"dense": {"units": 10}}]},
+                    "normalization": {"type": "batch", "initial_gamma": 0.1}}
+        plain = self.run_of("plain", **sections)
+        probed = self.run_of("probed", probes=[{"type": "recurrent_gradients", "every": 1}], **sections)
+        self.assert_same_run(plain, probed, CORE)
+        self.assertEqual(len(rows_without_seconds(probed / "recurrent_gradients.csv")), 21 * 28 + 1)
+
     def test_evaluations_and_records_change_no_training(self):
         plain = self.run_of("plain")
         for number, sections in enumerate((

@@ -10,6 +10,10 @@ CONV = [{"conv_block": {"channels": 8, "stride": 2}}, {"dropout": {"rate": 0.2}}
         {"residual": {"body": [{"conv_block": {"channels": 8}}, {"conv": {"channels": 8}}, {"normalization": {}}]}},
         {"concat": {"branches": [[{"conv_block": {"channels": 4, "kernel": 1}}], [{"conv": {"channels": 5}}]]}},
         {"global_avg_pool": {}}, {"dense": {"units": 10}}]
+PIXELS = [{"avg_pool": {"kernel": 7}},
+          {"recurrent": {"units": 20, "reads": "pixels", "normalize": "separate", "permutation": 1,
+                         "initial_state_noise": 0.1}},
+          {"dense": {"units": 10}}]
 RECURRENT = [{"recurrent": {"units": 20}}, {"dropout": {"rate": 0.3}}, {"dense": {"units": 10}}]
 AUGMENTATION = {"augmentation": {"crop_padding": 2, "flip": True}}
 RAMP = {"initial": 1, "final": 3, "begin": 0.1, "end": 0.9}
@@ -34,8 +38,9 @@ KINDS = {
         "normalization": {"type": "group", "groups": 2, "mask": [1, 2]},
         "optimizer": {"learning_rate": 0.05, "momentum": 0.9, "trainable": {"select": "random", "share": 0.3}}},
     "recurrent_per_step": {
-        "network": {"name": "rnn", "layers": RECURRENT}, "normalization": {"type": "batch", "initial_gamma": 0.1},
-        "optimizer": {"type": "rmsprop", "learning_rate": 1e-3}},
+        "network": {"name": "rnn", "layers": PIXELS}, "normalization": {"type": "batch", "initial_gamma": 0.1},
+        "optimizer": {"type": "rmsprop", "learning_rate": 1e-3},
+        "evaluation": {"statistics": ["precise", "batch"], "batch_sizes": [7, 100]}},
     "recurrent_shared": {
         "network": {"name": "rnn", "layers": RECURRENT},
         "normalization": {"type": "batch", "recurrent_statistics": "shared"},

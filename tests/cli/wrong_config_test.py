@@ -158,7 +158,9 @@ class WrongConfig(ProgramTest):
         experiment = {"claim": "c", "base": config(), "arms": [{"name": "a"}]}
         network = {"name": "n", "layers": [{"flatten": {}}, {"dense": {"units": 10}}]}
         for name, content, hint in (("e.json", experiment, "this is an experiment; use `bnlab sweep "),
-                                    ("n.json", network, "this is a network; use a run's config with --set network")):
+                                    ("n.json", network, "this is a network; use a run's config with --set network"),
+                                    ("run.json", {"status": "completed", "last_step": 3}, "the result of a run"),
+                                    ("verdict.json", {"verdict": "", "experiment": "e"}, "the verdict of a sweep")):
             error = self.expect_refused(["train", self.write_config(content, name)], hint)
             self.assertEqual(len(error.splitlines()), 1, error)
 

@@ -162,7 +162,7 @@ TEST(Seeds, ACountOrAList) {
   EXPECT_EQ(parse_seeds("3"), (Seeds{{1, 2, 3}}));
   EXPECT_EQ(parse_seeds("1,5, 9"), (Seeds{{1, 5, 9}}));
   EXPECT_EQ(parse_seeds("[7]"), (Seeds{{7}}));
-  const std::string form = "must be a number of seeds, or a list of them such as 1,5,9";
+  const std::string form = "must be a number of seeds, or a list of seeds such as 1,5,9";
   for (const std::string text : {"", "x", "1,", "1.5", "1,[2]", "\"3\"", "{}"})
     EXPECT_TRUE(any_contains(error_lines([&] { parse_seeds(text); }), "--seeds " + text + ": " + form)) << text;
   for (const std::string text : {"0", "1001", "-1", "1,1", "1,-1", "[]", "99999999999999999999"})

@@ -57,13 +57,14 @@ TEST(ExperimentProblems, FieldsThatDoNotApply) {
   expect_problem(with_quantity(R"("series": {"column": "a", "step": 3})"),
                  "7: quantities.0.series.step: only for over_time at, got over_time final");
   expect_problem(with_quantity(R"("series": {"column": "a"}, "divided_by": {"column": "a", "over_time": "steps_to"})"),
-                 "7: quantities.0.divided_by: does not go with steps_to or first_non_finite, got "
+                 "7: quantities.0.divided_by: cannot be combined with steps_to or first_non_finite, got "
                  R"({"column": "a", "over_time": "steps_to"})");
   for (const char* steps : {"steps_to", "first_non_finite"}) {
     const std::string series = R"("series": {"column": "a", "over_time": ")" + std::string(steps) + "\"}";
-    expect_problem(with_quantity(series + R"(, "when_diverged": 0)"),
-                   "7: quantities.0.when_diverged: does not go with steps_to or first_non_finite, which count the "
-                   "steps of a run that diverged, got 0");
+    expect_problem(
+        with_quantity(series + R"(, "when_diverged": 0)"),
+        "7: quantities.0.when_diverged: cannot be combined with steps_to or first_non_finite, which count the "
+        "steps of a diverged run, got 0");
     expect_problem(
         with_quantity(series + R"(, "over_rows": "log_slope")"),
         "7: quantities.0.over_rows: can't be difference or ratio or log_slope of steps_to or first_non_finite, got "
@@ -87,8 +88,8 @@ TEST(ExperimentProblems, FieldsThatDoNotApply) {
   const auto expect_thresholds = [&](const std::string& thresholds, const std::string& expected) {
     expect_problem(with_criterion(R"("type": "difference", )" + thresholds + rest), "8: criteria.0." + expected);
   };
-  expect_thresholds(R"("at_least": 3, "more_than": 3)", "more_than: does not go with at_least, got 3");
-  expect_thresholds(R"("at_most": 3, "less_than": 3)", "less_than: does not go with at_most, got 3");
+  expect_thresholds(R"("at_least": 3, "more_than": 3)", "more_than: cannot be combined with at_least, got 3");
+  expect_thresholds(R"("at_most": 3, "less_than": 3)", "less_than: cannot be combined with at_most, got 3");
   expect_thresholds(R"("more_than": 3, "at_most": 3)", "at_most: must be above more_than, got 3");
   expect_thresholds(R"("at_least": 3, "less_than": 3)", "less_than: must be above at_least, got 3");
   expect_thresholds(R"("more_than": 3, "less_than": 3)", "less_than: must be above more_than, got 3");
@@ -101,7 +102,8 @@ TEST(ExperimentProblems, AThresholdNeedsASource) {
   for (const char* threshold : {R"("type": "difference", "at_least": 0, )", R"("type": "ratio", "at_most": 0.5, )",
                                 R"("type": "equality", "within": 0.5, )", R"("type": "ratio", "more_than": 1, )",
                                 R"("type": "ratio", "less_than": 1, )"})
-    expect_problem(with_criterion(threshold + rest), "8: criteria.0.source: must say where the threshold comes from");
+    expect_problem(with_criterion(threshold + rest),
+                   "8: criteria.0.source: must be set for a criterion with a threshold");
   EXPECT_EQ(experiment_problems(with_criterion(R"("type": "difference", )" + rest)), ErrorLines{});
 }
 
@@ -256,7 +258,8 @@ TEST(ExperimentProblems, QuantitiesAreNoOtherColumnOfTheRuns) {
     text.quantities = R"([{"name": ")" + name + R"(", "series": {"column": "a"}},
                           {"name": "s", "series": {"column": "a", "over_time": "steps_to", "level": 1}}])";
     text.criteria = R"([{"name": "c", "type": "value", "quantity": "s", "arms": ["b"]}])";
-    const std::string problem = R"(e.json:7: quantities.0.name: must not be another column of runs.csv, got ")";
+    const std::string problem =
+        R"(e.json:7: quantities.0.name: must not be the name of another column of runs.csv, got ")";
     EXPECT_EQ(experiment_problems(text), refused ? ErrorLines{problem + name + "\""} : ErrorLines{});
   };
   for (const RunColumnName& column : run_columns) expect(std::string(column.name), true);
@@ -275,9 +278,9 @@ TEST(ExperimentProblems, Arms) {
   };
   expect_problem(of_axes(R"("grid": {"training.seed": [3, 4]})"), "5: arms.1.grid: must leave training.seed to seeds");
   expect_problem(of_axes(R"("zip": {"training.seed": [3, 4]})"), "5: arms.1.zip: must leave training.seed to seeds");
-  expect_problem(of_axes(R"("grid": {"p": [1]}, "set": {"p": 2})"), "5: arms.1.set: must leave p to the axis");
+  expect_problem(of_axes(R"("grid": {"p": [1]}, "set": {"p": 2})"), "5: arms.1.set: must not set p, which is an axis");
   expect_problem(of_axes(R"("grid": {"p": [1]}, "zip": {"p": [2]})"), "5: arms.1.zip: p is an axis of the grid");
-  expect_problem(of_axes(R"("zip": {"p": [1]}, "set": {"p": 2})"), "5: arms.1.set: must leave p to the axis");
+  expect_problem(of_axes(R"("zip": {"p": [1]}, "set": {"p": 2})"), "5: arms.1.set: must not set p, which is an axis");
   expect_problem(of_axes(R"("zip": {"p": [1, 2], "q": [2]})"),
                  "5: arms.1.zip: must have lists of equal length, got 1 values of q and 2 of p");
   expect_problem(of_axes(R"("grid": {"p": []})"), "5: arms.1.grid.p: must be a list of 1 to 1000 values, got []");
@@ -322,7 +325,7 @@ TEST(ExperimentProblems, BestOf) {
                    R"(5: arms.3.best_of: arm ")" + arm + R"(" has no axes to choose from)");
   expect_problem(
       with_best(R"({"arm": "g", "quantity": "loss"})", R"(, "set": {"p": 1})"),
-      R"(5: arms.3.best_of: does not go with set, grid, zip or config, got {"arm": "g", "quantity": "loss"})");
+      R"(5: arms.3.best_of: cannot be combined with set, grid, zip or config, got {"arm": "g", "quantity": "loss"})");
 }
 
 TEST(ExperimentProblems, Profiles) {

@@ -103,7 +103,7 @@ class Extends(ProgramTest):
         run = self.write("run.json", {"extends": "base.json", "training": {"seed": 9}})
         self.assertEqual(self.resolved(run, "--set", "training.seed=4")["training"]["seed"], 4)
         _, error = self.run_program("train", run, "--set", "extends=base.json", status=USAGE)
-        self.assertIn("--set extends=base.json: extends: must be said in the config's file", error)
+        self.assertIn("--set extends=base.json: extends: must be set in the config file, not with --set", error)
 
     def test_errors_name_the_file_of_the_bad_value(self):
         base = self.write("base.json", json.dumps(config(training={"batch_size": -3}), indent=1))

@@ -58,9 +58,15 @@ RunConfig everything() {
   const Pool pool{.kernel = {3, 4}, .stride = Extent{1, 2}, .padding = {1, 1}};
   const Dense dense{.units = 7, .bias = true};
   const Residual residual{
-      .body = {Block{dense}}, .shortcut = Shortcut::identity, .shortcut_normalization = false, .scalar = 0.5};
+      .body = {Block{dense}}, .shortcut = Shortcut::identity, .shortcut_normalization = false, .layer_scale = 1e-6};
   const Concat concat{.branches = {{Block{dense}}, {}}};
-  const Recurrent recurrent{.units = 5, .activation = Activation::softplus, .start = RecurrentStart::identity};
+  const Recurrent recurrent{.units = 5,
+                            .activation = Activation::softplus,
+                            .start = RecurrentStart::identity,
+                            .reads = RecurrentReads::pixels,
+                            .permutation = 7,
+                            .normalize = RecurrentNormalize::separate,
+                            .initial_state_noise = 0.1};
   config.network = {.name = "n",
                     .description = "nd",
                     .activation = Activation::tanh,
@@ -99,6 +105,7 @@ RunConfig everything() {
                           .running_variance = RunningVariance::biased,
                           .population = Population::precise,
                           .precise_batches = 7,
+                          .precise_variance = PreciseVariance::pooled,
                           .recurrent_statistics = RecurrentStatistics::shared};
   config.initialization.scheme = InitializationScheme::xavier;
   config.initialization.distribution = Distribution::uniform;
@@ -134,7 +141,10 @@ RunConfig everything() {
                      .eval_every = 3,
                      .log_every = 1,
                      .checkpoint_every = 5};
-  config.evaluation = {.batch_size = 1, .statistics = {Statistics::batch, Statistics::running}, .train_split = true};
+  config.evaluation = {.batch_size = 1,
+                       .batch_sizes = {4, 2},
+                       .statistics = {Statistics::batch, Statistics::running},
+                       .train_split = true};
   config.probes = {{.type = ProbeType::activation_distribution, .every = 7, .examples = 64, .units = {3, 0}},
                    {.type = ProbeType::scale_invariance, .every = 9, .examples = 0, .units = {}, .factors = {0.25, 3}},
                    {.type = ProbeType::equivalence,
@@ -236,7 +246,10 @@ TEST(RoundTrip, EveryChoice) {
   });
   check([](RunConfig& c) { c.training = {.composition = BatchComposition::full_batch}; });
   check([](RunConfig& c) { c.training = {.epochs = 0.1}; });
-  check([](RunConfig& c) { c.normalization.type = NormalizationType::none; });
+  check([](RunConfig& c) {
+    c.normalization.type = NormalizationType::none;
+    c.normalization.precise_variance = std::nullopt;
+  });
   check([](RunConfig& c) { c.normalization.mask = {.kind = LayerMask::Kind::first, .list = {}}; });
   check([](RunConfig& c) { c.normalization.mask = {.kind = LayerMask::Kind::last, .list = {}}; });
   check([](RunConfig& c) { c.normalization.mask = {.kind = LayerMask::Kind::all, .list = {}}; });
@@ -244,6 +257,11 @@ TEST(RoundTrip, EveryChoice) {
   check([](RunConfig& c) { c.normalization.mask = {.kind = LayerMask::Kind::every, .list = {}, .every = 2}; });
   check([](RunConfig& c) { c.network.layers = {Block{ConvBlock{{.channels = 3}, {}}}, Block{MaxPool{}}}; });
   check([](RunConfig& c) { c.network.name.clear(); });
+  check([](RunConfig& c) {
+    c.network.residual_scalar = std::nullopt;
+    c.network.layer_scale = 0.25;
+    c.network.layers = {Block{Residual{.body = {Block{Flatten{}}}, .scalar = 0.5}}};
+  });
   check([](RunConfig& c) { c.probes.clear(); });
 }
 

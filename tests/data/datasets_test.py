@@ -77,7 +77,7 @@ class Datasets(ProgramTest):
         where = {kind["name"]: kind["where"] for kind in self.kinds("datasets")}
         self.assertEqual(where["cifar10"], "not found; get it with scripts/fetch_data.sh cifar10")
         for name in ("gaussian_regression", "gaussian_clusters", "drawn_digits"):
-            self.assertEqual(where[name], "made as dataset.synthetic says; needs no file")
+            self.assertEqual(where[name], "generated as dataset.synthetic specifies; needs no file")
 
     def test_full_batches(self):
         out = self.train("run", **self.sections({**DIGITS, "limit": 70, "validation": 3}, record={"batches": True},

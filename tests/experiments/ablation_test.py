@@ -118,16 +118,16 @@ class Ablation(ProgramTest):
                      "--grid", "optimizer.learning_rate=0.1,fast")
         self.refused("grid[type=group,groups=3]: normalization.groups: must divide the 64 channels of normalization1, "
                      "got 3", "--grid", "normalization.type=group", "--grid", "normalization.groups=3,4")
-        self.refused(f"--profile: {config} is a run's config, which has no profiles",
+        self.refused(f"--profile: only with an experiment; {config} is a run's config",
                      "--grid", "optimizer.learning_rate=1", "--profile", "quick")
         self.refused("mine_learning_rate: quantity train_los: train.csv has no column \"los\"; did you mean \"loss\"?",
                      "--grid", "optimizer.learning_rate=1", "--metric", "train.csv:los")
-        self.refused("--seeds x: must be a number of seeds, or a list of them such as 1,5,9",
+        self.refused("--seeds x: must be a number of seeds, or a list of seeds such as 1,5,9",
                      "--grid", "optimizer.learning_rate=1", "--seeds", "x")
         self.config = self.folder / "claim.json"
         self.config.write_text(json.dumps({"base": CONFIG, "arms": [{"name": "a"}]}))
         for option, value in (("--grid", "a=1"), ("--zip", "a=1"), ("--metric", "loss")):
-            self.refused(f"{option}: only with a run's config; {self.config} is an experiment, which has its own "
+            self.refused(f"{option}: only with a run's config; {self.config} is an experiment and defines its own "
                          "arms and quantities", option, value)
 
     def test_each_ablation_has_a_folder_of_its_own(self):

@@ -36,13 +36,17 @@ TEST(CertainClaims, OneConfigComparedWithItself) {
   EXPECT_EQ(problems_of(difference + R"(["batch", "none"])"), Texts{});
   EXPECT_EQ(problems_of(difference + R"(["g[limit=50]", "g[limit=60]"])"), Texts{});
   EXPECT_EQ(problems_of(difference + R"(["batch", "same"])"),
-            (Texts{"e: criterion c: compares batch with same, which are of one config"}));
+            (Texts{"e: criterion c: compares batch with same, which have the same config"}));
   EXPECT_EQ(problems_of(difference + R"(["batch", "batch"])"),
             (Texts{"e.json:8: criteria.0.arms.1: must not repeat an entry, got \"batch\""}));
+  // What neither trains nor measures makes no other config.
+  const std::string other = R"({"name": "other", "set": {"record.final_weights": false, "description": "other"}})";
+  EXPECT_EQ(problems_of(difference + R"(["batch", "other"])", "", other),
+            (Texts{"e: criterion c: compares batch with other, which are of one config"}));
   EXPECT_EQ(problems_of(R"("type": "equality", "within": 0.1, "quantity": "accuracy", "arms": ["same", "batch"])"),
-            (Texts{"e: criterion c: compares same with batch, which are of one config"}));
+            (Texts{"e: criterion c: compares same with batch, which have the same config"}));
   EXPECT_EQ(problems_of(R"("type": "order", "quantity": "accuracy", "arms": ["none", "batch", "same"])"),
-            (Texts{"e: criterion c: compares batch with same, which are of one config"}));
+            (Texts{"e: criterion c: compares batch with same, which have the same config"}));
   // Two arms with the same points, and the same choice twice.
   const std::string twice = R"({"name": "a", "grid": {"optimizer.learning_rate": [1, 2]}},
       {"name": "b", "grid": {"optimizer.learning_rate": [2.0, 1]}},
@@ -51,9 +55,9 @@ TEST(CertainClaims, OneConfigComparedWithItself) {
   EXPECT_EQ(problems_of(R"("type": "log_slope", "quantity": "loss", "axis": "optimizer.learning_rate",
                            "arms": ["a", "b"])",
                         "", twice),
-            (Texts{"e: criterion c: compares a with b, which are of one config"}));
+            (Texts{"e: criterion c: compares a with b, which have the same config"}));
   EXPECT_EQ(problems_of(difference + R"(["best", "again"])", "", twice),
-            (Texts{"e: criterion c: compares best with again, which are of one config"}));
+            (Texts{"e: criterion c: compares best with again, which have the same config"}));
 }
 
 TEST(CertainClaims, EqualPointsOfAnArm) {
@@ -63,7 +67,7 @@ TEST(CertainClaims, EqualPointsOfAnArm) {
   };
   EXPECT_EQ(
       of(R"("grid": {"optimizer.learning_rate": [1, 1.0]})"),
-      (Texts{"e: arm g: the points g[learning_rate=1] and g[learning_rate=1.0] are of one config; leave one out"}));
+      (Texts{"e: arm g: the points g[learning_rate=1] and g[learning_rate=1.0] have the same config; remove one"}));
   EXPECT_EQ(of(R"("zip": {"optimizer.learning_rate": [1, 2, 1e0], "training.batch_size": [20, 30, 20.0]})").size(), 1u);
   EXPECT_EQ(of(R"("grid": {"optimizer.learning_rate": [1, 2]})"), Texts{});
 }
@@ -71,8 +75,8 @@ TEST(CertainClaims, EqualPointsOfAnArm) {
 TEST(CertainClaims, ThresholdsThatNoValueMisses) {
   EXPECT_EQ(
       of_value("accuracy", R"("at_least": 0)"),
-      (Texts{"e: criterion c: at_least 0 can't be missed: the value of accuracy lies in [0, 1]; without a threshold "
-             "it is reported"}));
+      (Texts{"e: criterion c: at_least 0 is always met: the value of accuracy lies in [0, 1]; remove the threshold "
+             "to measure without a verdict"}));
   for (const char* thresholds : {R"("at_least": -1)", R"("more_than": -0.1)", R"("at_most": 1)", R"("less_than": 1.5)",
                                  R"("at_least": 0.2, "at_most": 1)"})
     EXPECT_EQ(of_value("accuracy", thresholds).size(), 1u) << thresholds;

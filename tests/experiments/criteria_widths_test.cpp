@@ -201,11 +201,11 @@ TEST(Criteria, WidestIntervalOfBounds) {
 
 TEST(Criteria, WidestIntervalNeedsAnAxisOfPositiveNumbers) {
   expect_judgement(judge(widest(1), of_arms({along("bn", {{1, {1, 1}}, {0, {1, 1}}})})), Verdict::inconclusive,
-                   "\"bn[2]\" is at 0 of its axis, which must be a positive number");
+                   "\"bn[2]\" has the value 0 on its axis, which must be positive");
   expect_judgement(judge(widest(1), of_arms({along("bn", {{1, {1, 1}}, {1, {1, 1}}})})), Verdict::inconclusive,
-                   "\"bn[1]\" and \"bn[2]\" are at the same place of the axis");
+                   "\"bn[1]\" and \"bn[2]\" have the same value on the axis");
   expect_judgement(judge(criterion(CriterionType::widest_interval, 1), of_arms({along("bn", {{1, {1, 1}}})})),
-                   Verdict::inconclusive, "what is usable is not set");
+                   Verdict::inconclusive, "usable is not set");
 }
 
 }  // namespace

@@ -144,6 +144,44 @@ class ForeignResults(sweep_test.SweepTest):
         for _ in range(2):
             self.run_program("verdict", self.out, "--log-file", log)
 
+    def test_a_folder_is_of_a_sweep_or_of_a_run(self):
+        config = self.write_config(SHORT)
+        before = snapshot(self.out)
+        _, error = self.run_program("sweep", config, "--grid", "optimizer.learning_rate=1,2", "--out",
+                                    self.folder / "new", "--force", "--save-experiment", self.out / "experiment.json",
+                                    status=USAGE)
+        self.assertIn(f"--save-experiment: {self.out / 'experiment.json'} is a file of", error)
+        _, error = self.run_program("train", config, "--out", self.out, "--force", status=USAGE)
+        self.assertIn(f"{self.out} is the directory of a sweep", error)
+        self.assertEqual(snapshot(self.out), before)
+        run = self.folder / "run"
+        self.run_program("train", config, "--out", run)
+        before = snapshot(run)
+        _, error = self.run_program("sweep", config, "--grid", "optimizer.learning_rate=1,2", "--out", run,
+                                    status=USAGE)
+        self.assertIn(f"{run} holds a run", error)
+        self.assertEqual(snapshot(run), before)
+        mine = self.folder / "mine"
+        mine.mkdir()
+        (mine / "weights.npz").write_bytes(b"mine")
+        (mine / "config.json").write_bytes(config.read_bytes())
+        before = snapshot(mine)
+        _, error = self.run_program("train", mine / "config.json", "--out", mine, "--force", status=USAGE)
+        self.assertIn("no config.json as a run writes it", error)
+        self.assertEqual(snapshot(mine), before)
+
+    def test_a_sweep_counts_once_and_is_found_below(self):
+        (self.folder / "again").symlink_to(self.out)
+        once, _ = self.run_program("verdict", self.out)
+        twice, error = self.run_program("verdict", self.out, f"{self.out}/", self.folder / "again")
+        self.assertEqual(twice, once)
+        self.assertEqual(error.count("skipped: it is given twice"), 2)
+        above = self.folder / "above"
+        shutil.copytree(self.out, above / "quick" / "out")
+        for command in (("export", above, "--out", "-"), ("verdict", above)):
+            _, error = self.run_program(*command, status=USAGE)
+            self.assertIn(f"; there are sweeps in it: {above}/*/*\n", error)
+
     def test_data_that_a_run_reads_is_no_log(self):
         images = self.shared / "data/mnist/train-images-idx3-ubyte"
         before = images.read_bytes()

@@ -172,7 +172,7 @@ class InterruptedSweep(ProgramTest):
         self.assertFalse((out / "e2").exists())
         # It goes on with the threads that it began with.
         _, error = self.run_program("sweep", files[1], "--out", out / "e1", "--threads", 2, status=USAGE)
-        self.assertIn(f"--threads: must be 1 as in 1 runs that were begun, such as {run.name}", error)
+        self.assertIn(f"--threads: must be 1, as in 1 unfinished runs such as {run.name}", error)
         self.assertFalse((run / "failure.json").exists())
 
     def test_a_run_that_is_left_is_told_with_its_reason(self):
@@ -181,7 +181,7 @@ class InterruptedSweep(ProgramTest):
         run = self.wait_for_training(self.folder / "left", process)[0]
         os.kill(self.process_of(process, run), signal.SIGTERM)
         _, error = self.finish(process, FAILED)
-        self.assertRegex(error, r"\[0/1\] \S+: unfinished after \d+ steps: was asked to stop by someone else")
+        self.assertRegex(error, r"\[0/1\] \S+: unfinished after \d+ steps: stopped by a signal that bnlab did not send")
 
     def test_two_at_once(self):
         content = experiment(TWO_ARMS, steps=20000)
@@ -213,7 +213,7 @@ class InterruptedSweep(ProgramTest):
         self.assertEqual({arm: row["status"] for arm, row in rows.items()},
                          {"good": "completed", "other": "completed", "crashes": "failed", "hangs": "failed",
                           "diverges": "diverged", "no_data": "failed"})
-        for arm, text in (("crashes", "signal 11 (Segmentation fault)"), ("hangs", "timeout: not done after 12 s"),
+        for arm, text in (("crashes", "signal 11 (Segmentation fault)"), ("hangs", "timeout: not finished after 12 s"),
                           ("no_data", "data missing or damaged (status 3): ")):
             self.assertIn(text, rows[arm]["error"])
             self.assertIn(text, error)

@@ -97,7 +97,7 @@ TEST_F(LocalExecutor, AskedToStopBySomeoneElseIsNoFailure) {
   const Task one = task("one", small_run(100000000, 1));
   EXPECT_EQ(run({one}), SweepEnd::done);
   EXPECT_EQ(state_of(one), RunState::unfinished);
-  expect_contains(display.reports.at("one").error, "asked to stop by someone else");
+  expect_contains(display.reports.at("one").error, "stopped by a signal that bnlab did not send");
 }
 
 /// Holds the lock of a run's directory.

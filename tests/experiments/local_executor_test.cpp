@@ -225,7 +225,7 @@ TEST_F(LocalExecutor, FollowsNoLink) {
   fs::create_symlink(folder / "elsewhere", itself.directory);
   EXPECT_EQ(run({log, pipe, itself}), SweepEnd::done);
   expect_contains(display.reports.at("log").error, "stderr.log: is a symbolic link");
-  expect_contains(display.reports.at("pipe").error, "stderr.log: is no regular file");
+  expect_contains(display.reports.at("pipe").error, "stderr.log: is not a regular file");
   expect_contains(display.reports.at("itself").error, "itself: is a symbolic link");
   for (const Task& one : {log, pipe, itself}) EXPECT_NE(display.reports.at(one.name).state, RunState::failed);
   EXPECT_EQ(test::read_text(folder / "outside"), "mine");
@@ -238,7 +238,7 @@ TEST_F(LocalExecutor, Timeout) {
   const RunReport report = run_script("echo hanging >&2; sleep 60");
   EXPECT_LT(seconds_since(start), 5);
   EXPECT_EQ(report.state, RunState::failed);
-  EXPECT_EQ(report.error, "timeout: not done after 0.3 s");
+  EXPECT_EQ(report.error, "timeout: not finished after 0.3 s");
 }
 
 TEST_F(LocalExecutor, TimeoutOfWhatIgnoresTheFirstSignal) {
@@ -248,7 +248,7 @@ TEST_F(LocalExecutor, TimeoutOfWhatIgnoresTheFirstSignal) {
   const RunReport report = run_script("trap '' TERM; while :; do sleep 0.05; done");
   EXPECT_GT(seconds_since(start), 0.5);
   EXPECT_LT(seconds_since(start), 10);
-  EXPECT_EQ(report.error, "timeout: not done after 0.2 s");
+  EXPECT_EQ(report.error, "timeout: not finished after 0.2 s");
 }
 
 TEST_F(LocalExecutor, TimeoutKeepsACheckpoint) {

@@ -55,7 +55,7 @@ TEST(WhatNoRunGives, SplitsAndStatistics) {
             (Texts{R"(e: quantity q: where: statistics "batch" is not evaluated in arm none, but running)"}));
   const std::string both = R"(, "evaluation": {"statistics": ["population", "batch"], "train_split": true})";
   EXPECT_EQ(of(R"({"split": "train", "statistics": "batch"})", both).front(),
-            "e: quantity accuracy: where must leave one split and one kind of statistics of eval.csv; arm none "
+            "e: quantity accuracy: where must select one split and one kind of statistics of eval.csv; arm none "
             "evaluates test with running, batch");
 }
 

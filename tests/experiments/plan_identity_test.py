@@ -74,10 +74,11 @@ class Directory(PlanTest):
         held = self.files()
         same = ("--set", "optimizer.learning_rate=0.2")
         for arguments, difference in (
-                ((*same, "--seeds", "2"), "seeds: 1 to 3 there, 1, 2 here"),
-                ((*same, "--profile", "full"), "profile: quick there, full here"),
-                ((), "--set: optimizer.learning_rate=0.2 there, none here"),
-                (("--set", "training.steps=3"), "--set: optimizer.learning_rate=0.2 there, training.steps=3 here")):
+                ((*same, "--seeds", "2"), "seeds: 1 to 3 in the directory, 1, 2 requested"),
+                ((*same, "--profile", "full"), "profile: quick in the directory, full requested"),
+                ((), "--set: optimizer.learning_rate=0.2 in the directory, none requested"),
+                (("--set", "training.steps=3"),
+                 "--set: optimizer.learning_rate=0.2 in the directory, training.steps=3 requested")):
             for more in ((), ("--dry-run",), ("--print-commands",), ("--retry-failed",), ("--only", "batch")):
                 _, error = self.sweep(*arguments, *more, status=USAGE)
                 self.assertIn(difference, error)
@@ -126,9 +127,9 @@ class Directory(PlanTest):
             return "\n".join(line.rpartition(",")[0] for line in text.splitlines()) + "\n"
 
         run = full.splitlines()[1].split(",")[2]
-        for text, problem in ((quick, "is of a config that the experiment does not have"),
-                              (without_plan(quick), "is of another config"),
-                              (full.replace(run, run.replace(run[:4], "0000")), "is of another config")):
+        for text, problem in ((quick, "the experiment has no run with the config of its run"),
+                              (without_plan(quick), "belongs to another config"),
+                              (full.replace(run, run.replace(run[:4], "0000")), "belongs to another config")):
             (self.out / "runs.csv").write_text(text)
             _, error = self.run_program("verdict", self.out, status=DATA)
             self.assertIn(problem, error)
@@ -168,9 +169,9 @@ class Directory(PlanTest):
         self.sweep()
         (self.out / "figure.csv").write_text("arm,plan\nbatch,0123456789abcdef\n")
         out, _ = self.run_program("verdict", self.out)
-        self.assertIn("figure.csv is of another plan (0123456789abcdef", out)
+        self.assertIn("figure.csv belongs to another plan (0123456789abcdef", out)
         out, _ = self.run_program("verdict", self.out, "--markdown", "-")
-        self.assertIn("figure.csv is of another plan", out)
+        self.assertIn("figure.csv belongs to another plan", out)
 
     def test_directories_of_an_earlier_version(self):
         self.sweep()

@@ -184,14 +184,14 @@ ExperimentText with_own_config(const Texts& settings, const std::string& differs
 }
 
 TEST(Undeclared, DifferencesAreRefusedAndNamed) {
-  EXPECT_EQ(
-      error_lines([] { plan_of(with_own_config({"optimizer.learning_rate=0.5"}, "[]")); }),
-      (Texts{"e: arm own: optimizer.learning_rate differs from the base (0.1 there, 0.5 here) and is not declared"}));
+  EXPECT_EQ(error_lines([] { plan_of(with_own_config({"optimizer.learning_rate=0.5"}, "[]")); }),
+            (Texts{"e: arm own: undeclared difference from the base: optimizer.learning_rate is 0.1 in the base, and "
+                   "0.5 in the arm"}));
   const Texts two = error_lines([] {
     plan_of(with_own_config({"optimizer.learning_rate=0.5", "training.batch_size=30"}, R"(["optimizer"])"));
   });
-  EXPECT_EQ(two,
-            (Texts{"e: arm own: training.batch_size differs from the base (20 there, 30 here) and is not declared"}));
+  EXPECT_EQ(two, (Texts{"e: arm own: undeclared difference from the base: training.batch_size is 20 in the base, and "
+                        "30 in the arm"}));
   // A path is declared as a whole, not by how it begins.
   EXPECT_EQ(error_lines([] { plan_of(with_own_config({"training.batch_size=30"}, R"(["training.batch"])")); }).size(),
             1u);
@@ -232,10 +232,11 @@ TEST(Undeclared, FieldsThatApplyToOneChoiceOnlyGoWithIt) {
             Texts{});
   // Fields of both are not excused, nor what another field decides.
   EXPECT_EQ(problems({"optimizer.type=adam", "optimizer.learning_rate=7"}, R"(["optimizer.type"])").size(), 1u);
-  EXPECT_TRUE(any_contains(problems({"training.epochs=2", "training.batch_size=30"}, R"(["training.batch_size"])"),
-                           "e: arm own: training.epochs differs from the base ((unset) there, 2.0 here)"));
+  EXPECT_TRUE(any_contains(
+      problems({"training.epochs=2", "training.batch_size=30"}, R"(["training.batch_size"])"),
+      "e: arm own: undeclared difference from the base: training.epochs is (unset) in the base, and 2.0 in the arm"));
   EXPECT_TRUE(any_contains(problems({"optimizer.type=adam"}, R"(["optimizer.learning_rate"])"),
-                           "optimizer.type differs from the base"));
+                           "undeclared difference from the base: optimizer.type is"));
 }
 
 TEST(Undeclared, ArmsMadeOfTheBaseNeverAre) {

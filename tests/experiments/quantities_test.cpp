@@ -370,7 +370,7 @@ TEST(Where, NoRowOfARunThatCompletedIsNamed) {
   EXPECT_EQ(run.error<DataError>(where(over_rows(OverRows::sum), "unit", {"0", "al"})),
             R"(p.csv: quantity q: column unit is never "al"; did you mean "all"?)");
   EXPECT_EQ(run.error<DataError>(where(where(over_rows(OverRows::sum), "layer", {"b"}), "unit", {"0"})),
-            "p.csv: quantity q: no row has all the values of where");
+            "p.csv: quantity q: no row matches where");
   EXPECT_EQ(Directory("step,y\n").error<DataError>(over_rows(OverRows::sum)), "p.csv: quantity q: it has no rows");
 }
 
@@ -379,7 +379,7 @@ TEST(Where, EvalLeavesOneSplitAndOneKindOfStatistics) {
       "step,epoch,split,statistics,y\n0,0,test,running,1\n0,0,validation,running,2\n0,0,test,batch,3\n";
   const Directory run(eval, "eval.csv");
   test::expect_contains(run.error<ConfigError>(over_time(OverTime::final)),
-                        "quantity q: where must leave one split and one kind of statistics of eval.csv, unless "
+                        "quantity q: where must select one split and one kind of statistics of eval.csv, unless "
                         "over_rows compares them; eval.csv has 3");
   test::expect_contains(run.error<ConfigError>(where(over_time(OverTime::final), "split", {"test"})), "has 2");
   EXPECT_EQ(run.value(where(over_time(OverTime::final), "split", {"validation"})), 2);
@@ -464,10 +464,10 @@ TEST(Damage, IsNamed) {
   test::expect_contains(Directory(series).error<ConfigError>(minus), R"(has no column "w")");
   test::expect_contains(Directory("y\n1\n").error<ConfigError>(over_time(OverTime::final)), R"(has no column "step")");
   EXPECT_EQ(Directory("step,y\n1,abc\n").error<DataError>(over_time(OverTime::final)),
-            R"(p.csv: column y: "abc" is no number)");
+            R"(p.csv: column y: "abc" is not a number)");
   for (const std::string step : {"nan", "inf", "-1", "1e300"})
     EXPECT_EQ(Directory("step,y\n" + step + ",1\n").error<DataError>(over_time(OverTime::final)),
-              "p.csv: column step: \"" + step + "\" is no step");
+              "p.csv: column step: \"" + step + "\" is not a step");
   test::expect_contains(Directory("").error<DataError>(over_time(OverTime::final)), "p.csv: empty");
   test::expect_contains(Directory("step,y\n1,2,3\n").error<DataError>(over_time(OverTime::final)), "p.csv:2: 3 values");
   QuantityConfig missing = over_time(OverTime::final);

@@ -138,9 +138,9 @@ TEST(Collect, ARunWhoseFilesChangedSinceItsEndHasFailed) {
              "train.csv: its last row must be of step 100, at which the run ended, got 1"},
         Case{"no eval", [](const fs::path& run) { fs::remove(run / "eval.csv"); }, "eval.csv: missing or empty"},
         Case{"of another config", edit("config.json", other_batch),
-             "config.json: is of another config: training.batch_size must be 20, got 7"},
+             "config.json: belongs to another config: training.batch_size must be 20, got 7"},
         Case{"no config", [](const fs::path& run) { fs::remove(run / "config.json"); }, "config.json"},
-        Case{"no JSON", edit("config.json", cut), "config.json: can't be understood"}}) {
+        Case{"no JSON", edit("config.json", cut), "config.json: is not a valid config"}}) {
     const test::TemporaryFolder folder;
     const Plan plan = test::plan_of(ExperimentText{});
     write_runs(plan, folder.path(), [](const ArmPoint&, std::uint64_t) { return FakeRun{}; });
@@ -195,6 +195,35 @@ TEST(Collect, ARunIsFoundUnderAnotherNameOfItsArm) {
   EXPECT_EQ(runs[0].task.directory.filename(), runs[0].task.name);
 }
 
+TEST(Collect, AQuantityIsAskedOfTheArmsThatUseIt) {
+  // Only "batch" has 100 steps.
+  const auto errors_with = [](const std::string& criterion) {
+    const test::TemporaryFolder folder;
+    ExperimentText text;
+    text.quantities = R"([{"name": "at_100", "where": {"split": "test"},
+        "series": {"column": "accuracy", "over_time": "at", "step": 100}}, {"name": "loss", "file": "train.csv",
+        "series": {"column": "loss"}, "better": "lower"}])";
+    text.criteria = "[" + criterion + "]";
+    const Plan plan = test::plan_of(text);
+    write_runs(plan, folder.path(), [](const ArmPoint& point, std::uint64_t) {
+      FakeRun run;
+      if (point.arm == "none") run.accuracies = {0.1, 0.4}, run.last_step = 50;
+      return run;
+    });
+    const RunTable table = collect(plan, folder.path());
+    EXPECT_EQ(row_of(table, "batch", 1).error, "");
+    EXPECT_EQ(row_of(table, "batch", 1).quantities.at("at_100").value, 0.6);
+    EXPECT_FALSE(row_of(table, "none", 1).quantities.contains("at_100"));
+    return row_of(table, "none", 1).error;
+  };
+  const std::string value = R"({"name": "c", "type": "value", "arms": ["batch"], "quantity": )";
+  EXPECT_EQ(errors_with(value + R"("at_100"})"), "");
+  test::expect_contains(errors_with(value + R"("loss"})"), "quantity at_100: no row at step 100");
+  test::expect_contains(
+      errors_with(R"({"name": "c", "type": "difference", "arms": ["batch", "none"], "quantity": "at_100"})"),
+      "quantity at_100: no row at step 100");
+}
+
 TEST(Collect, AResultWhoseFolderIsGoneStays) {
   const test::TemporaryFolder folder;
   const Plan plan = test::plan_of(with_grid());
@@ -211,7 +240,7 @@ TEST(Collect, AResultWhoseFolderIsGoneStays) {
     return text;
   }());
   const RunTable with_more = collect(more, folder.path());
-  EXPECT_EQ(row_of(with_more, "none", 1).error, "its folder is gone, and runs.csv has no norm");
+  EXPECT_EQ(row_of(with_more, "none", 1).error, "its directory is missing, and runs.csv has no norm");
   EXPECT_EQ(row_of(with_more, "none", 1).quantities.at("loss").value, 0.01);
   EXPECT_EQ(row_of(with_more, "none", 2).quantities.at("norm").value, 0.02);
   // Words make no other plan.
@@ -228,7 +257,7 @@ TEST(Collect, AResultWhoseFolderIsGoneStays) {
   EXPECT_FALSE(fs::exists(folder / "runs.csv"));
   EXPECT_EQ(test::read_text(folder / "old" / plan.hash / "runs.csv"), to_csv(table));
   const RunTable with_other = collect(other, folder.path());
-  EXPECT_EQ(row_of(with_other, "none", 1).error, "its folder is gone, and runs.csv has no steps");
+  EXPECT_EQ(row_of(with_other, "none", 1).error, "its directory is missing, and runs.csv has no steps");
   EXPECT_EQ(row_of(with_other, "none", 1).quantities.at("loss").value, 0.01);
 }
 

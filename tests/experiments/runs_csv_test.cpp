@@ -139,20 +139,11 @@ TEST(RunsCsv, OddValuesOfAxes) {
     expect_equal(read, table);
     EXPECT_EQ(row_of(read, "g", 1, 1).axes.at(path), plan.points[3].settings[0].second);
     EXPECT_EQ(row_of(read, "best", 2).axes.at(path), plan.points[2].settings[0].second) << path;
-    const config::CriterionConfig criterion{.name = {},
-                                            .meaning = {},
-                                            .type = config::CriterionType::range,
-                                            .quantity = "loss",
-                                            .arms = {"g"},
-                                            .axis = path,
-                                            .usable = {},
-                                            .at_least = {},
-                                            .more_than = {},
-                                            .at_most = {},
-                                            .less_than = {},
-                                            .within = {},
-                                            .source = {},
-                                            .explanation = {}};
+    config::CriterionConfig criterion;
+    criterion.type = config::CriterionType::range;
+    criterion.quantity = "loss";
+    criterion.arms = {"g"};
+    criterion.axis = path;
     const Evidence evidence = evidence_for(criterion, read, plan);
     ASSERT_EQ(evidence.arms[0].size(), plan.points.size() - 2) << path;
     for (std::size_t i = 0; i < evidence.arms[0].size(); ++i) {
@@ -200,9 +191,9 @@ TEST(RunsCsv, WhatDoesNotFitTheExperimentIsNamed) {
   EXPECT_EQ(file.error("steps_bound", "steps_bond"), R"(: no column "steps_bound", which experiment.json needs)");
   EXPECT_EQ(file.error("optimizer.learning_rate", "optimizer.momentum"),
             R"(: no column "optimizer.learning_rate", which experiment.json needs)");
-  EXPECT_EQ(file.error("\nnone,", "\nnon,"), R"(: row 1: arm "non" has no such point in experiment.json)");
-  EXPECT_EQ(file.error("\ng,0.5,", "\ng,0.7,"), R"(: row 5: arm "g" has no such point in experiment.json)");
-  EXPECT_EQ(file.error("\nbatch,,", "\nbatch,0.5,"), R"(: row 3: arm "batch" has no such point in experiment.json)");
+  EXPECT_EQ(file.error("\nnone,", "\nnon,"), R"(: row 1: experiment.json has no such point of arm "non")");
+  EXPECT_EQ(file.error("\ng,0.5,", "\ng,0.7,"), R"(: row 5: experiment.json has no such point of arm "g")");
+  EXPECT_EQ(file.error("\nbatch,,", "\nbatch,0.5,"), R"(: row 3: experiment.json has no such point of arm "batch")");
   EXPECT_EQ(file.error("\nnone,,1,", "\nnone,,7,"),
             ": row 1: seed 7 of none appears twice, or is not in experiment.json");
   EXPECT_EQ(file.error([](std::string& text) {

@@ -70,6 +70,13 @@ TEST(ShownEffect, HasTheUnitsOfTheClaim) {
             "at least 32.7 [17.4, inf] times", ""},
            {one + R"("loss", "at_most": 1e-5)", judgement(1.451e-6, 9.761e-7, 1.926e-6),
             "1.45e-6 [9.76e-7, 1.93e-6] nats", "at most 1e-5"},
+           // As many digits as tell an interval from a threshold.
+           {two + R"("ratio", "quantity": "loss", "at_least": 0.9999, "at_most": 1.0001)",
+            judgement(0.99997, 0.999891, 1.0000486), "0.99997 [0.99989, 1.00005] times", "0.9999 to 1.0001"},
+           {two + R"("ratio", "quantity": "loss", "at_least": 20.13405, "at_most": 20.13808)",
+            judgement(20.1357, 20.13464, 20.13673), "20.136 [20.135, 20.137] times", "20.13405 to 20.13808"},
+           {two + R"("difference", "quantity": "accuracy", "at_least": 0.02)", judgement(0.03, 0.01998, 0.04),
+            "3.000 [1.998, 4.000] points", "at least 2"},
            // A logarithm is shown as the factor, here from a layer to the one before it: larger where it is smaller.
            {one + R"("growth", "at_least": -0.21188, "at_most": -0.15186)", judgement(-0.1728, -0.1903, -0.1552),
             "1.19 [1.17, 1.21] times per layer", "1.164 to 1.236"},

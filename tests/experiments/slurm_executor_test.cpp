@@ -187,7 +187,7 @@ TEST_F(SlurmExecutor, NotForEver) {
   EXPECT_EQ(display.reports.at("killed").error, "submitted 3 times to Slurm; ended by signal 9 (Killed): words");
   EXPECT_EQ(state_of(killed), RunState::failed);
   EXPECT_EQ(state_of(lost), RunState::failed);
-  expect_contains(display.reports.at("lost").error, "ended without a word");
+  expect_contains(display.reports.at("lost").error, "ended without a result; was the job cancelled?");
   EXPECT_EQ(state_of(stopped), RunState::unfinished) << "a later call continues it";
   expect_contains(display.reports.at("stopped").error, "stopped 3 times");
   for (const Task& one : {killed, stopped, lost}) EXPECT_EQ(test::read_text(one.directory / "count"), "x\nx\nx\n");
@@ -262,7 +262,7 @@ TEST_F(SlurmExecutor, ShowsWhatRunsAndOutlivesAnAbsentController) {
   EXPECT_EQ(display.events, (std::vector<std::string>{"started a", "completed a"}));
   EXPECT_EQ(display.steps.at("a"), std::vector<std::int64_t>{30});
   EXPECT_EQ(display.losses.at("a"), 0.5);
-  expect_contains(display.messages, "Unable to contact slurm controller; looking again");
+  expect_contains(display.messages, "Unable to contact slurm controller; trying again");
   EXPECT_EQ(submissions(), 1);
   expect_contains(get("squeue.arguments"), "--array");
 }

@@ -41,7 +41,7 @@ TEST(Sweep, EachRunStandsOnceWithWhatItsDirectorySays) {
   EXPECT_EQ(sweep_runs(plan, folder.path(), {"g"}).size(), 4u);
   EXPECT_EQ(sweep_runs(plan, folder.path(), {"g[limit=50]", "none"}).size(), 4u);
   EXPECT_EQ(sweep_runs(plan, folder.path(), {"same"}).size(), 2u);
-  EXPECT_EQ(error_lines([&] { sweep_runs(plan, folder.path(), {"gg"}); }), (Texts{"--only gg: no arm of e fits"}));
+  EXPECT_EQ(error_lines([&] { sweep_runs(plan, folder.path(), {"gg"}); }), (Texts{"--only gg: no arm of e matches"}));
 
   prepare(plan, all, folder.path());
   for (const SweepRun& one : all) EXPECT_EQ(config::load(one.task.config, {}), one.run->config) << one.task.config;
@@ -85,14 +85,14 @@ TEST(Sweep, ADirectoryIsOfOneExperiment) {
   prepare(plan, {}, folder.path());
   plan.experiment.name = "other";
   EXPECT_EQ(error_lines([&] { prepare(plan, {}, folder.path()); }),
-            (Texts{"--out: " + folder.path().string() + " holds the sweep of e; choose another directory for other"}));
+            (Texts{"--out: " + folder.path().string() + " has the sweep of e; choose another directory for other"}));
 }
 
 TEST(Sweep, TheBestOfAnArmHasNoRunsOfItsOwn) {
   const Plan plan = plan_of(with_arms(R"({"name": "g", "grid": {"dataset.limit": [50, 60]}},
       {"name": "best", "best_of": {"arm": "g", "quantity": "loss"}})"));
   EXPECT_EQ(error_lines([&] { sweep_runs(plan, "/nowhere", {"best"}); }),
-            (Texts{"--only best: arm best of e has no runs of its own, but those of the best point of g"}));
+            (Texts{"--only best: arm best of e has no runs of its own; it is the best point of g"}));
   EXPECT_EQ(sweep_runs(plan, "/nowhere", {"b*"}).size(), 2u);  // of batch
 }
 

@@ -182,7 +182,7 @@ class Sweep(SweepTest):
         self.assertTrue((elsewhere / "pipe").is_fifo())
         for name in ("link.md", "pipe"):
             _, error = self.run_program("verdict", directory, "--markdown", directory / name, status=USAGE)
-            self.assertIn("in a folder of results; it is not written to", error)
+            self.assertIn("in a folder of results; nothing is written to it", error)
             (directory / name).unlink()
         _, error = self.run_program("verdict", directory, "--markdown", "/dev/full", status=FAILED)
         self.assertIn("/dev/full: cannot write: No space left", error)
@@ -221,7 +221,7 @@ class Sweep(SweepTest):
         self.sweep({**SMALL, "quantities": [quantity]}, "--print-commands")
         shutil.rmtree(directory / "runs")
         out, _ = self.run_program("verdict", directory, status=FAILED)
-        self.assertIn("its folder is gone, and runs.csv has no accuracy", out)
+        self.assertIn("its directory is missing, and runs.csv has no accuracy", out)
 
     def test_a_directory_whose_sweep_cannot_be_told(self):
         self.sweep(SMALL)
@@ -283,7 +283,7 @@ class Sweep(SweepTest):
         self.run_program("sweep", good, "--out", self.folder / "out")
         third = self.write(SMALL, "third.json")
         _, error = self.run_program("sweep", third, "--out", self.folder / "out", status=USAGE)
-        self.assertIn("holds the sweep of good", error)
+        self.assertIn("has the sweep of good", error)
 
     def test_what_was_damaged_is_run_again_when_asked(self):
         self.sweep(SMALL)

@@ -347,7 +347,7 @@ TEST(VerdictOfASweep, AnEditedCriterionIsJudgedAnew) {
   edited.arms[2].grid.paths[0].second.push_back({"7"});
   write_text(sweep / "experiment.json", config::to_json(edited));
   test::expect_contains(test::error_text<DataError>([&] { sweep.judge(); }),
-                        "it lacks 3 runs, such as that of g[learning_rate=7] with seed 1. Nothing is judged");
+                        "it has no row for 3 runs, such as g[learning_rate=7] with seed 1. Nothing is judged");
 }
 
 TEST(VerdictOfASweep, WhatIsNoSweep) {

@@ -10,6 +10,7 @@ struct ResidualCase {
   std::int64_t inputs, outputs, stride;
   bool normalized;
   bool has_scalar;
+  bool has_layer_scale = false;
 };
 
 class ResidualBlock : public ::testing::TestWithParam<ResidualCase> {};
@@ -19,6 +20,8 @@ TEST_P(ResidualBlock, EqualsTheReference) {
   config::Residual block = residual_block(19, c.outputs, c.stride);
   block.shortcut = c.shortcut;
   if (c.has_scalar) block.scalar = 0.0;
+  if (c.has_layer_scale) block.layer_scale = 1e-6;
+  const std::int64_t scaled_channels = c.has_layer_scale ? c.outputs : 0;
   Net shortcut;
   if (c.shortcut == Shortcut::projection) shortcut = projection(c.inputs, c.outputs, c.normalized, c.stride);
   if (c.shortcut == Shortcut::padding) shortcut.padding_shortcut(c.outputs, c.stride);
@@ -28,7 +31,8 @@ TEST_P(ResidualBlock, EqualsTheReference) {
   // Behind a layer with weights, and before any: there the gradient of the input is wanted, or nothing at all.
   Net behind;
   add_conv_tanh(behind, 3, c.inputs, c.normalized);
-  behind.residual(residual_body(c.inputs, 19, c.outputs, c.normalized, c.stride), shortcut, c.has_scalar);
+  behind.residual(residual_body(c.inputs, 19, c.outputs, c.normalized, c.stride), shortcut, c.has_scalar,
+                  scaled_channels);
   behind.activation(reference::Activation::tanh).flatten().dense(c.outputs * height * width, 5);
   const auto behind_config = run_config(
       network_of(conv_tanh(c.inputs), block, tanh_block, config::Flatten{}, config::Dense{.units = 5}), type);
@@ -36,7 +40,8 @@ TEST_P(ResidualBlock, EqualsTheReference) {
   expect_training_equals(behind_config, dataset_of(3, 9, 7, 5), behind, 4, 2);
 
   Net first;
-  first.residual(residual_body(c.inputs, 19, c.outputs, c.normalized, c.stride), shortcut, c.has_scalar);
+  first.residual(residual_body(c.inputs, 19, c.outputs, c.normalized, c.stride), shortcut, c.has_scalar,
+                 scaled_channels);
   first.activation(reference::Activation::tanh).flatten().dense(c.outputs * height * width, 5);
   const auto first_config =
       run_config(network_of(block, tanh_block, config::Flatten{}, config::Dense{.units = 5}), type);
@@ -54,7 +59,9 @@ INSTANTIATE_TEST_SUITE_P(
                       ResidualCase{"projection_scalar", Shortcut::projection, 5, 32, 1, true, true},
                       ResidualCase{"padding", Shortcut::padding, 17, 33, 2, true, false},
                       ResidualCase{"padding_of_channels", Shortcut::padding, 3, 16, 1, true, false},
-                      ResidualCase{"padding_scalar", Shortcut::padding, 16, 32, 2, false, true}),
+                      ResidualCase{"padding_scalar", Shortcut::padding, 16, 32, 2, false, true},
+                      ResidualCase{"identity_layer_scale", Shortcut::identity, 17, 17, 1, true, false, true},
+                      ResidualCase{"projection_layer_scale", Shortcut::projection, 5, 32, 2, true, false, true}),
     [](const auto& test) { return std::string(test.param.name); });
 
 TEST(ResidualBlock, OfVectors) {
@@ -71,6 +78,14 @@ TEST(ResidualBlock, OfVectors) {
       network_of(config::Flatten{}, config::Dense{.units = 17}, same_size, projected, config::Dense{.units = 5});
   network.residual_scalar = 1.0;
   expect_equals(run_config(network, NormalizationType::batch), dataset_of(1, 4, 3, 5), net, 6);
+
+  // The second block has a factor of its own, which comes before the network's factors of channels.
+  Net scaled;
+  scaled.flatten().dense(12, 17).residual(body, {}, false, 17).residual(wider, shortcut, true).dense(20, 5);
+  network.residual_scalar = std::nullopt;
+  network.layer_scale = 0.1;
+  std::get<config::Residual>(network.layers[3].spec).scalar = 1.0;
+  expect_equals(run_config(network, NormalizationType::batch), dataset_of(1, 4, 3, 5), scaled, 6);
 }
 
 // Those of the body and of the projection, but not where a layer says otherwise.

@@ -9,6 +9,25 @@ void make_step(ProbeRun& probe) {
   probe.network.update_running_statistics();
 }
 
+void expect_no_change(const config::RunConfig& run, const config::ProbeConfig& config) {
+  ProbeRun probe(run, config), untouched(run, config);
+  make_step(probe);
+  make_step(untouched);
+  const NpzArrays gradients = probe.network.gradients();
+  probe.probe->gradients_ready(1, 0.1);
+  EXPECT_EQ(probe.network.gradients(), gradients);
+  const NpzArrays weights = probe.network.weights();
+  const std::vector<float> batch_mean = probe.network.states()[0]->batch_mean;
+  probe.probe->step_done(1);
+  EXPECT_EQ(probe.network.weights(), weights);
+  EXPECT_EQ(probe.network.states()[0]->batch_mean, batch_mean);
+  make_step(probe);
+  make_step(untouched);
+  EXPECT_EQ(probe.network.train().loss(), untouched.network.train().loss());
+  EXPECT_EQ(probe.network.gradients(), untouched.network.gradients());
+  EXPECT_EQ(probe.network.weights(), untouched.network.weights());
+}
+
 // Every probe on a network with dropout leaves weights, gradients, statistics and the loss of the next step as they
 // are.
 TEST(Probes, ChangeNothing) {
@@ -22,23 +41,17 @@ TEST(Probes, ChangeNothing) {
     run.network.layers.insert(run.network.layers.begin() + 2, test::block(config::Dropout{.rate = 0.3}));
     config::ProbeConfig config = probe_of(type);
     config.statistics = {config::CurvatureStatistics::batch, config::CurvatureStatistics::frozen};
-    ProbeRun probe(run, config), untouched(run, config);
-    make_step(probe);
-    make_step(untouched);
-    const NpzArrays gradients = probe.network.gradients();
-    probe.probe->gradients_ready(1, 0.1);
-    EXPECT_EQ(probe.network.gradients(), gradients);
-    const NpzArrays weights = probe.network.weights();
-    const std::vector<float> batch_mean = probe.network.states()[0]->batch_mean;
-    probe.probe->step_done(1);
-    EXPECT_EQ(probe.network.weights(), weights);
-    EXPECT_EQ(probe.network.states()[0]->batch_mean, batch_mean);
-    make_step(probe);
-    make_step(untouched);
-    EXPECT_EQ(probe.network.train().loss(), untouched.network.train().loss());
-    EXPECT_EQ(probe.network.gradients(), untouched.network.gradients());
-    EXPECT_EQ(probe.network.weights(), untouched.network.weights());
+    expect_no_change(run, config);
   }
+}
+
+// Noise of the first state, which a probe draws as well, too.
+TEST(Probes, OfRecurrentLayersChangeNothing) {
+  config::RunConfig run = test::small_config(
+      NormalizationType::batch,
+      {test::block(config::Recurrent{
+          .units = 9, .normalize = config::RecurrentNormalize::separate, .initial_state_noise = 0.5})});
+  expect_no_change(run, probe_of(ProbeType::recurrent_gradients));
 }
 
 }  // namespace

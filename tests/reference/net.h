@@ -43,11 +43,12 @@ class Net {
     return add(PaddingShortcutLayer(channels, stride));
   }
   Net& recurrent(std::int64_t inputs, std::int64_t units, std::int64_t steps, Activation function,
-                 StepStatistics statistics, const NormalizationOptions& options = {}) {
-    return add(RecurrentLayer(inputs, units, steps, function, statistics, options));
+                 StepStatistics statistics, const NormalizationOptions& options = {},
+                 const RecurrentOptions& reading = {}) {
+    return add(RecurrentLayer(inputs, units, steps, function, statistics, options, reading));
   }
-  Net& residual(const Net& body, const Net& shortcut, bool has_scalar = false) {
-    return add(ResidualLayer(body.layers_, shortcut.layers_, has_scalar));
+  Net& residual(const Net& body, const Net& shortcut, bool has_scalar = false, std::int64_t scaled_channels = 0) {
+    return add(ResidualLayer(body.layers_, shortcut.layers_, has_scalar, scaled_channels));
   }
   Net& concat(const std::vector<Net>& branches) {
     std::vector<Layers> layers;
@@ -135,6 +136,10 @@ class Net {
   const Array& dst(const std::string& layer) const { return values_.at(index(layer) + 1); }
   const Array& diff_src(const std::string& layer) const { return diffs_.at(index(layer)); }
   const Array& diff_dst(const std::string& layer) const { return diffs_.at(index(layer) + 1); }
+  /// The gradients of the states h_1, h_2, ... of a recurrent layer in the last backward.
+  const std::vector<Array>& diff_states(const std::string& layer) const {
+    return std::get<RecurrentLayer>(layers_[index(layer)]).diff_states;
+  }
 
  private:
   LayerBase& find_base(const std::string& layer) {

@@ -15,11 +15,14 @@ namespace bnlab::reference {
 struct Layer;
 using Layers = std::vector<Layer>;
 
-/// shortcut(src) + scalar * body(src); without layers a shortcut is src itself. Without `scalar` the factor is 1.
+/// shortcut(src) + factor * body(src); without layers a shortcut is src itself. The factor is `scalar`, or with
+/// `scaled_channels` one for each channel, `layer_scale`, or 1.
 struct ResidualLayer : LayerBase {
   Layers body, shortcut;
 
-  ResidualLayer(Layers body_layers, Layers shortcut_layers, bool has_scalar);
+  ResidualLayer(Layers body_layers, Layers shortcut_layers, bool has_scalar, std::int64_t scaled_channels);
+  /// Of channel c.
+  double factor(std::int64_t c);
   Array forward(const Array& src, Mode mode);
   Array backward(const Array& src, const Array& diff_dst, Mode mode);
 };
@@ -82,17 +85,29 @@ inline std::vector<Array> chain_backward(Layers& layers, const std::vector<Array
   return diffs;
 }
 
-inline ResidualLayer::ResidualLayer(Layers body_layers, Layers shortcut_layers, bool has_scalar)
+inline ResidualLayer::ResidualLayer(Layers body_layers, Layers shortcut_layers, bool has_scalar,
+                                    std::int64_t scaled_channels)
     : LayerBase("residual"), body(std::move(body_layers)), shortcut(std::move(shortcut_layers)) {
   if (has_scalar) parameters.push_back({"scalar", zeros({1}), false});
+  if (scaled_channels > 0) parameters.push_back({"layer_scale", zeros({scaled_channels}), false});
+}
+
+inline double ResidualLayer::factor(std::int64_t c) {
+  if (value("layer_scale")) return value("layer_scale")->values[static_cast<std::size_t>(c)];
+  return value("scalar") ? value("scalar")->values[0] : 1.0;
+}
+
+/// The channel of value i of an array (N, C, ...).
+inline std::int64_t channel_of(const Array& array, std::int64_t i) {
+  return i / (array.size() / (array.dim(0) * array.dim(1))) % array.dim(1);
 }
 
 inline Array ResidualLayer::forward(const Array& src, Mode mode) {
   Array dst = chain_forward(body, src, mode).back();
   const Array through_shortcut = chain_forward(shortcut, src, mode).back();
   require_shape(through_shortcut, dst.shape, "shortcut");
-  const double factor = value("scalar") ? value("scalar")->values[0] : 1.0;
-  for (std::int64_t i = 0; i < dst.size(); ++i) dst.values[i] = factor * dst.values[i] + through_shortcut.values[i];
+  for (std::int64_t i = 0; i < dst.size(); ++i)
+    dst.values[i] = factor(channel_of(dst, i)) * dst.values[i] + through_shortcut.values[i];
   return dst;
 }
 
@@ -102,8 +117,14 @@ inline Array ResidualLayer::backward(const Array& src, const Array& diff_dst, Mo
   if (value("scalar")) {
     set_gradient("scalar", {{1}, {dot(diff_dst, values.back())}});
     find_named(parameters, "scalar")->terms = absolute_dot(diff_dst, values.back());
-    for (double& d : diff_body.values) d *= value("scalar")->values[0];
   }
+  if (value("layer_scale")) {
+    Array gradient = zeros(value("layer_scale")->shape);
+    for (std::int64_t i = 0; i < diff_dst.size(); ++i)
+      gradient.values[channel_of(diff_dst, i)] += diff_dst.values[i] * values.back().values[i];
+    set_gradient("layer_scale", gradient);
+  }
+  for (std::int64_t i = 0; i < diff_body.size(); ++i) diff_body.values[i] *= factor(channel_of(diff_body, i));
   Array diff_src = chain_backward(body, values, diff_body, mode).front();
   const Array other = chain_backward(shortcut, chain_forward(shortcut, src, again(mode)), diff_dst, mode).front();
   for (std::int64_t i = 0; i < diff_src.size(); ++i) diff_src.values[i] += other.values[i];

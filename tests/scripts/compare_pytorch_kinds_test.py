@@ -4,20 +4,16 @@ Activations are smooth here, so that rounding can't cross a kink and the toleran
 for every step. Images are a part of Fashion-MNIST.
 """
 
-import gzip
 import json
 import shutil
-import struct
 import tempfile
 import unittest
 from pathlib import Path
 
+import image_part
 import support
 
 STEPS = 100
-DATA = Path("/usr/share/datasets/fashion-mnist")
-PARTS = {"train-images-idx3-ubyte": 784 * 1200, "train-labels-idx1-ubyte": 1200, "t10k-images-idx3-ubyte": 784 * 400,
-         "t10k-labels-idx1-ubyte": 400}
 
 MLP = [{"flatten": {}}, {"repeat": {"count": 2, "layers": [{"dense_block": {"units": 33}}]}}, {"dense": {"units": 10}}]
 CONV = [{"conv_block": {"channels": 12, "stride": 2, "kernel": 5}}, {"avg_pool": {}}, {"conv_block": {"channels": 20}},
@@ -33,7 +29,7 @@ CONCAT = [{"conv_block": {"channels": 6, "stride": 2}}, {"avg_pool": {}},
                                    [{"conv_block": {"channels": 16, "kernel": 1}}, {"conv_block": {"channels": 7}}],
                                    [{"avg_pool": {"kernel": 3, "stride": 1, "padding": 1}}], []]}},
           {"global_avg_pool": {}}, {"dense": {"units": 10}}]
-RECURRENT = [{"recurrent": {"units": 30}}, {"dense": {"units": 10}}]
+RECURRENT = [{"avg_pool": {}}, {"recurrent": {"units": 30}}, {"dense": {"units": 10}}]
 DROPOUT = [{"flatten": {}}, {"dropout": {"rate": 0.2}}, {"dense_block": {"units": 40}}, {"dropout": {}},
            {"dense": {"units": 10}}]
 CONVNEXT = [{"conv": {"channels": 12, "kernel": 4, "stride": 4, "padding": 0}}, {"normalization": {}},
@@ -53,11 +49,7 @@ class Kinds(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = Path(tempfile.mkdtemp(prefix="bnlab_pytorch_"))
         cls.addClassCleanup(shutil.rmtree, cls.folder, True)
-        for name, size in PARTS.items():
-            content = gzip.decompress((DATA / f"{name}.gz").read_bytes())
-            header = 4 + 4 * content[3]
-            count = size // 784 if "images" in name else size
-            (cls.folder / name).write_bytes(content[:4] + struct.pack(">I", count) + content[8:header + size])
+        image_part.write_fashion_mnist(cls.folder)
 
     def agree(self, layers, normalization="batch", learning_rate=0.02, **sections):
         """100 steps of bnlab and PyTorch agree."""
@@ -105,9 +97,18 @@ class Kinds(unittest.TestCase):
 
     def test_batch_renormalization_against_the_paper(self):
         self.agree(MLP, {"type": "batch_renorm", "r_max": RAMP_IN_STEPS, "d_max": RAMP_IN_FRACTIONS})
-        # Here the script compares a run of 20 steps too, in which a ramp in fractions would be another one.
-        d_max = {**RAMP_IN_STEPS, "initial": 0, "final": 5}
-        self.agree(CONV, {"type": "batch_renorm", "r_max": RAMP_IN_STEPS, "d_max": d_max})
+        self.agree(CONV, {"type": "batch_renorm", "r_max": RAMP_IN_STEPS, "d_max": RAMP_IN_FRACTIONS})
+
+    def test_virtual_batches(self):
+        # 24 images: the last virtual batch is smaller.
+        self.agree(CONV, {"type": "ghost", "virtual_batch_size": 7})
+        self.agree(MLP, {"type": "batch_renorm", "virtual_batch_size": 12, "r_max": RAMP_IN_STEPS,
+                         "d_max": RAMP_IN_FRACTIONS})
+
+    def test_noise(self):
+        self.agree(MLP, "noise")
+        self.agree(MLP, {"type": "noisy_batch", "noise": {"mean": 0.2, "std": 1.5, "std_jitter": 0.3},
+                         "normalize_input": True})
 
     def test_normalized_input(self):
         self.agree(MLP, {"type": "batch", "normalize_input": True, "mask": "none"},
@@ -121,6 +122,7 @@ class Kinds(unittest.TestCase):
                 self.agree(RESIDUAL, network={"shortcut": shortcut})
         self.agree(RESIDUAL, {"type": "batch", "zero_gamma_residual": True})
         self.agree(RESIDUAL, "none", network={"residual_scalar": 0.0})
+        self.agree(RESIDUAL, network={"layer_scale": 0.1})
 
     def test_concat(self):
         self.agree(CONCAT)
@@ -133,6 +135,12 @@ class Kinds(unittest.TestCase):
         self.agree(RECURRENT, {"type": "batch", "recurrent_statistics": "shared", "initial_gamma": 0.3})
         self.agree(RECURRENT, "layer")
         self.agree(RECURRENT, {"type": "batch_renorm", "r_max": RAMP_IN_STEPS, "d_max": RAMP_IN_FRACTIONS})
+
+    def test_recurrent_over_pixels(self):
+        recurrent = {"units": 30, "reads": "pixels", "normalize": "separate", "permutation": 1,
+                     "initial_state_noise": 0.5}
+        pixels = [{"avg_pool": {"kernel": 7}}, {"recurrent": recurrent}, {"dense": {"units": 10}}]
+        self.agree(pixels, {"type": "batch", "initial_gamma": 0.1})
 
     def test_dropout(self):
         self.agree(DROPOUT, network={"dropout": 0.0})
@@ -204,8 +212,8 @@ class Kinds(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if not (DATA / "train-images-idx3-ubyte.gz").exists():
-        support.skip(f"{DATA}: not found")
+    if not image_part.has_fashion_mnist():
+        support.skip(f"{image_part.FASHION_MNIST}: not found")
     probe = support.run_script("compare_pytorch.py", "--help")
     if probe.returncode == support.SKIP:
         support.skip(probe.stderr.strip())

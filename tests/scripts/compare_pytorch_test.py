@@ -82,6 +82,7 @@ class ComparePyTorchTest(unittest.TestCase):
         result = compare("figure1_batch_normalization.json", "--steps", 20, "--perturb", 1.01)
         self.assertEqual(result.returncode, 1, result.stdout + result.stderr)
         self.assertRegex(result.stdout, r"loss, steps 1 to 20 .* FAIL")
+        self.assertRegex(result.stdout, r"weights after step 20 .* FAIL")
         self.assertRegex(result.stdout, r"gradient of dense1.weights, step 1 .* PASS")
 
     def test_missing_data_is_a_skip(self):

@@ -179,7 +179,7 @@ class FetchData:
         self.fetch_fashion()
         before = len(self.mirror.requests)
         out, _ = self.fetch_fashion()
-        self.assertIn("is there and right", out)
+        self.assertIn("exists and is verified", out)
         self.assertEqual(len(self.mirror.requests), before)
 
     def test_default_folder_is_the_checkouts(self):
@@ -190,6 +190,11 @@ class FetchData:
     def test_relative_folder(self):
         self.environment["BNLAB_CHECKSUMS"] = os.path.relpath(self.sums, "/")
         self.fetch("fashion_mnist", "--to=" + os.path.relpath(self.to, "/"))
+        self.assert_complete()
+
+    def test_home_folder(self):
+        self.environment["HOME"] = str(self.folder)
+        self.fetch("fashion_mnist", "--to=~/to")
         self.assert_complete()
 
     def test_cut_connection_is_continued(self):
@@ -240,7 +245,7 @@ class FetchData:
         self.put(f"fashion_mnist/{IMAGES}.part", b"x" * 100_000)
         _, error = self.fetch_fashion()
         self.assert_complete()
-        self.assertIn("fetching it anew", error)
+        self.assertIn("fetching it again", error)
         asked = [wanted for path, wanted in self.mirror.requests if path.endswith(IMAGES)]
         self.assertEqual(asked, ["bytes=100000-", None])
 
@@ -308,7 +313,7 @@ class FetchData:
                 place = self.to / "fashion_mnist" / name
                 place.mkdir(parents=True)
                 _, error = self.fetch_fashion(status=1)
-                self.assertIn(f"{place} is there, and is no file", error)
+                self.assertIn(f"{place} exists and is not a file", error)
                 self.assertEqual(list(place.iterdir()), [])
                 place.rmdir()
 
@@ -386,7 +391,7 @@ class FetchData:
         self.fetch("cifar10", "--to", str(self.to))
         self.assert_cifar10(contents)
         out, _ = self.fetch("cifar10", "--to", str(self.to))
-        self.assertIn("is there and right", out)
+        self.assertIn("exists and is verified", out)
         self.assertEqual(len(self.mirror.requests), 1)
 
         self.put("cifar-10-batches-bin/data_batch_3.bin", b"damaged")
@@ -399,7 +404,7 @@ class FetchData:
             self.put(f"cifar-10-batches-bin/{name}", b"")
             os.truncate(self.to / "cifar-10-batches-bin" / name, 30_730_000)  # sparse
         out, _ = self.fetch("cifar10", "--to", str(self.to))
-        self.assertIn("is there and right", out)
+        self.assertIn("exists and is verified", out)
         self.assertEqual(self.mirror.requests, [])
 
     def test_cifar100(self):

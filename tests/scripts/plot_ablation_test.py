@@ -9,6 +9,8 @@ import support
 from sweep_figures import (AXIS, BANDS, CURVES, GAIN_ARMS, STEPS_TO, TWO_ARMS, SweepFigureTest, completed, matplotlib,
                            plot, write_csv)
 
+from _units import unit_of_quantity  # of scripts/, whose folder sweep_figures adds
+
 RATE, TYPE, BATCH, PLACE = ("optimizer.learning_rate", "normalization.type", "training.batch_size",
                             "normalization.placement")
 GRID = {RATE: [0.01, 0.1, 1], TYPE: ["none", "batch", "layer"], BATCH: [16, 64], PLACE: ["before", "after"]}
@@ -42,7 +44,7 @@ class AblationTest(SweepFigureTest):
     def test_one_axis_of_numbers(self):
         panel, = self.panels(self.ablation(RATE))
         self.assertEqual((panel.get_xscale(), panel.get_xlabel(), panel.get_ylabel()),
-                         ("log", RATE, "final test accuracy (fraction correct)"))
+                         ("log", RATE, "final test accuracy (%)"))
         line = next(line for line in panel.lines if line.get_linewidth() == 2.4)
         self.assertEqual(line.get_xdata().tolist(), [0.01, 0.1, 1])
         for found, mean in zip(line.get_ydata(), (0.9, 0.92, 0.9)):
@@ -53,7 +55,7 @@ class AblationTest(SweepFigureTest):
     def test_one_axis_of_words(self):
         panel, = self.panels(self.ablation(TYPE))
         self.assertEqual([label.get_text() for label in panel.get_yticklabels()], ["none", "batch", "layer"])
-        self.assertEqual(panel.get_xlabel(), "final test accuracy (fraction correct)")
+        self.assertEqual(panel.get_xlabel(), "final test accuracy (%)")
 
     def test_two_axes_are_lines_or_a_map(self):
         panel, = self.panels(self.ablation(RATE, TYPE))
@@ -115,8 +117,8 @@ class AblationTest(SweepFigureTest):
         (self.folder / "experiment.json").write_text(json.dumps(sweep))
         rows, texts = self.draw()
         self.assertEqual({row["quantity"] for row in rows}, {"final_accuracy", "test_loss"})
-        for text in ("final accuracy (fraction correct)", "test loss (nats)",
-                     "Final accuracy, test loss by learning_rate and type"):
+        for text in ("final accuracy (%)", "test loss (nats)",
+                     "Final accuracy, test loss by learning rate and type"):
             self.assertIn(f"|{text}|", texts)
 
     def test_more_values_than_colours(self):
@@ -125,7 +127,7 @@ class AblationTest(SweepFigureTest):
 
     def test_a_claim_without_a_figure_draws_none(self):
         self.sweep(TWO_ARMS, [1], {"type": "none"}, completed)
-        self.assertIn("names no figure", self.plot(self.folder).stderr)
+        self.assertIn("has no figure", self.plot(self.folder).stderr)
         self.assertFalse((self.folder / "figure.csv").exists())
 
 
@@ -151,9 +153,22 @@ class ScalesTest(SweepFigureTest):
         few = self.curves_of(range(0, 5001, 500), lambda step: 0.9 - 0.8 * math.exp(-step / 100))
         self.assertEqual(few.get_xscale(), "linear")  # two points make no story
 
+    def test_accuracies_are_in_percent_and_their_differences_in_points(self):
+        def unit(column="accuracy", over_time="final", **more):
+            series = {"column": column, "over_time": over_time, "minus": more.pop("minus", None)}
+            return tuple(unit_of_quantity({"series": series, **more}))
+        self.assertEqual(unit(), ("%", 100))
+        self.assertEqual(unit(minus={"statistics": ["running"]}), ("points", 100))
+        self.assertEqual(unit(over_time="range"), ("points", 100))
+        self.assertEqual(unit(over_rows="difference"), ("points", 100))
+        self.assertEqual(unit(over_time="steps_to"), ("steps", 1))
+        self.assertEqual(unit(over_rows="ratio"), ("", 1))
+        self.assertEqual(unit(unit="one"), ("one", 1))
+        self.assertEqual(unit("loss"), ("nats", 1))
+
     def test_the_level_and_the_threshold_are_drawn(self):
         sweep = self.sweep(TWO_ARMS, [1, 2], CURVES, completed, quantity=STEPS_TO)
-        self.assertIn("|level 0.8|", self.draw()[1])
+        self.assertIn("|level 80 %|", self.draw()[1])
         sweep = self.sweep(GAIN_ARMS, [1, 2], AXIS, lambda arm, axes, seed: ("completed", 0.5 + 0.1 * seed))
         sweep.experiment["criteria"] = [{"name": "c", "type": "value", "quantity": "final_accuracy", "arms": ["batch"],
                                          "at_least": 0.65}]
@@ -162,7 +177,7 @@ class ScalesTest(SweepFigureTest):
         levels = [line.get_ydata()[0] for line in self.panels(figure)[0].lines if len(set(line.get_ydata())) == 1
                   and line.get_color() == "#555555"]
         self.assertEqual(levels, [0.65])
-        self.assertIn("|threshold ≥ 0.65|", self.draw()[1])
+        self.assertIn("|threshold ≥ 65 %|", self.draw()[1])
         sweep.experiment["criteria"][0]["quantity"] = "other"  # of another quantity it has no place here
         sweep.write_experiment()
         self.assertNotIn("threshold", self.draw()[1])

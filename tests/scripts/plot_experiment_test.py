@@ -229,7 +229,7 @@ class PlotExperimentTest(SweepFigureTest):
         path = next(sweep.folder.glob("runs/*_batch_seed1/eval.csv"))
         path.write_text(path.read_text()[:-4])
         result = self.plot(self.folder)
-        self.assertIn(f"{path}: the last line is cut off; it is left out", result.stderr)
+        self.assertIn(f"{path}: the last line is cut off; it is skipped", result.stderr)
         self.assertEqual(max(int(row["step"]) for row in self.rows() if row["arm"] == "batch"), 950)
 
     def test_several_experiments(self):
@@ -253,13 +253,13 @@ class PlotExperimentTest(SweepFigureTest):
         run = next((sweep.folder / "runs").iterdir())
         (run / "config.json").write_text("{}")
         self.assertIn("has no experiment.json", self.plot(self.folder, run, status=2).stderr)
-        self.assertIn("--split: is for run directories", self.plot(self.folder, "--split", "train", status=2).stderr)
+        self.assertIn("--split: only for run directories", self.plot(self.folder, "--split", "train", status=2).stderr)
         (self.folder / "file").write_text("mine")
         self.plot(self.folder, "--out", self.folder / "file", status=2)
 
     def test_an_experiment_without_a_figure(self):
         self.sweep(TWO_ARMS, [1], {"type": "none"}, completed)
-        self.assertIn("names no figure", self.plot(self.folder).stderr)
+        self.assertIn("has no figure", self.plot(self.folder).stderr)
         self.assertFalse((self.folder / "figure.csv").exists())
 
 

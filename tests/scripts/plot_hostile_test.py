@@ -1,8 +1,11 @@
 """scripts/plot.py on folders that come from elsewhere: names, texts and numbers that could break a figure, links and
 FIFOs, files of other systems, folders of folders."""
 
+import json
 import os
 import re
+import subprocess
+import sys
 
 import support
 from plot_test import write_run
@@ -61,6 +64,35 @@ class HostileFoldersTest(SweepFigureTest):
         run = write_run(self.folder / "run")
         (run / "train.csv").write_bytes(b"\xef\xbb\xbf" + (run / "train.csv").read_bytes())
         self.assertEqual(self.plot(run, "--figure", "curves", "--format", "svg").stderr, "")
+
+    def test_words_that_are_no_numbers_and_columns_that_are_there_twice(self):
+        run = write_run(self.folder / "run")
+        text = (run / "train.csv").read_text()
+        for old, new, reason in (("\n10,", "\n1_0,", "not a number: '1_0'"), ("\n10,", "\n١٠,", "not a number"),
+                                 ("step,epoch", "step,step", "the column step is in its header twice")):
+            self.assertIn(old, text)
+            (run / "train.csv").write_text(text.replace(old, new, 1))
+            self.assertIn(reason, self.plot(run, "--figure", "curves", status=3).stderr)
+
+    def test_a_threshold_that_was_edited_after_the_verdict(self):
+        sweep = self.sweep(TWO_ARMS, [1, 2], CURVES, completed)
+        sweep.experiment["criteria"] = [{"name": "c", "type": "difference", "quantity": "q", "more_than": 3}]
+        sweep.write_experiment()
+        judged = {"name": "c", "verdict": "reproduced", "seeds": 2, "more_than": 0.5}
+        (sweep.folder / "verdict.json").write_text(json.dumps({"verdict": "reproduced", "criteria": [judged]}))
+        self.assertIn("verdict.json: c: judged with more_than 0.5, which experiment.json does not have",
+                      self.plot(self.folder, status=3).stderr)
+
+    def test_homes_empty_names_and_screens_that_are_not_there(self):
+        write_run(self.folder / "home" / "run")
+        command = [sys.executable, support.SOURCE / "scripts" / "plot.py", "~/run", "--out=~/out", "--format", "svg"]
+        result = subprocess.run(command, stdout=None, stderr=subprocess.PIPE, text=True, cwd=self.folder,
+                                preexec_fn=lambda: os.close(1), env={**os.environ, "MPLBACKEND": "none of these",
+                                                                     "HOME": str(self.folder / "home")})
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertTrue((self.folder / "home" / "out" / "figure_curves.svg").exists())
+        self.assertIn("must not be empty", self.plot("", status=2).stderr)
+        self.assertIn("no such home folder", self.plot("~nobody of this name/run", status=2).stderr)
 
     def test_rows_of_a_file_that_has_one_row_a_step(self):
         sweep = self.sweep(TWO_ARMS, [1], {**ROWS, "file": "train.csv", "column": "loss", "where": {}}, completed)

@@ -73,6 +73,14 @@ class FaultsTest(PagesTest):
         return {str(path.relative_to(self.out)): re.sub(rb"\d{4}-\d\d-\d\d \d\d:\d\d", b"", path.read_bytes())
                 for path in self.out.rglob("*") if path.is_file() and path.name != "plotly.js"}
 
+    def test_a_folder_that_cannot_be_read_stops_no_other(self):
+        self.sweep(TWO_ARMS)
+        long = self.folder / ("x" * 300)  # a name that no folder can have: root may read every other
+        result = support.run_script("report.py", long, self.folder, "--out", self.out)
+        self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
+        self.assertIn("x: can't be read: File name too long", result.stderr)
+        self.assertTrue((self.out / "index.html").exists())
+
     def test_no_link_is_written_through(self):
         self.sweep(TWO_ARMS)
         self.report()
@@ -86,7 +94,7 @@ class FaultsTest(PagesTest):
         self.assertFalse((self.out / "index.html").is_symlink())
         shutil.rmtree(self.out / "sweep")
         (self.out / "sweep").symlink_to(outside)
-        self.assertIn("is a link, and nothing is written through it", self.report(status=2).stderr)
+        self.assertIn("is a link, which bnlab does not follow", self.report(status=2).stderr)
         self.assertEqual([path.name for path in outside.iterdir()], ["file"])
         self.assertEqual((outside / "file").read_text(), "mine")
 

@@ -53,7 +53,7 @@ class WhatPagesSayTest(PagesTest):
         self.assertEqual(len([one for one in page.links if one.startswith("sweep/0123")]), 6)
         run = self.page(f"sweep/{runs[0]['run']}.html")
         self.assertEqual([one["y"]["title"] for one in run.charts], [
-            "loss", "accuracy (fraction correct)", "norm (L2)", "input", "input", "L2 norm of the gradient"])
+            "loss (nats)", "accuracy (%)", "norm (L2)", "input", "input", "L2 norm of the gradient"])
         self.assertIn(f"{self.folder}/runs/{runs[0]['run']}", run.text)
 
     def test_the_chart_has_the_numbers_of_figure_csv(self):
@@ -70,9 +70,10 @@ class WhatPagesSayTest(PagesTest):
                 if figure is BANDS:  # of the other seeds only the medians are drawn
                     rows = [{"value": row[name]} for row in rows for name in columns
                             if row["seed"] == "1" or name == "p50"]
-                expected = sorted(float(row["value"]) for row in rows
+                factor = 100 if figure in (None, AXIS) else 1  # accuracies are shown in %
+                expected = sorted(round(factor * float(row["value"]), 9) for row in rows
                                   if row["value"] not in ("", "inf") and row.get("series") != "step")
-                self.assertEqual(sorted(drawn), expected)
+                self.assertEqual([round(value, 9) for value in sorted(drawn)], expected)
 
     def test_heat_map_shows_means_and_runs_that_diverged(self):
         arms = [{"name": "grid", "grid": {"a": [1, 2], "b": [0.1, 0.01]}}]
@@ -85,7 +86,7 @@ class WhatPagesSayTest(PagesTest):
         chart, = self.page().charts
         self.assertEqual(chart["y"]["categories"], ["0.01", "0.1"])
         self.assertEqual(chart["diverged"], [[0, 0], [0, 1]])
-        self.assertEqual(round(chart["z"][0][0], 6), round((1 + 1 / 2 + 1 / 3) / 3, 6))
+        self.assertEqual(round(chart["z"][0][0], 4), round(100 * (1 + 1 / 2 + 1 / 3) / 3, 4))  # in %
 
     def test_a_level_that_was_not_reached_is_a_bound(self):
         def value(arm, axes, seed):
@@ -132,7 +133,7 @@ class WhatPagesSayTest(PagesTest):
     def test_what_people_read(self):
         self.assertEqual(words.VERDICTS, {"reproduced": "reproduced", "not reproduced": "not reproduced",
                                           "inconclusive": "inconclusive", "reported": "measured, no threshold"})
-        for value, text in ((2.1116, "2.112"), (15913.1, "15 910"), (2.02e-7, "2.02 × 10⁻⁷"), (-0.045, "−0.045"),
+        for value, text in ((2.1116, "2.112"), (15913.1, "15,910"), (2.02e-7, "2.02 × 10⁻⁷"), (-0.045, "−0.045"),
                             (float("inf"), "∞"), (0.0001, "0.0001"), (0.0, "0"), (1.0, "1"), (float("nan"), "–")):
             self.assertEqual(words.number(value), text)
         self.assertEqual((words.number(256.3, 2), words.number(0.0123, 2)), ("260", "0.012"))
@@ -295,11 +296,11 @@ class DamagedFilesTest(PagesTest):
             (self.folder / "experiment.json").write_text(json.dumps({**experiment, "plan": "aaaa"}))
 
         page = self.damaged("verdict.json", other_plan)
-        self.assertIn("verdict.json: is of another plan (bbbb in place of aaaa)", page.text)
+        self.assertIn("verdict.json: does not match experiment.json (plan bbbb instead of aaaa)", page.text)
         self.assertIn("no verdict yet", page.text)
         self.assertNotIn("4.25", page.text)
         page = self.damaged("verdict.json", lambda path: path.write_text(json.dumps({**verdict, "seeds": [7]})))
-        self.assertIn("verdict.json: is of another seeds", page.text)
+        self.assertIn("verdict.json: does not match experiment.json (seeds)", page.text)
 
 
 class ArgumentsTest(PagesTest):
@@ -307,7 +308,7 @@ class ArgumentsTest(PagesTest):
         self.sweep(TWO_ARMS)
         self.out.mkdir()
         (self.out / "thesis.tex").write_text("mine")
-        self.assertIn("has other files in it", self.report(status=2).stderr)
+        self.assertIn("has other files", self.report(status=2).stderr)
         self.assertEqual([path.name for path in self.out.iterdir()], ["thesis.tex"])
 
     def test_no_sweep(self):

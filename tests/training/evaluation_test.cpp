@@ -97,6 +97,45 @@ TEST(Evaluator, BatchStatisticsAreThoseOfTrainingBatches) {
   expect_near(rows[1], state.direct(state.dataset.test, Mode::evaluate_batch, 6));
 }
 
+TEST(Evaluator, BatchStatisticsOfSeveralSizes) {
+  auto run = test::small_mlp(NormalizationType::batch);
+  run.evaluation.statistics = {Statistics::batch, Statistics::running};
+  run.evaluation.batch_sizes = {3, 11, 100};  // the second is the whole test split, and the third no larger
+  State state(run);
+  state.dataset.validation = {};
+  const auto rows = Evaluator(state.network, state.dataset, state.scaler, state.run).evaluate(5);
+  ASSERT_EQ(rows.size(), 4u);
+  const std::vector<std::int64_t> sizes{3, 11, 100, run.evaluation.batch_size};
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(rows[i].step, 5);
+    EXPECT_EQ(rows[i].batch_size, sizes[i]);
+    EXPECT_EQ(rows[i].statistics, i < 3 ? Statistics::batch : Statistics::running);
+    const Mode mode = i < 3 ? Mode::evaluate_batch : Mode::evaluate_population;
+    expect_near(rows[i], state.direct(state.dataset.test, mode, std::min<std::int64_t>(sizes[i], 11)));
+  }
+  EXPECT_NE(rows[0].loss, rows[1].loss);
+}
+
+TEST(Evaluator, BatchSizesThatFitNoStatisticsAreRefused) {
+  const auto error_of = [](config::RunConfig run) -> std::string {
+    try {
+      network::check(run, test::small_dataset().info);
+    } catch (const ConfigError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  auto run = test::small_mlp(NormalizationType::batch);
+  run.evaluation.statistics = {Statistics::batch};
+  run.evaluation.batch_sizes = {4, 1};
+  EXPECT_TRUE(error_of(run).starts_with("evaluation.batch_sizes: with 1 images normalization1 normalizes over 1 value"))
+      << error_of(run);
+  run.normalization.type = NormalizationType::layer;
+  EXPECT_EQ(error_of(run), "");
+  run.training.composition = config::BatchComposition::by_class;
+  EXPECT_EQ(error_of(run), "evaluation.batch_sizes: must be multiples of training.classes_per_batch, 2, got 1");
+}
+
 TEST(Evaluator, KindsOfStatisticsDiffer) {
   auto run = test::small_mlp(NormalizationType::batch);
   run.evaluation.statistics = {Statistics::running, Statistics::precise, Statistics::batch};

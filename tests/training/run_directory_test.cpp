@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "config/load.h"
 #include "util/errors.h"
 #include "util/test_files.h"
 
@@ -80,7 +81,7 @@ TEST(RunDirectory, ReplacesFilesOfARunAlone) {
                                       "checkpoint.npz",      "activation_distribution.csv",
                                       "gradient_norm.csv",   "normalization_state.csv"};
   for (const std::string& name : ours) test::write_text(folder / name, "old");
-  test::write_text(folder / "config.json", R"({"dataset": {}, "network": {}, "normalization": {}})");
+  test::write_text(folder / "config.json", config::to_json(config::RunConfig{}));
   test::write_text(folder / "notes.txt", "mine");
   test::write_text(folder / "own.csv", "mine");
   RunDirectory directory(folder.path(), Existing::replace);
@@ -96,6 +97,8 @@ TEST(RunDirectory, ReplacesNoFilesOfSomebodyElse) {
   const auto refused = [&] { return error_text<ConfigError>([&] { RunDirectory(folder.path(), Existing::replace); }); };
   test::write_text(folder / "weights.npz", "mine");
   expect_contains(refused(), "holds weights.npz, but no run");
+  test::write_text(folder / "config.json", R"({"dataset": {}, "network": {}, "normalization": {}})");
+  expect_contains(refused(), "no config.json as a run writes it");
   test::write_text(folder / "config.json", R"({"model": "another program's"})");
   test::write_text(folder / "train.csv", "id,text\n");
   expect_contains(refused(), "nothing was changed");

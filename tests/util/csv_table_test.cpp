@@ -170,5 +170,9 @@ TEST(CsvFile, NamesWhatIsWrong) {
   EXPECT_THROW(CsvFile(folder / "none.csv"), DataError);
 }
 
+TEST(CsvTable, RefusesAColumnThatIsThereTwice) {
+  EXPECT_THROW(parse_csv("step,loss,step\n1,2,3\n", "a.csv"), DataError);
+}
+
 }  // namespace
 }  // namespace bnlab

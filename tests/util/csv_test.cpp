@@ -146,7 +146,7 @@ TEST(CsvWriter, NamesAFileThatCannotBeWritten) {
   const std::string path = (folder / "none/f.csv").string();
   expect_contains(error_text<RunError>([&] { CsvWriter(path, {"a"}); }), path + ": cannot write: No such file");
   expect_contains(error_text<RunError>([&] { CsvWriter("/dev/full", {"a"}); }),
-                  "/dev/full: is no regular file; it is not written to");
+                  "/dev/full: is not a regular file; nothing is written to it");
 }
 
 TEST(CsvWriter, KeepsWholeRowsWhenTheDiskIsFull) {

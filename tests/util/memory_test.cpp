@@ -25,7 +25,7 @@ TEST(RequireMemory, RefusesMoreThanThereIs) {
   test::expect_contains(error,
                         "out of memory: 1073741826.0 GiB are needed (the weights 1073741824.0 GiB, the outputs 2.0 "
                         "GiB), and ");
-  test::expect_contains(error, "GiB are left");
+  test::expect_contains(error, "GiB are free");
 }
 
 TEST(RequireMemory, RefusesPartsOfWhichEachIsThere) {

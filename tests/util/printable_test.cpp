@@ -51,5 +51,10 @@ TEST(Printable, OnOneLine) {
   EXPECT_EQ(table({{"a\nforged", "\x1b[1m"}}, 1), "a forged  \\u001b[1m\n");
 }
 
+TEST(Printable, MarkdownShowsNamesAsTheyAre) {
+  EXPECT_EQ(markdown_text("<img src=x> [a](b) `c` *d* | e\n\x1b"),
+            "\\<img src=x> \\[a\\](b) \\`c\\` \\*d\\* \\| e \\\\u001b");
+}
+
 }  // namespace
 }  // namespace bnlab

@@ -51,7 +51,7 @@ TEST(ResultFile, NamesInAFolder) {
             (std::vector<std::string>{"dangling", "file", "folder", "link", "link to a folder", "outside", "pipe"}));
   EXPECT_TRUE(names_in(all.folder / "nothing").empty());
   expect_contains(error_text<ReadError>([&] { names_in(all.folder / "link to a folder"); }), "is a symbolic link");
-  expect_contains(error_text<ReadError>([&] { names_in(all.folder / "file"); }), "is no folder");
+  expect_contains(error_text<ReadError>([&] { names_in(all.folder / "file"); }), "is not a folder");
 }
 
 TEST(ResultFile, ReadsNothingButARegularFile) {

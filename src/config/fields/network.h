@@ -92,9 +92,14 @@ void fields(V& v, Residual& c) {
           "(He et al. 2016, option B), or a dense layer; padding: subsampled pixels, with zeros in the new channels "
           "(option A); unset: the network's");
   v.field("shortcut_normalization", c.shortcut_normalization, "normalize the output of a projection");
+  v.field("layer_scale", c.layer_scale,
+          "initial value of a learned factor of each channel of the body (LayerScale, Touvron et al. 2021); replaces "
+          "scalar; unset: the network's, unless scalar is given",
+          between(-largest, largest).instead_of("scalar"));
   v.field("scalar", c.scalar,
-          "initial value of a learned factor of the body; 0: SkipInit (De & Smith 2020); unset: the network's",
-          between(-largest, largest));
+          "initial value of a learned factor of the body; 0: SkipInit (De & Smith 2020); unset: the network's, unless "
+          "layer_scale is given",
+          between(-largest, largest).unless("layer_scale", c.layer_scale.has_value()));
 }
 
 template <class V>
@@ -106,9 +111,24 @@ void fields(V& v, Concat& c) {
 template <class V>
 void fields(V& v, Recurrent& c) {
   v.field("units", c.units, "size of the hidden state", between(1, most_units).required());
-  v.field("activation", c.activation, "f in h_t = f(normalization(W_h h + W_x x_t)), over the rows of the image");
+  v.field("activation", c.activation,
+          "f in h_t = f(normalization(W_h h + W_x x_t)), over the rows or pixels of the image");
   v.field("start", c.start,
           "initial W_h: orthogonal (Saxe et al. 2014), identity (Le et al. 2015), or as initialization.scheme says");
+  v.field(
+      "reads", c.reads,
+      "x_t: row t of the image, or pixel t, row by row (Le et al. 2015), with the values of all channels; unset: rows");
+  v.field("permutation", c.permutation,
+          "number of a random order in which the rows or pixels are read; it depends on this number and their count "
+          "alone, so all runs read in the same order; unset: the order of the image",
+          between(0, 1e9));
+  v.field("normalize", c.normalize,
+          "sum: W_h h + W_x x_t is normalized; separate: W_h h and W_x x_t are, with statistics and gamma each and one "
+          "beta (Cooijmans et al. 2016); unset: sum");
+  v.field("initial_state_noise", c.initial_state_noise,
+          "standard deviation of the initial state h_0, normal noise where statistics are those of the batch, in "
+          "training and evaluation; with running or precise statistics h_0 is 0; unset: h_0 is 0 everywhere",
+          above(0).at_most(largest));
 }
 
 template <class V>
@@ -137,10 +157,14 @@ void fields(V& v, NetworkConfig& c) {
   v.field("negative_slope", c.negative_slope, "slope of leaky_relu below 0", between(-largest, largest));
   v.field("dropout", c.dropout, "rate of dropout blocks that name none; 0: no dropout", at_least(0).below(1));
   v.field("shortcut", c.shortcut, "shortcut of residual blocks that name none");
+  v.field("layer_scale", c.layer_scale,
+          "initial value of a learned factor of each channel of each residual body that names no factor (LayerScale, "
+          "Touvron et al. 2021); replaces residual_scalar; unset: none",
+          between(-largest, largest).instead_of("residual_scalar"));
   v.field("residual_scalar", c.residual_scalar,
           "initial value of a learned factor of each residual body that names none; 0: SkipInit (De & Smith 2020); "
           "unset: no factor",
-          between(-largest, largest));
+          between(-largest, largest).unless("layer_scale", c.layer_scale.has_value()));
   v.field("weight_standardization", c.weight_standardization,
           "convolutions that do not say otherwise use (w - mean) / sqrt(variance + 1e-5) in place of their weights w, "
           "with mean and variance of each output channel (Qiao et al. 2019); for convolutions that a normalization "

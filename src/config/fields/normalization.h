@@ -70,14 +70,18 @@ void fields(V& v, NormalizationConfig& c) {
           "statistics in evaluation: running averages, or precise statistics (Wu & Johnson 2021)");
   v.field("precise_batches", c.precise_batches,
           "number of shuffled batches of training images over which precise statistics are averaged", between(1, 1e6));
+  const auto listed = [&](std::string_view field) { return only_where_listed("type", c.type, field); };
+  v.field("precise_variance", c.precise_variance,
+          "mean: that of the batches' variances; pooled: of all their values (Wu & Johnson 2021); unset: mean",
+          listed("precise_variance"));
   v.field("recurrent_statistics", c.recurrent_statistics,
           "running statistics in recurrent layers: one for each time step (Cooijmans et al. 2016), or one for all");
-  const auto listed = [&](std::string_view field) { return only_where_listed("type", c.type, field); };
   v.field("virtual_batch_size", c.virtual_batch_size,
           "number of images that share statistics; the last virtual batch may be smaller, but must have more than one "
           "value" +
               sizes_of_virtual_batches(),
           listed("virtual_batch_size").at_least(1).at_most(1e6));
+  v.require(!(c.precise_variance && c.virtual_batch_size), "precise_variance", "not together with virtual_batch_size");
   v.field("channels_per_group", c.channels_per_group, "number of channels in a group; replaces groups",
           listed("channels_per_group").at_least(1).at_most(most_units).instead_of("groups"));
   v.field("groups", c.groups,

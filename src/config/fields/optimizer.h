@@ -52,8 +52,8 @@ void fields(V& v, TrainableConfig& c) {
 template <class V>
 void fields(V& v, OptimizerOverride& c) {
   v.field("parameters", c.parameters,
-          "names of parameters as in weights.npz: LAYER.weights, .bias, .gamma, .beta, .scalar; * stands for any "
-          "characters: *.scalar",
+          "names of parameters as in weights.npz: LAYER.weights, .bias, .gamma, .beta, .scalar, .layer_scale; * stands "
+          "for any characters: *.scalar",
           not_empty().required());
   v.field("learning_rate_factor", c.learning_rate_factor,
           "factor on the learning rate for them; 0: they are not trained", between(0, 1e6));

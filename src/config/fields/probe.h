@@ -38,23 +38,23 @@ void fields(V& v, ProbeConfig& c) {
   v.field("points", c.points, "write landscape_points.csv too, with a row for each multiplier",
           only_where_listed("type", c.type, "points"));
   v.field("layers", c.layers,
-          "arrays of weights that are measured, by their place among those of the network, from 1; none: all. Each "
-          "costs a forward and a backward pass",
+          "arrays of weights that are measured, by their position in the network, from 1; none: all. Each takes a "
+          "forward and a backward pass",
           between(1, most_units).only_where_listed("type", c.type, "layers"));
-  v.field(
-      "statistics", c.statistics,
-      "a row with each; batch: the statistics of the batch depend on the parameters; frozen: they stay those of the "
-      "parameters now (normalization.type batch, or types that take none of a batch, which have one Hessian)",
-      not_empty().only_where_listed("type", c.type, "statistics"));
+  v.field("statistics", c.statistics,
+          "one row for each entry; batch: the batch statistics are functions of the parameters; frozen: they are "
+          "constants, computed at the current parameters (normalization.type batch, or a type without batch "
+          "statistics, for which both are equal)",
+          not_empty().only_where_listed("type", c.type, "statistics"));
   v.field(
       "scale", c.scale,
-      "factor of the distance at which gradients are compared, which is 1e-4 of the norm of all trainable parameters",
+      "factor for the distance between the compared gradients, which is 1e-4 of the norm of all trainable parameters",
       above(0).at_most(1e6).only_where_listed("type", c.type, "scale"));
   v.field("iterations", c.iterations,
-          "Lanczos steps at most; each costs two forward and backward passes, and keeps a vector as large as the "
-          "parameters",
+          "largest number of Lanczos steps; each takes two forward and backward passes, and stores a vector as large "
+          "as the parameters",
           between(1, 1000).only_where_listed("type", c.type, "iterations"));
-  v.field("tolerance", c.tolerance, "residual, relative to the eigenvalue, at which they end",
+  v.field("tolerance", c.tolerance, "residual, relative to the eigenvalue, at which the Lanczos steps end",
           above(0).below(1).only_where_listed("type", c.type, "tolerance"));
   v.field("split", c.split, "whose first images are measured", only_where_listed("type", c.type, "split"));
   v.field("epsilons", c.epsilons,

@@ -1,6 +1,8 @@
 #pragma once
 // The fields of loss, training, evaluation and record; see config/fields.h.
 
+#include <algorithm>
+
 #include "config/names.h"
 #include "config/rule.h"
 #include "config/run_config.h"
@@ -51,10 +53,18 @@ void fields(V& v, TrainingConfig& c) {
 
 template <class V>
 void fields(V& v, EvaluationConfig& c) {
-  v.field("batch_size", c.batch_size, "images in a batch; batch statistics use training.batch_size", between(1, 1e6));
+  v.field("batch_size", c.batch_size, "images in a batch; batch statistics use training.batch_size, or batch_sizes",
+          between(1, 1e6));
   v.field("statistics", c.statistics,
           "one evaluation with each; population: as normalization.population says; batch: those of the batch itself",
           not_empty());
+  v.field(
+      "batch_sizes", c.batch_sizes,
+      "images in a batch for batch statistics: one evaluation with each, and a column batch_size in eval.csv; none: "
+      "training.batch_size alone, without the column",
+      between(1, 1e6).left_out_if_empty());
+  v.require(c.batch_sizes.empty() || std::ranges::find(c.statistics, Statistics::batch) != c.statistics.end(),
+            "batch_sizes", "needs batch among statistics; running and precise statistics do not depend on the batch");
   v.field("train_split", c.train_split, "evaluate the training images too");
 }
 

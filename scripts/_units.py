@@ -1,0 +1,45 @@
+"""Units in which figures show values: accuracies in %, their differences in points. Files keep fractions."""
+
+from typing import NamedTuple
+
+# Of columns of a run's files, where no quantity states one.
+OF_COLUMNS = {"accuracy": "%", "loss": "nats", "seconds": "s"}
+# Reductions that leave a value what the column holds.
+SAME_UNIT = ("final", "best", "minimum", "maximum", "mean", "median", "at")
+SPREADS = ("range", "standard_deviation", "detrended_deviation")  # distances between values, in the same unit
+STEPS = ("steps_to", "first_non_finite")
+
+
+class Unit(NamedTuple):
+    """A name, "" where there is none, and the factor from the values of files to those of figures."""
+    name: str = ""
+    factor: float = 1
+
+    def __call__(self, value):
+        """A file's value as a figure shows it, without the digits that the product adds."""
+        return value if self.factor == 1 or value is None else float(f"{self.factor * value:.12g}")
+
+    def after(self, text):
+        return f"{text} ({self.name})" if self.name else text
+
+
+def unit_of_column(column):
+    """Of a column, or of a quantity that is named after one, as final_accuracy."""
+    name = OF_COLUMNS.get(column.rpartition("_")[2], "")
+    return Unit(name, 100) if name == "%" else Unit(name)
+
+
+def unit_of_quantity(quantity):
+    """Of a quantity of experiment.json, a dict."""
+    series, over_rows = quantity["series"], quantity.get("over_rows")
+    over_time = series.get("over_time") or "final"
+    if quantity.get("unit"):
+        return Unit(quantity["unit"])
+    if over_time in STEPS:
+        return Unit("steps")
+    if over_time == "area" or over_rows in ("ratio", "log_slope") or quantity.get("divided_by"):
+        return Unit()
+    unit = unit_of_column(series["column"])
+    if unit.name == "%" and (series.get("minus") or over_rows == "difference" or over_time in SPREADS):
+        return Unit("points", unit.factor)
+    return unit
