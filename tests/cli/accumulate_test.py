@@ -1,6 +1,6 @@
 """training.accumulate: an update from several batches, each with statistics of its own."""
 
-from program import USAGE, ProgramTest, main, read_csv, read_npy, read_npz, run_json
+from program import USAGE, ProgramTest, config, main, read_csv, read_npy, read_npz, run_json
 
 DROPOUT = [{"flatten": {}}, {"dropout": {"rate": 0.5}}, {"dense_block": {"units": 9}}, {"dense": {"units": 10}}]
 PARTS = {"batch_size": 8, "accumulate": 4, "eval_every": 5, "checkpoint_every": 5}
@@ -57,7 +57,9 @@ class Accumulate(ProgramTest):
         self.assertEqual(len({values[i * size:(i + 1) * size] for i in range(8)}), 8)
 
     def test_epochs_count_images(self):
-        run = self.train("run", training={"batch_size": 8, "accumulate": 3, "epochs": 2, "steps": None})
+        content = config(training={"batch_size": 8, "accumulate": 3, "epochs": 2})
+        del content["training"]["steps"]
+        run = self.train("run", content=content)
         self.assertEqual(run_json(run)["last_step"], 25)  # 2 of 37 batches / 3
 
     def test_what_makes_no_sense(self):
