@@ -109,8 +109,6 @@ void check_fold(const config::RunConfig& run, const Assembly& assembly) {
                   ", ")));
   if (config::holds(row.fields, "noise") && run.normalization.noise.in_evaluation)
     throw ConfigError("normalization.noise.in_evaluation: must be false: noise cannot be folded into weights");
-  if (assembly.normalizations.empty())
-    throw ConfigError("normalization.mask: no layer is normalized: there is nothing to fold");
   for (const NormalizationPlace& place : assembly.normalizations)
     if (const std::string problem = problem_of(place, assembly); !problem.empty())
       throw ConfigError(

@@ -164,7 +164,7 @@ RunConfig everything() {
   config.probes.back().scale = 0.5;
   config.probes.back().iterations = 7;
   config.probes.back().tolerance = 0.01;
-  config.probes.push_back({.type = ProbeType::input_gradient, .every = 2, .examples = 8});
+  config.probes.push_back({.type = ProbeType::input_gradient, .every = 2, .examples = 8, .units = {}});
   config.probes.back().split = SplitName::validation;
   config.probes.back().epsilons = {0.5, 0.01};
   config.record = {.initial_weights = true, .batches = true, .final_weights = false, .dropout_masks = true};

@@ -59,7 +59,8 @@ TEST(Fold, GivesTheOutputsOfTheEvaluatedNetwork) {
       SCOPED_TRACE(config::name_of(type) + (is_variant ? ", masked, standardized, without gamma" : ""));
       config::RunConfig run = mixed(type);
       if (is_variant) {
-        run.normalization.mask = {.kind = config::LayerMask::Kind::every, .every = 2};
+        run.normalization.mask.kind = config::LayerMask::Kind::every;
+        run.normalization.mask.every = 2;
         run.network.weight_standardization = true;
         run.normalization.affine = false;
       }
@@ -87,7 +88,7 @@ void expect_refused(const config::RunConfig& run, const std::string& part) {
 }
 
 TEST(Fold, NamesWhatCannotBeFolded) {
-  expect_refused(mixed(NormalizationType::group), "normalization.type: group");
+  expect_refused(mixed(NormalizationType::layer), "normalization.type: layer");
   expect_refused(mixed(NormalizationType::none), "normalization.type: none");
   config::RunConfig run = mixed(NormalizationType::batch);
   run.normalization.placement = config::Placement::after_activation;
@@ -95,9 +96,6 @@ TEST(Fold, NamesWhatCannotBeFolded) {
   run = mixed(NormalizationType::batch);
   run.normalization.normalize_input = true;
   expect_refused(run, "input_normalization cannot be folded");
-  run = mixed(NormalizationType::batch);
-  run.normalization.mask.kind = config::LayerMask::Kind::none;
-  expect_refused(run, "nothing to fold");
   run = mixed(NormalizationType::noisy_batch);
   run.normalization.noise.in_evaluation = true;
   expect_refused(run, "noise");

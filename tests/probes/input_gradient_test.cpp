@@ -31,7 +31,7 @@ struct Expected {
   double l1 = 0, l2 = 0, loss = 0, attacked_loss = 0, accuracy = 0, attacked_accuracy = 0;
 };
 
-double accuracy_of(const Array& logits, const std::vector<std::int32_t>& labels) {
+double fraction_correct(const Array& logits, const std::vector<std::int32_t>& labels) {
   double correct = 0;
   for (std::size_t n = 0; n < labels.size(); ++n) {
     const auto row = logits.values.begin() + static_cast<std::ptrdiff_t>(n * 5);
@@ -55,7 +55,7 @@ Expected expected_of(Net& net, const data::Dataset& dataset, std::int64_t count,
   Expected found;
   const reference::Loss loss = net.loss(inputs, labels, Mode::frozen);
   found.loss = loss.loss;
-  found.accuracy = accuracy_of(net.dst("dense2"), labels);
+  found.accuracy = fraction_correct(net.dst("dense2"), labels);
   Array gradient = net.backward(loss.diff_logits);
   for (std::int64_t n = 0; n < count; ++n) {
     double squares = 0;
@@ -69,7 +69,7 @@ Expected expected_of(Net& net, const data::Dataset& dataset, std::int64_t count,
   }
   scale();
   found.attacked_loss = net.loss(inputs, labels, Mode::frozen).loss;
-  found.attacked_accuracy = accuracy_of(net.dst("dense2"), labels);
+  found.attacked_accuracy = fraction_correct(net.dst("dense2"), labels);
   return found;
 }
 
