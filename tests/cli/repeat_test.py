@@ -48,7 +48,8 @@ class Repeatable(ProgramTest):
         layers = [{"flatten": {}}, {"dense_block": {"units": 9}}, {"dropout": {"rate": 0.3}},
                   {"dense_block": {"units": 7}}, {"dense": {"units": 10}}]
         probes = [{"type": "landscape", "every": 1, "points": True}, {"type": "covariate_shift", "every": 1},
-                  {"type": "hessian", "every": 5, "examples": 40}]
+                  {"type": "hessian", "every": 5, "examples": 40},
+                  {"type": "input_gradient", "every": 2, "examples": 70}, {"type": "folding", "every": 2}]
         for normalization in ({"type": "batch"}, {"type": "noisy_batch"}, {"type": "batch_renorm"}):
             with self.subTest(normalization):
                 sections = {"network": {"name": "small", "layers": layers}, "normalization": normalization}
@@ -56,7 +57,7 @@ class Repeatable(ProgramTest):
                 probed = self.run_of(f"{normalization['type']}_probed", probes=probes, **sections)
                 self.assert_same_run(plain, probed, CORE)
                 for name, rows in (("landscape", 20), ("landscape_points", 160), ("covariate_shift", 60),
-                                   ("hessian", 6)):
+                                   ("hessian", 6), ("input_gradient", 36), ("folding", 12)):
                     self.assertEqual(len(rows_without_seconds(probed / f"{name}.csv")), rows + 1, name)
 
     def test_the_probe_of_recurrent_layers_changes_nothing(self):
