@@ -91,6 +91,7 @@ class Files(ProgramTest):
                 for decided_by, choice in rule.get("if", {}).get("properties", {}).items():
                     if resolved[section][decided_by] not in choice["enum"]:
                         named -= set(rule["else"]["properties"])
+            named -= {"batch_sizes"}  # not written while it is empty: the hashes of older configs know no such key
             self.assertEqual(named - set(resolved[section]), set(), section)
 
     def test_defaults_are_those_of_the_schema(self):

@@ -298,14 +298,14 @@ class Experiments(LimitTest):
         # The values of an axis are in the table, not in the names of files.
         arms = [{"name": "one", "grid": {"network.name": ["../evil", "x/../../y"]}}, {"name": "two"}]
         self.refuse_sweep(self.experiment(arms=arms, criteria=VALUE_OF_TWO), "network.name")
-        arms = [{"name": "one", "grid": {"dataset.path": ["../evil", "a/b\nc,\"d\""]}}, {"name": "two"}]
+        arms = [{"name": "one", "grid": {"network.description": ["../evil", "a/b\nc,\"d\""]}}, {"name": "two"}]
         path = self.write_config(self.experiment(arms=arms, criteria=VALUE_OF_TWO), "experiment.json")
         before = snapshot(self.folder)
         self.limited("sweep", path, "--out", self.out, "--jobs", 1, status=DONE)
         written = {file for file in snapshot(self.folder) if file not in before}
         self.assertTrue(all(file == "out" or file.startswith("out/") for file in written))
         rows = [row for row in read_csv(self.out / "runs.csv") if row["arm"].startswith("one")]
-        self.assertEqual([json.loads(row["dataset.path"]) for row in rows], ["../evil", "a/b\nc,\"d\""])
+        self.assertEqual([json.loads(row["network.description"]) for row in rows], ["../evil", "a/b\nc,\"d\""])
 
     def test_folders_of_any_name(self):
         for name in ("two words", "line\nbreak", "gr\u00fc\u00df \u6570\u636e", "it's \"quoted\" $HOME;*"):

@@ -152,14 +152,14 @@ RunConfig everything() {
                     .examples = 0,
                     .units = {},
                     .normalization = NormalizationConfig{.type = NormalizationType::group, .groups = 4}}};
-  config.probes.push_back({.type = ProbeType::landscape});
+  config.probes.push_back({.type = ProbeType::landscape, .units = {}});
   config.probes.back().multipliers = {0.01, 3};
   config.probes.back().unit = StepUnit::one;
   config.probes.back().ratio = 10;
   config.probes.back().points = true;
-  config.probes.push_back({.type = ProbeType::covariate_shift});
+  config.probes.push_back({.type = ProbeType::covariate_shift, .units = {}});
   config.probes.back().layers = {2, 1};
-  config.probes.push_back({.type = ProbeType::hessian, .every = 3, .examples = 512});
+  config.probes.push_back({.type = ProbeType::hessian, .every = 3, .examples = 512, .units = {}});
   config.probes.back().statistics = {CurvatureStatistics::frozen, CurvatureStatistics::batch};
   config.probes.back().scale = 0.5;
   config.probes.back().iterations = 7;

@@ -243,7 +243,7 @@ class OwnData(ProgramTest):
         self.assertIn("105", self.run_program("describe", run)[0])
         path.unlink()
         out, error = self.run_program("validate", run, SOURCE_CONFIG, status=DATA)
-        self.assertIn("not checked without its data", out)
+        self.assertIn("not checked, its data are missing or damaged", out)
         self.assertIn(f"{SOURCE_CONFIG}: ok", out)
         self.assertIn("data.npz", error)
 

@@ -42,7 +42,7 @@ TEST(CertainClaims, OneConfigComparedWithItself) {
   // What neither trains nor measures makes no other config.
   const std::string other = R"({"name": "other", "set": {"record.final_weights": false, "description": "other"}})";
   EXPECT_EQ(problems_of(difference + R"(["batch", "other"])", "", other),
-            (Texts{"e: criterion c: compares batch with other, which are of one config"}));
+            (Texts{"e: criterion c: compares batch with other, which have the same config"}));
   EXPECT_EQ(problems_of(R"("type": "equality", "within": 0.1, "quantity": "accuracy", "arms": ["same", "batch"])"),
             (Texts{"e: criterion c: compares same with batch, which have the same config"}));
   EXPECT_EQ(problems_of(R"("type": "order", "quantity": "accuracy", "arms": ["none", "batch", "same"])"),

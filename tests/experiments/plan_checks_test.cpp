@@ -28,16 +28,19 @@ Texts quantity_problems(const std::string& quantity, const std::string& base = "
 
 TEST(WhatNoRunGives, Columns) {
   const auto problems = [](const std::string& rest) { return quantity_problems(R"("file": "train.csv", )" + rest); };
+  const std::string of_train =
+      "step, epoch, examples, learning_rate, loss, accuracy, gradient_norm, weight_norm, seconds";
   EXPECT_EQ(problems(R"("series": {"column": "gradient_norm"})"), Texts{});
   EXPECT_EQ(problems(R"("series": {"column": "los"})"),
             (Texts{R"(e: quantity q: train.csv has no column "los"; did you mean "loss"?)"}));
   EXPECT_EQ(problems(R"("series": {"column": "loss", "minus": "los"}, "where": {"split": "test"})"),
             (Texts{R"(e: quantity q: train.csv has no column "los"; did you mean "loss"?)",
-                   R"(e: quantity q: train.csv has no column "split")"}));
+                   R"(e: quantity q: train.csv has no column "split"; it has )" + of_train}));
   EXPECT_EQ(problems(R"("series": {"column": "loss"}, "divided_by": {"column": "x"})"),
-            (Texts{R"(e: quantity q: train.csv has no column "x")"}));
+            (Texts{R"(e: quantity q: train.csv has no column "x"; it has )" + of_train}));
   EXPECT_EQ(quantity_problems(R"("series": {"column": "seconds"}, "where": {"split": "test"})"),
-            (Texts{R"(e: quantity q: eval.csv has no column "seconds")"}));
+            (Texts{R"(e: quantity q: eval.csv has no column "seconds"; it has step, epoch, split, statistics, loss, )"
+                   "accuracy, batch_size"}));
 }
 
 TEST(WhatNoRunGives, SplitsAndStatistics) {

@@ -130,7 +130,7 @@ TEST(RunsCsv, OddValuesOfAxes) {
   for (const auto& [path, values] : std::vector<std::pair<std::string, std::string>>{
            {"normalization.mask", R"(["none", [1], {"every": 2}])"},
            {"network.description", R"(["a, b", "\"quoted\"", "two\nlines", "", " ", "nan", "0.1", "\u00e4"])"},
-           {"record.batches", "[true, false]"},
+           {"normalization.normalize_input", "[true, false]"},
            {"training.epochs", "[null, 2]"}}) {
     const Plan plan = test::plan_of(with_grid(values, path));
     write_runs(plan, folder.path(), by_point(plan));

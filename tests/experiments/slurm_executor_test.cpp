@@ -275,7 +275,7 @@ TEST_F(SlurmExecutor, SaysWhatIsMissingOrRefused) {
                   "Invalid partition name specified");
   fs::remove(folder / "slurm/refuse");
   set("size", "0");
-  expect_contains(error_text<RunError>([&] { run({one}); }), "switched off");
+  expect_contains(error_text<RunError>([&] { run({one}); }), "job arrays are disabled on this cluster");
   set("size", "1001");
   for (const char* command : {"sbatch", "squeue", "scontrol"}) {
     fs::rename(folder / "bin" / command, folder / "away");

@@ -72,9 +72,9 @@ TEST(IsFileOfASweep, WhatItWrites) {
   fs::create_directories(folder / "sweep");
   const fs::path sweep = folder / "sweep";
   for (const char* name : {"experiment.json", "runs.csv", "summary.csv", "verdict.json", ".sweep.lock",
-                           "configs/a.json", "runs/a/train.csv", "runs/../verdict.json"})
+                           "configs/a.json", "runs/a/train.csv", "runs/../verdict.json", "figure.svg"})
     EXPECT_TRUE(is_file_of_a_sweep(sweep, sweep / name)) << name;
-  for (const char* name : {"log.txt", "logs/runs.csv", "../runs.csv", "figure.svg"})
+  for (const char* name : {"log.txt", "logs/runs.csv", "../runs.csv", "other.svg"})
     EXPECT_FALSE(is_file_of_a_sweep(sweep, sweep / name)) << name;
   fs::create_symlink(sweep, folder / "link");
   EXPECT_TRUE(is_file_of_a_sweep(sweep, folder / "link" / "runs.csv"));

@@ -62,7 +62,7 @@ TEST(SweepLock, DoesNotWaitForEver) {
   const Process run = run_left_over(*lock, "60");
   lock.reset();
   expect_contains(error_text<RunError>([&] { SweepLock(folder.path(), std::chrono::milliseconds(100)); }),
-                  "its runs still continue");
+                  "but its runs continue");
 }
 
 }  // namespace

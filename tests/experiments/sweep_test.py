@@ -279,7 +279,7 @@ class Sweep(SweepTest):
         (self.folder / "other").mkdir()
         twin = self.write(SMALL, "other/good.json")
         _, error = self.run_program("sweep", good, twin, "--out", self.folder / "out", status=USAGE)
-        self.assertIn("both named good", error)
+        self.assertIn("have the same name good", error)
         self.run_program("sweep", good, "--out", self.folder / "out")
         third = self.write(SMALL, "third.json")
         _, error = self.run_program("sweep", third, "--out", self.folder / "out", status=USAGE)
@@ -380,7 +380,7 @@ class Sweep(SweepTest):
                 ({"arms": arms[:3] + [{"name": "best", "best_of": {"arm": "rates", "quantity": "accuracy"}}]},
                  ["best_of", "test split"]),
                 ({"arms": [*arms, {"name": "other", "config": "figure1_batch_normalization.json"}]},
-                 ["other", "not declared"]),
+                 ["other", "undeclared difference"]),
                 ({"base": "no_such_config.json"}, ["no_such_config.json"]),
                 ({"seeds": 0}, ["seeds"]),
                 ({"quantities": experiment()["quantities"] + [{"name": "q", "series": {"column": "acuracy"}}]},
