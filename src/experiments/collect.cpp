@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/arm_labels.h"
 #include "config/csv_columns.h"
 #include "experiments/choices.h"
 #include "experiments/doubts.h"
@@ -22,9 +23,8 @@
 namespace bnlab::experiments {
 namespace {
 
+using config::arm_of;
 using config::QuantityConfig;
-
-std::string arm_of(const std::string& label) { return label.substr(0, label.find('[')); }
 
 /// For each quantity, the arms that a criterion, a choice or the figure uses it with. A quantity that none of them
 /// uses, as in an ablation, is asked of every arm.
