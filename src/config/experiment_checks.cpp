@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "config/arm_labels.h"
 #include "config/csv_columns.h"
 #include "util/join.h"
 #include "util/nearest.h"
@@ -244,7 +245,7 @@ class ExperimentChecks {
   /// The arm of "batch" or of its point "batch[learning_rate=0.1]"; null, and a problem, where there is none. Which
   /// points an arm has only the plan knows.
   const ArmConfig* arm_of_label(std::size_t criterion, const std::string& label) {
-    const std::string name = label.substr(0, label.find('['));
+    const std::string name = arm_of(label);
     const ArmConfig* arm = find_named(experiment_.arms, name);
     if (!arm) problem("criteria", criterion, "arms", unknown("arm", name, names_in(experiment_.arms)));
     return arm;

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/arm_labels.h"
 #include "config/csv_columns.h"
 #include "experiments/choices.h"
 #include "experiments/doubts.h"
@@ -22,12 +23,11 @@
 namespace bnlab::experiments {
 namespace {
 
+using config::arm_of;
 using config::QuantityConfig;
 
-std::string arm_of(const std::string& label) { return label.substr(0, label.find('[')); }
-
-/// For each quantity, the arms that a criterion, a choice or the figure uses it with. Where that is none, or all that
-/// the experiment has is an ablation, every arm is asked for it.
+/// For each quantity, the arms that a criterion, a choice or the figure uses it with. A quantity that none of them
+/// uses, as in an ablation, is asked of every arm.
 class Users {
  public:
   explicit Users(const config::ExperimentConfig& experiment) {
@@ -36,6 +36,8 @@ class Users {
     for (const config::ArmConfig& arm : experiment.arms)
       if (arm.best_of) add(arm.best_of->quantity, arm.best_of->chosen_by.value_or(arm.best_of->arm));
     for (const std::string& label : experiment.figure.arms) add(experiment.figure.quantity, arm_of(label));
+    if (experiment.figure.arms.empty())  // it draws all
+      for (const config::ArmConfig& arm : experiment.arms) add(experiment.figure.quantity, arm.name);
     for (auto& [quantity, arms] : users_)
       for (const config::ArmConfig& arm : experiment.arms)
         if (arm.best_of && arms.contains(arm.name)) arms.insert(arm.best_of->arm);

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <set>
 
+#include "config/arm_labels.h"
 #include "config/differences.h"
 #include "experiments/comparison.h"
 #include "experiments/doubts.h"
@@ -81,7 +82,7 @@ Cells short_names(const Comparison& comparison) {
     const std::string part = last_part(run.directory);
     const std::string name = part.empty() || directories[part].size() > 1 ? run.directory : part;
     // The axes of a point differ, and so are shown.
-    const std::string arm = run.label.substr(0, run.label.find('['));
+    const std::string arm = config::arm_of(run.label);
     if (run.label.empty())
       names.push_back(name);
     else

@@ -7,6 +7,7 @@
 #include <limits>
 #include <set>
 
+#include "config/arm_labels.h"
 #include "experiments/contrast.h"
 #include "experiments/widths.h"
 
@@ -360,7 +361,7 @@ std::string unusable_arms(const CriterionConfig& criterion, const Evidence& evid
   std::vector<std::string> arms;
   for (const Points& points : evidence.arms)
     if (!points.empty() && is_usable_nowhere(points, *criterion.usable, evidence.better))
-      arms.push_back(points.front().label.substr(0, points.front().label.find('[')));
+      arms.push_back(config::arm_of(points.front().label));
   if (arms.empty()) return "";
   return fmt::format("no usable point on the axis of {}; ranges beyond the axis are not counted",
                      fmt::join(arms, ", "));

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/arm_labels.h"
 #include "experiments/quantities.h"
 
 namespace bnlab::experiments {
@@ -27,7 +28,7 @@ double place_of(const ArmPoint& point, const config::CriterionConfig& criterion,
 /// The points of an arm, or the one point that `wanted` names, with the values of their runs.
 std::vector<Point> points_of(const std::string& wanted, const config::CriterionConfig& criterion, const RunTable& table,
                              const Plan& plan) {
-  const std::string arm = wanted.substr(0, wanted.find('['));
+  const std::string arm = config::arm_of(wanted);
   std::vector<Point> points;
   for (const ArmPoint& point : plan.points)
     if (point.arm == arm && (wanted == arm || wanted == point.label))

@@ -7,6 +7,7 @@
 #include <set>
 #include <span>
 
+#include "config/arm_labels.h"
 #include "config/differences.h"
 #include "config/effective.h"
 #include "config/experiment.h"
@@ -209,7 +210,7 @@ void refuse_unknown_points(const Plan& plan) {
       if (label.find('[') == std::string::npos) continue;
       std::vector<std::string> known;
       for (const ArmPoint& point : plan.points)
-        if (point.arm == label.substr(0, label.find('['))) known.push_back(point.label);
+        if (point.arm == config::arm_of(label)) known.push_back(point.label);
       if (std::find(known.begin(), known.end(), label) != known.end()) continue;
       const std::string guess = did_you_mean(label, known);
       constexpr std::size_t most_names = 20;

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <span>
 
+#include "layers/multiply.h"
 #include "util/random.h"
 
 namespace bnlab::layers {
@@ -78,10 +79,10 @@ class DropoutLayer : public Layer {
     const dnnl::memory input = is_f32 ? src.memory : builder.row_major(src);
     const onednn::Desc desc = input.get_desc();
     const dnnl::memory mask = builder.reorder_to(plain_mask, desc);
-    const Tensor dst{multiply(builder, "forward", input, mask), src.shape, src.needs_diff};
+    const Tensor dst{masked(builder, "forward", input, mask), src.shape, src.needs_diff};
     if (!src.needs_diff) return {dst, {}};
     return {dst, [=](Builder& b, const Tensor& diff_dst) {
-              return Tensor{multiply(b, "backward_data", b.reorder_to(diff_dst.memory, desc), mask), src.shape, true};
+              return Tensor{masked(b, "backward_data", b.reorder_to(diff_dst.memory, desc), mask), src.shape, true};
             }};
   }
 
@@ -98,14 +99,10 @@ class DropoutLayer : public Layer {
   }
 
  private:
-  static dnnl::memory multiply(Builder& builder, const char* operation, const dnnl::memory& value,
-                               const dnnl::memory& mask) {
-    const onednn::Desc desc = value.get_desc();
-    const auto pd =
-        compat::binary(builder.engine(), dnnl::algorithm::binary_mul, desc, desc, desc, builder.attributes());
-    const dnnl::memory product = builder.allocate(desc);
-    builder.add(operation, pd, dnnl::binary(pd),
-                {{DNNL_ARG_SRC_0, value}, {DNNL_ARG_SRC_1, mask}, {DNNL_ARG_DST, product}});
+  static dnnl::memory masked(Builder& builder, const char* operation, const dnnl::memory& value,
+                             const dnnl::memory& mask) {
+    const dnnl::memory product = builder.allocate(value.get_desc());
+    multiply(builder, operation, value, mask, product);
     return product;
   }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "layers/conv.h"
+#include "layers/multiply.h"
 #include "util/errors.h"
 
 namespace bnlab::layers {
@@ -36,15 +37,6 @@ std::vector<float> window_shares(std::int64_t src, std::int64_t dst, std::int64_
     shares[static_cast<std::size_t>(i)] = static_cast<float>(kernel) / static_cast<float>(values);
   }
   return shares;
-}
-
-/// value * factors into `product`, which may be `value`.
-void multiply(Builder& builder, const char* operation, const dnnl::memory& value, const dnnl::memory& factors,
-              const dnnl::memory& product) {
-  const auto pd = compat::binary(builder.engine(), dnnl::algorithm::binary_mul, value.get_desc(), factors.get_desc(),
-                                 product.get_desc(), builder.attributes());
-  builder.add(operation, pd, dnnl::binary(pd),
-              {{DNNL_ARG_SRC_0, value}, {DNNL_ARG_SRC_1, factors}, {DNNL_ARG_DST, product}});
 }
 
 class PoolLayer : public Layer {

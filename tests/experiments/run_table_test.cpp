@@ -197,13 +197,15 @@ TEST(Collect, ARunIsFoundUnderAnotherNameOfItsArm) {
 
 TEST(Collect, AQuantityIsAskedOfTheArmsThatUseIt) {
   // Only "batch" has 100 steps.
-  const auto errors_with = [](const std::string& criterion) {
+  const auto errors_with = [](const std::string& criterion, const std::string& more = "") {
     const test::TemporaryFolder folder;
     ExperimentText text;
     text.quantities = R"([{"name": "at_100", "where": {"split": "test"},
         "series": {"column": "accuracy", "over_time": "at", "step": 100}}, {"name": "loss", "file": "train.csv",
         "series": {"column": "loss"}, "better": "lower"}])";
     text.criteria = "[" + criterion + "]";
+    text.more = more;
+    text.arms.insert(text.arms.size() - 1, R"(, {"name": "g", "grid": {"optimizer.learning_rate": [0.5, 2]}})");
     const Plan plan = test::plan_of(text);
     write_runs(plan, folder.path(), [](const ArmPoint& point, std::uint64_t) {
       FakeRun run;
@@ -218,6 +220,9 @@ TEST(Collect, AQuantityIsAskedOfTheArmsThatUseIt) {
   };
   const std::string value = R"({"name": "c", "type": "value", "arms": ["batch"], "quantity": )";
   EXPECT_EQ(errors_with(value + R"("at_100"})"), "");
+  // A figure with no list of arms draws all.
+  const std::string figure = R"(, "figure": {"type": "axis", "quantity": "at_100"})";
+  test::expect_contains(errors_with(value + R"("at_100"})", figure), "quantity at_100: no row at step 100");
   test::expect_contains(errors_with(value + R"("loss"})"), "quantity at_100: no row at step 100");
   test::expect_contains(
       errors_with(R"({"name": "c", "type": "difference", "arms": ["batch", "none"], "quantity": "at_100"})"),

@@ -420,7 +420,7 @@ class FetchData:
         self.fetch("cifar100", "--to", str(self.to))
         for name, content in contents.items():
             self.assertEqual((self.to / "cifar-100-binary" / name).read_bytes(), content)
-        self.assertIn("there and right", self.fetch("cifar100", "--to", str(self.to))[0])
+        self.assertIn("exists and is verified", self.fetch("cifar100", "--to", str(self.to))[0])
 
     def test_cifar10_archive_without_a_file(self):
         self.serve_cifar10(CIFAR[:3])
