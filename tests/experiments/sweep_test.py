@@ -71,7 +71,7 @@ class SweepTest(ProgramTest):
 class Sweep(SweepTest):
     def test_runs_verdict_and_files(self):
         out, log = self.sweep(experiment(), "--details")
-        self.assertRegex(out, r"better +>= -0.99 +reproduced +\S+ +\[\S+, \S+\] +3")
+        self.assertRegex(out, r"better +reproduced +\S+ \[\S+, \S+\] points +at least -99 +3")
         self.assertRegex(out, r"chosen +measured, no threshold")
         self.assertRegex(out, r"best is rates\[learning_rate=0\.\d+\], the best by train_loss")
         self.assertIn("[15/15]", log)
@@ -107,7 +107,7 @@ class Sweep(SweepTest):
         content["claim"] = "Another sentence."
         out, _ = self.sweep(content, "--details")
         self.assertEqual(self.ends(), first)
-        self.assertRegex(out, r"better +>= 2 +not reproduced")
+        self.assertRegex(out, r"better +not reproduced +\S+ \[.*\] points +at least 200")
         # The full profile alone explains it.
         self.assertRegex(out, r"better: the interval .* lies below the threshold 200.00\n")
         # An edited arm runs that arm alone; one more seed runs that seed of each arm.
