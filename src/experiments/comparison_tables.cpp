@@ -110,7 +110,8 @@ struct Column {
 /// "final_accuracy" below "accuracy", as keys stand below their sections.
 Column metric_column(const std::string& metric, const Unit& unit) {
   const std::size_t end = metric.find('_');
-  const std::string first = metric.substr(0, end), behind = unit.name.empty() ? "" : " (" + unit.name + ")";
+  const std::string first = metric.substr(0, end);
+  const std::string behind = unit.name.empty() ? "" : fmt::format(" ({})", unit.name);
   if (end == std::string::npos || (first != "final" && first != "best")) return {"", metric + behind, true};
   return {"test " + metric.substr(end + 1) + behind, first, true};
 }

@@ -88,7 +88,7 @@ TEST(Summary, RunsWithoutANumberAreCountedAndNotAveraged) {
   EXPECT_EQ(grid.cells[0].count, 0u);
   EXPECT_TRUE(std::isnan(grid.cells[0].mean));
   const std::string text = text_table(summary, made.plan.experiment, 100);
-  for (const char* part : {"diverged", "failed", "missing", "(2 of 3)", "50 (1 of 3)", " - "})
+  for (const char* part : {"diverged", "failed", "missing", "accuracy (%)", "(2 of 3)", "50 (1 of 3)", " - "})
     test::expect_contains(text, part);
   const Made whole([](const ArmPoint&, std::uint64_t) { return with_accuracy(0.5); });
   for (const char* part : {"diverged", "failed", "missing", " of "})
@@ -106,6 +106,31 @@ TEST(Summary, ALevelThatIsNotReachedIsABound) {
   const CsvTable csv = parse_csv(to_csv(summary), "summary.csv");
   EXPECT_EQ(csv.rows[0][*csv.find("steps_bound")], "");
   EXPECT_EQ(csv.rows[1][*csv.find("steps_bound")], "at_least");
+}
+
+TEST(Summary, MeansAreShownInTheUnitsOfTheQuantities) {
+  const SummaryCell accuracy = summarize({{0.968}, {0.970}, {0.972}});
+  EXPECT_EQ(mean_text(accuracy, 3, percent), "97.00 +- 0.50");
+  EXPECT_EQ(mean_text(accuracy, 4, percent), "97.00 +- 0.50 (3 of 4)");
+  EXPECT_EQ(mean_text(accuracy, 3, {}), "0.9700 +- 0.0050");
+  // A factor is the power of the mean logarithm, its interval that of the ends.
+  Unit factor;
+  factor.is_factor = true;
+  const SummaryCell logarithm = summarize({{std::log(2.0) - 0.01}, {std::log(2.0)}, {std::log(2.0) + 0.01}});
+  EXPECT_EQ(mean_text(logarithm, 3, factor), "2 [1.951, 2.05]");
+  factor.is_backwards = true;
+  EXPECT_EQ(mean_text(logarithm, 3, factor), "0.5 [0.4877, 0.5126]");
+  EXPECT_EQ(mean_text(summarize({{50000}, {50000}}), 2, {}), "50,000");
+  EXPECT_EQ(mean_text(summarize({{0.9712}}), 1, percent), "97.12");
+}
+
+TEST(Summary, ALevelThatTheFirstRowHasIsAnUpperBound) {
+  const auto reached = [](double low, double at) { return Value{.value = at, .between = Interval{low, at}}; };
+  const SummaryCell first = summarize({reached(0, 500), reached(0, 500)});
+  EXPECT_EQ(first.bound, Bound::at_most);
+  EXPECT_EQ(mean_text(first, 2, {}), "<= 500");
+  EXPECT_EQ(summarize({reached(0, 500), reached(500, 1000)}).bound, Bound::exact);
+  EXPECT_EQ(summarize({reached(0, 500), {.value = 500, .bound = Bound::at_least}}).bound, Bound::at_least);
 }
 
 TEST(Summary, TheFileHasARowForEachArmAndPoint) {

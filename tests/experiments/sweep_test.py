@@ -321,9 +321,9 @@ class Sweep(SweepTest):
 
         def last_line(*arguments):
             return self.sweep(content, "--dry-run", *arguments)[0].splitlines()[-1]
-        self.assertIn("4 runs to do, about 8 minutes with 2 at a time", last_line("--jobs", "2"))
-        self.assertIn("4 runs to do, about 4 minutes with 4 at a time", last_line("--jobs", "4"))
-        self.assertIn("2 runs to do, about 8 minutes with 1 at a time", last_line("--jobs", "1", "--seeds", "2"))
+        self.assertIn("4 runs to do, about 8:00 with 2 at a time", last_line("--jobs", "2"))
+        self.assertIn("4 runs to do, about 4:00 with 4 at a time", last_line("--jobs", "4"))
+        self.assertIn("2 runs to do, about 8:00 with 1 at a time", last_line("--jobs", "1", "--seeds", "2"))
         del content["quick"]
         self.assertIn("4 runs to do, no time estimate (set `minutes`)", last_line())
         content["base"] = {**SHORT, "dataset": {"name": "cifar10", "path": "/nowhere"}}
