@@ -22,6 +22,7 @@ from _report_live import modified, names_in
 
 HERE = Path(__file__).resolve().parent / "_report"
 OTHER_PART = "Other sweeps"
+OF_FULL_PROFILE = "(full profile) "  # before the finding of another profile
 SIDES = (("right", "The claim holds to the right of 1"), ("left", "The claim holds to the left of 1"))
 MARKER = Path("assets/report.css")
 PAGE_OF_RUN = 5000  # runs beyond it have no page of their own
@@ -98,7 +99,14 @@ class Page:
 
     @property
     def finding(self):
-        return text_of(self.data.verdict.get("finding") or self.data.experiment.get("finding"))
+        """Of a sweep whose runs have all ended."""
+        found = text_of(self.data.verdict.get("finding") or self.data.experiment.get("finding"))
+        return "" if self.data.is_partial else found.removeprefix(OF_FULL_PROFILE)
+
+    @property
+    def finding_title(self):
+        found = text_of(self.data.verdict.get("finding") or self.data.experiment.get("finding"))
+        return "Finding of the full profile." if found.startswith(OF_FULL_PROFILE) else "Finding."
 
 
 @dataclass

@@ -152,9 +152,13 @@ std::string mean_text(const SummaryCell& cell, std::size_t runs, const Unit& uni
   if (std::isnan(half) || half == 0) {
     text += with_digits(mean, fewest);
   } else if (unit.is_factor) {
-    const auto [low, high] = std::minmax(unit(cell.mean - half), unit(cell.mean + half));
+    const auto [low, high] = std::minmax({unit(cell.mean - half), unit(cell.mean + half)});
     const int digits = std::clamp(static_cast<int>(std::ceil(std::log10(high / (high - low)))) + 1, fewest, 6);
-    text += fmt::format("{} [{}, {}]", with_digits(mean, digits), with_digits(low, digits), with_digits(high, digits));
+    const int decimals = digits - 1 - static_cast<int>(std::floor(std::log10(size)));
+    const auto text_of_end = [&](double value) {
+      return decimals >= 0 && decimals < 9 ? with_decimals(value, decimals) : with_digits(value, digits);
+    };
+    text += fmt::format("{} [{}, {}]", text_of_end(mean), text_of_end(low), text_of_end(high));
   } else if (half >= 1e-4 && (size == 0 || (size >= 1e-3 && size < 1e6))) {
     const int decimals = std::clamp(1 - static_cast<int>(std::floor(std::log10(half))), 0, 5);
     text += fmt::format("{} +- {}", with_decimals(mean, decimals), with_decimals(half, decimals));

@@ -117,9 +117,9 @@ TEST(Summary, MeansAreShownInTheUnitsOfTheQuantities) {
   Unit factor;
   factor.is_factor = true;
   const SummaryCell logarithm = summarize({{std::log(2.0) - 0.01}, {std::log(2.0)}, {std::log(2.0) + 0.01}});
-  EXPECT_EQ(mean_text(logarithm, 3, factor), "2 [1.951, 2.05]");
+  EXPECT_EQ(mean_text(logarithm, 3, factor), "2.000 [1.951, 2.050]");
   factor.is_backwards = true;
-  EXPECT_EQ(mean_text(logarithm, 3, factor), "0.5 [0.4877, 0.5126]");
+  EXPECT_EQ(mean_text(logarithm, 3, factor), "0.5000 [0.4877, 0.5126]");
   EXPECT_EQ(mean_text(summarize({{50000}, {50000}}), 2, {}), "50,000");
   EXPECT_EQ(mean_text(summarize({{0.9712}}), 1, percent), "97.12");
 }
