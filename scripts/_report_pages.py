@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import functools
+import json
 import os
 import urllib.parse
 from dataclasses import dataclass, field
@@ -46,7 +47,8 @@ def environment():
     made = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined,
                               finalize=shown, trim_blocks=True, lstrip_blocks=True)
     made.globals.update(verdict_word=words.verdict_word, marks=words.MARKS, meanings=words.MEANINGS,
-                        count=words.count, number=words.number, no_claim=words.ABLATION)
+                        count=words.count, number=words.number, no_claim=words.ABLATION,
+                        terms=json.loads((HERE / "terms.json").read_text(encoding="utf-8")))
     return made
 
 
