@@ -257,7 +257,7 @@ class Sweep(SweepTest):
         self.sweep({**SMALL, "criteria": []}, out="quick/another")
         both, _ = self.run_program("verdict", self.folder / "quick")
         self.assertRegex(both, r"experiment  measured, no threshold  ")
-        self.assertRegex(both, r"runs +accuracy\n")
+        self.assertRegex(both, r"runs +accuracy \(%\)\n")
         # What is none of these is an error, and the others are judged.
         for name in ("outt", "empty"):
             (self.folder / "empty").mkdir(exist_ok=True)
