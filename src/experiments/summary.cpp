@@ -226,7 +226,8 @@ std::string text_table(const Summary& summary, const config::ExperimentConfig& e
   for (std::size_t i = 0; i < summary.quantities.size(); ++i) {
     const std::string& name = summary.quantities[i].name;
     const Unit unit = unit_of(quantity_of(experiment, name));
-    const std::string behind = unit.name.empty() ? "" : fmt::format(" ({})", unit.name);
+    const std::string behind =
+        unit.name.empty() || summary.quantities[i].counts_steps ? "" : fmt::format(" ({})", unit.name);
     Column column{elided(name, std::max<std::size_t>(for_means - std::min(for_means, display_width(behind)), 8)) +
                   behind};
     for (const SummaryRow& row : summary.rows) column.push_back(mean_text(row.cells[i], row.runs, unit));
