@@ -45,20 +45,20 @@ def experiment_values(page, run_pages, files):
             "running_chart": running_chart(data),
             "warnings": [text_of(one) for one in warnings] if isinstance(warnings, list) else [],
             "figure_title": text_of(dict_of(experiment.get("figure")).get("title")), "sections": sections,
-            "arms": [arm_of(one) for one in data.arms], "choices": choices_of(verdict),
+            "arms": [arm_of(one, data) for one in data.arms], "choices": choices_of(verdict, data),
             "summary": summary_of(data), "runs": runs_of(data, page.file, run_pages), "notes": notes,
             "run_pages": run_pages, "files": files, "provenance": provenance_of(data),
             "commands": commands_of(page), "folder_quoted": shlex.quote(str(data.folder)),
             "experiment_json": json_text(experiment), "verdict_json": json_text(verdict)}
 
 
-def arm_of(arm):
+def arm_of(arm, data):
     settings = [(path, words.value_text(value)) for path, value in dict_of(arm.get("set")).items()]
     chosen = dict_of(arm.get("best_of"))
     best = ""
     if chosen:
         by = f" of {text_of(chosen['chosen_by'])}" if chosen.get("chosen_by") else ""
-        best = f"the best point of {text_of(chosen.get('arm'))}, by {text_of(chosen.get('quantity'))}{by}"
+        best = f"the best point of {text_of(chosen.get('arm'))}, by {meaning_of(data, chosen.get('quantity'))}{by}"
     axes = [(path, list_text(values) + (" (together)" if kind == "zip" else ""))
             for kind in ("grid", "zip") for path, values in dict_of(arm.get(kind)).items()]
     return {"name": text_of(arm.get("name")), "meaning": text_of(arm.get("meaning")), "settings": settings,
@@ -69,14 +69,18 @@ def list_text(values):
     return ", ".join(map(words.value_text, values)) if isinstance(values, list) else words.value_text(values)
 
 
-def choices_of(verdict):
+def meaning_of(data, quantity):
+    return text_of(dict_of(data.quantities.get(text_of(quantity))).get("meaning")) or text_of(quantity)
+
+
+def choices_of(verdict, data):
     found = []
     for one in dicts_in(verdict.get("choices")):
         point = text_of(one.get("chosen")).strip("[]")
         mean = words.number(number_of(one.get("mean")))
-        arm, of, quantity = (text_of(one.get(key)) for key in ("arm", "of", "quantity"))
+        arm, of = (text_of(one.get(key)) for key in ("arm", "of"))
         points = len(dicts_in(one.get("candidates")))
-        found.append(f"{arm} is {of} at {point}: {quantity} {mean}, the best of {points} points")
+        found.append(f"{arm} is {of} at {point}: {meaning_of(data, one.get('quantity'))} {mean}, the best of {points} points")
     return found
 
 
