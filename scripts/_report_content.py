@@ -155,7 +155,7 @@ def runs_of(data, file, run_pages):
         cells = []
         for name in shown:
             text = row.get(name, "")
-            if name == "last_step" and row.get("run") in at_work:
+            if name == "last_step" and at_work.get(row.get("run")):
                 text = at_work[row["run"]]
             cell = cell_of(text)
             if name in quantities and cell["is_number"]:
