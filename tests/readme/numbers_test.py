@@ -139,6 +139,20 @@ class NumbersTest(unittest.TestCase):
             for said, name in figures:
                 self.check_numbers(Results(name), said)
 
+    def test_when_not_to_use_it(self):
+        """Each sentence links to a result, whose numbers it has."""
+        text = (SOURCE / "results/README.md").read_text(encoding="utf-8").partition("\n## When not to use")[2]
+        reasons = " ".join(text.split()).split(" - **")[1:]
+        self.assertGreaterEqual(len(reasons), 8)
+        for reason in reasons:
+            sentences = re.split(r"(?<=\)\)\.) ", reason.partition("** ")[2])
+            self.assertGreaterEqual(len(sentences), 2)
+            for sentence in sentences:
+                said, link = re.fullmatch(r"([^\[(]*(?:\[[\d.-]+, [\d.-]+\][^\[(]*|\(\d+\)[^\[(]*)*) \(\[(\w+)\]\(\w+\)\)\.",
+                                          sentence).groups()
+                self.assertNotRegex(said, r"\. [A-Z]", "two sentences, one link")
+                self.check_numbers(Results(link), said)
+
     def test_the_table_of_means(self):
         text = (SOURCE / "README.md").read_text(encoding="utf-8")
         with open(SOURCE / "results/ablation.csv", newline="", encoding="utf-8") as file:
