@@ -432,8 +432,8 @@ class Reproduce(SweepTest):
                 if "synthetic" in base["dataset"]:
                     few = ["training.epochs=1", "dataset.synthetic.examples=220", "dataset.synthetic.test_examples=64"]
             process = self.start("sweep", file, "--out", out, "--seeds", "1", "--set", "dataset.name=drawn_digits",
-                                 "dataset.limit=0", "dataset.validation=200", "training.eval_every=0",
-                                 "evaluation.batch_size=100", *few)
+                                 "dataset.limit=0", "dataset.test_limit=null", "dataset.validation=200",
+                                 "training.eval_every=0", "evaluation.batch_size=100", *few)
             said, error = process.communicate(timeout=TIMEOUT)
             verdict = json.loads((out / "verdict.json").read_text())
             # A quantity at a later step has no value after so few.
