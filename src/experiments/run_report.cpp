@@ -175,6 +175,8 @@ RunReport report_of(const fs::path& directory) {
     report.initial_weights_sha256 = end->initial_weights_sha256;
     report.files = end->files;
     report.finals = end->finals;
+    report.reason = end->reason;
+    report.is_changed = end->is_changed;
     report.state = end->status ? state_after(*end->status) : RunState::unfinished;
     if (is_finished(report.state)) return report;
   } else if (!training::holds_nothing(directory)) {
