@@ -268,6 +268,17 @@ std::optional<std::string> read_failure(const std::filesystem::path& file) {
   return fmt::format("failed, but {} does not say why", file.string());
 }
 
+void refuse_foreign_failure(const std::filesystem::path& file) {
+  if (kind_of(file) != FileKind::file) return;  // others are refused by their kind
+  const std::string text = text_of(file);
+  const Json json = Json::parse(text, nullptr, false);
+  const bool is_ours = json.is_object() && text_at(json, "status") == "failed" && !text_at(json, "error").empty() &&
+                       json.contains("host") && json.contains("time");
+  if (!text.empty() && !is_ours)
+    throw RunError(
+        fmt::format("{}: bnlab did not write this file, and does not remove it; move it away", file.string()));
+}
+
 std::string summary_line(const RunSummary& summary) {
   std::string line = fmt::format("{} after {} of {} steps, {:.1f} s", config::name_of(summary.status),
                                  summary.progress.step, summary.steps, summary.progress.seconds);

@@ -81,6 +81,10 @@ std::string failure_json(const std::string& error);
 /// The reason in a failure.json; nothing where there is no such file.
 std::optional<std::string> read_failure(const std::filesystem::path& file);
 
+/// Throws RunError where a file of this name is there that failure_json() did not make: it must be neither removed nor
+/// replaced. ReadError where it can't be read. An empty file is nobody's.
+void refuse_foreign_failure(const std::filesystem::path& file);
+
 /// One line for people: "completed 1000 steps in 3.2 s (410 steps/s); test accuracy 0.874 (best 0.876 at step 900)".
 std::string summary_line(const RunSummary& summary);
 
