@@ -75,25 +75,21 @@ bool differs(const std::array<std::string_view, 6>& row, const training::FinalMe
   return !agrees(row[4], metric.loss) || !agrees(row[5], metric.accuracy);
 }
 
-/// Whether loss and accuracy of a row are finite.
-bool is_finite(const std::array<std::string_view, 6>& row) {
-  return std::isfinite(csv_number(row[4]).value_or(NAN)) && std::isfinite(csv_number(row[5]).value_or(NAN));
-}
-
 /// Where the status in run.json contradicts what else it says, or the last row of train.csv; "" where it does not.
 std::string contradiction_of_status(const fs::path& directory, const RunReport& report) {
   const std::string text = end_of(directory / "train.csv");
   std::string_view rest = text;
-  const bool is_finite_at_the_end = is_finite(cells_of(take_last_line(rest)));
-  if (report.state == RunState::diverged && report.reason.empty() && is_finite_at_the_end)
+  const std::optional<double> loss = csv_number(cells_of(take_last_line(rest))[4]);
+  if (report.state == RunState::diverged && report.reason.empty() && loss && std::isfinite(*loss))
     return "run.json says that the run diverged, but the last row of train.csv is finite";
   if (report.state != RunState::completed) return "";
   if (report.steps > 0 && report.last_step != report.steps)
     return fmt::format("run.json says that the run completed, but ended after {} of {} steps", report.last_step,
                        report.steps);
   if (!report.reason.empty()) return "run.json says that the run completed, and why it diverged";
-  return is_finite_at_the_end ? ""
-                              : "run.json says that the run completed, but the last row of train.csv is not finite";
+  if (loss && !std::isfinite(*loss))
+    return "run.json says that the run completed, but the last row of train.csv is not finite";
+  return "";
 }
 
 /// Where the last rows of the tables contradict the metrics in run.json; "" where they don't.

@@ -217,10 +217,14 @@ class RunFiles(ProgramTest):
         self.doubts(count=0)
         path = self.runs()[0] / "run.json"
         self.edit_json(path, lambda run: run.update(status="completed", steps=run["last_step"]), *sums)
-        shutil.copy(path.parent / "eval.csv", self.folder)
         with (path.parent / "eval.csv").open("a") as file:  # else the run counts as damaged
             file.write(f"{json.loads(path.read_text())['last_step']},1,test,running,1,0.5\n")
         self.assertIn("says that the run completed, and why it diverged", self.doubts()[0])
+        self.edit_json(path, lambda run: run["final"].pop("batch", None), "reason")
+        rows = (path.parent / "train.csv").read_text().splitlines()
+        cells = rows[-1].split(",")
+        (path.parent / "train.csv").write_text("\n".join([*rows[:-1], ",".join([*cells[:4], "nan", *cells[5:]])]) + "\n")
+        self.assertIn("says that the run completed, but the last row of train.csv is not finite", self.doubts()[0])
 
     def test_tables_that_were_edited_where_the_runs_are_gone(self):
         def edit(name, old, new):
