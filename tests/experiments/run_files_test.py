@@ -223,7 +223,8 @@ class RunFiles(ProgramTest):
         self.edit_json(path, lambda run: run["final"].pop("batch", None), "reason")
         rows = (path.parent / "train.csv").read_text().splitlines()
         cells = rows[-1].split(",")
-        (path.parent / "train.csv").write_text("\n".join([*rows[:-1], ",".join([*cells[:4], "nan", *cells[5:]])]) + "\n")
+        rows[-1] = ",".join([*cells[:4], "nan", *cells[5:]])
+        (path.parent / "train.csv").write_text("\n".join(rows) + "\n")
         self.assertIn("says that the run completed, but the last row of train.csv is not finite", self.doubts()[0])
 
     def test_tables_that_were_edited_where_the_runs_are_gone(self):
