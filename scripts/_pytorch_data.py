@@ -191,6 +191,7 @@ def read_dataset(dataset):
         train_labels, test_labels = (np.searchsorted(classes, labels) for labels in (train_labels, test_labels))
     count = (dataset.get("limit") or len(train)) - dataset.get("validation", 0)
     train, train_labels = train[:count], train_labels[:count]
+    test, test_labels = test[:dataset.get("test_limit")], test_labels[:dataset.get("test_limit")]
     shift = {**NO_SHIFT, **dataset.get("shift", {})}
     if shift["rotation"] != 0 or shift["contrast"] != 1:
         test = shifted(test, shift)

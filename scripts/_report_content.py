@@ -9,13 +9,17 @@ from pathlib import Path
 import _report_words as words
 from _report_curves import running_chart
 from _report_files import Table, dict_of, dicts_in, number_of, text_of
+from _report_labels import quantity_label, quantity_unit
+from _units import unit_of_table
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 # Columns of runs.csv that the table of runs leaves to "Where the numbers come from".
 PROVENANCE = {"git_revision": "Revision", "build": "Build of bnlab", "onednn": "oneDNN", "machine": "Processor",
               "instruction_set": "Instruction set", "threads": "Threads of each run",
               "dataset_sha256": "SHA-256 of the data"}
-UNSHOWN = {*PROVENANCE, "plan"}
+UNSHOWN = {*PROVENANCE, "plan", "initial_weights_sha256", "train_sha256"}
+BOUNDS = {"at_least": "at least", "at_most": "at most"}
+SPELLED = {"last_step": "last step", "steps_per_second": "steps per second"}
 
 
 def css_class(text):
@@ -32,55 +36,66 @@ def experiment_values(page, run_pages, files):
     notes = experiment.get("notes")
     notes = [text_of(one) for one in notes] if isinstance(notes, list) else [text_of(notes)] if notes else []
     warnings = verdict.get("warnings")
-    sections = [("running", "Running")] if data.running else []
+    sections = [("running", "Unfinished runs")] if data.running else []
     sections += [("verdict", "Verdict")] if page.criteria else []
-    sections += [("figure", "Figure"), ("arms", "Arms"), ("summary", "Summary"), ("runs", "Runs")]
+    sections += [("figure", "Figure"), ("arms", "Differences between the arms"), ("summary", "Summary"), ("runs", "Runs")]
     sections += [("notes", "Notes")] if notes else []
     sections += [("provenance", "Where the numbers come from"), ("again", "To run it again"), ("files", "Files")]
-    return {"data": data, "file": page.file, "claim": page.claim, "finding": page.finding, "overall": page.verdict,
+    return {"data": data, "file": page.file, "claim": page.claim, "finding": page.finding, "finding_title": page.finding_title, "overall": page.verdict,
             "source": text_of(experiment.get("source")), "criteria": page.criteria, "charts": charts,
             "running_chart": running_chart(data),
             "warnings": [text_of(one) for one in warnings] if isinstance(warnings, list) else [],
             "figure_title": text_of(dict_of(experiment.get("figure")).get("title")), "sections": sections,
-            "arms": [arm_of(one) for one in data.arms], "choices": choices_of(verdict),
+            "arms": [arm_of(one, data) for one in data.arms], "choices": choices_of(verdict, data),
             "summary": summary_of(data), "runs": runs_of(data, page.file, run_pages), "notes": notes,
             "run_pages": run_pages, "files": files, "provenance": provenance_of(data),
             "commands": commands_of(page), "folder_quoted": shell_word(data.folder),
             "experiment_json": json_text(experiment), "verdict_json": json_text(verdict)}
 
 
-def arm_of(arm):
+def arm_of(arm, data):
     settings = [(path, words.value_text(value)) for path, value in dict_of(arm.get("set")).items()]
-    best = dict_of(arm.get("best_of"))
-    if best:
-        by = f" of {text_of(best['chosen_by'])}" if best.get("chosen_by") else ""
-        settings.append(("best point of", f"{text_of(best.get('arm'))}, by {text_of(best.get('quantity'))}{by}"))
+    chosen = dict_of(arm.get("best_of"))
+    best = ""
+    if chosen:
+        by = f" of {text_of(chosen['chosen_by'])}" if chosen.get("chosen_by") else ""
+        best = f"the best point of {text_of(chosen.get('arm'))}, by {meaning_of(data, chosen.get('quantity'))}{by}"
     axes = [(path, list_text(values) + (" (together)" if kind == "zip" else ""))
             for kind in ("grid", "zip") for path, values in dict_of(arm.get(kind)).items()]
     return {"name": text_of(arm.get("name")), "meaning": text_of(arm.get("meaning")), "settings": settings,
-            "axes": axes}
+            "best": best, "axes": axes}
 
 
 def list_text(values):
     return ", ".join(map(words.value_text, values)) if isinstance(values, list) else words.value_text(values)
 
 
-def choices_of(verdict):
+def meaning_of(data, quantity):
+    return text_of(dict_of(data.quantities.get(text_of(quantity))).get("meaning")) or text_of(quantity)
+
+
+def choices_of(verdict, data):
     found = []
     for one in dicts_in(verdict.get("choices")):
         point = text_of(one.get("chosen")).strip("[]")
         mean = words.number(number_of(one.get("mean")))
-        arm, of, quantity = (text_of(one.get(key)) for key in ("arm", "of", "quantity"))
+        arm, of = (text_of(one.get(key)) for key in ("arm", "of"))
         points = len(dicts_in(one.get("candidates")))
-        found.append(f"{arm} is {of} at {point}: {quantity} {mean}, the best of {points} points")
+        found.append(f"{arm} is {of} at {point}: {meaning_of(data, one.get('quantity'))} {mean}, the best of {points} points")
     return found
+
+
+def short_names(paths):
+    """{path: its last part, where that tells the paths apart}."""
+    ends = [path.rpartition(".")[2] for path in paths]
+    return {path: end if ends.count(end) == 1 else path for path, end in zip(paths, ends)}
 
 
 def cell_of(text):
     number = number_of(text)
     is_number = bool(text) and not math.isnan(number)
     return {"text": words.number(number) if is_number and len(text) > 6 else words.axis_text(text), "href": "",
-            "is_number": is_number, "sort": text if is_number else "", "columns": "", "values": ""}
+            "is_number": is_number, "title": "", "sort": text if is_number else "", "columns": "", "values": ""}
 
 
 def summary_of(data):
@@ -89,23 +104,29 @@ def summary_of(data):
     names = [name[:-5] for name in table.header
              if name.endswith("_mean") and f"{name[:-5]}_half_interval" in table.header]
     parts = {f"{name}{end}" for name in names for end in ("_n", "_mean", "_sd", "_half_interval", "_bound")}
-    keys = [name for name in table.header if name not in parts and name != "plan"]
+    keys = [name for name in table.header if name not in parts and name != "plan" and not says_nothing(table, name)]
     rows = []
     for row in table.rows:
         cells = [cell_of(row[key]) for key in keys]
         for name in names:
-            cells.append(mean_cell(row, name))
+            cells.append(mean_cell(row, name, quantity_unit(data, name, unit_of_table)))
         rows.append(cells)
-    return Table([*keys, *(f"{name} (mean)" for name in names)], rows)
+    short = short_names(data.axes)
+    return Table([*(short.get(key, key) for key in keys), *(quantity_label(data, name, unit_of_table) for name in names)], rows)
 
 
-def mean_cell(row, name):
+def says_nothing(table, name):
+    """Of a count of runs: all completed, none diverged or failed."""
+    if name == "completed":
+        return all(row[name] == row.get("runs") for row in table.rows)
+    return name in ("diverged", "failed") and table.values(name) == ["0"]
+
+
+def mean_cell(row, name, unit):
     mean, half = row[f"{name}_mean"], row[f"{name}_half_interval"]
-    text = words.number(number_of(mean)) if mean else "–"
-    if mean and half:
-        text += f" ± {words.number(number_of(half), 2)}"
-    if row.get(f"{name}_bound") == "at_least":
-        text = f"at least {text}"
+    text = mean_text(number_of(mean), number_of(half), unit)
+    if row.get(f"{name}_bound") in BOUNDS:
+        text = f"{BOUNDS[row[f'{name}_bound']]} {text}"
     counted, runs = row.get(f"{name}_n", ""), row.get("runs", "")
     if counted and runs and counted != runs:
         text += f" ({counted} of {runs})"
@@ -113,28 +134,50 @@ def mean_cell(row, name):
             "columns": f"{name}_mean {name}_half_interval"}
 
 
+def mean_text(mean, half, unit):
+    """"97.12 ± 0.12"; of a factor its interval."""
+    if math.isnan(mean):
+        return "–"
+    if not half > 0:
+        return words.number(unit(mean))
+    if not unit.power:
+        return words.number_within(unit(mean), unit(half))
+    low, high = sorted((unit(mean - half), unit(mean + half)))
+    return f"{words.number(unit(mean))} [{words.number(low)}, {words.number(high)}]"
+
+
 def runs_of(data, file, run_pages):
     table = data.runs
-    shown = [name for name in table.header if name not in UNSHOWN]
+    quantities = data.quantities
+    shown = [name for name in table.header if name not in UNSHOWN and (name != "doubt" or table.values(name))]
+    at_work = {run.name: run.step for run in data.running}
     rows = []
     for row in table.rows:
         cells = []
         for name in shown:
-            cell = cell_of(row.get(name, ""))
-            if name == "run" and row.get("run") in run_pages:
-                cell["href"] = f"{file}/{run_pages[row['run']]}.html"
+            text = row.get(name, "")
+            if name == "last_step" and at_work.get(row.get("run")):
+                text = at_work[row["run"]]
+            cell = cell_of(text)
+            if name in quantities and cell["is_number"]:
+                cell["text"] = words.number(quantity_unit(data, name, unit_of_table)(number_of(text)))
+            if name == "run":  # its arm, point and seed have columns
+                cell["title"], cell["text"] = cell["text"], cell["text"].partition("_")[0]
+                if row["run"] in run_pages:
+                    cell["href"] = f"{file}/{run_pages[row['run']]}.html"
             if name == "status":
                 cell["text"] = words.STATUSES.get(row[name], row[name])
             cells.append(cell)
         rows.append({"cells": cells, "status_class": css_class(row.get("status", ""))})
-    spelled = {"last_step": "last step", "steps_per_second": "steps per second"}
-    return Table([spelled.get(name, name) for name in shown], rows)
+    names = {**SPELLED, **short_names(data.axes),
+             **{name: quantity_label(data, name, unit_of_table) for name in quantities}}
+    return Table([names.get(name, name) for name in shown], rows)
 
 
 def provenance_of(data):
     base, found = dict_of(data.experiment.get("base")), []
     network, dataset = dict_of(base.get("network")), dict_of(base.get("dataset"))
-    for name, value in (("Data", dataset.get("name")), ("Network", network.get("name")), ("Plan", data.plan)):
+    for name, value in (("Data", dataset.get("name")), ("Network", network.get("name")), ("Hash of the plan", data.plan)):
         if value:
             found.append((name, text_of(value)))
     for column, name in PROVENANCE.items():
@@ -191,7 +234,9 @@ def run_facts(data, row, result):
     for name, quantity in data.quantities.items():
         if row.get(name):
             at_least = "at least " if row.get(f"{name}_bound") == "at_least" else ""
-            facts.append((text_of(quantity.get("meaning")) or name, at_least + words.number(number_of(row[name]))))
+            unit = quantity_unit(data, name, unit_of_table)
+            facts.append((text_of(quantity.get("meaning")) or name.replace("_", " "),
+                          f"{at_least}{words.number(unit(number_of(row[name])))} {unit.name}".rstrip()))
     steps = text_of(result.get("steps"))
     last = text_of(result.get("last_step")) or row.get("last_step", "")
     if last:

@@ -56,7 +56,7 @@ def metric_chart(train, evaluations, column, log):
     unit, labels, traces = unit_of_column(column), [], []
     if column in train.header and "step" in train.header and train.rows:
         width = width_of(train.rows)
-        labels.append("training batches" + (f", every {width}th row" if width > 1 else ""))
+        labels.append("training batches" + (f", one row in {width}" if width > 1 else ""))
         traces.append({"group": 0, "role": "seed", "seed": "", "x": column_of(thinned(train.rows, width), "step"),
                        "y": column_of(thinned(train.rows, width), column)})
     if column in evaluations.header and {"step", "split", "statistics"} <= set(evaluations.header):

@@ -15,20 +15,21 @@ def in_unit(one, unit):
     return one
 
 
-def quantity_unit(data, name):
+def quantity_unit(data, name, unit_of=unit_of_quantity):
     quantity = dict_of(data.quantities.get(text_of(name)))
     series = dict_of(quantity.get("series"))
     if not text_of(series.get("column")):  # of an ablation without quantities: the column itself
         return unit_of_column(text_of(name))
-    texts = {key: text_of(quantity.get(key)) for key in ("unit", "over_rows")}
-    return unit_of_quantity({**texts, "divided_by": quantity.get("divided_by"), "series": {
+    texts = {key: text_of(quantity.get(key)) for key in ("unit", "over_rows", "factor_to")}
+    return unit_of({**texts, "divided_by": quantity.get("divided_by"), "series": {
         "column": text_of(series["column"]), "over_time": text_of(series.get("over_time")),
         "minus": series.get("minus")}})
 
 
-def quantity_label(data, name):
+def quantity_label(data, name, unit_of=unit_of_quantity):
     quantity = dict_of(data.quantities.get(text_of(name)))
-    return quantity_unit(data, name).after(text_of(quantity.get("meaning")) or text_of(name) or "value")
+    meaning = text_of(quantity.get("meaning")) or text_of(name).replace("_", " ") or "value"
+    return quantity_unit(data, name, unit_of).after(meaning)
 
 
 def column_unit(figure):

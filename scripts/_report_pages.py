@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import functools
+import json
 import os
 import urllib.parse
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from _report_live import modified, names_in
 
 HERE = Path(__file__).resolve().parent / "_report"
 OTHER_PART = "Other sweeps"
+OF_FULL_PROFILE = "(full profile) "  # before the finding of another profile
 SIDES = (("right", "The claim holds to the right of 1"), ("left", "The claim holds to the left of 1"))
 MARKER = Path("assets/report.css")
 PAGE_OF_RUN = 5000  # runs beyond it have no page of their own
@@ -45,7 +47,8 @@ def environment():
     made = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined,
                               finalize=shown, trim_blocks=True, lstrip_blocks=True)
     made.globals.update(verdict_word=words.verdict_word, marks=words.MARKS, meanings=words.MEANINGS,
-                        count=words.count, number=words.number, no_claim=words.ABLATION)
+                        count=words.count, number=words.number, no_claim=words.ABLATION,
+                        terms=json.loads((HERE / "terms.json").read_text(encoding="utf-8")))
     return made
 
 
@@ -98,7 +101,14 @@ class Page:
 
     @property
     def finding(self):
-        return text_of(self.data.verdict.get("finding") or self.data.experiment.get("finding"))
+        """Of a sweep whose runs have all ended."""
+        found = text_of(self.data.verdict.get("finding") or self.data.experiment.get("finding"))
+        return "" if self.data.is_partial else found.removeprefix(OF_FULL_PROFILE)
+
+    @property
+    def finding_title(self):
+        found = text_of(self.data.verdict.get("finding") or self.data.experiment.get("finding"))
+        return "Finding of the full profile." if found.startswith(OF_FULL_PROFILE) else "Finding."
 
 
 @dataclass

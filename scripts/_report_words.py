@@ -39,6 +39,15 @@ def number(value, digits=4):
     return text.replace("-", "−")
 
 
+def number_within(value, half):
+    """"97.12 ± 0.12": as many decimals as show two digits of half the interval."""
+    size, power = abs(value), math.floor(math.log10(half)) if math.isfinite(half) else 0
+    if not math.isfinite(half) or half < 1e-4 or size >= 1e6 or (size and size < 1e-3):
+        return f"{number(value)} ± {number(half, 2)}"
+    decimals = min(5, max(0, 1 - power))
+    return f"{value:,.{decimals}f} ± {half:,.{decimals}f}".replace("-", "−")
+
+
 def superscript(value):
     return str(value).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 

@@ -1,5 +1,6 @@
 """Units in which figures show values: accuracies in %, their differences in points. Files keep fractions."""
 
+import math
 from typing import NamedTuple
 
 # Of columns of a run's files, where no quantity states one.
@@ -11,12 +12,16 @@ STEPS = ("steps_to", "first_non_finite")
 
 
 class Unit(NamedTuple):
-    """A name, "" where there is none, and the factor from the values of files to those of figures."""
+    """A name, "" where there is none, and how the values of files become those that are shown: times `factor`, or of
+    the logarithm of a factor e to the power of `power` times it."""
     name: str = ""
     factor: float = 1
+    power: int = 0
 
     def __call__(self, value):
-        """A file's value as a figure shows it, without the digits that the product adds."""
+        """A file's value as it is shown, without the digits that the product adds."""
+        if self.power:
+            return math.exp(self.power * value)
         return value if self.factor == 1 or value is None else float(f"{self.factor * value:.12g}")
 
     def after(self, text):
@@ -43,3 +48,10 @@ def unit_of_quantity(quantity):
     if unit.name == "%" and (series.get("minus") or over_rows == "difference" or over_time in SPREADS):
         return Unit("points", unit.factor)
     return unit
+
+
+def unit_of_table(quantity):
+    """Of a quantity in a table of means, which shows factors; figures show their logarithms."""
+    if quantity.get("over_rows") != "log_slope":
+        return unit_of_quantity(quantity)
+    return Unit(f"times {quantity.get('unit') or ''}".strip(), power=-1 if quantity.get("factor_to") == "previous" else 1)

@@ -5,17 +5,17 @@
 
 Compares first-step gradients, the loss of every step, weights, running statistics and test accuracy. Each row shows
 three distances: bnlab from PyTorch in float32, bnlab from PyTorch in float64, and PyTorch in float32 from PyTorch in
-float64. The last one, the yardstick, is the effect of rounding. Gradients are compared with float64, the more exact
+float64. The last one is the effect of rounding. Gradients are compared with float64, the more exact
 reference, everything else with float32.
 
 Convolutional networks have millions of values before a ReLU or a maximum. In most batches rounding moves one of them
 to the other side of its kink, which changes a gradient by about 1e-3, and training amplifies that from step to step.
 So their first-step gradients are judged in a run of their own with 4 images a batch, where a crossed kink is rare
 (another seed is tried when it happens), and weights and running statistics after 20 steps. The distance of weights is
-that of all parameters as one vector, relative to how far training has moved them. Weights pass within 5 times the
-yardstick, and within 1e-5; running statistics likewise, and within 1e-6. A row is "undecided" if both it and the
-yardstick exceed the tolerance, and it is below 10 times the yardstick: with this config rounding has too large an
-effect; choose a smaller learning rate.
+that of all parameters as one vector, relative to how far training has moved them. Weights pass within 5 times
+the effect of rounding, or within 1e-5; running statistics likewise, or within 1e-6. A row is "undecided" if both it and
+the effect of rounding exceed the tolerance, and it is below 10 times that effect: with this config rounding has too
+large an effect; choose a smaller learning rate.
 
 An arm of an experiment is replayed from the config that `bnlab sweep EXPERIMENT --out SWEEP --print-commands` writes
 to SWEEP/configs, or from SWEEP/runs/NAME/config.json. One that starts from the weights of another arm needs that arm's
@@ -57,9 +57,9 @@ SEEDS = 4  # such batches that are tried
 GRADIENT_TOLERANCE = 1e-5  # max |difference| / max |reference|
 LOSS_TOLERANCE = 1e-4  # relative
 LOSS_TOLERANCE_CONV = 1e-2  # relative, over all steps of a network with convolutions
-STATISTICS_TOLERANCE = 1e-6  # max |difference| / max |reference|, where YARDSTICKS times the yardstick are less
+STATISTICS_TOLERANCE = 1e-6  # max |difference| / max |reference|, where TIMES_ROUNDING times the rounding are less
 WEIGHTS_TOLERANCE = 1e-5  # |difference| / |reference - start|, likewise
-YARDSTICKS = 5  # that weights and running statistics may be off
+TIMES_ROUNDING = 5  # that weights and running statistics may be off
 ACCURACY_TOLERANCE = 0.2  # percentage points
 
 
@@ -183,21 +183,21 @@ class Table:
         print(f"{'':42} {'':>9} {'bnlab':>9} {'bnlab':>9} {'f32':>9}")
         print(f"{'':42} {'tolerance':>9} {'from f32':>9} {'from f64':>9} {'from f64':>9}")
 
-    def add(self, what, tolerance, distance, run, single, double, judged="float32", yardsticks=0):
-        """`tolerance` None: reported only; `yardsticks` times the yardstick where that is more."""
-        from_single, from_double, yardstick = distance(run, single), distance(run, double), distance(single, double)
+    def add(self, what, tolerance, distance, run, single, double, judged="float32", times_rounding=0):
+        """`tolerance` None: reported only; `times_rounding` times the rounding where that is more."""
+        from_single, from_double, rounding = distance(run, single), distance(run, double), distance(single, double)
         if tolerance is not None:
-            tolerance = max(tolerance, yardsticks * yardstick)
+            tolerance = max(tolerance, times_rounding * rounding)
         value = from_single if judged == "float32" else from_double
         if tolerance is None:
             verdict = "reported"
         elif value <= tolerance:  # false for NaN
             verdict = "PASS"
         else:
-            verdict = "undecided" if yardstick > tolerance and value <= 10 * yardstick else "FAIL"
+            verdict = "undecided" if rounding > tolerance and value <= 10 * rounding else "FAIL"
         self.counts[verdict] += 1
         limit = "" if tolerance is None else f"{tolerance:.2g}"
-        print(f"{what:42} {limit:>9} {from_single:9.1e} {from_double:9.1e} {yardstick:9.1e}  {verdict}", flush=True)
+        print(f"{what:42} {limit:>9} {from_single:9.1e} {from_double:9.1e} {rounding:9.1e}  {verdict}", flush=True)
 
 
 def gradients_agree(run, double):
@@ -231,7 +231,7 @@ def compare_weights(table, run, single, double, is_judged=True):
                      lambda a, b: statistics_distance(a["weights"], b["weights"])))
     for what, tolerance, distance in rows:
         table.add(f"{what} after step {len(run['losses'])}", tolerance if is_judged else None, distance, run, single,
-                  double, yardsticks=YARDSTICKS)
+                  double, times_rounding=TIMES_ROUNDING)
 
 
 def compare_accuracy(table, run, single, double):

@@ -5,6 +5,12 @@
   const LIGHT = ["#0072B2", "#D55E00", "#009E73", "#B0518A", "#3A9BD0", "#B57A00", "#000000"];
   const DARK = ["#5CB8F0", "#FF8F4A", "#3FD0A4", "#F0A3D0", "#A5DBFF", "#F5C04A", "#FFFFFF"];
   const DASHES = ["solid", "dash", "dot", "dashdot", "4px,2px", "longdashdot", "longdash"];
+  const PATTERNS = {solid: "", dash: "7 3", dot: "2 2", dashdot: "7 2 2 2", "4px,2px": "4 2",
+    longdashdot: "11 2 2 2", longdash: "11 3"};
+  const SHAPES = {circle: "M-4.5,0a4.5,4.5 0 1 0 9,0a4.5,4.5 0 1 0 -9,0", square: "M-4,-4H4V4H-4Z",
+    "triangle-up": "M0,-5L5,4H-5Z", diamond: "M0,-6L6,0L0,6L-6,0Z", "triangle-down": "M0,5L5,-4H-5Z",
+    cross: "M-1.7,-5H1.7V-1.7H5V1.7H1.7V5H-1.7V1.7H-5V-1.7H-1.7Z",
+    star: "M0,-6L1.5,-2L5.7,-1.9L2.4,.8L3.5,4.9L0,2.5L-3.5,4.9L-2.4,.8L-5.7,-1.9L-1.5,-2Z"};
   const SYMBOLS = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "star"];
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const state = new Map(); // of charts by id: what the reader chose, kept when a live page changes
@@ -223,11 +229,10 @@
   }
 
   function swatch(group) {
-    const {colour, dash} = look(group);
-    const pattern = {solid: "", dash: "7 3", dot: "2 2", dashdot: "7 2 2 2"}[dash] ?? "4 2";
-    const picture = element("svg", {width: 34, height: 12, "aria-hidden": "true"});
-    picture.append(element("line", {x1: 1, x2: 33, y1: 6, y2: 6, stroke: colour, "stroke-width": 3,
-      "stroke-dasharray": pattern}));
+    const {colour, dash, symbol} = look(group);
+    const picture = element("svg", {width: 40, height: 14, viewBox: "-20 -7 40 14", "aria-hidden": "true"});
+    picture.append(element("line", {x1: -19, x2: 19, y1: 0, y2: 0, stroke: colour, "stroke-width": 2.4,
+      "stroke-dasharray": PATTERNS[dash]}), element("path", {d: SHAPES[symbol], fill: colour}));
     return picture;
   }
 
@@ -350,6 +355,7 @@
   async function follow() {
     const seconds = Number(document.documentElement.dataset.live);
     if (!seconds) return;
+    const live = document.querySelector(".live"), following = live.textContent;
     let before = null;
     setInterval(async () => {
       if (document.hidden) return;
@@ -357,6 +363,7 @@
         const answer = await fetch(location.pathname, {cache: "no-store"});
         if (!answer.ok) return;
         const text = await answer.text();
+        live.textContent = following;
         if (text === before) return; // the first answer may already differ from the page
         before = text;
         const next = new DOMParser().parseFromString(text, "text/html").querySelector("main");
@@ -368,7 +375,7 @@
         start();
         if (focused) document.getElementById(focused)?.focus();
       } catch {
-        // The server has ended; the page stays as it is.
+        live.textContent = "the server has ended: this page no longer changes";
       }
     }, 1000 * seconds);
   }

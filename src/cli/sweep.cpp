@@ -162,10 +162,10 @@ void print_summary(const ExperimentVerdict& verdict) {
   const std::size_t width = columns_of_output();
   say("{}\n{}\n",
       wrapped(verdict.experiment.name + ": mean +- half the 95 % interval over the seeds (Student's t)", width, 0),
-      text_table(verdict.summary, width));
+      text_table(verdict.summary, verdict.experiment, width));
 }
 
-/// Each criterion with its numbers as they are, what its verdict rests on, and what best_of chose.
+/// Each criterion, what its verdict rests on, and what best_of chose.
 void print_details(const std::vector<ExperimentVerdict>& judged) {
   if (!judged.empty()) say("\n{}", details_table(judged));
   for (const ExperimentVerdict& one : judged) {

@@ -138,8 +138,9 @@ std::string estimate(const Sweep& sweep, const std::vector<SweepRun>& runs, std:
     return fmt::format("about {} with {} at a time (from the {} finished runs)",
                        duration_text(seconds / static_cast<double>(finished) * rounds), jobs, finished);
   if (sweep.minutes <= 0) return "no time estimate (set `minutes`)";
-  return fmt::format("about {:.3g} minutes with {} at a time (the experiment states {:.3g} on two cores)",
-                     2 * sweep.minutes * rounds / static_cast<double>(sweep.runs_of_minutes), jobs, sweep.minutes);
+  const double minutes = 2 * sweep.minutes * rounds / static_cast<double>(sweep.runs_of_minutes);
+  return fmt::format("about {} with {} at a time (the experiment states {} on two cores)", duration_text(60 * minutes),
+                     jobs, duration_text(60 * sweep.minutes));
 }
 
 /// The arms and points that have runs, and what each changes.

@@ -47,8 +47,9 @@ struct DatasetConfig {
   std::optional<Channels> channels = std::nullopt;  // npz: (N, C, H, W) or (N, H, W, C); unset: inferred from the sizes
   std::optional<LabelSet> labels = std::nullopt;    // cifar100; unset: fine
   Scaling scaling = Scaling::unit;
-  std::int64_t limit = 0;       // first images of the training file that are used; 0: all
-  std::int64_t validation = 0;  // training images held out, the last ones within the limit
+  std::int64_t limit = 0;                                 // first images of the training file that are used; 0: all
+  std::int64_t validation = 0;                            // training images held out, the last ones within the limit
+  std::optional<std::int64_t> test_limit = std::nullopt;  // first images of the test file that are used; unset: all
   AugmentationConfig augmentation = {};
   ShiftConfig shift = {};
   SyntheticConfig synthetic = {};

@@ -284,9 +284,9 @@ fs::path find_place(const config::DatasetConfig& config, const Kind& kind) {
                               config.path.empty() ? ", or name their folder in dataset.path or BNLAB_DATA" : ""));
 }
 
-// ---- limit and validation ------------------------------------------------------------------------------------------
+// ---- limits and validation -----------------------------------------------------------------------------------------
 
-void check_counts(const config::DatasetConfig& config, std::int64_t images) {
+void check_counts(const config::DatasetConfig& config, std::int64_t images, std::int64_t test_images) {
   if (config.limit < 0 || config.limit > images)
     throw ConfigError(fmt::format("dataset.limit: must be from 0 to {}, the training images of {}, got {}", images,
                                   config.name, config.limit));
@@ -296,6 +296,9 @@ void check_counts(const config::DatasetConfig& config, std::int64_t images) {
         fmt::format("dataset.validation: must be at least 0 and less than {}, the training images in use, "
                     "got {}",
                     used, config.validation));
+  if (config.test_limit && (*config.test_limit < 1 || *config.test_limit > test_images))
+    throw ConfigError(fmt::format("dataset.test_limit: must be from 1 to {}, the test images of {}, got {}",
+                                  test_images, config.name, *config.test_limit));
 }
 
 /// The examples from `first` to `end`; nothing of an array that is empty.
@@ -313,11 +316,12 @@ Split part_of(const Split& split, std::int64_t first, std::int64_t end) {
 
 void apply_counts(const config::DatasetConfig& config, Dataset& dataset) {
   const Split train = dataset.train;
-  check_counts(config, train.size());
+  check_counts(config, train.size(), dataset.test.size());
   const std::int64_t used = config.limit > 0 ? config.limit : train.size();
   const std::int64_t kept = used - config.validation;
   dataset.train = part_of(train, 0, kept);
   dataset.validation = part_of(train, kept, used);
+  if (config.test_limit) dataset.test = part_of(Split(dataset.test), 0, *config.test_limit);
 }
 
 }  // namespace

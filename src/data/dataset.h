@@ -40,7 +40,8 @@ struct Split {
   std::int64_t size() const { return static_cast<std::int64_t>(labels.size()); }
 };
 
-/// A dataset in memory. `train` has the config's limit and validation applied, all splits have its shift.
+/// A dataset in memory. `train` has the config's limit and validation applied, `test` its test_limit, all splits have
+/// its shift.
 struct Dataset {
   DatasetInfo info;
   Split train;
@@ -76,7 +77,7 @@ std::string place_of_own(const std::string& name);
 
 /// Finds and reads the files: `config.path`, then the environment's BNLAB_DATA (the folder itself, or NAME below it),
 /// the Debian package's folder, `data/`; or makes the data. Throws DataError naming the folders and the names searched,
-/// or the file and what is wrong with it; ConfigError as dataset_info(), and where limit or validation don't fit the
+/// or the file and what is wrong with it; ConfigError as dataset_info(), and where a limit or validation don't fit the
 /// data. A run of a sweep takes them from it where it can (data/shared_data.h).
 Dataset load(const config::DatasetConfig& config);
 

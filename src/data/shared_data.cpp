@@ -166,6 +166,7 @@ std::string source_of(const config::DatasetConfig& config) {
   run.dataset.scaling = {};  // what is done to the data when they have been read
   run.dataset.limit = 0;
   run.dataset.validation = 0;
+  run.dataset.test_limit.reset();
   run.dataset.augmentation = {};
   run.dataset.shift = {};
   return config::to_json(run);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <numbers>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -62,6 +63,8 @@ constexpr ColumnRange column_ranges[] = {
     {"squared_step", from_zero},
     {"effective_rank", {1, infinity}},
     {"mean_cosine", {-1, 1}},
+    {"orthogonality_gap", {0, std::numbers::sqrt2}},
+    {"trace_gap", fraction},
     {"cosine", {-1, 1}},
     {"ones_cosine", fraction},
     {"normalized_cosine", fraction},

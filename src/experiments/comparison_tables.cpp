@@ -108,11 +108,12 @@ struct Column {
 };
 
 /// "final_accuracy" below "accuracy", as keys stand below their sections.
-Column metric_column(const std::string& metric) {
+Column metric_column(const std::string& metric, const Unit& unit) {
   const std::size_t end = metric.find('_');
   const std::string first = metric.substr(0, end);
-  if (end == std::string::npos || (first != "final" && first != "best")) return {"", metric, true};
-  return {"test " + metric.substr(end + 1), first, true};
+  const std::string behind = unit.name.empty() ? "" : fmt::format(" ({})", unit.name);
+  if (end == std::string::npos || (first != "final" && first != "best")) return {"", metric + behind, true};
+  return {"test " + metric.substr(end + 1) + behind, first, true};
 }
 
 /// Of what differs between the runs, then of how they ended.
@@ -136,8 +137,9 @@ std::vector<Column> columns_of(const Comparison& comparison) {
   for (const std::string& metric : comparison.metrics) {
     if (std::ranges::none_of(comparison.runs, [&](const ComparedRun& run) { return run.metrics.contains(metric); }))
       continue;
-    add(metric_column(metric), true,
-        [&](const ComparedRun& run) { return mean_text(mean_of(run, metric), run.seeds.size()); });
+    const Unit unit = unit_of_column(metric);
+    add(metric_column(metric, unit), true,
+        [&](const ComparedRun& run) { return mean_text(mean_of(run, metric), run.seeds.size(), unit); });
     // Without evaluations before the end the best is the final one.
     if (metric.starts_with("best_") && columns[columns.size() - 2].cells == columns.back().cells) columns.pop_back();
   }

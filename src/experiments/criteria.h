@@ -36,6 +36,9 @@ struct Point {
   BySeed values;
 };
 
+/// Its label in quotes.
+std::string quoted(const Point& point);
+
 /// What a criterion looks at: for each of its arms, in its order, the points along its axis; one where there is none.
 struct Evidence {
   std::vector<std::vector<Point>> arms;

@@ -7,7 +7,9 @@
 #include <numeric>
 
 #include "experiments/run_table.h"
+#include "experiments/units.h"
 #include "util/join.h"
+#include "util/number_text.h"
 
 namespace bnlab::experiments {
 namespace {
@@ -16,50 +18,19 @@ using config::CriterionConfig;
 using config::ExperimentConfig;
 using config::QuantityConfig;
 
-/// How a number of verdict.json becomes one that is shown.
-struct Scale {
-  std::string unit;
-  double times = 1;
-  int decimals = -1;
-  bool is_factor = false;     // e to the power of it
-  bool is_backwards = false;  // 1 / that factor: larger numbers are shown as smaller ones
-
-  double operator()(double value) const { return is_factor ? std::exp(is_backwards ? -value : value) : value * times; }
-};
-
-/// Whether a quantity is a share of examples.
-bool is_share(const QuantityConfig& quantity) {
-  const config::OverTimeKind& kind = row_of(quantity.series.over_time);
-  return quantity.series.column == "accuracy" && quantity.unit.empty() && !quantity.divided_by && !kind.counts_steps &&
-         quantity.series.over_time != config::OverTime::area && !row_of(quantity.over_rows).is_logarithm &&
-         quantity.over_rows != config::OverRows::ratio;
-}
-
-Scale factor_scale(const QuantityConfig& quantity) {
-  Scale scale{quantity.unit.empty() ? "times" : "times " + quantity.unit};
-  scale.is_factor = true;
-  scale.is_backwards = quantity.factor_to == config::FactorTo::previous;
-  return scale;
-}
-
-Scale scale_of(const ExperimentConfig& experiment, const CriterionConfig& criterion) {
-  const config::EffectUnit unit = row_of(criterion.type).unit;
+Unit unit_of_effect(const ExperimentConfig& experiment, const CriterionConfig& criterion) {
+  const config::EffectUnit effect = row_of(criterion.type).unit;
   const QuantityConfig& quantity = quantity_of(experiment, criterion.quantity);
-  if (unit == config::EffectUnit::times) return {"times"};
-  if (unit == config::EffectUnit::logarithm) {
-    Scale scale{"times"};
-    scale.is_factor = true;
-    return scale;
+  if (effect == config::EffectUnit::times) return {"times"};
+  if (effect == config::EffectUnit::logarithm) {
+    Unit unit{"times"};
+    unit.is_factor = true;
+    return unit;
   }
-  if (row_of(quantity.over_rows).is_logarithm) return factor_scale(quantity);
-  if (!is_share(quantity))
-    return {row_of(quantity.series.over_time).counts_steps && quantity.unit.empty() ? "steps" : quantity.unit};
   // Weights whose sum is not 0 give a level: their mean, say.
   const double weights = std::accumulate(criterion.weights.begin(), criterion.weights.end(), 0.0);
-  const bool is_difference = (unit == config::EffectUnit::difference && std::abs(weights) < 1e-9) ||
-                             !quantity.series.minus.empty() || row_of(quantity.over_rows).compares_rows ||
-                             row_of(quantity.series.over_time).is_spread;
-  return is_difference ? Scale{"points", 100, 2} : Scale{"%", 100, 1};
+  const bool compares = effect == config::EffectUnit::difference && std::abs(weights) < 1e-9;
+  return compares && is_share(quantity) ? points : unit_of(quantity);
 }
 
 Bound opposite(Bound bound) {
@@ -72,33 +43,6 @@ Bound opposite(Bound bound) {
       break;
   }
   return Bound::exact;
-}
-
-/// "15,900".
-std::string with_commas(std::string digits) {
-  const std::size_t first = digits.starts_with('-') ? 1 : 0;
-  if (digits.size() - first > 3)
-    for (std::size_t place = digits.size() - 3; place > first; place -= std::min<std::size_t>(3, place - first))
-      digits.insert(place, ",");
-  return digits;
-}
-
-std::string with_digits(double value, int digits) {
-  const double size = std::abs(value);
-  if (std::isfinite(value) && size >= std::pow(10, digits) && size < 1e6) {
-    const double last = std::pow(10, std::floor(std::log10(size)) - (digits - 1));
-    return with_commas(fmt::format("{:.0f}", std::round(value / last) * last));
-  }
-  std::string text = fmt::format("{:.{}g}", value, digits);
-  if (const std::size_t zero = text.find("e-0"); zero != std::string::npos) text.erase(zero + 2, 1);
-  return text.find_first_not_of("-0123456789") == std::string::npos ? with_commas(text) : text;
-}
-
-std::string with_decimals(double value, int decimals) {
-  if (!std::isfinite(value)) return fmt::format("{}", value);
-  std::string text = fmt::format("{:.{}f}", value, decimals);
-  const bool is_zero = text.find_first_not_of("-0.") == std::string::npos;
-  return is_zero && text.front() == '-' ? text.substr(1) : text;
 }
 
 /// How the numbers of an effect and its interval are written: as many digits as show how wide the interval is.
@@ -138,12 +82,12 @@ int digits_written(double value) {
 
 ShownEffect shown_effect(const ExperimentConfig& experiment, const CriterionConfig& criterion,
                          const Judgement& judgement) {
-  const Scale scale = scale_of(experiment, criterion);
+  const Unit unit = unit_of_effect(experiment, criterion);
   const auto scaled = [&](const std::optional<double>& value) {
-    return value ? std::optional(scale(*value)) : std::nullopt;
+    return value ? std::optional(unit(*value)) : std::nullopt;
   };
-  ShownEffect shown{scale.unit,
-                    scale(judgement.effect),
+  ShownEffect shown{unit.name,
+                    unit(judgement.effect),
                     std::nullopt,
                     judgement.bound,
                     scaled(criterion.at_least),
@@ -151,9 +95,9 @@ ShownEffect shown_effect(const ExperimentConfig& experiment, const CriterionConf
                     scaled(criterion.at_most),
                     scaled(criterion.less_than),
                     std::nullopt,
-                    scale.decimals};
-  if (judgement.interval) shown.interval = Interval{scale(judgement.interval->low), scale(judgement.interval->high)};
-  if (scale.is_backwards) {
+                    unit.decimals};
+  if (judgement.interval) shown.interval = Interval{unit(judgement.interval->low), unit(judgement.interval->high)};
+  if (unit.is_backwards) {
     if (shown.interval) std::swap(shown.interval->low, shown.interval->high);
     std::swap(shown.at_least, shown.at_most);
     std::swap(shown.more_than, shown.less_than);
@@ -161,11 +105,11 @@ ShownEffect shown_effect(const ExperimentConfig& experiment, const CriterionConf
   }
   if (row_of(criterion.type).claim == config::ClaimType::tolerance) {
     const double within = criterion.within.value_or(0);
-    if (scale.is_factor) {  // of 1, on both sides
+    if (unit.is_factor) {  // of 1, on both sides
       shown.at_least = std::exp(-within);
       shown.at_most = std::exp(within);
     } else {
-      shown.within = scale(within);
+      shown.within = unit(within);
     }
   }
   return shown;
@@ -173,12 +117,12 @@ ShownEffect shown_effect(const ExperimentConfig& experiment, const CriterionConf
 
 ShownNumbers shown_numbers(const ExperimentConfig& experiment, const CriterionConfig& criterion) {
   constexpr int fewest = 4;
-  const Scale scale = scale_of(experiment, criterion);
-  const auto text = [scale](double value, int digits) {
-    return scale.decimals >= 0 ? with_decimals(scale(value), scale.decimals + digits - fewest)
-                               : with_digits(scale(value), digits);
+  const Unit unit = unit_of_effect(experiment, criterion);
+  const auto text = [unit](double value, int digits) {
+    return unit.decimals >= 0 ? with_decimals(unit(value), unit.decimals + digits - fewest)
+                              : with_digits(unit(value), digits);
   };
-  return {text, scale.is_backwards};
+  return {text, unit.is_backwards};
 }
 
 std::string text_of(const ShownEffect& shown) {

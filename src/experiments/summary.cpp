@@ -10,6 +10,7 @@
 #include "config/csv_columns.h"
 #include "experiments/statistics.h"
 #include "util/csv.h"
+#include "util/number_text.h"
 #include "util/text_table.h"
 
 namespace bnlab::experiments {
@@ -33,6 +34,11 @@ SummaryRow row_of(const std::vector<const RunRow*>& runs, const std::vector<Quan
     row.cells.push_back(summarize(values));
   }
   return row;
+}
+
+/// In summary.csv.
+const char* bound_text(Bound bound) {
+  return bound == Bound::at_least ? "at_least" : bound == Bound::at_most ? "at_most" : "";
 }
 
 // ---- the table of text
@@ -119,12 +125,15 @@ std::string text_of(const std::vector<Column>& columns, std::size_t left) {
 SummaryCell summarize(const std::vector<Value>& values) {
   SummaryCell cell;
   std::vector<double> finite;
+  std::size_t in_the_first_row = 0;
   for (const Value& value : values) {
     if (!std::isfinite(value.value)) continue;
     finite.push_back(value.value);
     if (value.bound == Bound::at_least) cell.bound = Bound::at_least;
+    if (value.bound == Bound::exact && value.between && value.between->low == 0) ++in_the_first_row;
   }
   cell.count = finite.size();
+  if (cell.count > 0 && in_the_first_row == cell.count) cell.bound = Bound::at_most;
   if (finite.size() == 1) cell.mean = finite.front();
   if (finite.size() < 2) return cell;
   const MeanInterval mean = mean_interval(finite);
@@ -134,19 +143,27 @@ SummaryCell summarize(const std::vector<Value>& values) {
   return cell;
 }
 
-std::string mean_text(const SummaryCell& cell, std::size_t runs) {
+std::string mean_text(const SummaryCell& cell, std::size_t runs, const Unit& unit) {
   if (cell.count == 0) return "-";
-  const double half = cell.half_interval;
-  std::string text = cell.bound == Bound::at_least ? ">= " : "";
-  const double size = std::abs(cell.mean);
-  const bool is_plain = size == 0 || (size >= 1e-3 && size < 1e6);
-  if (std::isnan(half)) {
-    text += fmt::format("{:.4g}", cell.mean);
-  } else if (half > 0 && half >= 1e-4 && is_plain) {
+  constexpr int fewest = 4;
+  const double mean = unit(cell.mean), half = cell.half_interval * unit.times;
+  const double size = std::abs(mean);
+  std::string text = cell.bound == Bound::at_least ? ">= " : cell.bound == Bound::at_most ? "<= " : "";
+  if (std::isnan(half) || half == 0) {
+    text += with_digits(mean, fewest);
+  } else if (unit.is_factor) {
+    const auto [low, high] = std::minmax({unit(cell.mean - half), unit(cell.mean + half)});
+    const int digits = std::clamp(static_cast<int>(std::ceil(std::log10(high / (high - low)))) + 1, fewest, 6);
+    const int decimals = digits - 1 - static_cast<int>(std::floor(std::log10(size)));
+    const auto text_of_end = [&](double value) {
+      return decimals >= 0 && decimals < 9 ? with_decimals(value, decimals) : with_digits(value, digits);
+    };
+    text += fmt::format("{} [{}, {}]", text_of_end(mean), text_of_end(low), text_of_end(high));
+  } else if (half >= 1e-4 && (size == 0 || (size >= 1e-3 && size < 1e6))) {
     const int decimals = std::clamp(1 - static_cast<int>(std::floor(std::log10(half))), 0, 5);
-    text += fmt::format("{:.{}f} +- {:.{}f}", cell.mean, decimals, half, decimals);
+    text += fmt::format("{} +- {}", with_decimals(mean, decimals), with_decimals(half, decimals));
   } else {
-    text += fmt::format("{:.4g} +- {:.2g}", cell.mean, half);
+    text += fmt::format("{} +- {}", with_digits(mean, fewest), with_digits(half, 2));
   }
   return cell.count == runs ? text : text + fmt::format(" ({} of {})", cell.count, runs);
 }
@@ -187,7 +204,7 @@ std::string to_csv(const Summary& summary) {
       const SummaryCell& cell = row.cells[i];
       cells.push_back(std::to_string(cell.count));
       for (const double value : {cell.mean, cell.deviation, cell.half_interval}) cells.push_back(number(value));
-      if (summary.quantities[i].counts_steps) cells.emplace_back(cell.bound == Bound::at_least ? "at_least" : "");
+      if (summary.quantities[i].counts_steps) cells.emplace_back(bound_text(cell.bound));
     }
     cells.push_back(summary.plan);
     text += csv_line(cells);
@@ -195,7 +212,7 @@ std::string to_csv(const Summary& summary) {
   return text;
 }
 
-std::string text_table(const Summary& summary, std::size_t width) {
+std::string text_table(const Summary& summary, const config::ExperimentConfig& experiment, std::size_t width) {
   std::vector<Column> keys = keys_of(summary);
   const std::vector<Column> counts = counts_of(summary);
   constexpr std::size_t for_means = 28;  // of a quantity that is "at least", of some of the runs
@@ -207,8 +224,13 @@ std::string text_table(const Summary& summary, std::size_t width) {
   std::string text;
   bool has_quantity = false;
   for (std::size_t i = 0; i < summary.quantities.size(); ++i) {
-    Column column{elided(summary.quantities[i].name, for_means)};
-    for (const SummaryRow& row : summary.rows) column.push_back(mean_text(row.cells[i], row.runs));
+    const std::string& name = summary.quantities[i].name;
+    const Unit unit = unit_of(quantity_of(experiment, name));
+    const std::string behind =
+        unit.name.empty() || summary.quantities[i].counts_steps ? "" : fmt::format(" ({})", unit.name);
+    Column column{elided(name, std::max<std::size_t>(for_means - std::min(for_means, display_width(behind)), 8)) +
+                  behind};
+    for (const SummaryRow& row : summary.rows) column.push_back(mean_text(row.cells[i], row.runs, unit));
     columns.push_back(std::move(column));
     if (!has_quantity || width_of(columns) <= width) {
       has_quantity = true;

@@ -18,60 +18,6 @@ namespace {
 
 using config::CriterionConfig;
 
-std::string number(double value, int digits) {
-  if (std::isnan(value)) return "none";
-  return fmt::format("{:.{}g}", value, digits);
-}
-
-/// A criterion and its judgement in numbers of the quantity, with digits that tell the interval from the thresholds.
-class CriterionTexts {
- public:
-  CriterionTexts(const CriterionConfig& criterion, const Judgement& judgement)
-      : criterion_(criterion), judgement_(judgement) {
-    std::vector<double> ends, thresholds;
-    if (judgement.interval) ends = {judgement.interval->low, judgement.interval->high};
-    for (const std::optional<double>& value :
-         {criterion.at_least, criterion.more_than, criterion.at_most, criterion.less_than})
-      if (value) thresholds.push_back(*value);
-    if (criterion.within) thresholds.insert(thresholds.end(), {-*criterion.within, *criterion.within});
-    digits_ = telling_digits(ends, thresholds, number);
-  }
-
-  std::string interval() const {
-    if (!judgement_.interval) return "none";
-    return fmt::format("[{}, {}]", text(judgement_.interval->low), text(judgement_.interval->high));
-  }
-
-  std::string effect() const {
-    const char* sign = judgement_.bound == Bound::at_least ? ">= " : judgement_.bound == Bound::at_most ? "<= " : "";
-    return std::isnan(judgement_.effect) ? "none" : sign + text(judgement_.effect);
-  }
-
-  std::string threshold() const {
-    switch (row_of(criterion_.type).claim) {
-      case config::ClaimType::tolerance:
-        return "within " + text(criterion_.within.value_or(0));
-      case config::ClaimType::above_zero:
-        return "in this order";
-      case config::ClaimType::thresholds:
-        break;
-    }
-    std::vector<std::string> parts;
-    if (criterion_.at_least) parts.push_back(">= " + text(*criterion_.at_least));
-    if (criterion_.more_than) parts.push_back("> " + text(*criterion_.more_than));
-    if (criterion_.at_most) parts.push_back("<= " + text(*criterion_.at_most));
-    if (criterion_.less_than) parts.push_back("< " + text(*criterion_.less_than));
-    return fmt::format("{}", fmt::join(parts, ", "));
-  }
-
- private:
-  std::string text(double value) const { return number(value, digits_); }
-
-  const CriterionConfig& criterion_;
-  const Judgement& judgement_;
-  int digits_;
-};
-
 // ---- the overview
 
 /// The place of the criterion that stands for the whole.
@@ -149,21 +95,21 @@ std::string overview_table(const std::vector<ExperimentVerdict>& verdicts, std::
 
 std::string details_table(const std::vector<ExperimentVerdict>& verdicts) {
   std::vector<std::vector<std::string>> rows{
-      {"experiment", "criterion", "threshold", "verdict", "effect", "95 % interval", "seeds"}};
+      {"experiment", "criterion", "verdict", "effect [95 % interval]", "claimed", "seeds"}};
   std::map<std::size_t, std::string> above, below;  // rows
   for (const ExperimentVerdict& one : verdicts) {
     above[rows.size()] = on_one_line(one.experiment.claim + " - " + one.experiment.source);
     for (std::size_t i = 0; i < one.judgements.size(); ++i) {
       const CriterionConfig& criterion = one.experiment.criteria[i];
       const Judgement& judgement = one.judgements[i];
-      const CriterionTexts texts(criterion, judgement);
-      rows.push_back({i == 0 ? one.experiment.name : "", criterion.name, texts.threshold(), word_of(judgement.verdict),
-                      texts.effect(), texts.interval(), std::to_string(judgement.seeds)});
+      const ShownEffect shown = shown_effect(one.experiment, criterion, judgement);
+      rows.push_back({i == 0 ? one.experiment.name : "", criterion.name, word_of(judgement.verdict), text_of(shown),
+                      claim_text(criterion, shown), std::to_string(judgement.seeds)});
     }
     if (!one.experiment.finding.empty()) below[rows.size()] = "finding: " + on_one_line(one.experiment.finding);
-    rows.push_back({"", "= " + one.experiment.name, "", word_of(one.verdict), "", "", ""});
+    rows.push_back({"", "= " + one.experiment.name, word_of(one.verdict), "", "", ""});
   }
-  std::istringstream lines(table(rows, 4));
+  std::istringstream lines(table(rows, 5));
   std::string text, line;
   for (std::size_t row = 0; std::getline(lines, line); ++row) {
     if (const auto found = above.find(row); found != above.end()) text += found->second + "\n";

@@ -70,11 +70,14 @@ class Hessian : public Probe {
         order_(context.run.training.seed, context.dataset.train.size(), images_, RandomPurpose::probe),
         loss_(context, images_, GradientOf::trainable_parameters),
         csv_(context.open_csv("hessian", {"step", "statistics", "eigenvalue", "residual", "iterations", "weight_norm",
-                                          "eigenvalue_normalized"})) {
+                                          "eigenvalue_normalized", "eigenvalue_rate"})),
+        learning_rate_(context.run.optimizer.learning_rate) {
     const auto wanted = [&](CurvatureStatistics one) { return std::ranges::count(config.statistics, one) > 0; };
     if (wanted(CurvatureStatistics::frozen) && context.run.normalization.type == NormalizationType::batch)
       frozen_ = std::make_unique<FrozenTwin>(context, images_);
   }
+
+  void gradients_ready(std::int64_t /*step*/, double learning_rate) override { learning_rate_ = learning_rate; }
 
   void step_done(std::int64_t step) override {
     const NetworkGuard guard(context_.network);
@@ -118,7 +121,8 @@ class Hessian : public Probe {
     const double square = squared_norm_of_weights();
     csv_.add(step).add(config::name_of(statistics)).add(found.value).add(found.residual).add(found.iterations);
     csv_.add(std::sqrt(square));
-    csv_.add(square > 0 ? found.value * square : std::numeric_limits<double>::quiet_NaN()).end_row();
+    csv_.add(square > 0 ? found.value * square : std::numeric_limits<double>::quiet_NaN());
+    csv_.add(found.value * learning_rate_ / 2).end_row();
   }
 
   config::ProbeConfig config_;
@@ -128,6 +132,7 @@ class Hessian : public Probe {
   TrainingLoss loss_;
   std::unique_ptr<FrozenTwin> frozen_;  // where it is another network
   CsvWriter& csv_;
+  double learning_rate_;  // of the last measured step; before it that of the config
 };
 
 }  // namespace

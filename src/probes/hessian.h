@@ -14,6 +14,9 @@ namespace bnlab::probes {
 ///   iterations      Lanczos steps
 ///   weight_norm     ||w|| over all arrays of weights with a normalization with statistics right behind them
 ///   eigenvalue_normalized   eigenvalue ||w||^2, which does not depend on the scale of w; nan where there is no such w
+///   eigenvalue_rate  eigenvalue eta / 2, eta the rate of the step (at step 0 optimizer.learning_rate): gradient
+///   descent
+///                   without momentum on a quadratic function diverges where it is above 1
 /// H v is D(h) = (g(theta + h v) - g(theta - h v)) / 2h, h = 1e-4 scale ||theta||, and of the vector that was found
 /// (4 D(h) - D(2h)) / 3. Kinks of ReLU and max pooling make both noisy. All are nan where a gradient is not finite.
 /// Dropout and noise draw as in the step.

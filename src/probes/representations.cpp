@@ -14,7 +14,7 @@ double dot(const float* a, const float* b, std::size_t count) {
   return sum;
 }
 
-// Effective rank and mean cosine of the images' representations.
+// Effective rank, mean cosine and both orthogonality gaps of the images' representations.
 std::vector<double> geometry_of(const onednn::Observation& output) {
   const auto images = static_cast<std::size_t>(output.shape[0]);
   const std::size_t length = values_of(output).size() / images;
@@ -37,14 +37,21 @@ std::vector<double> geometry_of(const onednn::Observation& output) {
     }
   }
   const double none = std::numeric_limits<double>::quiet_NaN();
-  const auto pairs = 0.5 * static_cast<double>(images * (images - 1));
-  return {frobenius > 0 ? trace / frobenius * trace : none, trace > 0 && pairs > 0 ? cosines / pairs : none};
+  const auto count = static_cast<double>(images);
+  const double pairs = 0.5 * count * (count - 1);
+  const double rank = frobenius > 0 ? trace / frobenius * trace : none;
+  // ||M / ||M|| - I / sqrt(N)||^2 = 2 - 2 tr(M) / (||M|| sqrt(N)), and ||M / tr(M) - I / N||^2 = 1 / rank - 1 / N.
+  // Rounding makes both negative where the images are orthogonal; NaN stays NaN.
+  const auto root = [](double square) { return std::sqrt(square < 0 ? 0 : square); };
+  return {rank, trace > 0 && pairs > 0 ? cosines / pairs : none, root(2 - 2 * std::sqrt(rank / count)),
+          root(1 / rank - 1 / count)};
 }
 
 }  // namespace
 
 std::unique_ptr<Probe> make_representations(const ProbeContext& context) {
-  return make_layer_probe(context, "representations", "dst", {"effective_rank", "mean_cosine"}, geometry_of);
+  return make_layer_probe(context, "representations", "dst",
+                          {"effective_rank", "mean_cosine", "orthogonality_gap", "trace_gap"}, geometry_of);
 }
 
 }  // namespace bnlab::probes

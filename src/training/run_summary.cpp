@@ -114,7 +114,7 @@ Json inputs_json(const RunSummary& summary) {
 /// Throws DataError where the text of the file is no JSON object.
 Json parsed(const std::string& text, const std::filesystem::path& file) {
   Json json = Json::parse(text, nullptr, false);
-  if (!json.is_object()) throw DataError(fmt::format("{}: damaged: it is no JSON object", file.string()));
+  if (!json.is_object()) throw DataError(fmt::format("{}: damaged: not a JSON object", file.string()));
   return json;
 }
 

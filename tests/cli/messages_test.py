@@ -48,7 +48,7 @@ def masked(text, folder):
     text = re.sub(r"(?<=\| )([0-9a-f]{7}( \(changed\))?|unknown)(?= \|$)", "REVISION", text, flags=re.M)
     text = re.sub(r"\d+(\.\d+)? (s|ms|min|steps/s)\b", r"N \2", text)
     text = re.sub(r"about \d+:\d+ left", "about N left", text)
-    text = re.sub(r"-?\d+\.\d+(e-\d+)?|\+- 0\b", "N", text)  # measured
+    text = re.sub(r"\d+ \+- \d+\b|-?\d+\.\d+(e-\d+)?", "N", text)  # measured
     return re.sub(r"(?m)[ \t]+$", "", re.sub(r" {2,}", "  ", text))
 
 

@@ -218,7 +218,7 @@ TEST(Dataset, NamesAMissingFile) {
   expect_contains(text, "scripts/fetch_data.sh mnist");
 }
 
-// ---- limit and validation ------------------------------------------------------------------------------------------
+// ---- limits and validation -----------------------------------------------------------------------------------------
 
 TEST(Dataset, AppliesLimitAndValidation) {
   const TemporaryFolder folder;
@@ -240,6 +240,25 @@ TEST(Dataset, AppliesLimitAndValidation) {
       EXPECT_EQ(dataset.validation.labels.front(), train % 10);
     }
   }
+}
+
+TEST(Dataset, UsesTheFirstTestImages) {
+  const TemporaryFolder folder;
+  write_mnist(folder.path(), 12, 3);
+  config::DatasetConfig config;
+  config.name = "mnist";
+  config.path = folder.path().string();
+  const Dataset whole = load(config);
+  config.test_limit = 2;
+  const Dataset limited = load(config);
+  EXPECT_EQ(limited.train.size(), 12);
+  ASSERT_EQ(limited.test.size(), 2);
+  EXPECT_TRUE(std::equal(limited.test.images.begin(), limited.test.images.end(), whole.test.images.begin()));
+  EXPECT_EQ(limited.test.images.size(), std::size_t{2 * 784});
+  EXPECT_TRUE(std::equal(limited.test.labels.begin(), limited.test.labels.end(), whole.test.labels.begin()));
+  config.test_limit = 4;
+  EXPECT_EQ(error_text<ConfigError>([&] { load(config); }),
+            "dataset.test_limit: must be from 1 to 3, the test images of mnist, got 4");
 }
 
 TEST(Dataset, RefusesCountsThatDoNotFit) {

@@ -64,7 +64,7 @@ class Ablation(ProgramTest):
             self.assertAlmostEqual(float(row["test_accuracy_half_interval"]),
                                    T_OF_3 * statistics.stdev(values) / 3 ** 0.5, places=7)
         table = out.splitlines()
-        self.assertRegex(out, r"learning_rate +type +runs +test_accuracy +test_loss\n")
+        self.assertRegex(out, r"learning_rate +type +runs +test_accuracy \(%\) +test_loss\n")
         self.assertEqual(len([line for line in table if " +- " in line and "interval" not in line]), 4)
         self.assertTrue(all(len(line) <= 100 for line in table))
         experiment = json.loads((self.out / "experiment.json").read_text())
@@ -150,7 +150,7 @@ class Ablation(ProgramTest):
                                              {"name": "rates", "grid": {"optimizer.learning_rate": [0.1, 0.2]}}]}))
         self.run_program("validate", path)
         out, _ = self.run_program("sweep", path, "--out", self.out)
-        self.assertRegex(out, r"arm +learning_rate +runs +test_accuracy +test_loss\n")
+        self.assertRegex(out, r"arm +learning_rate +runs +test_accuracy \(%\) +test_loss\n")
         self.assertEqual([row["arm"] for row in self.rows()], ["none", "rates", "rates"])
 
     def test_verdicts_have_colours_on_a_terminal_that_wants_them(self):

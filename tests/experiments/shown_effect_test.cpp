@@ -67,7 +67,7 @@ TEST(ShownEffect, HasTheUnitsOfTheClaim) {
             "1.81 [1.73, 1.91] times", "at least 3"},
            {two + R"("ratio", "quantity": "steps")", judgement(15913, 4580, 54420), "15,900 [4,580, 54,400] times", ""},
            {two + R"("ratio", "quantity": "loss")", judgement(32.73, 17.4, infinite, Bound::at_least),
-            "at least 32.7 [17.4, inf] times", ""},
+            "at least 32.7 [17.4, ∞] times", ""},
            {one + R"("loss", "at_most": 1e-5)", judgement(1.451e-6, 9.761e-7, 1.926e-6),
             "1.45e-6 [9.76e-7, 1.93e-6] nats", "at most 1e-5"},
            // As many digits as tell an interval from a threshold.

@@ -312,7 +312,9 @@ def test(folder, cluster):
         output, _ = sweep.communicate(timeout=TIMEOUT)
         check(sweep.returncode == 0, output)
         check(table_without_times(folder / name).count("completed") == 4, output)
-        check(len(list((folder / name / "slurm").glob("*.commands"))) == 2, f"two submissions of the {name}: {output}")
+        # With two seeds; where this process waits, the child of the seed that ends first may go alone.
+        submissions = len(list((folder / name / "slurm").glob("*.commands")))
+        check(submissions == 2 or (submissions == 3 and not wait), f"{submissions} submissions of the {name}: {output}")
 
 
 def main():

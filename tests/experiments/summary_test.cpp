@@ -87,12 +87,12 @@ TEST(Summary, RunsWithoutANumberAreCountedAndNotAveraged) {
   EXPECT_EQ(grid.missing(), 2u);
   EXPECT_EQ(grid.cells[0].count, 0u);
   EXPECT_TRUE(std::isnan(grid.cells[0].mean));
-  const std::string text = text_table(summary, 100);
-  for (const char* part : {"diverged", "failed", "missing", "(2 of 3)", "0.5 (1 of 3)", " - "})
+  const std::string text = text_table(summary, made.plan.experiment, 100);
+  for (const char* part : {"diverged", "failed", "missing", "accuracy (%)", "(2 of 3)", "50 (1 of 3)", " - "})
     test::expect_contains(text, part);
   const Made whole([](const ArmPoint&, std::uint64_t) { return with_accuracy(0.5); });
   for (const char* part : {"diverged", "failed", "missing", " of "})
-    EXPECT_EQ(text_table(whole.summary(), 100).find(part), std::string::npos) << part;
+    EXPECT_EQ(text_table(whole.summary(), whole.plan.experiment, 100).find(part), std::string::npos) << part;
 }
 
 TEST(Summary, ALevelThatIsNotReachedIsABound) {
@@ -102,10 +102,35 @@ TEST(Summary, ALevelThatIsNotReachedIsABound) {
   const Summary summary = made.summary();
   EXPECT_EQ(summary.rows[0].cells[2].bound, Bound::exact);
   EXPECT_EQ(summary.rows[1].cells[2].bound, Bound::at_least);
-  test::expect_contains(text_table(summary, 100), ">= ");
+  test::expect_contains(text_table(summary, made.plan.experiment, 100), ">= ");
   const CsvTable csv = parse_csv(to_csv(summary), "summary.csv");
   EXPECT_EQ(csv.rows[0][*csv.find("steps_bound")], "");
   EXPECT_EQ(csv.rows[1][*csv.find("steps_bound")], "at_least");
+}
+
+TEST(Summary, MeansAreShownInTheUnitsOfTheQuantities) {
+  const SummaryCell accuracy = summarize({{0.968}, {0.970}, {0.972}});
+  EXPECT_EQ(mean_text(accuracy, 3, percent), "97.00 +- 0.50");
+  EXPECT_EQ(mean_text(accuracy, 4, percent), "97.00 +- 0.50 (3 of 4)");
+  EXPECT_EQ(mean_text(accuracy, 3, {}), "0.9700 +- 0.0050");
+  // A factor is the power of the mean logarithm, its interval that of the ends.
+  Unit factor;
+  factor.is_factor = true;
+  const SummaryCell logarithm = summarize({{std::log(2.0) - 0.01}, {std::log(2.0)}, {std::log(2.0) + 0.01}});
+  EXPECT_EQ(mean_text(logarithm, 3, factor), "2.000 [1.951, 2.050]");
+  factor.is_backwards = true;
+  EXPECT_EQ(mean_text(logarithm, 3, factor), "0.5000 [0.4877, 0.5126]");
+  EXPECT_EQ(mean_text(summarize({{50000}, {50000}}), 2, {}), "50,000");
+  EXPECT_EQ(mean_text(summarize({{0.9712}}), 1, percent), "97.12");
+}
+
+TEST(Summary, ALevelThatTheFirstRowHasIsAnUpperBound) {
+  const auto reached = [](double low, double at) { return Value{.value = at, .between = Interval{low, at}}; };
+  const SummaryCell first = summarize({reached(0, 500), reached(0, 500)});
+  EXPECT_EQ(first.bound, Bound::at_most);
+  EXPECT_EQ(mean_text(first, 2, {}), "<= 500");
+  EXPECT_EQ(summarize({reached(0, 500), reached(500, 1000)}).bound, Bound::exact);
+  EXPECT_EQ(summarize({reached(0, 500), {.value = 500, .bound = Bound::at_least}}).bound, Bound::at_least);
 }
 
 TEST(Summary, TheFileHasARowForEachArmAndPoint) {
@@ -149,13 +174,14 @@ TEST(Summary, TheTableFits) {
   Summary summary = made.summary();
   for (SummaryRow& row : summary.rows) row.arm += "_with_a_very_long_name_that_nobody_reads_to_its_end_but_is_there";
   for (const std::size_t width : {60u, 80u, 100u}) {
-    std::istringstream lines(text_table(summary, width));
+    std::istringstream lines(text_table(summary, made.plan.experiment, width));
     std::size_t count = 0;
     for (std::string line; std::getline(lines, line); ++count) EXPECT_LE(display_width(line), width) << line;
     EXPECT_GT(count, summary.rows.size());
   }
   // Every quantity is there, whatever the width.
-  for (const char* name : {"accuracy", "loss", "steps"}) test::expect_contains(text_table(summary, 60), name);
+  for (const char* name : {"accuracy", "loss", "steps"})
+    test::expect_contains(text_table(summary, made.plan.experiment, 60), name);
 }
 
 TEST(DefaultQuantities, AreTheFinalOnesOfTheTestSplit) {

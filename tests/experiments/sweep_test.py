@@ -71,7 +71,7 @@ class SweepTest(ProgramTest):
 class Sweep(SweepTest):
     def test_runs_verdict_and_files(self):
         out, log = self.sweep(experiment(), "--details")
-        self.assertRegex(out, r"better +>= -0.99 +reproduced +\S+ +\[\S+, \S+\] +3")
+        self.assertRegex(out, r"better +reproduced +\S+ \[\S+, \S+\] points +at least -99 +3")
         self.assertRegex(out, r"chosen +measured, no threshold")
         self.assertRegex(out, r"best is rates\[learning_rate=0\.\d+\], the best by train_loss")
         self.assertIn("[15/15]", log)
@@ -107,7 +107,7 @@ class Sweep(SweepTest):
         content["claim"] = "Another sentence."
         out, _ = self.sweep(content, "--details")
         self.assertEqual(self.ends(), first)
-        self.assertRegex(out, r"better +>= 2 +not reproduced")
+        self.assertRegex(out, r"better +not reproduced +\S+ \[.*\] points +at least 200")
         # The full profile alone explains it.
         self.assertRegex(out, r"better: the interval .* lies below the threshold 200.00\n")
         # An edited arm runs that arm alone; one more seed runs that seed of each arm.
@@ -257,7 +257,7 @@ class Sweep(SweepTest):
         self.sweep({**SMALL, "criteria": []}, out="quick/another")
         both, _ = self.run_program("verdict", self.folder / "quick")
         self.assertRegex(both, r"experiment  measured, no threshold  ")
-        self.assertRegex(both, r"runs +accuracy\n")
+        self.assertRegex(both, r"runs +accuracy \(%\)\n")
         # What is none of these is an error, and the others are judged.
         for name in ("outt", "empty"):
             (self.folder / "empty").mkdir(exist_ok=True)
@@ -321,9 +321,9 @@ class Sweep(SweepTest):
 
         def last_line(*arguments):
             return self.sweep(content, "--dry-run", *arguments)[0].splitlines()[-1]
-        self.assertIn("4 runs to do, about 8 minutes with 2 at a time", last_line("--jobs", "2"))
-        self.assertIn("4 runs to do, about 4 minutes with 4 at a time", last_line("--jobs", "4"))
-        self.assertIn("2 runs to do, about 8 minutes with 1 at a time", last_line("--jobs", "1", "--seeds", "2"))
+        self.assertIn("4 runs to do, about 8:00 with 2 at a time", last_line("--jobs", "2"))
+        self.assertIn("4 runs to do, about 4:00 with 4 at a time", last_line("--jobs", "4"))
+        self.assertIn("2 runs to do, about 8:00 with 1 at a time", last_line("--jobs", "1", "--seeds", "2"))
         del content["quick"]
         self.assertIn("4 runs to do, no time estimate (set `minutes`)", last_line())
         content["base"] = {**SHORT, "dataset": {"name": "cifar10", "path": "/nowhere"}}
@@ -432,8 +432,8 @@ class Reproduce(SweepTest):
                 if "synthetic" in base["dataset"]:
                     few = ["training.epochs=1", "dataset.synthetic.examples=220", "dataset.synthetic.test_examples=64"]
             process = self.start("sweep", file, "--out", out, "--seeds", "1", "--set", "dataset.name=drawn_digits",
-                                 "dataset.limit=0", "dataset.validation=200", "training.eval_every=0",
-                                 "evaluation.batch_size=100", *few)
+                                 "dataset.limit=0", "dataset.test_limit=null", "dataset.validation=200",
+                                 "training.eval_every=0", "evaluation.batch_size=100", *few)
             said, error = process.communicate(timeout=TIMEOUT)
             verdict = json.loads((out / "verdict.json").read_text())
             # A quantity at a later step has no value after so few.

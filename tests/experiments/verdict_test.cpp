@@ -401,8 +401,8 @@ TEST(VerdictOfASweep, WhatTheAuthorsFoundStandsBehindTheReasonUnlessItIsReproduc
 TEST(VerdictTables, Text) {
   const Sweep sweep;
   const std::string text = details_table({sweep.judge()});
-  for (const char* part : {"experiment", "higher", ">= 0.05, <= 0.95", "reproduced", "0.2267", "alike", "within 0.5",
-                           "slower", "measured, no threshold", ">= 2", "= e", "\nc - s\ne "})
+  for (const char* part : {"experiment", "higher", "5 to 95", "reproduced", "22.67 [", "] points", "alike", "within 50",
+                           "slower", "measured, no threshold", "at least 2", "= e", "\nc - s\ne "})
     test::expect_contains(text, part);
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 6);
 }

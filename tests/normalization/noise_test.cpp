@@ -50,7 +50,7 @@ class NoiseRun {
   }
   Drawn draw(std::uint64_t seed, std::int64_t step) {
     state.seed = seed;
-    state.step = step;
+    state.step = state.draw = step;
     return draw();
   }
   LayerRun& run() { return run_; }

@@ -103,6 +103,20 @@ TEST(Hessian, OfLeastSquares) {
   EXPECT_LT(std::stod(row.at("residual")), 1e-2);
   EXPECT_EQ(row.at("weight_norm"), "0");
   EXPECT_EQ(row.at("eigenvalue_normalized"), "nan");
+  expect_near(row, "eigenvalue_rate", std::stod(row.at("eigenvalue")) * run.optimizer.learning_rate / 2, 1e-6);
+}
+
+/// The rate of the step, which a schedule changes, and not that of the config; before the first step there is no other.
+TEST(Hessian, UsesTheRateOfTheStep) {
+  config::RunConfig run = test::small_config(NormalizationType::none, {test::block(config::Flatten{})});
+  run.optimizer.learning_rate = 0.5;
+  ProbeRun probe(run, hessian_of({config::CurvatureStatistics::batch}));
+  probe.probe->step_done(0);
+  probe.probe->gradients_ready(1, 0.02);
+  probe.probe->step_done(1);
+  const std::vector<Row> rows = test::read_rows(probe.folder / "run/hessian.csv");
+  expect_near(rows.at(0), "eigenvalue_rate", std::stod(rows[0].at("eigenvalue")) * 0.25, 1e-6);
+  expect_near(rows.at(1), "eigenvalue_rate", std::stod(rows[1].at("eigenvalue")) * 0.01, 1e-6);
 }
 
 /// Constant statistics: those of the batch that the twin has just seen, biased.

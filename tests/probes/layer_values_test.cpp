@@ -52,7 +52,7 @@ TEST(LayerGradients, AreThoseOfEachLayersOutput) {
   }
 }
 
-TEST(Representations, EffectiveRankAndCosine) {
+TEST(Representations, RankCosineAndGapsOfTheGramMatrix) {
   Twin twin(conv_run(NormalizationType::batch), probe_of(ProbeType::representations), conv_twin(true));
   twin.run();
   const std::vector<Row> rows = twin.probe.measure("representations", 1);
@@ -76,7 +76,62 @@ TEST(Representations, EffectiveRankAndCosine) {
       }
     expect_near(rows[i], "effective_rank", trace * trace / frobenius);
     expect_near(rows[i], "mean_cosine", cosines / static_cast<double>(n * (n - 1)), 1e-3);
+    double gap = 0, trace_gap = 0;  // squared, entry by entry
+    for (std::size_t a = 0; a < gram.size(); ++a)
+      for (std::size_t b = 0; b < gram.size(); ++b) {
+        const double identity = a == b ? 1 : 0;
+        const double difference = gram[a][b] / std::sqrt(frobenius) - identity / std::sqrt(static_cast<double>(n));
+        const double of_trace = gram[a][b] / trace - identity / static_cast<double>(n);
+        gap += difference * difference;
+        trace_gap += of_trace * of_trace;
+      }
+    expect_near(rows[i], "orthogonality_gap", std::sqrt(gap));
+    expect_near(rows[i], "trace_gap", std::sqrt(trace_gap));
   }
+}
+
+/// One dense layer of two units on two images, its weights W x + b as `weights_of` the images gives them.
+template <class WeightsOf>
+Row representation_of_two_images(const WeightsOf& weights_of) {
+  config::RunConfig run = test::small_config(
+      NormalizationType::none, {test::block(config::Flatten{}), test::dense_block(2, Activation::identity)});
+  run.training.batch_size = 2;
+  Net net;
+  Twin twin(run, probe_of(ProbeType::representations), net.flatten().dense(24, 2).dense(2, 5));
+  for (const auto& parameter : twin.probe.network.parameters().all())
+    if (parameter->name == "dense1.weights") parameter->set_row_major_value(weights_of(twin.images.values));
+  return twin.probe.measure("representations", 1).at(1);
+}
+
+TEST(Representations, GapsOfOrthogonalAndOfParallelImages) {
+  const auto dual_basis =
+      [](const std::vector<double>& x) {  // W x_i = e_i: the rows of the inverse Gram matrix times X
+        double a = 0, b = 0, c = 0;
+        for (std::size_t k = 0; k < 24; ++k) a += x[k] * x[k], b += x[k] * x[24 + k], c += x[24 + k] * x[24 + k];
+        std::vector<float> weights(48);
+        for (std::size_t k = 0; k < 24; ++k) {
+          weights[k] = static_cast<float>((c * x[k] - b * x[24 + k]) / (a * c - b * b));
+          weights[24 + k] = static_cast<float>((a * x[24 + k] - b * x[k]) / (a * c - b * b));
+        }
+        return weights;
+      };
+  const Row orthogonal = representation_of_two_images(dual_basis);
+  EXPECT_EQ(orthogonal.at("layer"), "dense1");
+  expect_near(orthogonal, "effective_rank", 2, 1e-5);
+  EXPECT_NEAR(std::stod(orthogonal.at("orthogonality_gap")), 0, 1e-5);
+  EXPECT_NEAR(std::stod(orthogonal.at("trace_gap")), 0, 1e-5);
+  const auto line = [&](const std::vector<double>& x) {  // both rows alike: the images become (s, s) and (t, t)
+    std::vector<float> weights = dual_basis(x);
+    std::copy_n(weights.begin(), 24, weights.begin() + 24);
+    for (std::size_t k = 0; k < 48; ++k) weights[k] += static_cast<float>(0.1 * x[k % 24]);
+    return weights;
+  };
+  const Row parallel = representation_of_two_images(line);
+  expect_near(parallel, "effective_rank", 1, 1e-5);
+  expect_near(parallel, "orthogonality_gap", std::sqrt(2 - std::sqrt(2.0)), 1e-5);
+  expect_near(parallel, "trace_gap", std::sqrt(0.5), 1e-5);
+  const Row zero = representation_of_two_images([](const std::vector<double>&) { return std::vector<float>(48); });
+  for (const char* column : {"effective_rank", "orthogonality_gap", "trace_gap"}) EXPECT_EQ(zero.at(column), "nan");
 }
 
 }  // namespace

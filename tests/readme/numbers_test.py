@@ -2,8 +2,8 @@
 """The numbers that pages, findings, explanations and notes quote are those of verdict.json, summary.csv and the
 experiment, to the digits that are quoted.
 
-Of the first page and of findings each number counts; of notes and explanations each effect with its interval, as
-"1.8 [1.7, 1.9]".
+Of the first page, of the texts of figures and of findings each number counts; of notes and explanations each effect
+with its interval, as "1.8 [1.7, 1.9]". The table of means on the first page is that of results/ablation.csv.
 """
 
 import csv
@@ -34,6 +34,7 @@ ELSEWHERE = {
 FOLLOWS = {
     ("gradient_through_statistics", "0.15"),  # about 0.157 and 0.145
     ("initialization_robustness", "8"),  # the largest usable gain
+    ("single_shuffle", "1.4"),  # ratios of the means of hidden_4_single and hidden_4_again
 }
 
 
@@ -130,6 +131,44 @@ class NumbersTest(unittest.TestCase):
             self.check_numbers(results, f"{claim} {measured} {verdict}")
             said = {"reported": "measured, no threshold"}.get(results.verdict["verdict"], results.verdict["verdict"])
             self.assertTrue(verdict.startswith(said), f"{name}: {verdict}")
+
+    def test_texts_of_figures(self):
+        for page, folder in (("README.md", "results/"), ("results/README.md", "")):
+            text = (SOURCE / page).read_text(encoding="utf-8")
+            figures = re.findall(rf"!\[([^\]]*)\]\({folder}(\w+)/figure\.png\)", text)
+            self.assertGreaterEqual(len(figures), 3)
+            for said, name in figures:
+                self.check_numbers(Results(name), said)
+
+    def test_when_not_to_use_it(self):
+        """Each sentence links to a result, whose numbers it has."""
+        text = (SOURCE / "results/README.md").read_text(encoding="utf-8").partition("\n## When not to use")[2]
+        reasons = " ".join(text.split()).split(" - **")[1:]
+        self.assertGreaterEqual(len(reasons), 8)
+        for reason in reasons:
+            sentences = re.split(r"(?<=\)\)\.) ", reason.partition("** ")[2])
+            self.assertGreaterEqual(len(sentences), 2)
+            for sentence in sentences:
+                said, link = re.fullmatch(r"([^\[(]*(?:\[[\d.-]+, [\d.-]+\][^\[(]*|\(\d+\)[^\[(]*)*) \(\[(\w+)\]\(\w+\)\)\.",
+                                          sentence).groups()
+                self.assertNotRegex(said, r"\. [A-Z]", "two sentences, one link")
+                self.check_numbers(Results(link), said)
+
+    def test_the_table_of_means(self):
+        text = (SOURCE / "README.md").read_text(encoding="utf-8")
+        with open(SOURCE / "results/ablation.csv", newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        lines = re.findall(r"(?m)^(?:0\.01|0\.1|1) +(?:none|batch|layer) .*$", text)
+        self.assertEqual(len(lines), len(rows))
+        for line, row in zip(lines, rows):
+            self.assertEqual(line.split()[:4], [row[key] for key in (
+                "optimizer.learning_rate", "normalization.type", "runs", "diverged")])
+            for said, name, times in zip(re.split(r"  +", line)[4:], ("test_accuracy", "test_loss"), (100, 1)):
+                mean, half, of = re.fullmatch(r"(\S+)(?: \+- (\S+))?(?: \((.*)\))?", said).groups()
+                self.assertTrue(quotes(mean, times * float(row[f"{name}_mean"])), line)
+                self.assertEqual(of, None if row[f"{name}_n"] == row["runs"] else f"{row[f'{name}_n']} of {row['runs']}")
+                if half:
+                    self.assertTrue(quotes(half, times * float(row[f"{name}_half_interval"])), line)
 
     def test_wrong_numbers_are_found(self):
         results = Results("faster_training")

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The references are what `bnlab schema --markdown` prints, and the files that the pages name exist."""
 
+import json
 import pathlib
 import re
 import subprocess
@@ -10,6 +11,9 @@ import unittest
 PROGRAM, SOURCE = sys.argv[1], pathlib.Path(sys.argv[2])
 PAGES = ["README.md", "configs/README.md", "experiments/README.md", "results/README.md", "results/bench/README.md",
          "src/README.md", "tests/README.md", "CONTRIBUTING.md"]
+# Words that readers of English stumble over, with a better one at hand.
+UNUSUAL = re.compile(r"\b(what enters|is told|goes on|by whatever|no difference shows|half right|forgives?|yardsticks?|"
+                     r"must be another than|how long they take|as it is$|half as much again|the base as it is)\b")
 
 
 def text_of(page):
@@ -51,6 +55,25 @@ class ReadmeTest(unittest.TestCase):
                     headings = re.findall(r"(?m)^#+ (.*)$", target.read_text(encoding="utf-8"))
                     anchors = [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
                     self.assertIn(anchor, anchors, f"{page}: {link}")
+
+    def test_the_pages_of_sweeps_have_the_same_glossary(self):
+        text = text_of("results/README.md").partition("## Glossary\n")[2].partition("\n## ")[0]
+        rows = [list(row) for row in re.findall(r"(?m)^\| (.*?) \| (.*) \|$", text)][2:]
+        self.assertEqual(json.loads(text_of("scripts/_report/terms.json")), rows)
+
+    def test_plain_words(self):
+        texts = {page: text_of(page) for page in [*PAGES, "CHANGELOG.md"]}
+        texts |= {str(path): path.read_text(encoding="utf-8") for folder in ("experiments", "configs")
+                  for path in (SOURCE / folder).rglob("*.json")}
+        out = subprocess.run([PROGRAM, "--help"], check=True, capture_output=True, text=True).stdout
+        commands = re.findall(r"(?m)^  ([a-z]+) {2,}", out)
+        self.assertGreater(len(commands), 8)
+        for command in commands:
+            texts[command] = subprocess.run([PROGRAM, command, "--help"], check=True, capture_output=True,
+                                            text=True).stdout
+        for name, text in texts.items():
+            found = UNUSUAL.search(text)
+            self.assertIsNone(found, f"{name}: {found and text[max(0, found.start() - 60):found.end() + 40]}")
 
     def test_the_first_page_is_short(self):
         self.assertLessEqual(len(text_of("README.md").encode()), 12 * 1024)

@@ -29,7 +29,8 @@ class Replay(unittest.TestCase):
     def use_part(self, write):
         """The runs see the part of their dataset that write(folder) makes."""
         write(self.folder)
-        self.data = (f"dataset.path={self.folder}", "dataset.limit=0", "dataset.validation=0")
+        self.data = (f"dataset.path={self.folder}", "dataset.limit=0", "dataset.test_limit=null",
+                     "dataset.validation=0")
 
     def bnlab(self, *arguments):
         done = subprocess.run([support.BINARY, *map(str, arguments)], capture_output=True, text=True,

@@ -63,6 +63,8 @@ void fields(V& v, DatasetConfig& c) {
           "number of training images to hold out for validation: the last ones within the limit",
           between(0, most_images));
   v.require(c.limit == 0 || c.validation < c.limit, "validation", "must be below limit");
+  v.field("test_limit", c.test_limit, "use only the first images of the test file; unset: all",
+          between(1, most_images));
   v.section("augmentation", c.augmentation, "random changes of the training images, drawn again in each epoch");
   v.section("shift", c.shift,
             "a fixed change of all images, as for fine-tuning on other data, or of the test images alone");
