@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import shlex
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def experiment_values(page, run_pages, files):
             "arms": [arm_of(one, data) for one in data.arms], "choices": choices_of(verdict, data),
             "summary": summary_of(data), "runs": runs_of(data, page.file, run_pages), "notes": notes,
             "run_pages": run_pages, "files": files, "provenance": provenance_of(data),
-            "commands": commands_of(page), "folder_quoted": shlex.quote(str(data.folder)),
+            "commands": commands_of(page), "folder_quoted": shell_word(data.folder),
             "experiment_json": json_text(experiment), "verdict_json": json_text(verdict)}
 
 
@@ -224,14 +225,25 @@ def settings_of(experiment):
     return [part for line in lines for part in ("--set", line)]
 
 
+def shell_word(path):
+    """A path as bash reads it, also one that is not UTF-8."""
+    try:
+        str(path).encode()
+        return shlex.quote(str(path))
+    except UnicodeEncodeError:
+        plain = (chr(byte) if 32 <= byte < 127 and byte not in b"'\\" else f"\\x{byte:02x}"
+                 for byte in os.fsencode(path))
+        return f"$'{''.join(plain)}'"
+
+
 def commands_of(page):
     data = page.data
-    folder, experiment = shlex.quote(str(data.folder)), data.experiment
+    folder, experiment = shell_word(data.folder), data.experiment
     commands = []
     profile = text_of(experiment.get("profile"))
     if data.has_claim and profile and page.file == data.name and (EXPERIMENTS / f"{data.name}.json").is_file():
         commands.append(shlex.join(["bnlab", "sweep", data.name, "--profile", profile, *settings_of(experiment)]))
-    commands.append(f"bnlab sweep {shlex.quote(str(data.folder / 'experiment.json'))} --out DIR")
+    commands.append(f"bnlab sweep {shell_word(data.folder / 'experiment.json')} --out DIR")
     return [*commands, f"bnlab verdict {folder}", f"scripts/plot.py {folder}",
             f"scripts/report.py {folder} --out PAGES"]
 
