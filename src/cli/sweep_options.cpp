@@ -40,7 +40,7 @@ void add_sweep_options(Command command, SweepOptions& options) {
   command.add_flag("--details", options.details, "also show each criterion");
   command.add_flag(
       "--strict", options.strict,
-      "exit with status 1 if a claim is not reproduced or its runs are in doubt (changed or copied files)");
+      "exit with status 1 if a claim is not reproduced or files of its runs may be wrong (changed or copied)");
 }
 
 void add_ablation_options(Command command, SweepOptions& options) {

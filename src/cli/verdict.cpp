@@ -150,7 +150,7 @@ void add_verdict(Command program, Context& context) {
   command.add_flag("--details", options->details, "also show each criterion, and the means of all arms and points");
   command.add_flag(
       "--strict", options->strict,
-      "exit with status 1 if a claim is not reproduced or its runs are in doubt (changed or copied files)");
+      "exit with status 1 if a claim is not reproduced or files of its runs may be wrong (changed or copied)");
   command.add_flag(
       "--verify", options->verify,
       "verify the hashes of all files of the runs (default: only of files whose time or size has changed)");

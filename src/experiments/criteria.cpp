@@ -146,19 +146,20 @@ void decide(const Estimate& estimate, const Claim& claim, const ShownNumbers& nu
   const Interval& interval = *estimate.interval;
   const std::string of = estimate.subject.empty() ? "" : fmt::format(" of {}", estimate.subject);
   const Texts text(numbers, interval, claim);
-  const std::string shown = text(interval) + of;
+  const std::string shown = (numbers.with_interval ? " " + text(interval) : "") + of;
   const bool low_clear = clears_low(interval.low, claim);
   const bool high_clear = clears_high(interval.high, claim);
   if (low_clear && high_clear) {
     judgement.verdict = Verdict::reproduced;
   } else if (!clears_low(interval.high, claim) || !clears_high(interval.low, claim)) {
     const bool misses_low = !clears_low(interval.high, claim);
-    const bool is_below = misses_low != numbers.is_reversed, is_open = misses_low ? claim.low_open : claim.high_open;
+    const bool is_below = misses_low != numbers.is_reversed;
+    const bool touches = misses_low ? reaches(interval.high, claim.low) : reaches(-interval.low, -claim.high);
     const char* place =
-        is_below ? (is_open ? "is not above" : "lies below") : (is_open ? "is not below" : "lies above");
+        is_below ? (touches ? "is not above" : "lies below") : (touches ? "is not below" : "lies above");
     judgement.verdict = Verdict::not_reproduced;
     judgement.explanation =
-        fmt::format("the interval {} {} the threshold {}", shown, place, text(misses_low ? claim.low : claim.high));
+        fmt::format("the interval{} {} the threshold {}", shown, place, text(misses_low ? claim.low : claim.high));
   } else {
     judgement.verdict = Verdict::inconclusive;
     std::vector<std::string> inside;
@@ -166,7 +167,7 @@ void decide(const Estimate& estimate, const Claim& claim, const ShownNumbers& nu
     if (!high_clear) inside.push_back(text(claim.high));
     if (numbers.is_reversed) std::ranges::reverse(inside);
     judgement.explanation = fmt::format(
-        "the threshold{} inside the interval {}",
+        "the threshold{} inside the interval{}",
         inside.size() == 1 ? " " + inside[0] + " lies" : fmt::format("s {} lie", fmt::join(inside, " and ")), shown);
     if (estimate.bound != Bound::exact) judgement.explanation += fmt::format("; {}", estimate.note);
   }

@@ -67,6 +67,7 @@ using NumberText = std::function<std::string(double value, int digits)>;
 struct ShownNumbers {
   NumberText text;  // unset: as they are
   bool is_reversed = false;
+  bool with_interval = true;  // false: it is shown beside the explanation
 };
 
 /// The fewest digits, 4 to 9, with which no number looks like a threshold that it differs from.

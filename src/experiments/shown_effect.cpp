@@ -116,13 +116,11 @@ ShownEffect shown_effect(const ExperimentConfig& experiment, const CriterionConf
 }
 
 ShownNumbers shown_numbers(const ExperimentConfig& experiment, const CriterionConfig& criterion) {
-  constexpr int fewest = 4;
   const Unit unit = unit_of_effect(experiment, criterion);
   const auto text = [unit](double value, int digits) {
-    return unit.decimals >= 0 ? with_decimals(unit(value), unit.decimals + digits - fewest)
-                              : with_digits(unit(value), digits);
+    return with_digits(unit(value), std::max(digits, digits_written(unit(value))));
   };
-  return {text, unit.is_backwards};
+  return {text, unit.is_backwards, false};
 }
 
 std::string text_of(const ShownEffect& shown) {

@@ -25,7 +25,7 @@ struct ShownEffect {
 ShownEffect shown_effect(const config::ExperimentConfig& experiment, const config::CriterionConfig& criterion,
                          const Judgement& judgement);
 
-/// How explanations show numbers of this effect.
+/// How explanations show the thresholds of this effect; its interval is beside them.
 ShownNumbers shown_numbers(const config::ExperimentConfig& experiment, const config::CriterionConfig& criterion);
 
 /// "1.81 [1.73, 1.91] times".

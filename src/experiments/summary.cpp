@@ -215,6 +215,7 @@ std::string to_csv(const Summary& summary) {
 std::string text_table(const Summary& summary, const config::ExperimentConfig& experiment, std::size_t width) {
   std::vector<Column> keys = keys_of(summary);
   const std::vector<Column> counts = counts_of(summary);
+  constexpr std::size_t longest_unit = 16;
   constexpr std::size_t for_means = 28;  // of a quantity that is "at least", of some of the runs
   const std::size_t for_counts = width_of(counts) + 2;
   shorten(keys, width - std::min(width, for_counts + for_means));
@@ -227,7 +228,9 @@ std::string text_table(const Summary& summary, const config::ExperimentConfig& e
     const std::string& name = summary.quantities[i].name;
     const Unit unit = unit_of(quantity_of(experiment, name));
     const std::string behind =
-        unit.name.empty() || summary.quantities[i].counts_steps ? "" : fmt::format(" ({})", unit.name);
+        unit.name.empty() || summary.quantities[i].counts_steps || display_width(unit.name) > longest_unit
+            ? ""
+            : fmt::format(" ({})", unit.name);
     Column column{elided(name, std::max<std::size_t>(for_means - std::min(for_means, display_width(behind)), 8)) +
                   behind};
     for (const SummaryRow& row : summary.rows) column.push_back(mean_text(row.cells[i], row.runs, unit));

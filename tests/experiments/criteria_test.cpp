@@ -78,7 +78,7 @@ TEST(Criteria, WhatIsMoreOrLessIsNotEqual) {
   expect_judgement(verdict(noisy, 9, none), Verdict::inconclusive,
                    "the threshold 9 lies inside the interval [7.516, 12.48]");
   expect_judgement(verdict(noisy, 13, none), Verdict::not_reproduced,
-                   "the interval [7.516, 12.48] is not above the threshold 13");
+                   "the interval [7.516, 12.48] lies below the threshold 13");
   EXPECT_EQ(verdict(noisy, 7, 13).verdict, Verdict::reproduced);
 }
 

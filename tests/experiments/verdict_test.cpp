@@ -379,8 +379,8 @@ TEST(VerdictOfASweep, WhatTheAuthorsFoundStandsBehindTheReasonUnlessItIsReproduc
   };
   for (const auto& [at_least, higher, reason] : std::vector<Case>{
            {0.05, Verdict::reproduced, ""},
-           {0.22, Verdict::inconclusive, "the threshold 22.00 lies inside the interval [17.65, 27.69]; why higher"},
-           {0.9, Verdict::not_reproduced, "the interval [17.65, 27.69] lies below the threshold 90.00; why higher"}}) {
+           {0.22, Verdict::inconclusive, "the threshold 22 lies inside the interval; why higher"},
+           {0.9, Verdict::not_reproduced, "the interval lies below the threshold 90; why higher"}}) {
     const ExperimentVerdict verdict = judge(at_least);
     EXPECT_EQ(verdict.judgements[0].verdict, higher);
     EXPECT_EQ(verdict.judgements[0].explanation, reason);

@@ -81,7 +81,8 @@ void fields(V& v, NormalizationConfig& c) {
           "value" +
               sizes_of_virtual_batches(),
           listed("virtual_batch_size").at_least(1).at_most(1e6));
-  v.require(!(c.precise_variance && c.virtual_batch_size), "precise_variance", "not together with virtual_batch_size");
+  v.require(!(c.precise_variance && c.virtual_batch_size), "precise_variance",
+            "cannot be combined with virtual_batch_size");
   v.field("channels_per_group", c.channels_per_group, "number of channels in a group; replaces groups",
           listed("channels_per_group").at_least(1).at_most(most_units).instead_of("groups"));
   v.field("groups", c.groups,

@@ -93,8 +93,7 @@ void fields(V& v, OptimizerConfig& c) {
           "(Pascanu et al. 2013); 0: no limit",
           between(0, largest));
   v.require(!c.nesterov || c.momentum > 0, "nesterov", "needs a momentum above 0");
-  v.require(!is_decoupled(row_of(c.type)) || c.decay != Decay::coupled, "decay",
-            "must be decoupled with " + decoupled + ", which means that");
+  v.require(!is_decoupled(row_of(c.type)) || c.decay != Decay::coupled, "decay", "must be decoupled with " + decoupled);
   v.section("trainable", c.trainable, "the parameters that are trained");
   v.sections("overrides", c.overrides, "another rate or decay for some parameters; the last that fits counts",
              Rule{}.left_out_if_empty());
