@@ -118,7 +118,8 @@ void fields(V& v, CriterionConfig& c) {
   v.field("weights", c.weights, "of the arms, in their order: [1, -1, -1, 1] for (a - b) - (c - d)",
           only_where("type", c.type, &CriterionKind::needs_weights, between(-largest, largest).may_repeat()));
   v.require(!has_weights || c.weights.size() == c.arms.size(), "weights",
-            "must have one number for each arm" + (c.arms.empty() ? "" : ", " + std::to_string(c.arms.size())));
+            "must have one number for each " +
+                (c.arms.empty() ? "arm" : "of the " + std::to_string(c.arms.size()) + " arms"));
   v.require(std::find(c.weights.begin(), c.weights.end(), 0.0) == c.weights.end(), "weights",
             "must not be 0: leave that arm out");
   v.field("axis", c.axis, "path of the axis", axis);
