@@ -76,14 +76,15 @@ def key_of(line, run):
     return line.arm, line.point, run.seed
 
 
-def read_figure_csv(sweep, wanted, text, numbers):
-    """({key: {name: array}} of the runs, the rows of all runs), where the run directories are gone."""
+def read_figure_csv(sweep, wanted, text, numbers, optional=()):
+    """({key: {name: array}} of the runs, the rows of all runs), where the run directories are gone. `optional`: columns
+    of text that figures of earlier versions lack."""
     path = sweep.folder / "figure.csv"
     if not exists(path):
         raise ReadError(f"{path}: missing, and so are the run directories in {sweep.folder / 'runs'}; a figure of type "
                         f"{sweep.type} is drawn from one of them: run the sweep again")
     text = ("arm", "point", "seed", "series", *text)
-    table = read_csv(path, text, (*text, *numbers), optional=["plan"], empty_ok=True, warn=warn)
+    table = read_csv(path, text, (*text, *numbers), optional=["plan", *optional], empty_ok=True, warn=warn)
     sweep.check_plan(path, table.get("plan", ()))
     all_rows = chosen(table, series="run")
     tables = {}

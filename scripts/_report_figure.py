@@ -185,7 +185,7 @@ def line_chart(data, table, figure, x_name):
          {"title": "", "categories": table.values("row")})
     numbers = [number_text(text) for text in x.get("categories", ())]
     if numbers and all(number is not None for number in numbers) and (not figure.get("log_x") or min(numbers) > 0):
-        x = {"title": "", "log": bool(figure.get("log_x"))}
+        x = {"title": "".join(table.values("row_is")[:1]), "log": bool(figure.get("log_x"))}
         for trace in traces:
             trace["x"] = [number_text(text) for text in trace["x"]]
     elif x.get("log"):  # step 0 has no place on a logarithmic axis

@@ -26,7 +26,7 @@ def _problem_of(path, record, below, verify):
         return f"{path}: is gone" if path.suffix == ".csv" else ""
     status = os.lstat(path)
     if not stat.S_ISREG(status.st_mode):
-        return f"{path}: is no plain file"
+        return f"{path}: is not a regular file"
     if status.st_size != record["bytes"]:
         return f"{path}: was changed after the run: {status.st_size} bytes, the run wrote {record['bytes']}"
     if status.st_mtime_ns == record["modified"] and not verify:

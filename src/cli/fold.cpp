@@ -40,14 +40,14 @@ void refuse_existing(const FoldOptions& options) {
 void check_run(const fs::path& directory) {
   const auto end = training::read_end(directory / "run.json");
   if (!end || !is_there(directory / "config.json"))
-    throw DataError(fmt::format("{}: is no directory of a run: it has no {}", directory.string(),
+    throw DataError(fmt::format("{}: not a run directory: it has no {}", directory.string(),
                                 end ? "config.json" : "run.json"));
   if (end->status != training::RunStatus::completed)
     throw DataError(fmt::format("{}: the run has not completed{}", directory.string(),
                                 end->status ? ": it is " + config::name_of(*end->status) : ""));
   if (!is_there(directory / "weights.npz"))
     throw DataError(
-        fmt::format("{}: there is no weights.npz; train with record.final_weights true", directory.string()));
+        fmt::format("{}: weights.npz is missing; train with record.final_weights true", directory.string()));
 }
 
 void fold(const FoldOptions& options, Context& context) {

@@ -43,7 +43,7 @@ std::string problem_of(const fs::path& directory, const FileRecord& record, Chec
     if (errno != ENOENT) return posix::failure(record.name, "read", errno);
     return path.extension() == ".csv" ? record.name + " is gone" : "";
   }
-  if (!S_ISREG(status.st_mode)) return record.name + " is no plain file";
+  if (!S_ISREG(status.st_mode)) return record.name + " is not a regular file";
   if (const auto bytes = static_cast<std::uint64_t>(status.st_size); bytes != record.bytes)
     return fmt::format("{} was changed after the run: {} bytes, the run wrote {}", record.name, bytes, record.bytes);
   if (check == Check::changed && modified(status) == record.modified) return "";

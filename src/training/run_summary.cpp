@@ -114,7 +114,7 @@ Json inputs_json(const RunSummary& summary) {
 Json read_json(const std::filesystem::path& file) {
   const std::vector<std::uint8_t> bytes = read_file(file, max_bytes, Place::results);
   Json json = Json::parse(bytes, nullptr, false);
-  if (!json.is_object()) throw DataError(fmt::format("{}: damaged: it is no JSON object", file.string()));
+  if (!json.is_object()) throw DataError(fmt::format("{}: damaged: not a JSON object", file.string()));
   return json;
 }
 
