@@ -15,6 +15,7 @@ from _plot_text import JOINED, points_of, shown, spelled, typeset, with_end
 from _plot_verdict import read_verdict, verdict_text
 from _reading import (Map, Number, Optional, ReadError, did_you_mean, is_file_name, number_of, read_csv, read_json,
                       read_rows)
+from _run_files import changed_tables
 from _units import SAME_UNIT, SPREADS, Unit, unit_of_column, unit_of_quantity
 
 INCOMPLETE = ("diverged", "failed", "unfinished", "missing")  # in the order in which a legend names them
@@ -162,6 +163,8 @@ class Sweep:
         """ReadError where verdict.json is not of experiment.json: of another plan or, where an earlier version wrote no
         plan, of another profile or other seeds; or with another claim."""
         verdict = read_verdict(self)
+        for problem in changed_tables(self.folder):
+            warn(problem)
         for key in ("plan", "profile", "seeds", "claim"):
             there, here = verdict.get(key), experiment.get(key)
             if there and here and there != here:

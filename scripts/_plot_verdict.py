@@ -5,6 +5,7 @@ import re
 from _plot_text import JOINED
 from _reading import Optional, ReadError, did_you_mean, exists, read_json
 from _report_words import verdict_word
+from _run_files import changed_tables
 
 CRITERION = {"name": str, "meaning": Optional(str), "verdict": str, "seeds": int, "explanation": Optional(str),
              "shown": Optional({"text": str, "claimed": str})}
@@ -14,9 +15,14 @@ VERDICT = {"verdict": Optional(str), "finding": Optional(str), "plan": Optional(
 
 
 def read_verdict(sweep):
-    """verdict.json of a sweep; {} where there is none."""
+    """verdict.json of a sweep; {} where there is none. What was changed since is one of its doubts."""
     path = sweep.folder / "verdict.json"
-    return read_json(path, VERDICT) if exists(path) else {}
+    if not exists(path):
+        return {}
+    verdict = read_json(path, VERDICT)
+    changed = [problem.removeprefix(f"{sweep.folder}/").replace(": was", " was", 1)
+               for problem in changed_tables(sweep.folder)]
+    return {**verdict, "doubts": list(dict.fromkeys([*(verdict.get("doubts") or []), *changed]))}
 
 
 def verdict_text(sweep):

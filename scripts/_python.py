@@ -1,6 +1,9 @@
 """Finds a Python that has the modules a script needs, for machines whose first python3 is not the system's."""
 
+import importlib
 import importlib.util
+import locale
+import logging
 import os
 import re
 import subprocess
@@ -39,3 +42,44 @@ def require(*modules, status=3):
     print(f"{os.path.basename(sys.argv[0])}: no Python on this machine has {', '.join(missing)}; install with {setup}, "
           f"or: apt install {packages}", file=sys.stderr)
     sys.exit(status)
+
+
+def require_utf8():
+    """Runs the script again where the locale is no UTF-8: libraries read their own files in its encoding."""
+    if not sys.flags.utf8_mode and locale.getpreferredencoding(False).lower() not in ("utf-8", "utf8"):
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.argv])
+
+
+class _Said(logging.Handler):
+    """Keeps what a library logs while it is loaded."""
+
+    def __init__(self):
+        super().__init__()
+        self.lines = []
+
+    def emit(self, record):
+        self.lines.append(record.getMessage())
+
+
+def problem_of_matplotlib():
+    """Loads matplotlib; why it can't be loaded, in one line, or "": the user's matplotlibrc may be damaged."""
+    said, logger = _Said(), logging.getLogger("matplotlib")
+    logger.addHandler(said)
+    try:
+        importlib.import_module("matplotlib.pyplot")
+    except (ImportError, OSError, ValueError) as error:
+        reason = " ".join(f"{' '.join(said.lines)} {error}".split())
+        return f"matplotlib cannot be loaded: {reason} (MATPLOTLIBRC=/dev/null leaves the settings file out)"
+    finally:
+        logger.removeHandler(said)
+    for line in said.lines:
+        print(line, file=sys.stderr)
+    return ""
+
+
+def require_matplotlib(status=3):
+    """Loads it, or says why it can't and exits with `status`."""
+    problem = problem_of_matplotlib()
+    if problem:
+        print(f"{os.path.basename(sys.argv[0])}: {problem}", file=sys.stderr)
+        sys.exit(status)

@@ -2,11 +2,10 @@
 
 import os
 import re
-from pathlib import Path
 
 import numpy as np
 
-from _reading import LARGEST_DATA, ReadError, read_bytes, read_idx, read_npz
+from _reading import LARGEST_DATA, ReadError, read_bytes, read_idx, read_npz, with_home
 
 FOLDERS = {"mnist": ["mnist"], "fashion_mnist": ["fashion_mnist", "fashion-mnist"],
            "cifar10": ["cifar10", "cifar-10", "cifar-10-batches-bin"],
@@ -39,10 +38,11 @@ def candidates(dataset):
                 yield from below(folder, depth - 1)
 
     if dataset.get("path"):
-        path = Path(dataset["path"]).expanduser()
+        path = with_home(dataset["path"], "dataset.path")
         own = sorted(path.iterdir()) if dataset["name"] == "idx" and path.is_dir() else []
         return [*below(path), path, path / "raw", *(folder for child in own for folder in (child, child / "raw"))]
-    roots = [Path(root).expanduser() for root in (os.environ.get("BNLAB_DATA"), "/usr/share/datasets", "data") if root]
+    roots = [with_home(root, "BNLAB_DATA")
+             for root in (os.environ.get("BNLAB_DATA"), "/usr/share/datasets", "data") if root]
     return [folder for root in roots
             for folder in [*below(root), *([root] if normalized(root.name) in map(normalized, names) else [])]]
 
@@ -94,7 +94,7 @@ def read_cifar(dataset):
 
 
 def read_npz_dataset(dataset):
-    path = Path(dataset["path"]).expanduser()
+    path = with_home(dataset["path"], "dataset.path")
     if path.is_dir():
         path = next(found for found in sorted(path.iterdir()) if found.suffix.lower() == ".npz")
     if not path.exists():

@@ -64,9 +64,23 @@ def given_path(text):
     if not text:
         raise argparse.ArgumentTypeError("must not be empty")
     try:
+        return with_home(text)
+    except ReadError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def with_home(text, key=""):
+    """The path with ~ or ~NAME as a shell has it, unless a file has this very name, which is bnlab's rule too; `key` is
+    whose value it is."""
+    try:
         return Path(text).expanduser()
-    except RuntimeError:  # there is no such user
-        raise argparse.ArgumentTypeError(f"{printable(text)}: no such home folder; ./~ names a file") from None
+    except RuntimeError:
+        if os.path.lexists(text):
+            return Path(text)
+        user = str(text).partition("/")[0][1:]
+        reason = f"there is no user {printable(user)}" if user else "the home folder is not known"
+        raise ReadError(f"{key and key + ': '}{printable(str(text))}: {reason}; ./{printable(str(text))} names a file "
+                        "of this name", USAGE) from None
 
 
 def is_file_name(name):

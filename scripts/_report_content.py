@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import shlex
 from pathlib import Path
 
@@ -37,10 +38,12 @@ def experiment_values(page, run_pages, files):
     warnings = verdict.get("warnings")
     sections = [("running", "Unfinished runs")] if data.running else []
     sections += [("verdict", "Verdict")] if page.criteria else []
-    sections += [("figure", "Figure"), ("arms", "Differences between the arms"), ("summary", "Summary"), ("runs", "Runs")]
+    sections += [("figure", "Figure"), ("arms", "Differences between the arms"), ("summary", "Summary"),
+                 ("runs", "Runs")]
     sections += [("notes", "Notes")] if notes else []
     sections += [("provenance", "Where the numbers come from"), ("again", "To run it again"), ("files", "Files")]
-    return {"data": data, "file": page.file, "claim": page.claim, "finding": page.finding, "finding_title": page.finding_title, "overall": page.verdict,
+    return {"data": data, "file": page.file, "claim": page.claim, "finding": page.finding,
+            "finding_title": page.finding_title, "overall": page.verdict,
             "source": text_of(experiment.get("source")), "criteria": page.criteria, "charts": charts,
             "running_chart": running_chart(data),
             "warnings": [text_of(one) for one in warnings] if isinstance(warnings, list) else [],
@@ -48,7 +51,7 @@ def experiment_values(page, run_pages, files):
             "arms": [arm_of(one, data) for one in data.arms], "choices": choices_of(verdict, data),
             "summary": summary_of(data), "runs": runs_of(data, page.file, run_pages), "notes": notes,
             "run_pages": run_pages, "files": files, "provenance": provenance_of(data),
-            "commands": commands_of(page), "folder_quoted": shlex.quote(str(data.folder)),
+            "commands": commands_of(page), "folder_quoted": shell_word(data.folder),
             "experiment_json": json_text(experiment), "verdict_json": json_text(verdict)}
 
 
@@ -76,11 +79,14 @@ def meaning_of(data, quantity):
 def choices_of(verdict, data):
     found = []
     for one in dicts_in(verdict.get("choices")):
+        if not one.get("chosen"):  # its runs have not ended
+            continue
         point = text_of(one.get("chosen")).strip("[]")
         mean = words.number(number_of(one.get("mean")))
         arm, of = (text_of(one.get(key)) for key in ("arm", "of"))
         points = len(dicts_in(one.get("candidates")))
-        found.append(f"{arm} is {of} at {point}: {meaning_of(data, one.get('quantity'))} {mean}, the best of {points} points")
+        quantity = meaning_of(data, one.get("quantity"))
+        found.append(f"{arm} is {of} at {point}: {quantity} {mean}, the best of {points} points")
     return found
 
 
@@ -93,7 +99,7 @@ def short_names(paths):
 def cell_of(text):
     number = number_of(text)
     is_number = bool(text) and not math.isnan(number)
-    return {"text": words.number(number) if is_number and len(text) > 6 else words.axis_text(text), "href": "",
+    return {"text": words.number(number) if is_number else words.axis_text(text), "href": "",
             "is_number": is_number, "title": "", "sort": text if is_number else "", "columns": "", "values": ""}
 
 
@@ -111,7 +117,8 @@ def summary_of(data):
             cells.append(mean_cell(row, name, quantity_unit(data, name, unit_of_table)))
         rows.append(cells)
     short = short_names(data.axes)
-    return Table([*(short.get(key, key) for key in keys), *(quantity_label(data, name, unit_of_table) for name in names)], rows)
+    return Table([*(short.get(key, key) for key in keys),
+                  *(quantity_label(data, name, unit_of_table) for name in names)], rows)
 
 
 def says_nothing(table, name):
@@ -148,7 +155,9 @@ def mean_text(mean, half, unit):
 def runs_of(data, file, run_pages):
     table = data.runs
     quantities = data.quantities
-    shown = [name for name in table.header if name not in UNSHOWN and (name != "doubt" or table.values(name))]
+    beside = {f"{name}{end}" for name in quantities for end in ("_bound", "_from")}
+    shown = [name for name in table.header if name not in UNSHOWN and name not in beside and
+             (name != "doubt" or table.values(name))]
     at_work = {run.name: run.step for run in data.running}
     rows = []
     for row in table.rows:
@@ -159,7 +168,10 @@ def runs_of(data, file, run_pages):
                 text = at_work[row["run"]]
             cell = cell_of(text)
             if name in quantities and cell["is_number"]:
-                cell["text"] = words.number(quantity_unit(data, name, unit_of_table)(number_of(text)))
+                cell["text"] = with_bound(row, name, words.number(
+                    quantity_unit(data, name, unit_of_table)(number_of(text))), data)
+            elif name in ("last_step", "seconds", "steps_per_second") and row.get("status") == "missing":
+                cell = cell_of("")
             if name == "run":  # its arm, point and seed have columns
                 cell["title"], cell["text"] = cell["text"], cell["text"].partition("_")[0]
                 if row["run"] in run_pages:
@@ -173,10 +185,22 @@ def runs_of(data, file, run_pages):
     return Table([names.get(name, name) for name in shown], rows)
 
 
+def with_bound(row, name, text, data):
+    """What the value of a run is known to be: "at least 300", "at most 500" where its first row had it."""
+    if row.get(f"{name}_bound") == "at_least":
+        return f"at least {text}"
+    if row.get(f"{name}_from") == "0":
+        return f"at most {text}"
+    declared = data.quantities[name].get("when_diverged")
+    is_declared = row.get("status") == "diverged" and declared is not None and number_of(row[name]) == declared
+    return f"{text} (set for diverged runs)" if is_declared else text
+
+
 def provenance_of(data):
     base, found = dict_of(data.experiment.get("base")), []
     network, dataset = dict_of(base.get("network")), dict_of(base.get("dataset"))
-    for name, value in (("Data", dataset.get("name")), ("Network", network.get("name")), ("Hash of the plan", data.plan)):
+    for name, value in (("Data", dataset.get("name")), ("Network", network.get("name")),
+                        ("Hash of the plan", data.plan)):
         if value:
             found.append((name, text_of(value)))
     for column, name in PROVENANCE.items():
@@ -201,14 +225,25 @@ def settings_of(experiment):
     return [part for line in lines for part in ("--set", line)]
 
 
+def shell_word(path):
+    """A path as bash reads it, also one that is not UTF-8."""
+    try:
+        str(path).encode()
+        return shlex.quote(str(path))
+    except UnicodeEncodeError:
+        plain = (chr(byte) if 32 <= byte < 127 and byte not in b"'\\" else f"\\x{byte:02x}"
+                 for byte in os.fsencode(path))
+        return f"$'{''.join(plain)}'"
+
+
 def commands_of(page):
     data = page.data
-    folder, experiment = shlex.quote(str(data.folder)), data.experiment
+    folder, experiment = shell_word(data.folder), data.experiment
     commands = []
     profile = text_of(experiment.get("profile"))
     if data.has_claim and profile and page.file == data.name and (EXPERIMENTS / f"{data.name}.json").is_file():
         commands.append(shlex.join(["bnlab", "sweep", data.name, "--profile", profile, *settings_of(experiment)]))
-    commands.append(f"bnlab sweep {shlex.quote(str(data.folder / 'experiment.json'))} --out DIR")
+    commands.append(f"bnlab sweep {shell_word(data.folder / 'experiment.json')} --out DIR")
     return [*commands, f"bnlab verdict {folder}", f"scripts/plot.py {folder}",
             f"scripts/report.py {folder} --out PAGES"]
 
@@ -221,10 +256,10 @@ def run_facts(data, row, result):
         facts.append(("Seed", row["seed"]))
     for name, quantity in data.quantities.items():
         if row.get(name):
-            at_least = "at least " if row.get(f"{name}_bound") == "at_least" else ""
             unit = quantity_unit(data, name, unit_of_table)
             facts.append((text_of(quantity.get("meaning")) or name.replace("_", " "),
-                          f"{at_least}{words.number(unit(number_of(row[name])))} {unit.name}".rstrip()))
+                          f"{with_bound(row, name, words.number(unit(number_of(row[name]))), data)} {unit.name}"
+                          .rstrip()))
     steps = text_of(result.get("steps"))
     last = text_of(result.get("last_step")) or row.get("last_step", "")
     if last:

@@ -5,6 +5,7 @@ import contextlib
 import io
 import math
 
+from _python import problem_of_matplotlib
 from _reading import ReadError
 from _report_files import Reader, Table, dict_of, number_of, table_of, text_of
 from _report_labels import column_label, column_unit, in_unit, places_text, quantity_label, quantity_unit
@@ -54,6 +55,9 @@ def drawn_table(data):
 
 def draw(data):
     """(table, problem) of the figure, drawn by plot.py's functions and thrown away."""
+    unloaded = problem_of_matplotlib()
+    if unloaded:
+        return Table(), f"no figure: {unloaded}"
     import matplotlib.pyplot as plt
     import plot
     problem, table = "", Table()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import _report_live as live
 from _reading import LARGEST_JSON, ReadError, parse_json, read_rows, read_text
-from _run_files import changed_files
+from _run_files import changed_files, changed_tables
 
 ENDED = ("completed", "diverged", "failed")
 MOST_CHANGED = 10  # files of runs, that a page names
@@ -163,11 +163,14 @@ def others_of(plans, experiment, verdict, reader):
 
 
 def tell_changed(reader, state):
-    """Names the files of runs that are not those that the runs wrote."""
+    """Names the files of runs that are not those that the runs wrote, and the tables that are not the verdict's."""
     told = []
-    for name, _ in state.ends:
+    checks = [lambda: changed_tables(reader.folder), *(
+        lambda name=name: changed_files(reader.folder / "runs" / name, below=reader.folder)
+        for name, _ in state.ends)]
+    for check in checks:
         try:
-            told += changed_files(reader.folder / "runs" / name, below=reader.folder)
+            told += check()
         except ReadError as error:
             told.append(str(error))
     for one in told[:MOST_CHANGED]:

@@ -44,8 +44,17 @@ def axis_over(values, log, most=5):
         span = (high - low) or abs(low) or 1.0
         axis = Axis(low - 0.08 * span, high + 0.08 * span, False)
         texts = linear_ticks(axis.low, axis.high, most)
-    axis.ticks = [(axis.place(tick)[0], number(tick)) for tick in texts]
+    axis.ticks = [(axis.place(tick)[0], text) for tick, text in zip(texts, told_apart(texts))]
     return axis
+
+
+def told_apart(values):
+    """Texts of numbers with as many digits as tell them apart."""
+    for digits in range(4, 13):
+        texts = [number(value, digits) for value in values]
+        if len(set(texts)) == len(texts):
+            break
+    return texts
 
 
 def linear_ticks(low, high, most):
@@ -109,6 +118,9 @@ class Criterion:
         return [value for _, value in self.thresholds] if math.isnan(self.within) else [-self.within, self.within]
 
     def axis(self):
+        """None where there is no value to show."""
+        if math.isnan(self.effect):
+            return None
         values = [self.effect, self.low, self.high, *self.limits()]
         finite = [value for value in values if math.isfinite(value)]
         log = bool(finite) and min(finite) > 0 and (self.unit.startswith("times") or max(finite) > 100 * min(finite))

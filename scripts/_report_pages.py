@@ -191,7 +191,7 @@ class Site:
         failure = reader.json("runs", name, "failure.json")
         status = row.get("status", "")
         folder = data.folder / "runs" / name
-        href = "" if self.live else urllib.parse.quote(os.path.relpath(folder, self.out / page.file))
+        href = "" if self.live else urllib.parse.quote(os.fsencode(os.path.relpath(folder, self.out / page.file)))
         charts = run_charts(reader, name)
         return {"data": data, "file": page.file, "title": name, "status": words.STATUSES.get(status, status),
                 "status_class": css_class(status), "error": row.get("error", "") or text_of(failure.get("error")),

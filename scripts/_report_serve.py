@@ -14,7 +14,8 @@ from _reading import reason_of
 from _report_pages import PageError, newest
 
 LOOK_EVERY = 3  # seconds between two looks at the files
-REST = 4  # times as long as making the pages took, the keeper rests: the runs have the processor
+REST = 4  # times as long as making the pages took of the processor's time, the keeper rests: the runs have it
+LONGEST_REST = 10  # seconds
 TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".csv": "text/csv; charset=utf-8",
          ".js": "text/javascript; charset=utf-8", ".json": "application/json"}
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src data: blob:; "
@@ -57,12 +58,12 @@ class Keeper:
 
     def keep(self, ended):
         while not ended.wait(LOOK_EVERY):
-            began = time.monotonic()
+            began = time.process_time()
             try:
                 self.write(self.find([folder for folder in self.folders if folder.is_dir()]))
             except (PageError, OSError) as error:
                 self.say(error)
-            ended.wait(REST * (time.monotonic() - began))
+            ended.wait(min(LONGEST_REST, REST * (time.process_time() - began)))
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -30,9 +30,9 @@ def number(value, digits=4):
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     text = f"{value:.{digits}g}"
-    if "e" in text and 1e-4 <= abs(value) < 1e9:
-        rounded = float(text)
-        text = f"{rounded:,.0f}" if abs(value) >= 1e4 else f"{rounded:.10f}".rstrip("0").rstrip(".")
+    rounded = float(text)
+    if ("e" in text or abs(value) >= 1000) and 1e-4 <= abs(value) < 1e9:
+        text = f"{rounded:,.0f}" if rounded.is_integer() else f"{rounded:,.10f}".rstrip("0").rstrip(".")
     if "e" in text:
         mantissa, exponent = text.split("e")
         text = f"{mantissa} × 10{superscript(int(exponent))}"

@@ -1,12 +1,18 @@
-"""Whether the files of a run are those that it wrote, as its run.json records them."""
+"""Whether the files of a run are those that it wrote, as its run.json records them, and the tables of a sweep those of
+its verdict.json. Both files end with the SHA-256 of their own text before it."""
 
 import hashlib
 import os
+import re
 import stat
 
-from _reading import LARGEST_DATA, Map, Optional, ReadError, exists, is_file_name, read_bytes, read_json
+from _reading import (LARGEST_DATA, LARGEST_JSON, Map, Optional, ReadError, check, exists, is_file_name, parse_json,
+                      read_bytes, read_text)
 
-RECORD = {"files": Optional(Map({"bytes": int, "modified": int, "sha256": str}))}
+SEALED = re.compile(r'(.*),\n  "sha256": "([0-9a-f]{64})"\n}\n', re.DOTALL)
+TABLES = {"sha256": Optional(str), "files": Optional(Map({"sha256": str}))}
+RECORD = {"sha256": Optional(str),
+          "files": Optional(Map({"bytes": int, "modified": int, "sha256": str}))}
 
 
 def changed_files(folder, below=None, verify=False):
@@ -15,10 +21,37 @@ def changed_files(folder, below=None, verify=False):
     below = below or folder
     if not exists(folder / "run.json"):
         return []
-    records = read_json(folder / "run.json", RECORD, below=below).get("files") or {}
-    problems = (_problem_of(folder / name, record, below, verify) for name, record in records.items()
-                if is_file_name(name))
+    content, problems = _read(folder / "run.json", RECORD, below, "run")
+    problems += (_problem_of(folder / name, record, below, verify)
+                 for name, record in (content.get("files") or {}).items() if is_file_name(name))
     return [problem for problem in problems if problem]
+
+
+def changed_tables(folder):
+    """The same of the tables of a sweep that its verdict.json records, and of that file."""
+    if not exists(folder / "verdict.json"):
+        return []
+    content, problems = _read(folder / "verdict.json", TABLES, folder, "verdict")
+    for name, record in (content.get("files") or {}).items():
+        path = folder / name
+        if is_file_name(name) and exists(path) and _sum_of(path, folder) != record["sha256"]:
+            problems.append(f"{path}: was changed after the verdict: its SHA-256 is another than in verdict.json")
+    return problems
+
+
+def _read(path, shape, below, whose):
+    """The content of a JSON file, and what is wrong with its own sum; an earlier version wrote none."""
+    text = read_text(path, LARGEST_JSON, below=below)
+    content = parse_json(text, path)
+    check(content, shape, path)
+    found = SEALED.fullmatch(text)
+    if "sha256" not in content or (found and hashlib.sha256(found[1].encode()).hexdigest() == found[2]):
+        return content, []
+    return content, [f"{path}: was changed after the {whose}: its SHA-256 is another than the one in it"]
+
+
+def _sum_of(path, below):
+    return hashlib.sha256(read_bytes(path, LARGEST_DATA, below=below)).hexdigest()
 
 
 def _problem_of(path, record, below, verify):
@@ -32,7 +65,7 @@ def _problem_of(path, record, below, verify):
     if status.st_mtime_ns == record["modified"] and not verify:
         return ""
     try:
-        same = hashlib.sha256(read_bytes(path, LARGEST_DATA, below=below)).hexdigest() == record["sha256"]
+        same = _sum_of(path, below) == record["sha256"]
     except ReadError as error:
         return str(error)
     return "" if same else f"{path}: was changed after the run: its SHA-256 is another than in run.json"

@@ -21,6 +21,7 @@ from pathlib import Path
 import _python
 
 _python.require("numpy", "matplotlib", "scipy", status=77)
+_python.require_matplotlib()
 
 import matplotlib.pyplot as plt  # noqa: E402
 from matplotlib.lines import Line2D  # noqa: E402

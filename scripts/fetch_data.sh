@@ -76,7 +76,17 @@ while (($#)); do
   esac
   shift
 done
-[[ ! $to =~ ^~(/|$) ]] || to=$HOME${to#\~}  # no shell has done so in --to=~/x
+if [[ $to == \~* ]]; then # no shell has done so in --to=~/x
+  user=${to%%/*} user=${user#\~} home=${HOME:-}
+  [[ -z $user ]] || home=$(getent passwd -- "$user" | cut -d: -f6) || true
+  if [[ -n $home ]]; then
+    to=$home${to#"~$user"}
+  elif [[ ! -e $to ]]; then
+    reason="the home folder is not known"
+    [[ -z $user ]] || reason="there is no user $user"
+    misused "--to: $to: $reason; ./$to names a folder of this name"
+  fi
+fi
 case $name in
   mnist) mirrors=(https://ossci-datasets.s3.amazonaws.com/mnist https://storage.googleapis.com/cvdf-datasets/mnist) ;;
   fashion_mnist) mirrors=(http://fashion-mnist.s3-website.eu-central-1.amazonaws.com) ;;

@@ -56,6 +56,7 @@ import _python
 
 os.environ["MPLBACKEND"] = "agg"  # files alone are drawn; a name that a user has set may need a screen, or be wrong
 _python.require("matplotlib", "numpy", "scipy")
+_python.require_matplotlib()
 
 import matplotlib.pyplot as plt  # noqa: E402
 

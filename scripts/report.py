@@ -28,6 +28,7 @@ from pathlib import Path
 
 import _python
 
+_python.require_utf8()
 _python.require("jinja2", "matplotlib", "numpy", "plotly", "scipy")
 
 import _reading as reading  # noqa: E402

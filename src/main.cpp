@@ -9,12 +9,15 @@
 #include <cstdlib>
 #include <filesystem>
 #include <new>
+#include <string_view>
 #include <system_error>
+#include <vector>
 
 #include "cli/command.h"
 #include "util/errors.h"
 #include "util/join.h"
 #include "util/nearest.h"
+#include "util/printable.h"
 
 namespace {
 
@@ -67,8 +70,19 @@ void check_command(const bnlab::cli::Command& program, int argc, char** argv) {
   std::string near = bnlab::did_you_mean(argv[1], names);
   if (near.empty() && std::filesystem::is_regular_file(argv[1], ignored))
     near = fmt::format("; did you mean \"bnlab train {}\"?", argv[1]);
-  throw bnlab::ConfigError(fmt::format("there is no command \"{}\"{}\nThe commands are {}.", argv[1],
-                                       near.empty() ? "." : near, bnlab::join(names)));
+  throw bnlab::ConfigError(fmt::format("there is no command \"{}\"{}\nThe commands are {}.",
+                                       bnlab::on_one_line(argv[1]), near.empty() ? "." : near, bnlab::join(names)));
+}
+
+/// "help train" as "train --help", "help" as "--help".
+std::vector<char*> with_help_option(int argc, char** argv) {
+  static char option[] = "--help";
+  std::vector<char*> all(argv, argv + argc);
+  if (argc < 2 || std::string_view(argv[1]) != "help") return all;
+  all.erase(all.begin() + 1);
+  if (all.size() > 1) all.resize(2);
+  all.push_back(option);
+  return all;
 }
 
 int run(int argc, char** argv, bnlab::cli::Context& context) {
@@ -94,8 +108,10 @@ int run(int argc, char** argv, bnlab::cli::Context& context) {
   bnlab::cli::add_manual(program, context);
   program.footer(
       "Example:\n  bnlab train configs/first_experiment.json --set optimizer.learning_rate=1 --out results/first");
-  check_command(program, argc, argv);
-  if (!parser.parse(argc, argv)) context.exit_status = ExitStatus::usage_error;
+  std::vector<char*> arguments = with_help_option(argc, argv);
+  const int count = static_cast<int>(arguments.size());
+  check_command(program, count, arguments.data());
+  if (!parser.parse(count, arguments.data())) context.exit_status = ExitStatus::usage_error;
   if (std::ferror(stdout) != 0 || std::fflush(stdout) != 0) {
     if (errno == EPIPE) end_by_broken_pipe();
     throw bnlab::RunError("cannot write to standard output: " + std::generic_category().message(errno));

@@ -123,7 +123,8 @@
   // Runs that diverged do not set the scale, as long as others did not.
   function range(chart, log) {
     const calm = chart.traces.filter((trace) => trace.role !== "diverged" && !trace.diverged);
-    let values = calm.flatMap((trace) => trace.y).filter((y) => y !== null && (!log || y > 0));
+    let values = calm.flatMap((trace) => [...trace.y, ...(trace.low ?? []), ...(trace.high ?? [])])
+      .filter((y) => typeof y === "number" && (!log || y > 0));
     if (chart.y.range) values = chart.y.range;
     if (!values.length) return undefined;
     let low = values[0], high = values[0];
@@ -179,6 +180,7 @@
       const largest = Math.max(1, ...chart.traces.flatMap((trace) => trace.x).filter((x) => x > 0));
       made.xaxis.range = [0, Math.log10(largest) + .02];
     }
+    if (own.view) [made.xaxis.range, made.yaxis.range] = own.view.map((range) => range.slice());
     return made;
   }
 
@@ -192,7 +194,15 @@
 
   function show(figure) {
     const {chart, own, plot} = figure;
-    return Plotly.react(plot, traces(chart, own), layout(chart, own, plot), config);
+    const done = Plotly.react(plot, traces(chart, own), layout(chart, own, plot), config);
+    if (!figure.isFollowed) {
+      figure.isFollowed = true;
+      plot.on("plotly_relayout", (change) => {
+        if (!Object.keys(change).some((key) => key.includes("range"))) return;
+        own.view = ["xaxis", "yaxis"].map((name) => plot._fullLayout[name].range.slice());
+      });
+    }
+    return done;
   }
 
   function button(text, pressed, action) {
@@ -216,6 +226,7 @@
     const {chart, own} = figure;
     const toggle = (key, text) => button(text, own[key], (pressed) => {
       own[key] = !own[key];
+      own.view = null;
       pressed.setAttribute("aria-pressed", own[key]);
       show(figure);
     });
@@ -225,7 +236,7 @@
       if (values("y").some((y) => y > 0)) box.append(toggle("logY", "log y"));
     }
     box.append(button("zoom in", null, () => zoom(figure, .7)), button("zoom out", null, () => zoom(figure, 1 / .7)),
-      button("whole view", null, () => show(figure)));
+      button("whole view", null, () => { own.view = null; show(figure); }));
   }
 
   function swatch(group) {
@@ -299,7 +310,7 @@
 
   // ---- tables and filters ----------------------------------------------------------------------------------------
 
-  function sortable(table) {
+  function sortable(table, place) {
     const heads = [...table.tHead.rows[0].cells];
     heads.forEach((head, column) => {
       const made = element("button", {type: "button"}, head.textContent);
@@ -319,8 +330,11 @@
         });
         if (!up) rows.reverse();
         table.tBodies[0].append(...rows);
+        state.set(`sort ${place}`, {column, up});
       });
     });
+    const {column, up} = state.get(`sort ${place}`) ?? {};
+    for (let i = 0; column !== undefined && i < (up ? 1 : 2); ++i) heads[column]?.querySelector("button").click();
   }
 
   function filters() {
@@ -368,12 +382,16 @@
         before = text;
         const next = new DOMParser().parseFromString(text, "text/html").querySelector("main");
         const opened = [...document.querySelectorAll("main details")].map((one) => one.open);
-        const focused = document.activeElement?.id;
+        const places = () => [...document.querySelectorAll("main .wide, main pre")];
+        const scrolled = places().map((one) => [one.scrollLeft, one.scrollTop]);
+        const controls = () => [...document.querySelectorAll("main a, main button, main select, main summary")];
+        const focused = controls().indexOf(document.activeElement);
         document.querySelectorAll("main .chart-canvas").forEach((plot) => Plotly.purge(plot));
         document.querySelector("main").replaceChildren(...document.importNode(next, true).childNodes);
         document.querySelectorAll("main details").forEach((one, i) => { one.open = opened[i] ?? one.open; });
         start();
-        if (focused) document.getElementById(focused)?.focus();
+        places().forEach((one, i) => one.scrollTo(...(scrolled[i] ?? [0, 0])));
+        if (focused >= 0) controls()[focused]?.focus({preventScroll: true});
       } catch {
         live.textContent = "the server has ended: this page no longer changes";
       }

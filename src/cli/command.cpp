@@ -9,9 +9,11 @@
 #include <filesystem>
 #include <system_error>
 #include <thread>
+#include <vector>
 
 #include "config/experiment.h"
 #include "config/load.h"
+#include "config/overrides.h"
 #include "network/network.h"
 #include "probes/probe.h"
 #include "util/errors.h"
@@ -32,7 +34,11 @@ std::vector<std::filesystem::path> shipped_folders(const std::string& folder) {
 
 // Both the shell and the system tell of a closed terminal; the system sends SIGXCPU each second, a timer its signal.
 // Each ends a process that does not catch it.
-constexpr int repeating_signals[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU, SIGALRM, SIGPROF, SIGVTALRM, SIGPWR, SIGIO};
+std::vector<int> repeating_signals() {
+  std::vector<int> signals{SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU, SIGALRM, SIGPROF, SIGVTALRM, SIGPWR, SIGIO, SIGSTKFLT};
+  for (int signal = SIGRTMIN; signal <= SIGRTMAX; ++signal) signals.push_back(signal);
+  return signals;
+}
 
 /// Throws for an experiment and for a network, of which a config's reader would only name every key.
 void refuse_other_kinds(const std::string& file) {
@@ -82,16 +88,14 @@ void catch_signals(void (*handler)(int), int flags) {
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
   action.sa_flags = 0;
-  for (const int signal : repeating_signals) {
+  for (const int signal : repeating_signals()) {
     struct sigaction before {};
     if (sigaction(signal, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
   }
 }
 
 bool may_repeat(int signal) {
-  for (const int one : repeating_signals)
-    if (one == signal) return true;
-  return false;
+  return signal != SIGINT && signal != SIGTERM;  // catch_signals() catches no others; called in a signal's handler
 }
 
 void suggest_plot(const std::filesystem::path& directory, const Context& context) {
@@ -170,6 +174,7 @@ std::string ConfigOptions::path() const { return shipped(file, "configs"); }
 config::RunConfig ConfigOptions::load(std::vector<std::string>* warnings) const {
   std::vector<std::string> all = overrides;
   if (!seed.empty()) all.push_back("training.seed=" + seed);
+  config::refuse_repeated(all);
   const std::string found = existing(file, "configs");
   refuse_other_kinds(found);
   return config::load(found, all, warnings);

@@ -67,8 +67,8 @@ void log_errors(Context& context, const std::function<void()>& read);
 
 /// Calls `handler` at Ctrl-C and SIGTERM, both with these flags of sigaction(2); where the terminal closes, unless
 /// nohup says that it does not matter; at SIGUSR1, SIGUSR2 and SIGXCPU, by which schedulers announce a limit; and at
-/// those of timers and of a failing power supply. These may come again and again: another one may not count as more
-/// (may_repeat).
+/// those of timers and of a failing power supply, SIGSTKFLT and the real-time ones. These may come again and again:
+/// another one may not count as more (may_repeat).
 void catch_signals(void (*handler)(int), int flags);
 /// Whether the signal is one of those that may come more than once for one reason.
 bool may_repeat(int signal);

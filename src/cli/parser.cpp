@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <sstream>
 
+#include "config/hints.h"
+#include "util/errors.h"
 #include "util/home.h"
 #include "util/join.h"
 #include "util/nearest.h"
@@ -65,16 +67,40 @@ std::vector<std::string> option_names(const CLI::App& program) {
   return names;
 }
 
+/// How a key of the config that is given as an option, such as --lr 3, is set; "" for anything else.
+std::string setting_hint(const std::string& option, const std::vector<std::string>& arguments,
+                         const std::vector<std::string>& known) {
+  std::string key = option.substr(std::min(option.find_first_not_of('-'), option.size()));
+  std::ranges::replace(key, '-', '_');
+  for (const char* device : {"device", "gpu", "cuda", "cpu"})
+    if (key == device) return "; bnlab computes on the CPU, with --threads threads";
+  const auto is_known = [&](const char* name) { return std::ranges::find(known, name) != known.end(); };
+  std::vector<std::string> paths = config::places_of_key(key.substr(key.rfind('.') + 1));
+  if (key.find('.') != std::string::npos && std::ranges::find(paths, key) != paths.end()) paths = {key};
+  // A sweep has --seeds.
+  if (!is_known("--set") || paths.empty() || is_known((option + "s").c_str())) return "";
+  std::string value = "VALUE";
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i].starts_with(option + "=")) value = arguments[i].substr(option.size() + 1);
+    const bool has_value = arguments[i] == option && i + 1 < arguments.size();
+    if (has_value && !arguments[i + 1].starts_with("--")) value = arguments[i + 1];
+  }
+  return fmt::format("; did you mean --set {}={}?", paths.front(), value);
+}
+
 /// The error's text. Where an option is unknown, that option and the nearest one; for a setting, how it is written.
-std::string text_of(const CLI::Error& error, const CLI::App& program) {
+std::string text_of(const CLI::Error& error, const CLI::App& program, const std::vector<std::string>& arguments) {
   const std::string text = error.what();
   if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError)) return text;
   const std::string extras = text.substr(text.find(": ") + 1);
   std::string last;
   for (std::istringstream words(extras); words >> last;) {
     const std::string option = last.substr(0, last.find('='));
-    if (last.size() > 1 && last.front() == '-')
-      return fmt::format("unknown option {}{}", option, did_you_mean(option, option_names(program)));
+    if (last.size() > 1 && last.front() == '-') {
+      const std::vector<std::string> known = option_names(program);
+      const std::string setting = setting_hint(option, arguments, known);
+      return fmt::format("unknown option {}{}", option, setting.empty() ? did_you_mean(option, known) : setting);
+    }
   }
   return text + (is_setting(last) ? fmt::format("; did you mean --set {}?", last) : "");
 }
@@ -146,7 +172,11 @@ Option& Option::not_empty() {
 
 Option& Option::home_path() {
   const auto expand = [](std::string& text) {
-    text = with_home(text);
+    try {
+      text = with_home(text);
+    } catch (const ConfigError& error) {
+      return std::string(error.what());
+    }
     return std::string();
   };
   option_->transform(CLI::Validator(expand, "", "home_path"));
@@ -236,9 +266,6 @@ Parser::Parser(const std::string& description, const std::string& name, const st
   app_->set_version_flag("--version", version);
   app_->require_subcommand(1);
   app_->fallthrough();
-  app_->failure_message([](const CLI::App* program, const CLI::Error& error) {
-    return fmt::format("bnlab: {}\nRun with --help for more information.\n", text_of(error, *program));
-  });
 }
 
 Parser::~Parser() = default;
@@ -248,6 +275,10 @@ Command Parser::program() { return Command(app_.get()); }
 bool Parser::parse(int argc, char** argv) {
   try {
     std::vector<std::string> arguments = with_repeated_options({argv + std::min(argc, 1), argv + argc});
+    app_->failure_message([arguments](const CLI::App* program, const CLI::Error& error) {
+      return fmt::format("bnlab: {}\nRun with --help for more information.\n",
+                         on_one_line(text_of(error, *program, arguments)));
+    });
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
     app_->parse(arguments);
     return true;

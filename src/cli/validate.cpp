@@ -9,6 +9,7 @@
 #include "config/experiment.h"
 #include "config/load.h"
 #include "config/warnings.h"
+#include "data/warnings.h"
 #include "experiments/plan.h"
 #include "util/errors.h"
 
@@ -18,7 +19,8 @@ namespace {
 /// Adds settings that cancel each other, where the steps do not depend on the data, and prints all.
 void warn(const std::string& file, const config::RunConfig& config, std::vector<std::string> warnings) {
   if (!config.training.epochs && config.training.composition != config::BatchComposition::full_batch)
-    for (std::string& warning : config::warnings(config)) warnings.push_back(std::move(warning));
+    for (std::string& warning : data::warnings(config.dataset)) warnings.push_back(std::move(warning));
+  for (std::string& warning : config::warnings(config)) warnings.push_back(std::move(warning));
   for (const std::string& warning : warnings) complain(fmt::format("{}: warning: {}", file, warning));
 }
 

@@ -119,6 +119,7 @@ std::string name_of(const std::string& file, const ArmConfig& arm) {
 
 ExperimentConfig to_experiment(const Ablation& ablation) {
   refuse_seed(ablation.settings);
+  refuse_repeated(ablation.settings);
   RunConfig config = load(ablation.file, ablation.settings);
   config.description.clear();
   Problems problems;

@@ -128,7 +128,10 @@ struct Codec<E> {
       }
     }
     const std::vector<std::string> names = names_of<E>();
-    const std::string guess = in.json.is(Json::Kind::text) ? hint_text(in.json.text, names) : "";
+    const bool is_word = in.json.is(Json::Kind::text);
+    const std::string word = is_word ? in.json.text : shown(in.json);
+    std::string guess = is_word || word == "null" || word == "false" ? hint_text(word, names) : "";
+    if (!is_word && guess.find("\"none\"") == std::string::npos) guess.clear();  // no near misspelling
     const std::string must = names.size() == 1 ? "must be " : "must be one of ";
     in.problems.add(in.json.origin, in.path, must + join(names) + ", got " + shown(in.json) + guess);
     return false;

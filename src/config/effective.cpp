@@ -5,6 +5,7 @@
 
 #include "config/experiment_checks.h"
 #include "config/load.h"
+#include "config/overrides.h"
 #include "config/text_file.h"
 #include "util/errors.h"
 #include "util/home.h"
@@ -30,7 +31,7 @@ fs::path find_base(const std::string& name, const fs::path& folder) {
   for (const fs::path& one : config_folders(".")) folders.push_back(one);
   std::error_code error;
   for (const fs::path& one : folders)
-    if (fs::path file = one / with_home(name); fs::is_regular_file(file, error)) return file;
+    if (fs::path file = one / with_home(name, "base"); fs::is_regular_file(file, error)) return file;
   std::vector<std::string> names;
   for (const fs::path& one : folders) names.push_back(one.lexically_normal().string());
   throw ConfigError("base: no " + name + " in " + join(names));
@@ -69,6 +70,7 @@ ExperimentConfig effective(const ExperimentConfig& experiment, Profile profile,
   if (chosen.seeds) result.seeds = *chosen.seeds;
   if (seeds) result.seeds = *seeds;
   refuse_seed(settings);
+  refuse_repeated(settings);
   std::vector<std::string> all = texts_of(chosen.set);
   all.insert(all.end(), settings.begin(), settings.end());
   const auto written_out = [&](const BaseConfig& base, const std::string& label) {

@@ -8,6 +8,7 @@
 
 #include "config/load.h"
 #include "config/text_file.h"
+#include "util/errors.h"
 #include "util/home.h"
 #include "util/join.h"
 #include "util/nearest.h"
@@ -82,7 +83,12 @@ fs::path find(const Json& extends, const fs::path& folder, const Chain& chain, P
   };
   if (!extends.is(Json::Kind::text) || extends.text.empty())
     return refuse("must be the name of a config file, got " + shown(extends));
-  const fs::path file = (folder / with_home(extends.text)).lexically_normal();
+  fs::path file;
+  try {
+    file = (folder / with_home(extends.text)).lexically_normal();
+  } catch (const ConfigError& error) {
+    return refuse(error.what());
+  }
   std::error_code error;
   if (!fs::exists(file, error)) {
     const fs::path parent = file.has_parent_path() ? file.parent_path() : fs::path(".");

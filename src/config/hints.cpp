@@ -22,6 +22,7 @@ struct Alias {
 constexpr Alias aliases[] = {
     // keys
     {"lr", {"learning_rate", "optimizer.learning_rate"}},
+    {"learningrate", {"optimizer.learning_rate"}},
     {"eta", {"learning_rate", "optimizer.learning_rate"}},
     {"rate", {"learning_rate", "optimizer.learning_rate"}},
     {"stepsize", {"learning_rate", "optimizer.learning_rate"}},
@@ -165,6 +166,8 @@ constexpr Alias aliases[] = {
     {"off", {"none"}},
     {"no", {"none"}},
     {"null", {"none"}},
+    {"false", {"none"}},
+    {"disabled", {"none"}},
     {"nonorm", {"none"}},
     {"before", {"before_activation"}},
     {"pre", {"before_activation"}},

@@ -219,7 +219,7 @@ std::string to_json(const RunConfig& config) {
 std::vector<fs::path> config_folders(const fs::path& folder) {
   std::vector<fs::path> folders{folder};
   if (const char* variable = std::getenv("BNLAB_CONFIGS"); variable && *variable)
-    folders.emplace_back(with_home(variable));
+    folders.emplace_back(with_home(variable, "BNLAB_CONFIGS"));
   std::error_code error;
   if (const fs::path program = fs::read_symlink("/proc/self/exe", error); !error) {
     folders.push_back(program.parent_path() / "../../configs");

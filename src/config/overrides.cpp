@@ -1,11 +1,15 @@
 #include "config/overrides.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <string_view>
 #include <system_error>
 #include <utility>
+
+#include "util/errors.h"
 
 namespace bnlab::config {
 namespace {
@@ -75,6 +79,19 @@ std::vector<Override> parse_overrides(const std::vector<std::string>& texts, std
       overrides.push_back({*path, std::move(parsed.root)});
   }
   return overrides;
+}
+
+void refuse_repeated(const std::vector<std::string>& texts) {
+  std::map<std::string, std::string> values;  // by path, with a dot at its end
+  for (const std::string& text : texts) {
+    const std::size_t equal = std::min(text.find('='), text.size());
+    const std::string path = text.substr(0, equal), value = text.substr(equal);
+    const auto before = values.lower_bound(path + ".");  // it, or else the first key below it
+    if (before != values.end() && before->first.starts_with(path + ".") && before->second != value)
+      throw ConfigError("--set " + path + ": is given twice: " + before->first.substr(0, before->first.size() - 1) +
+                        before->second + " and " + text + "; remove one");
+    values[path + "."] = value;
+  }
 }
 
 void apply(const Override& change, Json& root, Problems& problems) {

@@ -27,6 +27,10 @@ ParsedJson parse_value(std::string_view text, int source);
 std::vector<Override> parse_overrides(const std::vector<std::string>& texts, std::string_view option,
                                       Problems& problems);
 
+/// Throws ConfigError where two of the texts KEY.PATH=VALUE, as one user gave them, set one key to different values, or
+/// a later one replaces the section of an earlier one: which of them counts would depend on their order.
+void refuse_repeated(const std::vector<std::string>& texts);
+
 /// How an error names a text, of an option or (where that is empty) of none: "--set optimizer.learning_rate=x", cut
 /// where it is long.
 std::string option_label(std::string_view option, std::string_view text);

@@ -50,6 +50,7 @@ struct File {
 File read_records(const DatasetInfo& info, const fs::path& folder, const std::string& name, const Records& format,
                   BackgroundSha256& sum) {
   const auto path = find_file(folder, {name});
+  if (const std::string why = path ? "" : why_not_taken(folder, {name}); !why.empty()) throw DataError(why);
   if (!path)
     throw DataError(fmt::format("{}: not found, in lower or upper case; scripts/fetch_data.sh {} downloads it",
                                 (folder / name).string(), info.name));

@@ -197,10 +197,12 @@ void check_crop(const DatasetInfo& info, std::int64_t padding) {
 
 // ---- the search ----------------------------------------------------------------------------------------------------
 
+const char* const path_key = "dataset.path";
+
 std::vector<fs::path> search_roots() {
   std::vector<fs::path> roots;
   const char* environment = std::getenv("BNLAB_DATA");
-  if (environment != nullptr && *environment != '\0') roots.emplace_back(with_home(environment));
+  if (environment != nullptr && *environment != '\0') roots.emplace_back(with_home(environment, "BNLAB_DATA"));
   roots.emplace_back("/usr/share/datasets");  // Debian's dataset packages
   roots.emplace_back("data");
   return roots;
@@ -214,7 +216,7 @@ std::vector<fs::path> candidate_folders(const config::DatasetConfig& config, con
     for (fs::path& folder : folders_below(root, kind.folders)) folders.push_back(std::move(folder));
   };
   if (!config.path.empty()) {
-    const fs::path path = with_home(config.path);
+    const fs::path path = with_home(config.path, path_key);
     add_below(path);
     folders.push_back(path);
     if (std::error_code error; fs::is_directory(path, error)) folders.push_back(path / "raw");
@@ -251,7 +253,7 @@ std::optional<fs::path> first_place(const config::DatasetConfig& config, const K
   if (kind.is_own() && config.path.empty()) return std::nullopt;
   for (const fs::path& folder : candidate_folders(config, kind))
     if (auto place = kind.find(folder)) return place;
-  if (kind.is_own()) return place_below(with_home(config.path), kind);
+  if (kind.is_own()) return place_below(with_home(config.path, path_key), kind);
   return std::nullopt;
 }
 
@@ -262,7 +264,8 @@ std::vector<std::string> searched_folders(const config::DatasetConfig& config, c
     if (std::find(searched.begin(), searched.end(), folder.string()) == searched.end())
       searched.push_back(folder.string());
   };
-  for (const fs::path& root : config.path.empty() ? search_roots() : std::vector<fs::path>{with_home(config.path)})
+  for (const fs::path& root :
+       config.path.empty() ? search_roots() : std::vector<fs::path>{with_home(config.path, path_key)})
     for (const std::string& name : kind.folders) add(root / name);
   for (const fs::path& folder : candidate_folders(config, kind)) add(folder);
   return searched;
@@ -272,8 +275,10 @@ fs::path find_place(const config::DatasetConfig& config, const Kind& kind) {
   if (auto place = first_place(config, kind)) return *place;
   if (kind.is_own() && config.path.empty())
     throw ConfigError(fmt::format("dataset.path: must be set for name {}: {}", config.name, kind.names()));
-  const std::string found = fmt::format("{}: no files of this dataset in {}; looked for {}", config.name,
-                                        join(searched_folders(config, kind), ", "), kind.names());
+  std::string found = fmt::format("{}: no files of this dataset in {}; looked for {}", config.name,
+                                  join(searched_folders(config, kind), ", "), kind.names());
+  for (const fs::path& folder : candidate_folders(config, kind))
+    if (const std::string why = why_not_taken(folder); !why.empty()) found += "; not taken: " + why;
   if (kind.is_own()) throw DataError(found);
   throw DataError(fmt::format("{}; get them with: scripts/fetch_data.sh {}{}", found, config.name,
                               config.path.empty() ? ", or name their folder in dataset.path or BNLAB_DATA" : ""));

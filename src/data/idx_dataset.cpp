@@ -70,6 +70,8 @@ std::vector<std::string> mnist_names_of(std::string_view stem) {
 
 fs::path require_mnist_file(const DatasetInfo& info, const fs::path& folder, std::string_view stem) {
   const auto path = find_file(folder, mnist_names_of(stem));
+  if (const std::string why = path ? "" : why_not_taken(folder, mnist_names_of(stem)); !why.empty())
+    throw DataError(why);
   if (!path)
     throw DataError(fmt::format(
         "{}: not found, nor as {}, with or without .gz, in lower or upper case; scripts/fetch_data.sh {} downloads it",
@@ -167,10 +169,12 @@ Files chosen_files(const fs::path& folder, const config::DatasetConfig& config) 
   }
   if (chosen == all.end()) throw DataError(fmt::format("{}: no IDX files", folder.string()));
   constexpr std::array<const char*, roles> words = {"training images", "training labels", "test images", "test labels"};
+  const std::string not_taken = why_not_taken(folder);
   for (std::size_t role = 0; role < roles; ++role)
     if (chosen->second[role].empty())
-      throw DataError(fmt::format("{}: no {}{}; looked for {}", folder.string(), words[role],
-                                  chosen->first.empty() ? "" : " of " + chosen->first, own_idx_names()));
+      throw DataError(fmt::format("{}: no {}{}; looked for {}{}", folder.string(), words[role],
+                                  chosen->first.empty() ? "" : " of " + chosen->first, own_idx_names(),
+                                  not_taken.empty() ? "" : "; not taken: " + not_taken));
   return chosen->second;
 }
 

@@ -1,5 +1,7 @@
 #include "data/search.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <system_error>
 
@@ -11,6 +13,40 @@ namespace fs = std::filesystem;
 bool is_file(const fs::path& path) {
   std::error_code unreadable;
   return fs::is_regular_file(path, unreadable);
+}
+
+/// Whether a name in lower case ends as those of data files do.
+bool has_end_of_data(const std::string& name) {
+  const auto ends = {"ubyte", "-int", ".gz", ".bin", ".npz"};
+  return std::any_of(ends.begin(), ends.end(), [&](const char* end) { return name.ends_with(end); });
+}
+
+/// What is there and is no regular file: "a named pipe". "" for a regular file and for nothing.
+std::string other_kind(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  switch (status.type()) {
+    case fs::file_type::regular:
+      return "";
+    case fs::file_type::directory:
+      return "a folder";
+    case fs::file_type::fifo:
+      return "a named pipe";
+    case fs::file_type::socket:
+      return "a socket";
+    case fs::file_type::block:
+    case fs::file_type::character:
+      return "a device";
+    default:
+      break;
+  }
+  std::error_code ignored;
+  if (fs::is_symlink(path, ignored))
+    return error && error != std::errc::no_such_file_or_directory ? "a link (" + error.message() + ")"
+                                                                  : "a link that leads nowhere";
+  return error && error != std::errc::no_such_file_or_directory && error != std::errc::not_a_directory
+             ? "unknown (" + error.message() + ")"
+             : "";
 }
 
 /// "FashionMNIST", "fashion-mnist" and "fashion_mnist" become one text.
@@ -77,6 +113,26 @@ std::optional<fs::path> find_file(const fs::path& folder, const std::vector<std:
     for (const fs::path& entry : entries)
       if (lower_case(entry.filename().string()) == name) return entry;
   return std::nullopt;
+}
+
+std::string why_not_taken(const fs::path& folder, const std::vector<std::string>& names) {
+  std::vector<std::string> problems;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = lower_case(entry->path().filename().string());
+    const bool is_wanted =
+        names.empty() ? has_end_of_data(name) : std::find(names.begin(), names.end(), name) != names.end();
+    if (const std::string kind = is_wanted ? other_kind(entry->path()) : ""; !kind.empty())
+      problems.push_back(fmt::format("{}: is {}, not a regular file", entry->path().string(), kind));
+  }
+  if (error && error != std::errc::no_such_file_or_directory && error != std::errc::not_a_directory)
+    problems.push_back(fmt::format("{}: cannot be read: {}", folder.string(), error.message()));
+  else if (const std::string kind = error ? other_kind(folder) : ""; !kind.empty())
+    problems.push_back(fmt::format("{}: is {}, not a folder", folder.string(), kind));
+  std::sort(problems.begin(), problems.end());
+  constexpr std::size_t most = 3;
+  if (problems.size() > most) problems.resize(most);
+  return fmt::format("{}", fmt::join(problems, "; "));
 }
 
 std::vector<fs::path> folders_below(const fs::path& root, const std::vector<std::string>& names) {

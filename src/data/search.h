@@ -13,6 +13,11 @@ namespace bnlab::data {
 std::optional<std::filesystem::path> find_file(const std::filesystem::path& folder,
                                                const std::vector<std::string>& names);
 
+/// Why what has one of the names, in whatever case, is not taken: "PATH: is a named pipe, not a regular file", or a
+/// link that leads nowhere, a folder. Where `names` is empty, of each name that ends as that of a data file. And why
+/// the folder itself can't be read. "" where there is nothing to tell.
+std::string why_not_taken(const std::filesystem::path& folder, const std::vector<std::string>& names = {});
+
 /// The name in lower case.
 std::string lower_case(std::string_view name);
 

@@ -146,6 +146,13 @@ Interval range_of(const QuantityConfig& quantity) {
   return values;
 }
 
+/// What the values can be that a level of steps_to is compared with.
+Interval range_at_a_step(QuantityConfig quantity) {
+  quantity.series.over_time = OverTime::final;
+  quantity.when_diverged.reset();
+  return range_of(quantity);
+}
+
 Interval weighted_sum(const std::vector<double>& weights, Interval values) {
   Interval sum{0, 0};
   for (const double weight : weights) {
@@ -201,6 +208,7 @@ class ClaimChecks {
 
   void run() {
     for (const config::ArmConfig& arm : plan_.experiment.arms) check_points(arm.name);
+    for (const QuantityConfig& quantity : plan_.experiment.quantities) check_level(quantity);
     for (const CriterionConfig& criterion : plan_.experiment.criteria) {
       check_arms(criterion);
       check_thresholds(criterion);
@@ -248,20 +256,35 @@ class ClaimChecks {
     const QuantityConfig& quantity =
         *std::ranges::find(plan_.experiment.quantities, criterion.quantity, &QuantityConfig::name);
     const Interval effects = range_of_effect(criterion, range_of(quantity));
-    const auto refuse = [&](const char* field, const std::optional<double>& threshold, bool always) {
-      if (threshold && always)
+    const auto refuse = [&](const char* field, const std::optional<double>& threshold, bool always, bool never) {
+      if (threshold && (always || never))
         add(criterion,
-            fmt::format("{} {:.4g} is always met: {} of {} lies in [{:.4g}, {:.4g}]; remove the threshold to measure "
-                        "without a verdict",
-                        field, *threshold,
+            fmt::format("{} {:.4g} is {} met: {} of {} lies in [{:.4g}, {:.4g}]; {}", field, *threshold,
+                        always ? "always" : "never",
                         criterion.type == CriterionType::value ? "the value" : "a " + config::name_of(criterion.type),
-                        criterion.quantity, effects.low, effects.high));
+                        criterion.quantity, effects.low, effects.high,
+                        always ? "remove the threshold to measure without a verdict" : "choose a threshold inside"));
     };
-    refuse("at_least", criterion.at_least, criterion.at_least <= effects.low);
-    refuse("more_than", criterion.more_than, criterion.more_than < effects.low);
-    refuse("at_most", criterion.at_most, criterion.at_most >= effects.high);
-    refuse("less_than", criterion.less_than, criterion.less_than > effects.high);
-    refuse("within", criterion.within, criterion.within >= effects.high);
+    const CriterionConfig& c = criterion;
+    refuse("at_least", c.at_least, c.at_least <= effects.low, c.at_least > effects.high);
+    refuse("more_than", c.more_than, c.more_than < effects.low, c.more_than >= effects.high);
+    refuse("at_most", c.at_most, c.at_most >= effects.high, c.at_most < effects.low);
+    refuse("less_than", c.less_than, c.less_than > effects.high, c.less_than <= effects.low);
+    refuse("within", c.within, c.within >= effects.high, false);
+  }
+
+  /// A level of steps_to, which the column's values reach from the other side.
+  void check_level(const QuantityConfig& quantity) {
+    if (quantity.series.over_time != OverTime::steps_to) return;
+    const double level = quantity.series.level;
+    const bool is_higher = quantity.better == config::Better::higher;
+    const Interval values = range_at_a_step(quantity);
+    const bool always = is_higher ? level <= values.low : level >= values.high;
+    if (always || (is_higher ? level > values.high : level < values.low))
+      problems_.push_back(fmt::format(
+          "{}: quantity {}: level {:.4g} is {} reached: its values lie in [{:.4g}, {:.4g}]; "
+          "choose a level inside",
+          plan_.experiment.name, quantity.name, level, always ? "always" : "never", values.low, values.high));
   }
 
   const Plan& plan_;

@@ -75,8 +75,25 @@ bool differs(const std::array<std::string_view, 6>& row, const training::FinalMe
   return !agrees(row[4], metric.loss) || !agrees(row[5], metric.accuracy);
 }
 
+/// Where the status in run.json contradicts what else it says, or the last row of train.csv; "" where it does not.
+std::string contradiction_of_status(const fs::path& directory, const RunReport& report) {
+  const std::string text = end_of(directory / "train.csv");
+  std::string_view rest = text;
+  const std::optional<double> loss = csv_number(cells_of(take_last_line(rest))[4]);
+  if (report.state == RunState::diverged && report.reason.empty() && loss && std::isfinite(*loss))
+    return "run.json says that the run diverged, but the last row of train.csv is finite";
+  if (report.state != RunState::completed) return "";
+  if (report.steps > 0 && report.last_step != report.steps)
+    return fmt::format("run.json says that the run completed, but ended after {} of {} steps", report.last_step,
+                       report.steps);
+  if (!report.reason.empty()) return "run.json says that the run completed, and why it diverged";
+  if (loss && !std::isfinite(*loss))
+    return "run.json says that the run completed, but the last row of train.csv is not finite";
+  return "";
+}
+
 /// Where the last rows of the tables contradict the metrics in run.json; "" where they don't.
-std::string contradiction(const fs::path& directory, const RunReport& report) {
+std::string contradiction_of_metrics(const fs::path& directory, const RunReport& report) {
   const std::string last_step = std::to_string(report.last_step);
   const auto is_of_batch = [](const training::FinalMetric& metric) { return !metric.split; };
   const auto batch = std::ranges::find_if(report.finals, is_of_batch);
@@ -157,7 +174,10 @@ std::vector<std::string> inputs_that_differ(const RunTable& table, const Plan& p
 
 std::string doubt_about(const fs::path& directory, const RunReport& report, training::Check check) {
   std::vector<std::string> problems = training::problems_of_files(directory, report.files, check);
-  if (std::string problem = contradiction(directory, report); !problem.empty()) problems.push_back(std::move(problem));
+  if (report.is_changed)
+    problems.emplace_back("run.json was changed after the run: its SHA-256 is another than the one at its end");
+  for (std::string problem : {contradiction_of_status(directory, report), contradiction_of_metrics(directory, report)})
+    if (!problem.empty()) problems.push_back(std::move(problem));
   return fmt::format("{}", fmt::join(problems, "; "));
 }
 

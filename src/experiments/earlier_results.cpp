@@ -11,6 +11,7 @@
 #include "experiments/run_cells.h"
 #include "experiments/run_folders.h"
 #include "experiments/set_aside.h"
+#include "experiments/verdict_json.h"
 #include "util/csv_table.h"
 #include "util/errors.h"
 #include "util/result_file.h"
@@ -48,6 +49,7 @@ std::map<std::string, RunRow> results_in(const std::filesystem::path& file, cons
   if (csv.is_cut_off) refuse("its last row is cut off");
   std::map<std::string, std::size_t> points;  // by hash: an arm's name may be another now
   for (const PlannedRun& run : plan.runs) points[RunFolders::hash_in(run.name)] = run.point;
+  const std::string doubt = doubt_about_runs_csv(file.parent_path());
   const RunTable columns = columns_in(csv, experiment, plan);
   for (std::size_t i = 0; i < csv.rows.size(); ++i) {
     RunRow row = read_row(RowCells(csv, i, file), columns);
@@ -55,6 +57,7 @@ std::map<std::string, RunRow> results_in(const std::filesystem::path& file, cons
     const std::string hash = RunFolders::hash_in(row.run);
     if (const auto point = points.find(hash); point != points.end()) row.point = point->second;
     add_low_ends(row, csv, plan);
+    if (!doubt.empty()) row.doubt += (row.doubt.empty() ? "" : "; ") + doubt;
     rows.emplace(hash, std::move(row));
   }
   return rows;

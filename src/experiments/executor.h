@@ -64,6 +64,8 @@ struct RunReport {
   std::string initial_weights_sha256;
   std::vector<training::FileRecord> files;
   std::vector<training::FinalMetric> finals;
+  std::string reason;       // of a run that diverged, as training::RunEnd has it
+  bool is_changed = false;  // as training::RunEnd has it
   bool is_damaged = false;  // failed because of what became of its files since it ended
 };
 /// Throws ReadError where the system can't tell: what can't be read is neither missing nor damaged.

@@ -175,6 +175,8 @@ RunReport report_of(const fs::path& directory) {
     report.initial_weights_sha256 = end->initial_weights_sha256;
     report.files = end->files;
     report.finals = end->finals;
+    report.reason = end->reason;
+    report.is_changed = end->is_changed;
     report.state = end->status ? state_after(*end->status) : RunState::unfinished;
     if (is_finished(report.state)) return report;
   } else if (!training::holds_nothing(directory)) {
@@ -245,6 +247,7 @@ void clear_failure(const fs::path& directory) {
     fs::remove(directory / name, error);
     if (error) throw RunError(fmt::format("cannot remove {}: {}", (directory / name).string(), error.message()));
   };
+  training::refuse_foreign_failure(directory / training::failure_file);
   const auto end = training::read_end(directory / "run.json");
   if (end && end->status == training::RunStatus::failed) remove("run.json");
   remove(training::failure_file);
@@ -271,6 +274,7 @@ std::vector<std::string> arguments_of(const Task& task, const fs::path& program,
 RunReport record_failure(const fs::path& directory, const std::string& error) {
   std::string problem;
   try {
+    training::refuse_foreign_failure(directory / training::failure_file);
     write_file_atomically(directory / training::failure_file, training::failure_json(error));
   } catch (const RunError& failure) {
     problem = fmt::format(" ({})", failure.what());

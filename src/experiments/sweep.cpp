@@ -12,7 +12,7 @@
 #include "experiments/plan_identity.h"
 #include "experiments/run_folders.h"
 #include "experiments/set_aside.h"
-#include "experiments/verdict.h"
+#include "experiments/verdict_json.h"
 #include "training/run_directory.h"
 #include "util/csv_table.h"
 #include "util/errors.h"
@@ -91,7 +91,7 @@ void refuse_results_of_nobody(const fs::path& directory) {
 std::string other_plan(const std::optional<config::ExperimentConfig>& earlier, const Plan& plan,
                        const fs::path& directory) {
   if (!earlier) return "";
-  std::vector<std::string> plans{plan_of(*earlier), plan_of_verdict(directory / "verdict.json")};
+  std::vector<std::string> plans{plan_of(*earlier), read_verdict(directory).plan};
   for (const char* name : {"runs.csv", "summary.csv", "figure.csv"}) {
     try {
       plans.push_back(plan_of_csv(directory / name));

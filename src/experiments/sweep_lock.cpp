@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <regex>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -29,6 +30,20 @@ std::string first_line(const posix::Descriptor& file) {
   return std::string(text.substr(0, text.find('\n')));
 }
 
+/// Throws ConfigError unless the file is empty or has what a sweep writes: nobody else's is overwritten.
+void refuse_foreign(const posix::Descriptor& file, const fs::path& path) {
+  std::array<char, 512> bytes{};
+  const ssize_t count = pread(file.get(), bytes.data(), bytes.size(), 0);
+  if (count < 0) throw RunError(posix::failure(path, "read", errno));
+  const std::string text(bytes.data(), static_cast<std::size_t>(count));
+  static const std::regex ours("process [0-9]+ on [^\n]* since [^\n]*\n");
+  if (!text.empty() && !std::regex_match(text, ours))
+    throw ConfigError(
+        fmt::format("--out: {}: bnlab did not write this file, and does not overwrite it; move it away, or choose "
+                    "another directory",
+                    path.string()));
+}
+
 }  // namespace
 
 SweepLock::SweepLock(const fs::path& directory, std::chrono::milliseconds longest_wait) {
@@ -43,6 +58,7 @@ SweepLock::SweepLock(const fs::path& directory, std::chrono::milliseconds longes
         fmt::format("--out: another sweep is running in {}{}; wait for its end, or choose another directory",
                     directory.string(), owner.empty() ? "" : ": " + owner));
   }
+  refuse_foreign(sweep_, directory / ".sweep.lock");
   if (ftruncate(sweep_.get(), 0) != 0 ||
       !posix::write_all(sweep_, fmt::format("process {} on {} since {}\n", getpid(), host_name(), utc_time())))
     throw RunError(posix::failure(directory / ".sweep.lock", "write", errno));

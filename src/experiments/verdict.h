@@ -30,6 +30,7 @@ struct ExperimentVerdict {
   std::int64_t completed = 0;          // each run once, though arms may share it
   std::int64_t diverged = 0;
   Summary summary;
+  std::string runs_sha256;          // of the runs.csv that it was made from, as bnlab wrote it
   std::filesystem::path directory;  // of the sweep; not in verdict.json
   std::string unwritten;            // a line where the directory can't be written; not in verdict.json
 };
@@ -49,13 +50,7 @@ ExperimentVerdict judge_directory(const std::filesystem::path& directory,
                                   training::Check check = training::Check::changed,
                                   ReadOnly read_only = ReadOnly::is_error);
 
-/// The plan of a verdict.json; "" where there is none, or it can't be read or says none.
-std::string plan_of_verdict(const std::filesystem::path& file);
-
 /// What a verdict warns of, and the files beside it that are stale.
 std::vector<std::string> all_warnings(const ExperimentVerdict& verdict);
-
-/// verdict.json: claim, source, verdict, each criterion with effect, interval and threshold, choices, what is missing.
-std::string to_json(const ExperimentVerdict& verdict);
 
 }  // namespace bnlab::experiments

@@ -126,7 +126,7 @@ config::RunConfig folded_config(const config::RunConfig& run) {
 }
 
 NpzArrays folded_weights(const config::RunConfig& run, const Network& network) {
-  NpzArrays arrays;
+  NpzArrays arrays{{folded_array, {{1}, std::vector<std::int32_t>{1}}}};
   for (const auto& parameter : network.parameters().all())
     if (parameter->kind != ParameterKind::gamma && parameter->kind != ParameterKind::beta)
       arrays[parameter->name] = {parameter->shape, parameter->row_major_value()};

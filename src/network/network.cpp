@@ -9,6 +9,7 @@
 
 #include "config/names.h"
 #include "network/finite.h"
+#include "network/fold.h"
 #include "network/initialization.h"
 #include "util/errors.h"
 #include "util/npz_values.h"
@@ -266,8 +267,25 @@ NpzArrays Network::gradients() const {
   return arrays;
 }
 
+namespace {
+
+/// Throws DataError where the network would apply again what is in folded weights.
+void refuse_folded(const Assembly& assembly) {
+  const auto is_standardized = [](const ParameterPlace& place) { return place.is_standardized; };
+  const bool has_normalization = !assembly.normalizations.empty();
+  if (!has_normalization && std::ranges::none_of(assembly.places, is_standardized)) return;
+  throw DataError(fmt::format(
+      "weights: folded by bnlab fold: normalization and weight standardization are in them already, but this network "
+      "has {}; set normalization.type to none and weight_standardization to false",
+      has_normalization ? assembly.normalizations.front().name : "standardized weights"));
+}
+
+}  // namespace
+
 void Network::set_weights(const NpzArrays& arrays) {
-  std::size_t expected = parameters().all().size();
+  const bool is_folded = arrays.contains(folded_array);
+  if (is_folded) refuse_folded(assembly());
+  std::size_t expected = parameters().all().size() + (is_folded ? 1 : 0);
   for (const auto& parameter : parameters().all())
     parameter->set_row_major_value(floats(arrays, parameter->name, parameter->shape));
   for (const auto& state : states()) {

@@ -17,7 +17,7 @@ namespace bnlab::training {
 namespace fs = std::filesystem;
 
 fs::path initial_weights(const std::string& from, const fs::path& directory) {
-  if (!from.starts_with(config::run_prefix)) return with_home(from);
+  if (!from.starts_with(config::run_prefix)) return with_home(from, "initialization.from");
   const std::string start = from.substr(std::string_view(config::run_prefix).size()) + "_";
   fs::path runs = fs::absolute(directory).lexically_normal();
   if (!runs.has_filename()) runs = runs.parent_path();

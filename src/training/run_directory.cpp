@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "config/probe_files.h"
+#include "training/run_summary.h"
 #include "util/errors.h"
 #include "util/file.h"
 #include "util/result_file.h"
@@ -85,6 +86,7 @@ void refuse_to_replace(const fs::path& directory) {
     refuse_other_than_file(directory / name);
     if (first.empty() && name != failure_file && is_there(directory / name)) first = name;
   }
+  refuse_foreign_failure(directory / failure_file);
   if (first.empty() && is_there(directory / "experiment.json"))
     throw ConfigError(fmt::format(
         "--out: {} is the directory of a sweep (it has an experiment.json); nothing was changed. Choose another "
@@ -101,6 +103,11 @@ void refuse_to_replace(const fs::path& directory) {
 }  // namespace
 
 bool holds_nothing(const fs::path& directory, const fs::path& log_file) {
+  try {
+    refuse_foreign_failure(directory / failure_file);
+  } catch (const RunError&) {
+    return false;
+  }
   std::error_code ignored;
   if (fs::exists(directory, ignored) && !fs::is_directory(directory, ignored)) return false;
   for (const std::string& name : names_in_given(directory)) {
@@ -150,6 +157,7 @@ RunDirectory::RunDirectory(fs::path path, Existing existing, const fs::path& log
 
 void RunDirectory::clear() {
   for (const std::string& name : files_of_a_run()) refuse_other_than_file(file(name));
+  refuse_foreign_failure(file(failure_file));
   for (const std::string& name : files_of_a_run())
     for (const char* suffix : {"", ".tmp"}) {  // a kill in the middle of a write leaves the latter
       std::error_code error;

@@ -16,6 +16,7 @@
 #include "util/printable.h"
 #include "util/provenance.h"
 #include "util/result_file.h"
+#include "util/sealed.h"
 
 namespace bnlab::training {
 namespace {
@@ -110,12 +111,17 @@ Json inputs_json(const RunSummary& summary) {
   return json;
 }
 
-/// Throws DataError where the file can't be read, or holds no JSON object.
-Json read_json(const std::filesystem::path& file) {
-  const std::vector<std::uint8_t> bytes = read_file(file, max_bytes, Place::results);
-  Json json = Json::parse(bytes, nullptr, false);
+/// Throws DataError where the text of the file is no JSON object.
+Json parsed(const std::string& text, const std::filesystem::path& file) {
+  Json json = Json::parse(text, nullptr, false);
   if (!json.is_object()) throw DataError(fmt::format("{}: damaged: not a JSON object", file.string()));
   return json;
+}
+
+/// Throws DataError where the file can't be read.
+std::string text_of(const std::filesystem::path& file) {
+  const std::vector<std::uint8_t> bytes = read_file(file, max_bytes, Place::results);
+  return {bytes.begin(), bytes.end()};
 }
 
 /// The texts that are not empty, separated.
@@ -199,12 +205,13 @@ std::string run_json(const RunSummary& summary, const RunOptions& options) {
   if (!summary.files.empty()) json["files"] = files_json(summary.files);
   json["provenance"] = provenance(summary, options);
   // Text from outside (a command line, a path) may not be UTF-8.
-  return printable(json.dump(2, ' ', false, Json::error_handler_t::replace)) + "\n";
+  return sealed(printable(json.dump(2, ' ', false, Json::error_handler_t::replace)) + "\n");
 }
 
 std::optional<RunEnd> read_end(const std::filesystem::path& file) {
   if (!is_there(file)) return std::nullopt;
-  const Json json = read_json(file);
+  const std::string text = text_of(file);
+  const Json json = parsed(text, file);
   if (!json.contains("status") || !json["status"].is_string() || !json.contains("last_step") ||
       !json["last_step"].is_number_integer())
     throw DataError(fmt::format("{}: damaged: it does not say how the run ended", file.string()));
@@ -217,6 +224,8 @@ std::optional<RunEnd> read_end(const std::filesystem::path& file) {
   end.steps_per_second = number_at(json, "steps_per_second");
   end.files = files_in(json);
   end.finals = finals_in(json);
+  end.reason = text_at(json, "reason");
+  end.is_changed = json.contains("sha256") && !is_as_sealed(text);
   const auto provenance = json.find("provenance");
   if (provenance == json.end() || !provenance->is_object()) return end;
   end.threads = static_cast<int>(number_at(*provenance, "threads"));
@@ -250,13 +259,24 @@ std::string failure_json(const std::string& error) {
 std::optional<std::string> read_failure(const std::filesystem::path& file) {
   if (!is_there(file)) return std::nullopt;
   try {
-    if (const std::string error = text_at(read_json(file), "error"); !error.empty()) return error;
+    if (const std::string error = text_at(parsed(text_of(file), file), "error"); !error.empty()) return error;
   } catch (const ReadError&) {
     throw;
   } catch (const DataError& problem) {
     return fmt::format("failed, but {}", problem.what());
   }
   return fmt::format("failed, but {} does not say why", file.string());
+}
+
+void refuse_foreign_failure(const std::filesystem::path& file) {
+  if (kind_of(file) != FileKind::file) return;  // others are refused by their kind
+  const std::string text = text_of(file);
+  const Json json = Json::parse(text, nullptr, false);
+  const bool is_ours = json.is_object() && text_at(json, "status") == "failed" && !text_at(json, "error").empty() &&
+                       json.contains("host") && json.contains("time");
+  if (!text.empty() && !is_ours)
+    throw RunError(
+        fmt::format("{}: bnlab did not write this file, and does not remove it; move it away", file.string()));
 }
 
 std::string summary_line(const RunSummary& summary) {

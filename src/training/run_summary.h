@@ -50,6 +50,7 @@ struct RunEnd {
   std::optional<RunStatus> status;  // nothing: one that this version does not know
   std::int64_t last_step = 0;
   std::string error;       // of a failed run
+  std::string reason;      // of one that diverged; "" of an earlier version
   std::int64_t steps = 0;  // asked for
   double seconds = 0;      // of training and evaluation, wall clock
   double steps_per_second = 0;
@@ -63,6 +64,7 @@ struct RunEnd {
   std::string initial_weights_sha256;  // of the file that initialization.from names
   std::vector<FileRecord> files;       // that the run wrote; none of an earlier version
   std::vector<FinalMetric> finals;
+  bool is_changed = false;  // its run.json is not as the run wrote it
 };
 
 /// From the run.json that run_json() made; nothing where there is none. Throws DataError where it can't be read or
@@ -78,6 +80,10 @@ std::string failure_json(const std::string& error);
 
 /// The reason in a failure.json; nothing where there is no such file.
 std::optional<std::string> read_failure(const std::filesystem::path& file);
+
+/// Throws RunError where a file of this name is there that failure_json() did not make: it must be neither removed nor
+/// replaced. ReadError where it can't be read. An empty file is nobody's.
+void refuse_foreign_failure(const std::filesystem::path& file);
 
 /// One line for people: "completed 1000 steps in 3.2 s (410 steps/s); test accuracy 0.874 (best 0.876 at step 900)".
 std::string summary_line(const RunSummary& summary);

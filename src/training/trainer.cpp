@@ -7,6 +7,7 @@
 #include "config/load.h"
 #include "config/names.h"
 #include "config/warnings.h"
+#include "data/warnings.h"
 #include "network/network.h"
 #include "training/prepare.h"
 #include "training/run_summary.h"
@@ -92,6 +93,7 @@ void open_or_resume(TrainingLoop& loop, RunDirectory& directory, const EarlierRu
 }
 
 void show_beginning(const config::RunConfig& config, const TrainingLoop& loop, bool continues, RunDisplay& display) {
+  for (const std::string& warning : data::warnings(config.dataset)) display.message("warning: " + warning);
   for (const std::string& warning : config::warnings(config)) display.message("warning: " + warning);
   const Progress& so_far = loop.progress();
   if (continues) display.message(fmt::format("continuing after step {}", so_far.step));

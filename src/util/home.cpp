@@ -1,10 +1,15 @@
 #include "util/home.h"
 
+#include <fmt/format.h>
 #include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
+#include <system_error>
+
+#include "util/errors.h"
 
 namespace bnlab {
 namespace {
@@ -18,11 +23,15 @@ std::string home_of(const std::string& user) {
 
 }  // namespace
 
-std::string with_home(const std::string& path) {
+std::string with_home(const std::string& path, const std::string& key) {
   if (!path.starts_with('~')) return path;
   const std::size_t end = std::min(path.find('/'), path.size());
-  const std::string home = home_of(path.substr(1, end - 1));
-  return home.empty() ? path : home + path.substr(end);
+  const std::string user = path.substr(1, end - 1);
+  if (const std::string home = home_of(user); !home.empty()) return home + path.substr(end);
+  std::error_code ignored;
+  if (std::filesystem::exists(std::filesystem::symlink_status(path, ignored))) return path;
+  throw ConfigError(fmt::format("{}{}{}: {}; ./{} names a file of this name", key, key.empty() ? "" : ": ", path,
+                                user.empty() ? "the home folder is not known" : "there is no user " + user, path));
 }
 
 }  // namespace bnlab

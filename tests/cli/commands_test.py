@@ -1,6 +1,7 @@
 """describe, validate, list, schema and gradcheck."""
 
 import json
+import pathlib
 import re
 import shutil
 
@@ -55,6 +56,73 @@ TRAITS = {
 }
 # Families of files, which are not described here.
 UNDESCRIBED = ("networks", "experiments")
+
+
+class Hints(ProgramTest):
+    def test_settings_given_as_options(self):
+        path = self.write_config()
+        for option, key in (("--lr", "optimizer.learning_rate"), ("--learning-rate", "optimizer.learning_rate"),
+                            ("--batch-size", "training.batch_size"), ("--epochs", "training.epochs"),
+                            ("--max_steps", "training.steps"), ("--wd", "optimizer.weight_decay"),
+                            ("--momentum", "optimizer.momentum"), ("--dropout", "network.dropout"),
+                            ("--optimizer.momentum", "optimizer.momentum")):
+            for arguments in ((path, option, "3"), (path, option + "=3"), (option, "3", path)):
+                _, error = self.run_program("train", *arguments, status=USAGE)
+                self.assertIn(f"unknown option {option}; did you mean --set {key}=3?", error)
+        _, error = self.run_program("sweep", path, "--lr", status=USAGE)
+        self.assertIn("did you mean --set optimizer.learning_rate=VALUE?", error)
+        _, error = self.run_program("sweep", path, "--seed", "3", status=USAGE)
+        self.assertIn("did you mean \"--seeds\"?", error)
+        _, error = self.run_program("train", path, "--thread", "3", status=USAGE)
+        self.assertIn("did you mean \"--threads\"?", error)
+        _, error = self.run_program("train", path, "--device=cuda:0", status=USAGE)
+        self.assertIn("unknown option --device; bnlab computes on the CPU", error)
+        _, error = self.run_program("verdict", ".", "--lr", "3", status=USAGE)  # it has no --set
+        self.assertNotIn("did you mean --set", error)
+
+    def test_help_as_a_command(self):
+        for words, option in ((["help"], ["--help"]), (["help", "train"], ["train", "--help"])):
+            self.assertEqual(self.run_program(*words), self.run_program(*option))
+        _, error = self.run_program("help", "trian", status=USAGE)
+        self.assertIn("there is no command \"trian\"; did you mean \"train\"?", error)
+        _, error = self.run_program("a\nb", status=USAGE)
+        self.assertIn("there is no command \"a b\"", error)
+        _, error = self.run_program("train", self.write_config(), "c\nd", status=USAGE)
+        self.assertIn("c d", error)
+
+    def test_none_is_a_word(self):
+        for value in ("null", "false", "off", "None"):
+            _, error = self.run_program("describe", self.write_config(), "--set", f"normalization.type={value}",
+                                        status=USAGE)
+            self.assertIn("did you mean \"none\"?", error)
+
+    def test_a_key_is_set_once(self):
+        path = self.write_config()
+        for texts, problem in ((("training.steps=1", "training.steps=2"), "training.steps=1 and training.steps=2"),
+                               (("training.steps=1", "training={}"), "training.steps=1 and training={}")):
+            settings = [word for text in texts for word in ("--set", text)]
+            for command in ("describe", "sweep"):
+                more = ["--grid", "optimizer.learning_rate=1,2", "--dry-run"] if command == "sweep" else []
+                _, error = self.run_program(command, path, *settings, *more, status=USAGE)
+                self.assertIn(f"is given twice: {problem}; remove one", error)
+        _, error = self.run_program("describe", path, "--seed", "1", "--set", "training.seed=2", status=USAGE)
+        self.assertIn("is given twice: training.seed=2 and training.seed=1", error)
+        self.run_program("describe", path, "--set", "training.steps=1", "--set", "training.steps=1", "--set",
+                         "training={\"steps\": 2}", status=USAGE)
+        self.run_program("describe", path, "--set", "training={}", "--set", "training.steps=1")
+
+    def test_homes_of_nobody(self):
+        path = self.write_config()
+        for arguments, key in ((("train", "~nosuchuser/c.json"), "CONFIG"),
+                               (("train", path, "--out", "~nosuchuser"), "--out"),
+                               (("train", path, "--log-file", "~nosuchuser/x"), "--log-file"),
+                               (("train", path, "--set", "dataset.path=~nosuchuser/x"), "dataset.path"),
+                               (("train", path, "--set", "initialization.from=~nosuchuser/x"), "initialization.from"),
+                               (("verdict", "~nosuchuser/x"), "RESULTS")):
+            _, error = self.run_program(*arguments, "-q", status=USAGE)
+            self.assertIn(f"{key}: ~nosuchuser", error)
+            self.assertIn("there is no user nosuchuser; ./~nosuchuser", error)
+        self.assertEqual(list(pathlib.Path.cwd().glob("~*")), [])
 
 
 class Schema(ProgramTest):

@@ -51,7 +51,16 @@ class Fold(ProgramTest):
                 self.assertAlmostEqual(self.loss_of(file, run), loss, delta=1e-5 * loss)
                 self.assertEqual(sorted(read_npz(file)), ["conv1.bias", "conv1.weights", "conv2.bias", "conv2.weights",
                                                           "conv3.bias", "conv3.weights", "dense1.bias",
-                                                          "dense1.weights", "residual1.scalar"])
+                                                          "dense1.weights", "folded", "residual1.scalar"])
+                # What is in the weights already must not be applied again, wherever the shapes fit.
+                for setting in ("normalization.type=none", "normalization={\"type\": \"layer\", \"affine\": false}"):
+                    if name == "residual" or "layer" in setting:
+                        _, error = self.run_program(
+                            "train", run / "config.json", "--out", self.folder / "again", "--set",
+                            "network.weight_standardization=true", "--set", setting, "--set",
+                            f"initialization.from={file}", status=DATA)
+                        self.assertIn(f"initialization.from: {file}: weights: folded by bnlab fold", error)
+                        self.assertIn("standardized weights" if "none" in setting else "normalization1", error)
 
     def test_nothing_is_overwritten(self):
         run = self.run_of("run", {"name": "net", "layers": RESIDUAL})

@@ -88,9 +88,10 @@ class Interrupted(ProgramTest):
         self.expect_interrupted(out, 100)
 
     def test_signals_of_schedulers(self):
-        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU, signal.SIGALRM, signal.SIGPWR):
+        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU, signal.SIGALRM, signal.SIGPWR, signal.SIGSTKFLT,
+                       signal.SIGRTMIN, signal.SIGRTMIN + 7, signal.SIGRTMAX):
             with self.subTest(number):
-                out = self.folder / number.name
+                out = self.folder / str(int(number))
                 process = self.start_training(out, rows=10, training={"steps": 100000000}, record={}, probes=[])
                 # They may come again before the run has ended.
                 for _ in range(3):

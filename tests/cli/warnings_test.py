@@ -36,6 +36,16 @@ class SettingsThatCancel(ProgramTest):
         _, error = self.run_program("validate", self.write_config(content))
         self.assertIn("normalization.epsilon has no effect", error)
 
+    def test_keys_of_another_kind_of_data(self):
+        made = {"dataset": {"name": "drawn_digits", "path": "/no/such", "synthetic": {"examples": 200}}}
+        _, error = self.run_program("validate", self.write_config(config(**made)))
+        self.assertIn("warning: dataset.path: /no/such has no effect: drawn_digits is generated", error)
+        _, error = self.run_program("validate", self.write_config(dataset={"synthetic": {"examples": 200}}))
+        self.assertIn("warning: dataset.synthetic: has no effect: mnist is read from files", error)
+        made["dataset"].pop("path")
+        _, error = self.run_program("validate", self.write_config(config(**made)))
+        self.assertNotIn("dataset", error)
+
     def test_validate(self):
         path = self.write_config(training={"eval_every": 30})
         out, error = self.run_program("validate", path)

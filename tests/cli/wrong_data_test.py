@@ -1,6 +1,7 @@
 """Data files that are missing or damaged: status 3, a message that names the file, and nothing written."""
 
 import gzip
+import os
 import shutil
 
 from program import DATA, FILES, ProgramTest, idx, main, write_dataset
@@ -45,6 +46,29 @@ class WrongData(ProgramTest):
                 write_dataset(self.data, 40, 40)
                 (self.data / name).unlink()
                 self.expect_refused(self.data / name)
+
+    def test_something_else_in_place_of_a_file(self):
+        kinds = {"a named pipe": os.mkfifo, "a folder": os.mkdir, "a link (": lambda path: path.symlink_to(path.name),
+                 "a link that leads nowhere": lambda path: path.symlink_to("nowhere")}
+        for kind, make in kinds.items():
+            for names in ([TRAIN_LABELS], FILES["train"] + FILES["test"]):
+                with self.subTest(kind, files=len(names)):
+                    shutil.rmtree(self.data)
+                    write_dataset(self.data, 40, 40)
+                    for name in names:
+                        (self.data / name).unlink()
+                        make(self.data / name)
+                    self.expect_refused(f"{self.data / names[0]}: is {kind}", "not a regular file")
+        os.mkfifo(self.folder / "pipe")
+        self.expect_refused(f"{self.folder / 'pipe'}: is a named pipe, not a folder",
+                            dataset={"path": str(self.folder / "pipe")})
+        shutil.rmtree(self.data)
+        write_dataset(self.data, 40, 40)
+        for name in FILES["test"]:
+            (self.data / name).unlink()
+            os.mkfifo(self.data / name)
+        self.expect_refused("no test images", f"not taken: {self.data / FILES['test'][0]}: is a named pipe",
+                            dataset={"name": "idx", "path": str(self.data)})
 
     def test_each_file_cut_off(self):
         for name in FILES["train"] + FILES["test"]:

@@ -106,6 +106,39 @@ TEST(CertainClaims, ThresholdsThatNoValueMisses) {
   EXPECT_EQ(of_value("q", R"("at_least": 0)", sum).size(), 1u);
 }
 
+TEST(CertainClaims, ThresholdsThatNoValueReaches) {
+  EXPECT_EQ(of_value("accuracy", R"("at_least": 95)"),
+            (Texts{"e: criterion c: at_least 95 is never met: the value of accuracy lies in [0, 1]; choose a threshold "
+                   "inside"}));
+  for (const char* thresholds : {R"("more_than": 1)", R"("at_most": -0.1)", R"("less_than": 0)"})
+    EXPECT_EQ(of_value("accuracy", thresholds).size(), 1u) << thresholds;
+  for (const char* thresholds : {R"("at_least": 1)", R"("at_most": 0)", R"("at_least": 0.5, "at_most": 0.9)"})
+    EXPECT_EQ(of_value("accuracy", thresholds), Texts{}) << thresholds;
+  EXPECT_EQ(of_value("loss", R"("at_most": -1)").size(), 1u);
+  EXPECT_EQ(of_value("steps", R"("less_than": 0)").size(), 1u);
+  const auto of = [](const std::string& type, const std::string& rest) {
+    return problems_of(R"("quantity": "accuracy", "arms": ["batch", "none"], "type": ")" + type + R"(", )" + rest)
+        .size();
+  };
+  EXPECT_EQ(of("difference", R"("at_least": 1.5)"), 1u);
+  EXPECT_EQ(of("difference", R"("at_most": -2)"), 1u);
+  EXPECT_EQ(of("difference", R"("at_most": -1)"), 0u);
+  EXPECT_EQ(of("ratio", R"("less_than": 0)") + of("ratio", R"("at_most": -2)"), 2u);
+  EXPECT_EQ(of("contrast", R"("weights": [2, -1], "more_than": 2)"), 1u);
+  // A level that is to be reached.
+  const auto level = [](const std::string& better, const std::string& value) {
+    return of_value("q", R"("at_least": 5)",
+                    R"(, {"name": "q", "where": {"split": "test"}, "better": ")" + better +
+                        R"(", "series": {"column": "accuracy", "over_time": "steps_to", "level": )" + value + "}}");
+  };
+  EXPECT_EQ(level("higher", "95"), (Texts{"e: quantity q: level 95 is never reached: its values lie in [0, 1]; choose "
+                                          "a level inside"}));
+  EXPECT_EQ(level("higher", "0"), (Texts{"e: quantity q: level 0 is always reached: its values lie in [0, 1]; choose "
+                                         "a level inside"}));
+  EXPECT_EQ(level("lower", "-0.1").size() + level("lower", "1").size(), 2u);
+  EXPECT_EQ(level("lower", "0").size() + level("higher", "1").size() + level("higher", "0.95").size(), 0u);
+}
+
 TEST(CertainClaims, ThresholdsOfEachKind) {
   const auto of = [](const std::string& type, const std::string& arms, const std::string& rest) {
     return problems_of(R"("quantity": "accuracy", "type": ")" + type + R"(", "arms": )" + arms + ", " + rest).size();

@@ -1,5 +1,6 @@
 """What a verdict says of runs whose files were changed, copied or swapped, and of runs that read other data."""
 
+import importlib.util
 import json
 import os
 import pathlib
@@ -8,7 +9,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
 
-from program import DONE, FAILED, ProgramTest, main  # noqa: E402
+from program import DONE, FAILED, SOURCE, ProgramTest, main  # noqa: E402
 
 BASE = {"dataset": {"name": "drawn_digits", "synthetic": {"examples": 200, "test_examples": 100}},
         "network": {"name": "mlp_2x64"}, "normalization": {"type": "batch"}, "record": {"final_weights": True},
@@ -164,13 +165,94 @@ class RunFiles(ProgramTest):
         for name, column in (("eval.csv", "eval.csv for test and running"), ("train.csv", "train.csv")):
             run = self.runs()[0]
             content = json.loads((run / "run.json").read_text())
-            content.pop("files", None)  # of an earlier version
+            for key in ("files", "sha256"):  # of an earlier version
+                content.pop(key)
             metric = content["final"]["test"]["running"] if name == "eval.csv" else content["final"]["batch"]
             metric["accuracy"] += 0.01
             (run / "run.json").write_text(json.dumps(content))
             self.assertIn(f"the last row of {column} contradicts run.json", self.doubts()[0])
             metric["accuracy"] -= 0.01
             self.restored()
+
+    def edit_json(self, path, change, *dropped):
+        """Another program reads and writes the file; without the keys `dropped`, as of an earlier version."""
+        content = json.loads(path.read_text())
+        change(content)
+        path.write_text(json.dumps({key: value for key, value in content.items() if key not in dropped}, indent=2))
+
+    def told_by_scripts(self, doubt, path):
+        """What figures and pages say of a run or a sweep."""
+        sys.path.insert(0, str(SOURCE / "scripts"))
+        if importlib.util.find_spec("numpy"):
+            from _run_files import changed_files, changed_tables
+            told = changed_tables(path) if path == self.out else changed_files(path)
+            self.assertTrue(any(f"{path}/{doubt}" in line for line in told), told)
+
+    def test_a_run_json_that_was_edited(self):
+        changed = "run.json was changed after the run: its SHA-256"
+        for edit in (lambda run: run.update(status="diverged"), lambda run: run["best"]["test"]["running"].clear(),
+                     lambda run: run.update(wall_seconds=1), lambda run: run["provenance"].update(threads=7)):
+            self.restored()
+            self.edit_json(self.runs()[0] / "run.json", edit)
+            self.assertIn(changed, self.doubts()[0])
+        self.told_by_readers(f"{self.runs()[0].name}: {changed}")
+        self.told_by_scripts("run.json: was changed after the run", self.runs()[0])
+        # By hand, and with the sum of another text.
+        self.restored()
+        path = self.runs()[0] / "run.json"
+        path.write_text(path.read_text().replace('"completed"', '"diverged"'))
+        self.assertIn(changed, self.doubts()[0])
+
+    def test_a_status_that_contradicts_the_tables(self):
+        sums = ("sha256", "files")  # of an earlier version
+        self.restored()
+        self.edit_json(self.runs()[0] / "run.json", lambda run: run.update(status="diverged"), *sums)
+        self.assertIn("says that the run diverged, but the last row of train.csv is finite", self.doubts()[0])
+        self.restored()
+        self.edit_json(self.runs()[0] / "run.json", lambda run: run.update(steps=100), *sums)
+        self.assertIn("says that the run completed, but ended after 4 of 100 steps", self.doubts()[0])
+        diverging = {**BASE, "optimizer": {"learning_rate": 1e30}}
+        shutil.rmtree(self.out)
+        self.sweep(content={**CONTENT, "base": diverging, "arms": [{"name": "batch"}], "seeds": 2})
+        self.doubts(count=0)
+        path = self.runs()[0] / "run.json"
+        self.edit_json(path, lambda run: run.update(status="completed", steps=run["last_step"]), *sums)
+        with (path.parent / "eval.csv").open("a") as file:  # else the run counts as damaged
+            file.write(f"{json.loads(path.read_text())['last_step']},1,test,running,1,0.5\n")
+        self.assertIn("says that the run completed, and why it diverged", self.doubts()[0])
+        self.edit_json(path, lambda run: run["final"].pop("batch", None), "reason")
+        rows = (path.parent / "train.csv").read_text().splitlines()
+        cells = rows[-1].split(",")
+        rows[-1] = ",".join([*cells[:4], "nan", *cells[5:]])
+        (path.parent / "train.csv").write_text("\n".join(rows) + "\n")
+        self.assertIn("says that the run completed, but the last row of train.csv is not finite", self.doubts()[0])
+
+    def test_tables_that_were_edited_where_the_runs_are_gone(self):
+        def edit(name, old, new):
+            text = (self.out / name).read_text()
+            self.assertIn(old, text)
+            (self.out / name).write_text(text.replace(old, new, 1))
+
+        changed = "runs.csv was changed after the verdict: its SHA-256 is another than in verdict.json"
+        self.restored()
+        for gone in (self.runs()[:1], [self.out / "runs"]):
+            self.restored()
+            for path in gone:
+                shutil.rmtree(path)
+            self.doubts(count=0)
+            edit("runs.csv", ",completed,", ",diverged,")
+            self.told_by_scripts("runs.csv: was changed after the verdict", self.out)
+            first = self.doubts()
+            self.assertIn(changed, first[0])
+            self.assertEqual(self.doubts(), first)  # the verdict that said so does not accept the file
+            out, _ = self.run_program("compare", self.out)
+            self.assertIn(changed, " ".join(out.split()))
+        shutil.copy(self.folder / "kept/runs.csv", self.out)  # put back as it was
+        self.doubts(count=0)
+        edit("verdict.json", '"sha256": "', '"sha256": "0')  # or whatever else makes room for another table
+        self.told_by_scripts("verdict.json: was changed after the verdict", self.out)
+        self.assertIn("runs.csv cannot be verified: verdict.json", self.doubts()[0])
+        self.doubts()
 
     def test_doubts_outlive_the_run_directories(self):
         self.restored()

@@ -106,6 +106,17 @@ TEST(ClearFailure, LeavesOtherRunsAlone) {
   EXPECT_EQ(read_report(folder.path()).state, RunState::unfinished);
 }
 
+TEST(ClearFailure, NeitherItNorAFailureTakesAFileOfSomebodyElse) {
+  const test::TemporaryFolder folder;
+  write_text(folder / "run.json", run_json("failed"));
+  write_text(folder / "failure.json", "my notes");
+  test::expect_contains(test::error_text<RunError>([&] { clear_failure(folder.path()); }),
+                        (folder / "failure.json").string() + ": bnlab did not write this file");
+  test::expect_contains(record_failure(folder.path(), "hung").error, "hung (" + (folder / "failure.json").string());
+  EXPECT_EQ(read_text(folder / "failure.json"), "my notes");
+  EXPECT_TRUE(fs::exists(folder / "run.json"));
+}
+
 TEST(RecordFailure, ComesBack) {
   const test::TemporaryFolder folder;
   write_text(folder / "run.json", run_json("interrupted"));

@@ -36,6 +36,22 @@ TEST(SweepLock, DirectoryThatCannotBeMade) {
   expect_contains(error_text<ConfigError>([&] { SweepLock(folder / "file/below"); }), "file/below");
 }
 
+TEST(SweepLock, DoesNotOverwriteAFileOfSomebodyElse) {
+  const test::TemporaryFolder folder;
+  const auto file = folder / ".sweep.lock";
+  const std::string ours = "process 7 on host since 2026-01-01T00:00:00Z\n";
+  for (const std::string& text : {std::string("my notes\n"), ours + "and notes\n", std::string("process 7\n"),
+                                  std::string("\0", 1), ours + std::string(1000, 'x')}) {
+    test::write_text(file, text);
+    expect_contains(error_text<ConfigError>([&] { SweepLock(folder.path()); }), file.string());
+    EXPECT_EQ(test::read_text(file), text);
+  }
+  for (const std::string& text : {std::string(), ours}) {
+    test::write_text(file, text);
+    EXPECT_NO_THROW(SweepLock(folder.path()));
+  }
+}
+
 /// What the runs of a sweep that was killed do: they hold its second lock, for `seconds`.
 Process run_left_over(const SweepLock& lock, const std::string& seconds) {
   Command command;

@@ -102,8 +102,8 @@ class Sweep(SweepTest):
         self.assertIn("nothing to do", log)
         self.assertEqual((self.ends(), (self.folder / "out" / "runs.csv").read_bytes()), (first, table))
         # An edited criterion, quantity or text runs nothing.
-        content["criteria"][0] |= {"at_least": 2, "explanation": "no accuracy is above 1"}
-        content["quantities"][0]["meaning"] = "accuracy at the end"
+        content["criteria"][0] |= {"at_least": 2, "explanation": "only a run that diverged is above 1"}
+        content["quantities"][0] |= {"meaning": "accuracy at the end", "when_diverged": 3}
         content["claim"] = "Another sentence."
         out, _ = self.sweep(content, "--details")
         self.assertEqual(self.ends(), first)

@@ -11,6 +11,7 @@
 
 #include "config/experiment.h"
 #include "experiments/run_table_testing.h"
+#include "experiments/verdict_json.h"
 #include "util/errors.h"
 
 namespace bnlab::experiments {

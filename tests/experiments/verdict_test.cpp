@@ -123,7 +123,7 @@ TEST(VerdictJson, HasItsFields) {
   EXPECT_EQ(keys_of(json),
             (std::vector<std::string>{"experiment", "profile", "plan", "part", "claim", "source", "verdict", "seeds",
                                       "criteria", "choices", "runs_completed", "runs_diverged", "runs_without_result",
-                                      "warnings", "git_revisions", "finding"}));
+                                      "warnings", "git_revisions", "finding", "files", "sha256"}));
   EXPECT_EQ(json["plan"], sweep.plan().hash);
   EXPECT_EQ(json["experiment"], "e");
   EXPECT_EQ(json["profile"], "full");

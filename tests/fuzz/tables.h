@@ -9,7 +9,7 @@
 #include "experiments/plan.h"
 #include "experiments/quantities.h"
 #include "experiments/runs_csv.h"
-#include "experiments/verdict.h"
+#include "experiments/verdict_json.h"
 #include "experiments/verdict_markdown.h"
 #include "experiments/verdict_table.h"
 #include "fuzz/support.h"

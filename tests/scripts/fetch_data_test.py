@@ -196,6 +196,8 @@ class FetchData:
         self.environment["HOME"] = str(self.folder)
         self.fetch("fashion_mnist", "--to=~/to")
         self.assert_complete()
+        _, error = self.fetch("fashion_mnist", "--to=~nosuchuser/to", status=2)
+        self.assertIn("--to: ~nosuchuser/to: there is no user nosuchuser", error)
 
     def test_cut_connection_is_continued(self):
         path = f"/fashion_mnist/{IMAGES}"

@@ -92,7 +92,15 @@ class HostileFoldersTest(SweepFigureTest):
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         self.assertTrue((self.folder / "home" / "out" / "figure_curves.svg").exists())
         self.assertIn("must not be empty", self.plot("", status=2).stderr)
-        self.assertIn("no such home folder", self.plot("~nobody of this name/run", status=2).stderr)
+        self.assertIn("there is no user nobody of this name; ./~nobody of this name/run names a file",
+                      self.plot("~nobody of this name/run", status=2).stderr)
+        settings = self.folder / "matplotlibrc"
+        settings.write_bytes(b"axes.titlesize: caf\xe9\n")
+        result = subprocess.run([*command, "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                env={**os.environ, "MATPLOTLIBRC": str(settings)})
+        self.assertEqual((result.returncode, result.stderr.count("\n")), (3, 1), result.stderr)
+        self.assertIn(f"plot.py: matplotlib cannot be loaded: Cannot decode configuration file '{settings}'",
+                      result.stderr)
 
     def test_rows_of_a_file_that_has_one_row_a_step(self):
         sweep = self.sweep(TWO_ARMS, [1], {**ROWS, "file": "train.csv", "column": "loss", "where": {}}, completed)

@@ -98,6 +98,17 @@ class FaultsTest(PagesTest):
         self.assertEqual([path.name for path in outside.iterdir()], ["file"])
         self.assertEqual((outside / "file").read_text(), "mine")
 
+    def test_a_folder_whose_name_is_no_utf_8(self):
+        self.sweep(TWO_ARMS)
+        name = rows_of(self.folder / "runs.csv")[0]["run"]
+        write_run_files(self.folder, name)
+        folder = self.root / os.fsdecode(b"sweeps\xff") / "sweep"
+        shutil.copytree(self.folder, folder)
+        for path in (folder, folder.parent):
+            self.assertEqual(self.report(folder=path).stderr, "")
+        self.assertIn("sweeps\\xff/sweep/experiment.json' --out DIR", self.page().text)
+        self.assertIn("sweeps%FF/sweep/runs/", (self.out / "sweep" / f"{name}.html").read_text())
+
     def test_files_that_were_changed_after_their_run(self):
         self.sweep(TWO_ARMS)
         name = rows_of(self.folder / "runs.csv")[0]["run"]

@@ -244,7 +244,7 @@ class DamagedFilesTest(PagesTest):
         (self.folder / "runs.csv").write_text("arm,seed\n1")
         (self.folder / "verdict.json").write_text("{")
         self.report()
-        self.assertIn("2 remarks on files", self.page().text)
+        self.assertIn("Remarks on files (2)", self.page().text)
         self.folder.rename(self.whole)
 
     def test_values_of_another_kind(self):

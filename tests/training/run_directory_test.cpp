@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "config/load.h"
+#include "training/run_summary.h"
 #include "util/errors.h"
 #include "util/test_files.h"
 
@@ -29,12 +30,30 @@ TEST(RunDirectory, RefusesAFolderThatIsNotEmpty) {
   EXPECT_EQ(test::read_text(folder / "something"), "text");
 }
 
+TEST(RunDirectory, NeverRemovesAFailureJsonOfSomebodyElse) {
+  for (const char* text :
+       {"my notes", "{", "[1]", R"({"error": "mine"})", R"({"status": "failed", "error": "mine"})"}) {
+    const test::TemporaryFolder folder;
+    test::write_text(folder / "failure.json", text);
+    EXPECT_FALSE(holds_nothing(folder.path()));
+    EXPECT_THROW(RunDirectory(folder.path(), Existing::refuse), ConfigError);
+    expect_contains(error_text<RunError>([&] { RunDirectory(folder.path(), Existing::replace); }),
+                    "failure.json: bnlab");
+    test::write_text(folder / "config.json", "{}");
+    expect_contains(error_text<RunError>([&] { RunDirectory(folder.path(), Existing::resume).clear(); }),
+                    (folder / "failure.json").string() + ": bnlab did not write this file");
+    EXPECT_EQ(test::read_text(folder / "failure.json"), text);
+    EXPECT_TRUE(fs::exists(folder / "config.json"));
+  }
+}
+
 TEST(RunDirectory, WhatOneWhoStartsARunLeavesIsNothing) {
   const test::TemporaryFolder folder;
   EXPECT_TRUE(holds_nothing(folder / "missing"));
   EXPECT_TRUE(holds_nothing(folder.path()));
-  for (const char* name : {"stderr.log", "failure.json", "failure.json.tmp", "config.json.tmp"})
+  for (const char* name : {"stderr.log", "failure.json.tmp", "config.json.tmp"})
     test::write_text(folder / name, "text");
+  test::write_text(folder / "failure.json", failure_json("killed"));
   EXPECT_TRUE(holds_nothing(folder.path()));
   {
     RunDirectory directory(folder.path(), Existing::refuse);
