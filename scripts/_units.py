@@ -54,4 +54,5 @@ def unit_of_table(quantity):
     """Of a quantity in a table of means, which shows factors; figures show their logarithms."""
     if quantity.get("over_rows") != "log_slope":
         return unit_of_quantity(quantity)
-    return Unit(f"times {quantity.get('unit') or ''}".strip(), power=-1 if quantity.get("factor_to") == "previous" else 1)
+    power = -1 if quantity.get("factor_to") == "previous" else 1
+    return Unit(f"times {quantity.get('unit') or ''}".strip(), power=power)

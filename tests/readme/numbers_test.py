@@ -18,6 +18,8 @@ import unittest
 SOURCE = pathlib.Path(sys.argv[2])
 NUMBER = r"[-−]?\d[\d,]*(?:\.\d+)?(?:e-?\d+)?"
 INTERVAL = re.compile(rf"({NUMBER})(?: %)? \[({NUMBER}), ({NUMBER})\]")
+# A sentence and the result that it links to: "... by 1.4 [0.3, 2.5] points in FD(5) ([name](name))."
+SENTENCE = re.compile(r"([^\[(]*(?:\[[\d.-]+, [\d.-]+\][^\[(]*|\(\d+\)[^\[(]*)*) \(\[(\w+)\]\(\w+\)\)\.")
 # Effects that no committed file has: (experiment, text).
 ELSEWHERE = {
     # eight seeds, run for the steps alone
@@ -149,8 +151,7 @@ class NumbersTest(unittest.TestCase):
             sentences = re.split(r"(?<=\)\)\.) ", reason.partition("** ")[2])
             self.assertGreaterEqual(len(sentences), 2)
             for sentence in sentences:
-                said, link = re.fullmatch(r"([^\[(]*(?:\[[\d.-]+, [\d.-]+\][^\[(]*|\(\d+\)[^\[(]*)*) \(\[(\w+)\]\(\w+\)\)\.",
-                                          sentence).groups()
+                said, link = SENTENCE.fullmatch(sentence).groups()
                 self.assertNotRegex(said, r"\. [A-Z]", "two sentences, one link")
                 self.check_numbers(Results(link), said)
 
@@ -166,7 +167,8 @@ class NumbersTest(unittest.TestCase):
             for said, name, times in zip(re.split(r"  +", line)[4:], ("test_accuracy", "test_loss"), (100, 1)):
                 mean, half, of = re.fullmatch(r"(\S+)(?: \+- (\S+))?(?: \((.*)\))?", said).groups()
                 self.assertTrue(quotes(mean, times * float(row[f"{name}_mean"])), line)
-                self.assertEqual(of, None if row[f"{name}_n"] == row["runs"] else f"{row[f'{name}_n']} of {row['runs']}")
+                counted, runs = row[f"{name}_n"], row["runs"]
+                self.assertEqual(of, None if counted == runs else f"{counted} of {runs}")
                 if half:
                     self.assertTrue(quotes(half, times * float(row[f"{name}_half_interval"])), line)
 
