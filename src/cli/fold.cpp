@@ -40,8 +40,8 @@ void refuse_existing(const FoldOptions& options) {
 void check_run(const fs::path& directory) {
   const auto end = training::read_end(directory / "run.json");
   if (!end || !is_there(directory / "config.json"))
-    throw DataError(fmt::format("{}: not a run directory: it has no {}", directory.string(),
-                                end ? "config.json" : "run.json"));
+    throw DataError(
+        fmt::format("{}: not a run directory: it has no {}", directory.string(), end ? "config.json" : "run.json"));
   if (end->status != training::RunStatus::completed)
     throw DataError(fmt::format("{}: the run has not completed{}", directory.string(),
                                 end->status ? ": it is " + config::name_of(*end->status) : ""));

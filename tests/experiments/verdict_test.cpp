@@ -377,10 +377,10 @@ TEST(VerdictOfASweep, WhatTheAuthorsFoundStandsBehindTheReasonUnlessItIsReproduc
     Verdict verdict;
     std::string reason;
   };
-  for (const auto& [at_least, higher, reason] : std::vector<Case>{
-           {0.05, Verdict::reproduced, ""},
-           {0.22, Verdict::inconclusive, "the threshold 22 lies inside the interval; why higher"},
-           {0.9, Verdict::not_reproduced, "the interval lies below the threshold 90; why higher"}}) {
+  for (const auto& [at_least, higher, reason] :
+       std::vector<Case>{{0.05, Verdict::reproduced, ""},
+                         {0.22, Verdict::inconclusive, "the threshold 22 lies inside the interval; why higher"},
+                         {0.9, Verdict::not_reproduced, "the interval lies below the threshold 90; why higher"}}) {
     const ExperimentVerdict verdict = judge(at_least);
     EXPECT_EQ(verdict.judgements[0].verdict, higher);
     EXPECT_EQ(verdict.judgements[0].explanation, reason);
