@@ -96,7 +96,7 @@ def draw_rows(sweep):
             style_places(panel, labels)
 
     figure, drawn, marks = draw_lines(sweep, lines, series, log_y, lambda x: mark_every(x, log_x), style,
-                                       name_of_rows if is_of_numbers else "")
+                                      name_of_rows if is_of_numbers else "")
     label_left(figure, lambda points: shown(curve_label(sweep), points, 2))
     rows = []
     for line, seed, name, x, y in drawn:  # of means the last step of their runs
