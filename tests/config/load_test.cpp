@@ -124,7 +124,7 @@ TEST(Parse, NamesPathValueAndRule) {
        "normalization.precise_variance: only for type batch, batch_renorm, noisy_batch, got type ghost"},
       // rules between fields
       {R"(, "normalization": {"type": "batch_renorm", "virtual_batch_size": 4, "precise_variance": "pooled"})",
-       R"(normalization.precise_variance: not together with virtual_batch_size, got "pooled")"},
+       R"(normalization.precise_variance: cannot be combined with virtual_batch_size, got "pooled")"},
       {R"(, "evaluation": {"batch_sizes": [2]})",
        "evaluation.batch_sizes: needs batch among statistics; running and precise statistics do not depend on the "
        "batch, got [2]"},
