@@ -152,6 +152,7 @@ class Sweep(SweepTest):
         # The table and the status are those without --markdown; "-" replaces the table alone.
         content = experiment()
         content["criteria"][0]["at_least"] = 2
+        content["quantities"][0]["when_diverged"] = 3  # which no run does
         table, _ = self.sweep(content, "--strict", status=FAILED)
         for file in (self.folder / "table.md", "-"):
             out, _ = self.run_program("verdict", directory, "--strict", "--markdown", file, status=FAILED)
@@ -367,6 +368,7 @@ class Sweep(SweepTest):
     def test_strict(self):
         content = experiment()
         content["criteria"][0]["at_least"] = 2
+        content["quantities"][0]["when_diverged"] = 3  # which no run does
         self.sweep(content)
         self.sweep(content, "--strict", status=FAILED)
 
