@@ -22,8 +22,8 @@ class BnlabError(ReadError):
 def train(bnlab, config, overrides, threads, out):
     """Runs `bnlab train`; its results go to `out`."""
     command = [str(bnlab), "train", str(config), "--threads", str(threads), "--force", "--out", str(out)]
-    for override in overrides:
-        command += ["--set", override]
+    for key, value in dict(override.split("=", 1) for override in overrides).items():  # the last of a key counts
+        command += ["--set", f"{key}={value}"]
     try:
         done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     except OSError as error:

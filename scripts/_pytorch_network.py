@@ -261,6 +261,7 @@ def named_tensors(network):
 def load_weights(network, arrays):
     """Copies recorded arrays into the network; ValueError where names or shapes differ."""
     tensors = named_tensors(network)
+    arrays = {name: array for name, array in arrays.items() if name != "folded"}  # what `bnlab fold` marks a file with
     if set(tensors) != set(arrays):
         raise ValueError(f"names of weights differ: only in bnlab's file {sorted(set(arrays) - set(tensors))}, only in "
                          f"the network rebuilt from config.json {sorted(set(tensors) - set(arrays))}")

@@ -86,7 +86,7 @@ def choices_of(verdict, data):
         arm, of = (text_of(one.get(key)) for key in ("arm", "of"))
         points = len(dicts_in(one.get("candidates")))
         quantity = meaning_of(data, one.get("quantity"))
-        found.append(f"{arm} is {of} at {point}: {quantity} {mean}, the best of {points} points")
+        found.append(f"{arm} is {of} at {point}: {quantity} {mean}, the best of {points} settings")
     return found
 
 
@@ -170,7 +170,7 @@ def runs_of(data, file, run_pages):
             if name in quantities and cell["is_number"]:
                 cell["text"] = with_bound(row, name, words.number(
                     quantity_unit(data, name, unit_of_table)(number_of(text))), data)
-            elif name in ("last_step", "seconds", "steps_per_second") and row.get("status") == "missing":
+            elif name in ("last_step", "seconds", "steps_per_second") and row.get("status") in ("missing", "unfinished"):
                 cell = cell_of("")
             if name == "run":  # its arm, point and seed have columns
                 cell["title"], cell["text"] = cell["text"], cell["text"].partition("_")[0]

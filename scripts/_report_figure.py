@@ -62,9 +62,7 @@ def draw(data):
     import plot
     problem, table = "", Table()
     try:
-        sweep = plot.Sweep(data.folder)
-        if data.source != data.folder:  # the table of the runs that have ended
-            sweep.runs = plot.Sweep(data.source).runs
+        sweep = plot.Sweep(data.source)  # the folder, or a copy of it with the runs that have ended
         drawing = plot.drawing_of(sweep)
         if drawing:
             _, header, rows = drawing(sweep)

@@ -123,7 +123,8 @@ class Criterion:
             return None
         values = [self.effect, self.low, self.high, *self.limits()]
         finite = [value for value in values if math.isfinite(value)]
-        log = bool(finite) and min(finite) > 0 and (self.unit.startswith("times") or max(finite) > 100 * min(finite))
+        ratio = max(finite) / min(finite) if finite and min(finite) > 0 else 1
+        log = ratio > 100 or (ratio > 1.2 and self.unit.startswith("times"))
         return axis_over(values, log)
 
 

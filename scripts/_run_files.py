@@ -35,7 +35,7 @@ def changed_tables(folder):
     for name, record in (content.get("files") or {}).items():
         path = folder / name
         if is_file_name(name) and exists(path) and _sum_of(path, folder) != record["sha256"]:
-            problems.append(f"{path}: was changed after the verdict: its SHA-256 is another than in verdict.json")
+            problems.append(f"{path}: was changed after the verdict: its SHA-256 differs from that in verdict.json")
     return problems
 
 
@@ -47,7 +47,7 @@ def _read(path, shape, below, whose):
     found = SEALED.fullmatch(text)
     if "sha256" not in content or (found and hashlib.sha256(found[1].encode()).hexdigest() == found[2]):
         return content, []
-    return content, [f"{path}: was changed after the {whose}: its SHA-256 is another than the one in it"]
+    return content, [f"{path}: was changed after the {whose}: its SHA-256 differs from the one in it"]
 
 
 def _sum_of(path, below):
@@ -68,4 +68,4 @@ def _problem_of(path, record, below, verify):
         same = _sum_of(path, below) == record["sha256"]
     except ReadError as error:
         return str(error)
-    return "" if same else f"{path}: was changed after the run: its SHA-256 is another than in run.json"
+    return "" if same else f"{path}: was changed after the run: its SHA-256 differs from that in run.json"

@@ -199,7 +199,8 @@
       figure.isFollowed = true;
       plot.on("plotly_relayout", (change) => {
         if (!Object.keys(change).some((key) => key.includes("range"))) return;
-        own.view = ["xaxis", "yaxis"].map((name) => plot._fullLayout[name].range.slice());
+        own.view = change["xaxis.autorange"] || change["yaxis.autorange"] ? null :
+          ["xaxis", "yaxis"].map((name) => plot._fullLayout[name].range.slice());
       });
     }
     return done;

@@ -175,7 +175,7 @@ std::vector<std::string> inputs_that_differ(const RunTable& table, const Plan& p
 std::string doubt_about(const fs::path& directory, const RunReport& report, training::Check check) {
   std::vector<std::string> problems = training::problems_of_files(directory, report.files, check);
   if (report.is_changed)
-    problems.emplace_back("run.json was changed after the run: its SHA-256 is another than the one at its end");
+    problems.emplace_back("run.json was changed after the run: its SHA-256 differs from that at its end");
   for (std::string problem : {contradiction_of_status(directory, report), contradiction_of_metrics(directory, report)})
     if (!problem.empty()) problems.push_back(std::move(problem));
   return fmt::format("{}", fmt::join(problems, "; "));

@@ -148,7 +148,7 @@ std::string doubt_about_runs_csv(const fs::path& directory) {
   if (recorded.empty() || recorded == sha256_of(text_of(directory / "runs.csv"))) return "";
   if (recorded == sum_is_unknown)
     return "runs.csv cannot be verified: verdict.json, which holds its SHA-256, was changed after the verdict";
-  return "runs.csv was changed after the verdict: its SHA-256 is another than in verdict.json";
+  return "runs.csv was changed after the verdict: its SHA-256 differs from that in verdict.json";
 }
 
 std::string recorded_sum_of_runs_csv(const fs::path& directory) {

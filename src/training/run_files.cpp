@@ -52,7 +52,7 @@ std::string problem_of(const fs::path& directory, const FileRecord& record, Chec
   } catch (const DataError& error) {
     return error.what();
   }
-  return fmt::format("{} was changed after the run: its SHA-256 is another than in run.json", record.name);
+  return fmt::format("{} was changed after the run: its SHA-256 differs from that in run.json", record.name);
 }
 
 }  // namespace

@@ -233,7 +233,7 @@ class RunFiles(ProgramTest):
             self.assertIn(old, text)
             (self.out / name).write_text(text.replace(old, new, 1))
 
-        changed = "runs.csv was changed after the verdict: its SHA-256 is another than in verdict.json"
+        changed = "runs.csv was changed after the verdict: its SHA-256 differs from that in verdict.json"
         self.restored()
         for gone in (self.runs()[:1], [self.out / "runs"]):
             self.restored()

@@ -68,6 +68,12 @@ class ParentTest(FaultTest):
         return sorted(path for path in (out / "runs").iterdir())
 
 
+def content_of(path):
+    """A JSON file without its own sum, and those of tables, which have the times of the runs."""
+    content = json.loads(path.read_text())
+    return {key: value for key, value in content.items() if key not in ("files", "sha256")}
+
+
 class EveryCall(ParentTest):
     def setUp(self):
         super().setUp()
@@ -93,7 +99,7 @@ class EveryCall(ParentTest):
         if told and any(told in doubt for doubt in doubts):
             names, left_out = ["experiment.json"], ("doubt",)
         for name in names:
-            self.assertEqual((self.out / name).read_bytes(), (self.whole / name).read_bytes(), name)
+            self.assertEqual(content_of(self.out / name), content_of(self.whole / name), name)
         self.assertEqual(rows_of(self.out / "runs.csv", left_out), rows_of(self.whole / "runs.csv", left_out))
         for path in (*self.begun.glob("configs/*"), *self.begun.glob("export.csv")):
             self.assertEqual((self.out / path.relative_to(self.begun)).read_bytes(), path.read_bytes())
