@@ -19,6 +19,7 @@ PROVENANCE = {"git_revision": "Revision", "build": "Build of bnlab", "onednn": "
               "dataset_sha256": "SHA-256 of the data"}
 UNSHOWN = {*PROVENANCE, "plan", "initial_weights_sha256", "train_sha256"}
 BOUNDS = {"at_least": "at least", "at_most": "at most"}
+MEASURED = ("seconds", "steps_per_second")  # at the end of a run
 SPELLED = {"last_step": "last step", "steps_per_second": "steps per second"}
 
 
@@ -170,7 +171,7 @@ def runs_of(data, file, run_pages):
             if name in quantities and cell["is_number"]:
                 cell["text"] = with_bound(row, name, words.number(
                     quantity_unit(data, name, unit_of_table)(number_of(text))), data)
-            elif name in ("last_step", "seconds", "steps_per_second") and row.get("status") in ("missing", "unfinished"):
+            elif name in MEASURED and row.get("status") in ("missing", "unfinished"):
                 cell = cell_of("")
             if name == "run":  # its arm, point and seed have columns
                 cell["title"], cell["text"] = cell["text"], cell["text"].partition("_")[0]
