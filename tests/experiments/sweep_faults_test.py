@@ -188,7 +188,7 @@ class Replace(ParentTest):
                 self.assertEqual(status, DONE, text)
                 self.expect_old_story(before, plan)
                 self.assertEqual(rows_of(self.out / "runs.csv"), rows_of(new / "runs.csv"))
-                self.assertEqual((self.out / "verdict.json").read_bytes(), (new / "verdict.json").read_bytes())
+                self.assertEqual(content_of(self.out / "verdict.json"), content_of(new / "verdict.json"))
                 self.assertEqual([path.name for path in (self.out / "old").iterdir()], [plan])
 
 
@@ -218,7 +218,7 @@ class RandomKills(ParentTest):
                         json.loads((self.out / name).read_text())
             status, text = self.execute(self.environment, *arguments)
             self.assertEqual(status, DONE, text)
-            self.assertEqual((self.out / "verdict.json").read_bytes(), (whole / "verdict.json").read_bytes())
+            self.assertEqual(content_of(self.out / "verdict.json"), content_of(whole / "verdict.json"))
             for one, other in zip(self.runs(self.out), self.runs(whole), strict=True):
                 self.assertEqual((one / "weights.npz").read_bytes(), (other / "weights.npz").read_bytes())
                 for name in ("train.csv", "eval.csv"):
