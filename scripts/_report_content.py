@@ -119,7 +119,16 @@ def summary_of(data):
         rows.append(cells)
     short = short_names(data.axes)
     return Table([*(short.get(key, key) for key in keys),
-                  *(quantity_label(data, name, unit_of_table) for name in names)], rows)
+                  *(mean_label(data, name) for name in names)], rows)
+
+
+def mean_label(data, name):
+    """The quantity, and what a run that diverged counts as where one did."""
+    declared = number_of(dict_of(data.quantities.get(name)).get("when_diverged"))
+    label = quantity_label(data, name, unit_of_table)
+    if math.isnan(declared) or "diverged" not in data.runs.values("status"):
+        return label
+    return f"{label}; diverged runs count as {words.number(quantity_unit(data, name, unit_of_table)(declared))}"
 
 
 def says_nothing(table, name):
