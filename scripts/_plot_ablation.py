@@ -14,9 +14,10 @@ from _plot_base import COLOURS, Times, columns_of, cross, is_share, limits_of
 from _plot_cells import HEADER, Cell, Scale, is_declared, number_in, spans_decades
 from _plot_heat_map import CELL_LINE, add_bar, cell_height, cell_width, draw_map, map_legend, norm_of
 from _plot_marks import label_ends
-from _plot_sweep import Line, Sweep, short_path, unquoted
+from _plot_sweep import Line, Sweep, unquoted
 from _plot_text import plain_number, shown, spelled
 from _reading import ReadError
+from _units import short_path
 
 ARM = "arm"  # the axis that several arms are
 MOST_QUANTITIES, MOST_PANELS = 4, 24

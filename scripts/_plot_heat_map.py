@@ -10,9 +10,10 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from _plot_base import LARGEST, columns_of, warn
 from _plot_cells import HEADER, Scale, cells_of, is_declared, slant
-from _plot_sweep import note, short_path
+from _plot_sweep import note
 from _plot_text import plain_number, points_of, shown
 from _reading import ReadError
+from _units import short_path
 
 CELL_LETTERS = 8.5
 CELL_LINE = 14  # points of height

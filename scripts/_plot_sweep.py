@@ -16,7 +16,7 @@ from _plot_verdict import read_verdict, verdict_text
 from _reading import (Map, Number, Optional, ReadError, did_you_mean, is_file_name, number_of, read_csv, read_json,
                       read_rows)
 from _run_files import changed_tables
-from _units import SAME_UNIT, SPREADS, Unit, unit_of_column, unit_of_quantity
+from _units import SAME_UNIT, SPREADS, Unit, short_path, unit_of_column, unit_of_quantity
 
 INCOMPLETE = ("diverged", "failed", "unfinished", "missing")  # in the order in which a legend names them
 SIZE = (8, 4.4)  # inches, of a figure with one panel
@@ -332,12 +332,6 @@ def common_seeds(lines):
 
 def cross_note(text):
     return note(text, marker="x", markersize=9, markeredgewidth=2.4)
-
-
-def short_path(path, paths):
-    """Its last part, where that tells it from the others."""
-    last = path.rpartition(".")[2]
-    return last if sum(other.rpartition(".")[2] == last for other in paths) == 1 else path
 
 
 def unquoted(text):

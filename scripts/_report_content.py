@@ -9,8 +9,8 @@ from pathlib import Path
 import _report_words as words
 from _report_curves import running_chart
 from _report_files import Table, dict_of, dicts_in, number_of, text_of
-from _report_labels import quantity_label, quantity_unit
-from _units import unit_of_table
+from _report_labels import quantity_label, quantity_meaning, quantity_unit
+from _units import short_path, unit_of_table
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 # Columns of runs.csv that the table of runs leaves to "Where the numbers come from".
@@ -62,7 +62,8 @@ def arm_of(arm, data):
     best = ""
     if chosen:
         by = f" of {text_of(chosen['chosen_by'])}" if chosen.get("chosen_by") else ""
-        best = f"the best point of {text_of(chosen.get('arm'))}, by {meaning_of(data, chosen.get('quantity'))}{by}"
+        quantity = quantity_meaning(data, chosen.get("quantity"))
+        best = f"the best point of {text_of(chosen.get('arm'))}, by {quantity}{by}"
     axes = [(path, list_text(values) + (" (together)" if kind == "zip" else ""))
             for kind in ("grid", "zip") for path, values in dict_of(arm.get(kind)).items()]
     return {"name": text_of(arm.get("name")), "meaning": text_of(arm.get("meaning")), "settings": settings,
@@ -71,10 +72,6 @@ def arm_of(arm, data):
 
 def list_text(values):
     return ", ".join(map(words.value_text, values)) if isinstance(values, list) else words.value_text(values)
-
-
-def meaning_of(data, quantity):
-    return text_of(dict_of(data.quantities.get(text_of(quantity))).get("meaning")) or text_of(quantity)
 
 
 def choices_of(verdict, data):
@@ -86,15 +83,9 @@ def choices_of(verdict, data):
         mean = words.number(number_of(one.get("mean")))
         arm, of = (text_of(one.get(key)) for key in ("arm", "of"))
         points = len(dicts_in(one.get("candidates")))
-        quantity = meaning_of(data, one.get("quantity"))
+        quantity = quantity_meaning(data, one.get("quantity"))
         found.append(f"{arm} is {of} at {point}: {quantity} {mean}, the best of {points} settings")
     return found
-
-
-def short_names(paths):
-    """{path: its last part, where that tells the paths apart}."""
-    ends = [path.rpartition(".")[2] for path in paths]
-    return {path: end if ends.count(end) == 1 else path for path, end in zip(paths, ends)}
 
 
 def cell_of(text):
@@ -117,8 +108,7 @@ def summary_of(data):
         for name in names:
             cells.append(mean_cell(row, name, quantity_unit(data, name, unit_of_table)))
         rows.append(cells)
-    short = short_names(data.axes)
-    return Table([*(short.get(key, key) for key in keys),
+    return Table([*(short_path(key, data.axes) if key in data.axes else key for key in keys),
                   *(mean_label(data, name) for name in names)], rows)
 
 
@@ -190,7 +180,7 @@ def runs_of(data, file, run_pages):
                 cell["text"] = words.STATUSES.get(row[name], row[name])
             cells.append(cell)
         rows.append({"cells": cells, "status_class": css_class(row.get("status", ""))})
-    names = {**SPELLED, **short_names(data.axes),
+    names = {**SPELLED, **{path: short_path(path, data.axes) for path in data.axes},
              **{name: quantity_label(data, name, unit_of_table) for name in quantities}}
     return Table([names.get(name, name) for name in shown], rows)
 
@@ -264,10 +254,10 @@ def run_facts(data, row, result):
     facts += [(path, words.axis_text(row[path])) for path in data.axes if row.get(path)]
     if row.get("seed"):
         facts.append(("Seed", row["seed"]))
-    for name, quantity in data.quantities.items():
+    for name in data.quantities:
         if row.get(name):
             unit = quantity_unit(data, name, unit_of_table)
-            facts.append((text_of(quantity.get("meaning")) or name.replace("_", " "),
+            facts.append((quantity_meaning(data, name),
                           f"{with_bound(row, name, words.number(unit(number_of(row[name]))), data)} {unit.name}"
                           .rstrip()))
     steps = text_of(result.get("steps"))

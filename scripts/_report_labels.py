@@ -26,10 +26,13 @@ def quantity_unit(data, name, unit_of=unit_of_quantity):
         "minus": series.get("minus")}})
 
 
-def quantity_label(data, name, unit_of=unit_of_quantity):
+def quantity_meaning(data, name):
     quantity = dict_of(data.quantities.get(text_of(name)))
-    meaning = text_of(quantity.get("meaning")) or text_of(name).replace("_", " ") or "value"
-    return quantity_unit(data, name, unit_of).after(meaning)
+    return text_of(quantity.get("meaning")) or text_of(name).replace("_", " ") or "value"
+
+
+def quantity_label(data, name, unit_of=unit_of_quantity):
+    return quantity_unit(data, name, unit_of).after(quantity_meaning(data, name))
 
 
 def column_unit(figure):

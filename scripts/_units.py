@@ -1,10 +1,12 @@
-"""Units in which figures show values: accuracies in %, their differences in points. Files keep fractions."""
+"""Units in which figures show values: accuracies in %, their differences in points. Files keep fractions. And short
+names of axes."""
 
 import math
 from typing import NamedTuple
 
 # Of columns of a run's files, where no quantity states one.
 OF_COLUMNS = {"accuracy": "%", "loss": "nats", "seconds": "s"}
+LARGEST_LOGARITHM = 709  # of a float
 # Reductions that leave a value what the column holds.
 SAME_UNIT = ("final", "best", "minimum", "maximum", "mean", "median", "at")
 SPREADS = ("range", "standard_deviation", "detrended_deviation")  # distances between values, in the same unit
@@ -21,7 +23,8 @@ class Unit(NamedTuple):
     def __call__(self, value):
         """A file's value as it is shown, without the digits that the product adds."""
         if self.power:
-            return math.exp(self.power * value)
+            logarithm = self.power * value
+            return math.exp(logarithm) if logarithm < LARGEST_LOGARITHM else math.inf
         return value if self.factor == 1 or value is None else float(f"{self.factor * value:.12g}")
 
     def after(self, text):
@@ -56,3 +59,9 @@ def unit_of_table(quantity):
         return unit_of_quantity(quantity)
     power = -1 if quantity.get("factor_to") == "previous" else 1
     return Unit(f"times {quantity.get('unit') or ''}".strip(), power=power)
+
+
+def short_path(path, paths):
+    """Its last part, where that tells it from the others."""
+    last = path.rpartition(".")[2]
+    return last if sum(other.rpartition(".")[2] == last for other in paths) == 1 else path

@@ -116,37 +116,13 @@ bool clears_high(double x, const Claim& claim) {
   return claim.high == infinity || (claim.high_open ? !reaches(x, claim.high) : reaches(-x, -claim.high));
 }
 
-/// What shows an interval and the thresholds of a claim with digits that tell them apart.
-class Texts {
- public:
-  Texts(const ShownNumbers& numbers, const Interval& interval, const Claim& claim)
-      : text_(numbers.text ? numbers.text
-                           : [](double value, int digits) { return fmt::format("{:.{}g}", value, digits); }),
-        is_reversed_(numbers.is_reversed) {
-    std::vector<double> thresholds;
-    for (const double threshold : {claim.low, claim.high})
-      if (std::isfinite(threshold)) thresholds.push_back(threshold);
-    digits_ = telling_digits({interval.low, interval.high}, thresholds, text_);
-  }
-
-  std::string operator()(double value) const { return text_(value, digits_); }
-  std::string operator()(const Interval& interval) const {
-    const std::string low = (*this)(interval.low), high = (*this)(interval.high);
-    return is_reversed_ ? fmt::format("[{}, {}]", high, low) : fmt::format("[{}, {}]", low, high);
-  }
-
- private:
-  NumberText text_;
-  bool is_reversed_;
-  int digits_;
-};
-
 /// Sets the verdict, and its reason where it isn't reproduced.
 void decide(const Estimate& estimate, const Claim& claim, const ShownNumbers& numbers, Judgement& judgement) {
   const Interval& interval = *estimate.interval;
   const std::string of = estimate.subject.empty() ? "" : fmt::format(" of {}", estimate.subject);
-  const Texts text(numbers, interval, claim);
-  const std::string shown = (numbers.with_interval ? " " + text(interval) : "") + of;
+  const auto text = [&](double threshold) {
+    return numbers.text ? numbers.text(threshold) : fmt::format("{:.4g}", threshold);
+  };
   const bool low_clear = clears_low(interval.low, claim);
   const bool high_clear = clears_high(interval.high, claim);
   if (low_clear && high_clear) {
@@ -159,7 +135,7 @@ void decide(const Estimate& estimate, const Claim& claim, const ShownNumbers& nu
         is_below ? (touches ? "is not above" : "lies below") : (touches ? "is not below" : "lies above");
     judgement.verdict = Verdict::not_reproduced;
     judgement.explanation =
-        fmt::format("the interval{} {} the threshold {}", shown, place, text(misses_low ? claim.low : claim.high));
+        fmt::format("the interval{} {} the threshold {}", of, place, text(misses_low ? claim.low : claim.high));
   } else {
     judgement.verdict = Verdict::inconclusive;
     std::vector<std::string> inside;
@@ -168,7 +144,7 @@ void decide(const Estimate& estimate, const Claim& claim, const ShownNumbers& nu
     if (numbers.is_reversed) std::ranges::reverse(inside);
     judgement.explanation = fmt::format(
         "the threshold{} inside the interval{}",
-        inside.size() == 1 ? " " + inside[0] + " lies" : fmt::format("s {} lie", fmt::join(inside, " and ")), shown);
+        inside.size() == 1 ? " " + inside[0] + " lies" : fmt::format("s {} lie", fmt::join(inside, " and ")), of);
     if (estimate.bound != Bound::exact) judgement.explanation += fmt::format("; {}", estimate.note);
   }
 }
@@ -245,23 +221,6 @@ Interval known(const Value& value) {
   if (value.between) return *value.between;
   return {value.bound == Bound::at_most ? -infinity : value.value,
           value.bound == Bound::at_least ? infinity : value.value};
-}
-
-int telling_digits(const std::vector<double>& numbers, const std::vector<double>& thresholds, const NumberText& text) {
-  constexpr int fewest = 4, most = 9;
-  const auto looks_alike = [&](double number, double threshold, int digits) {
-    const bool differ = std::abs(number - threshold) > 1e-9 * std::abs(threshold);
-    return differ && text(number, digits) == text(threshold, digits);
-  };
-  for (int digits = fewest; digits < most; ++digits) {
-    bool tells = true;
-    for (const double threshold : thresholds) {
-      for (const double number : numbers) tells = tells && !looks_alike(number, threshold, digits);
-      for (const double other : thresholds) tells = tells && !looks_alike(other, threshold, digits);
-    }
-    if (tells) return digits;
-  }
-  return most;
 }
 
 std::string name_of(Verdict verdict) {

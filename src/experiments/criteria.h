@@ -60,18 +60,12 @@ struct Judgement {
   std::string explanation;           // one line, "" where there is nothing to say; see below
 };
 
-/// A number with that many significant digits, or what stands for it in the units of the claim.
-using NumberText = std::function<std::string(double value, int digits)>;
-
-/// How explanations show numbers of the effect. `is_reversed`: a larger number is shown as a smaller one.
+/// How explanations show the thresholds; the interval is shown beside them. `is_reversed`: a larger number is shown as
+/// a smaller one.
 struct ShownNumbers {
-  NumberText text;  // unset: as they are
+  std::function<std::string(double)> text;  // unset: as they are
   bool is_reversed = false;
-  bool with_interval = true;  // false: it is shown beside the explanation
 };
-
-/// The fewest digits, 4 to 9, with which no number looks like a threshold that it differs from.
-int telling_digits(const std::vector<double>& numbers, const std::vector<double>& thresholds, const NumberText& text);
 
 /// Applies the criterion. Never throws for evidence that is thin, missing or not finite:
 /// that is inconclusive, and named.

@@ -78,6 +78,27 @@ int digits_written(double value) {
   return 0;
 }
 
+/// A number with that many significant digits.
+using NumberText = std::function<std::string(double value, int digits)>;
+
+/// The fewest digits, 4 to 9, with which no number looks like a threshold that it differs from.
+int telling_digits(const std::vector<double>& numbers, const std::vector<double>& thresholds, const NumberText& text) {
+  constexpr int fewest = 4, most = 9;
+  const auto looks_alike = [&](double number, double threshold, int digits) {
+    const bool differ = std::abs(number - threshold) > 1e-9 * std::abs(threshold);
+    return differ && text(number, digits) == text(threshold, digits);
+  };
+  for (int digits = fewest; digits < most; ++digits) {
+    bool tells = true;
+    for (const double threshold : thresholds) {
+      for (const double number : numbers) tells = tells && !looks_alike(number, threshold, digits);
+      for (const double other : thresholds) tells = tells && !looks_alike(other, threshold, digits);
+    }
+    if (tells) return digits;
+  }
+  return most;
+}
+
 }  // namespace
 
 ShownEffect shown_effect(const ExperimentConfig& experiment, const CriterionConfig& criterion,
@@ -117,10 +138,11 @@ ShownEffect shown_effect(const ExperimentConfig& experiment, const CriterionConf
 
 ShownNumbers shown_numbers(const ExperimentConfig& experiment, const CriterionConfig& criterion) {
   const Unit unit = unit_of_effect(experiment, criterion);
-  const auto text = [unit](double value, int digits) {
-    return with_digits(unit(value), std::max(digits, digits_written(unit(value))));
+  const auto text = [unit](double threshold) {
+    constexpr int fewest = 4;
+    return with_digits(unit(threshold), std::max(fewest, digits_written(unit(threshold))));
   };
-  return {text, unit.is_backwards, false};
+  return {text, unit.is_backwards};
 }
 
 std::string text_of(const ShownEffect& shown) {

@@ -48,7 +48,7 @@ TEST(Criteria, StepsAreKnownUpToTheRowBefore) {
   expect_effect(verdict(CriterionType::difference, none, slow, fast), 2600, 2500, 2700);
   expect_effect(judge(criterion(CriterionType::value), arms({slow})), 2900, 2800, 2900);
   expect_judgement(verdict(CriterionType::ratio, 9.5, slow, fast), Verdict::inconclusive,
-                   "the threshold 9.5 lies inside the interval [9.333, 14.5]");
+                   "the threshold 9.5 lies inside the interval");
   EXPECT_EQ(verdict(CriterionType::ratio, 9.3, slow, fast).verdict, Verdict::reproduced);
   EXPECT_EQ(verdict(CriterionType::ratio, 14.6, slow, fast).verdict, Verdict::not_reproduced);
   EXPECT_EQ(verdict(CriterionType::equality, 2600, slow, fast).verdict, Verdict::inconclusive);
@@ -56,7 +56,7 @@ TEST(Criteria, StepsAreKnownUpToTheRowBefore) {
   // Before the first row anything is possible; what was never reached needs at least the steps.
   expect_effect(verdict(CriterionType::ratio, none, slow, seen_at({100, 100, 100})), 29, 28, inf);
   expect_judgement(verdict(CriterionType::ratio, 30, slow, seen_at({100, 100, 100})), Verdict::inconclusive,
-                   "the threshold 30 lies inside the interval [28, inf]");
+                   "the threshold 30 lies inside the interval");
   expect_judgement(verdict(CriterionType::ratio, 1, seen_at({100, 100, 100}), seen_at({100, 100, 100})),
                    Verdict::inconclusive, "the effect has no interval: \"a\", seed 1: between 0 and 100");
   const Values never = {at_least(900), at_least(900), at_least(900)};
@@ -95,7 +95,7 @@ TEST(Criteria, RunsThatDivergedAreNamedWhateverTheVerdict) {
   const std::string said = "diverged, counted as at least all steps: \"a\" at step 3 of 1500 (seed 2)";
   expect_judgement(judge(criterion(CriterionType::ratio, 3), arms({never, fast})), Verdict::reproduced, said);
   expect_judgement(judge(criterion(CriterionType::ratio, none, 3), arms({never, fast})), Verdict::not_reproduced,
-                   "the interval [5, inf] lies above the threshold 3; " + said);
+                   "the interval lies above the threshold 3; " + said);
   for (Value& value : never) value.diverged_at = 4;
   never.push_back(never[0]);
   const Judgement many = judge(criterion(CriterionType::ratio), arms({never, {300, 300, 300, 300}}));
@@ -119,16 +119,16 @@ TEST(Criteria, OnlyTheKnownSideOfABoundDecides) {
   expect_effect(verdict(3, none, never, reached), 10, 10, inf, Bound::at_least);
   expect_judgement(verdict(3, none, never, reached), Verdict::reproduced, "");
   expect_judgement(verdict(30, none, never, reached), Verdict::inconclusive,
-                   "the threshold 30 lies inside the interval [10, inf]; \"a\", seed 1: not reached in 5000 steps "
+                   "the threshold 30 lies inside the interval; \"a\", seed 1: not reached in 5000 steps "
                    "(counted as at least 5000)");
   expect_judgement(verdict(none, 30, never, reached), Verdict::inconclusive,
-                   "the threshold 30 lies inside the interval [10, inf]; \"a\", seed 1: not reached in 5000 steps "
+                   "the threshold 30 lies inside the interval; \"a\", seed 1: not reached in 5000 steps "
                    "(counted as at least 5000)");
   expect_judgement(verdict(none, 3, never, reached), Verdict::not_reproduced,
-                   "the interval [10, inf] lies above the threshold 3");
+                   "the interval lies above the threshold 3");
   expect_effect(verdict(3, none, reached, never), 0.1, 0, 0.1, Bound::at_most);
   expect_judgement(verdict(3, none, reached, never), Verdict::not_reproduced,
-                   "the interval [0, 0.1] lies below the threshold 3");
+                   "the interval lies below the threshold 3");
   expect_judgement(verdict(3, none, never, never), Verdict::inconclusive,
                    "the effect has no interval: \"a\", seed 1: not reached in 5000 steps (counted as at least 5000)");
   EXPECT_TRUE(std::isnan(verdict(3, none, never, never).effect));
@@ -140,7 +140,7 @@ TEST(Criteria, OneSeedsBoundIsTheEffects) {
   expect_judgement(verdict({Value{9}, Value{10}, at_least(11)}), Verdict::reproduced, "");
   expect_effect(verdict({Value{9}, Value{10}, at_most(11)}), 10, -inf, 10 + t3, Bound::at_most);
   expect_judgement(verdict({Value{9}, Value{10}, at_most(11)}), Verdict::inconclusive,
-                   "the threshold 5 lies inside the interval [-inf, 12.48]; \"a\", seed 3: at most 11");
+                   "the threshold 5 lies inside the interval; \"a\", seed 3: at most 11");
   expect_judgement(verdict({at_least(9), Value{10}, at_most(11)}), Verdict::inconclusive,
                    "the effect has no interval: \"a\", seed 1: not reached in 9 steps (counted as at least 9)");
 }

@@ -39,19 +39,17 @@ TEST(Criteria, ValueAgainstThresholds) {
   expect_effect(verdict(5), 10, 10 - t3, 10 + t3);
   EXPECT_EQ(verdict(5).seeds, 3);
   expect_judgement(verdict(5), Verdict::reproduced, "");
-  expect_judgement(verdict(9), Verdict::inconclusive, "the threshold 9 lies inside the interval [7.516, 12.48]");
-  expect_judgement(verdict(7.516), Verdict::inconclusive,
-                   "the threshold 7.516 lies inside the interval [7.5159, 12.484]");
-  expect_judgement(verdict(13), Verdict::not_reproduced, "the interval [7.516, 12.48] lies below the threshold 13");
+  expect_judgement(verdict(9), Verdict::inconclusive, "the threshold 9 lies inside the interval");
+  expect_judgement(verdict(7.516), Verdict::inconclusive, "the threshold 7.516 lies inside the interval");
+  expect_judgement(verdict(13), Verdict::not_reproduced, "the interval lies below the threshold 13");
   expect_judgement(verdict(none, 13), Verdict::reproduced, "");
-  expect_judgement(verdict(none, 9), Verdict::inconclusive, "the threshold 9 lies inside the interval [7.516, 12.48]");
-  expect_judgement(verdict(none, 7), Verdict::not_reproduced, "the interval [7.516, 12.48] lies above the threshold 7");
+  expect_judgement(verdict(none, 9), Verdict::inconclusive, "the threshold 9 lies inside the interval");
+  expect_judgement(verdict(none, 7), Verdict::not_reproduced, "the interval lies above the threshold 7");
   expect_judgement(verdict(7, 13), Verdict::reproduced, "");
-  expect_judgement(verdict(9, 13), Verdict::inconclusive, "the threshold 9 lies inside the interval [7.516, 12.48]");
-  expect_judgement(verdict(7, 12), Verdict::inconclusive, "the threshold 12 lies inside the interval [7.516, 12.48]");
-  expect_judgement(verdict(9, 11), Verdict::inconclusive,
-                   "the thresholds 9 and 11 lie inside the interval [7.516, 12.48]");
-  expect_judgement(verdict(1, 2), Verdict::not_reproduced, "the interval [7.516, 12.48] lies above the threshold 2");
+  expect_judgement(verdict(9, 13), Verdict::inconclusive, "the threshold 9 lies inside the interval");
+  expect_judgement(verdict(7, 12), Verdict::inconclusive, "the threshold 12 lies inside the interval");
+  expect_judgement(verdict(9, 11), Verdict::inconclusive, "the thresholds 9 and 11 lie inside the interval");
+  expect_judgement(verdict(1, 2), Verdict::not_reproduced, "the interval lies above the threshold 2");
   expect_judgement(verdict(none), Verdict::reported, "");
   expect_effect(verdict(none), 10, 10 - t3, 10 + t3);
 }
@@ -64,10 +62,8 @@ TEST(Criteria, WhatIsMoreOrLessIsNotEqual) {
     return judge(strict, evidence);
   };
   const Evidence equal = arms({{0.1, 0.1, 0.1}, {0.1, 0.1, 0.1}});  // as where all runs diverged
-  expect_judgement(verdict(equal, 0, none), Verdict::not_reproduced,
-                   "the interval [0, 0] is not above the threshold 0");
-  expect_judgement(verdict(equal, none, 0), Verdict::not_reproduced,
-                   "the interval [0, 0] is not below the threshold 0");
+  expect_judgement(verdict(equal, 0, none), Verdict::not_reproduced, "the interval is not above the threshold 0");
+  expect_judgement(verdict(equal, none, 0), Verdict::not_reproduced, "the interval is not below the threshold 0");
   EXPECT_EQ(judge(criterion(CriterionType::difference, 0), equal).verdict, Verdict::reproduced);
   EXPECT_EQ(verdict(equal, -1, 1).verdict, Verdict::reproduced);
   const Evidence rounded = arms({{0.9, 0.8, 0.7}, {0.6, 0.5, 0.4}});  // 0.3 but for rounding
@@ -75,10 +71,8 @@ TEST(Criteria, WhatIsMoreOrLessIsNotEqual) {
   EXPECT_EQ(verdict(rounded, none, 0.3).verdict, Verdict::not_reproduced);
   EXPECT_EQ(verdict(rounded, 0.299, 0.301).verdict, Verdict::reproduced);
   const Evidence noisy = arms({{9, 10, 11}, {0, 0, 0}});
-  expect_judgement(verdict(noisy, 9, none), Verdict::inconclusive,
-                   "the threshold 9 lies inside the interval [7.516, 12.48]");
-  expect_judgement(verdict(noisy, 13, none), Verdict::not_reproduced,
-                   "the interval [7.516, 12.48] lies below the threshold 13");
+  expect_judgement(verdict(noisy, 9, none), Verdict::inconclusive, "the threshold 9 lies inside the interval");
+  expect_judgement(verdict(noisy, 13, none), Verdict::not_reproduced, "the interval lies below the threshold 13");
   EXPECT_EQ(verdict(noisy, 7, 13).verdict, Verdict::reproduced);
 }
 
@@ -88,7 +82,7 @@ TEST(Criteria, EqualPairsHaveNoWidthAndMayLieOnTheThreshold) {
   expect_judgement(judge(criterion(CriterionType::difference, none, 0.3), evidence), Verdict::reproduced, "");
   expect_judgement(judge(criterion(CriterionType::equality, 0.3), evidence), Verdict::reproduced, "");
   expect_judgement(judge(criterion(CriterionType::difference, 0.3001), evidence), Verdict::not_reproduced,
-                   "the interval [0.3, 0.3] lies below the threshold 0.3001");
+                   "the interval lies below the threshold 0.3001");
   expect_judgement(judge(criterion(CriterionType::ratio, 3), arms({{0.3, 0.6, 6}, {0.1, 0.2, 2}})), Verdict::reproduced,
                    "");
   expect_judgement(judge(criterion(CriterionType::value, none, 0), arms({{0.0, 0.0}})), Verdict::reproduced, "");
@@ -112,14 +106,10 @@ TEST(Criteria, Equality) {
     return judge(criterion(CriterionType::equality, within), arms({a, {0, 0, 0}}));
   };
   expect_judgement(verdict(3, {-1, 0, 1}), Verdict::reproduced, "");
-  expect_judgement(verdict(2, {-1, 0, 1}), Verdict::inconclusive,
-                   "the thresholds -2 and 2 lie inside the interval [-2.484, 2.484]");
-  expect_judgement(verdict(2, {3, 4, 5}), Verdict::inconclusive,
-                   "the threshold 2 lies inside the interval [1.516, 6.484]");
-  expect_judgement(verdict(1, {3, 4, 5}), Verdict::not_reproduced,
-                   "the interval [1.516, 6.484] lies above the threshold 1");
-  expect_judgement(verdict(1, {-3, -4, -5}), Verdict::not_reproduced,
-                   "the interval [-6.484, -1.516] lies below the threshold -1");
+  expect_judgement(verdict(2, {-1, 0, 1}), Verdict::inconclusive, "the thresholds -2 and 2 lie inside the interval");
+  expect_judgement(verdict(2, {3, 4, 5}), Verdict::inconclusive, "the threshold 2 lies inside the interval");
+  expect_judgement(verdict(1, {3, 4, 5}), Verdict::not_reproduced, "the interval lies above the threshold 1");
+  expect_judgement(verdict(1, {-3, -4, -5}), Verdict::not_reproduced, "the interval lies below the threshold -1");
   expect_judgement(verdict(none, {3, 4, 5}), Verdict::reported, "");
 }
 
@@ -137,16 +127,15 @@ TEST(Criteria, OrderNeedsEachNeighbour) {
   EXPECT_NEAR(judgement.interval->high, 11, 1e-9);
 
   judgement = judge(order, arms({low, {1, 2, 3}, high}));
-  expect_judgement(
-      judgement, Verdict::inconclusive,
-      "the threshold 0 lies inside the interval [-0.4841, 5.583] of the smallest difference (\"b\" - \"a\")");
+  expect_judgement(judgement, Verdict::inconclusive,
+                   "the threshold 0 lies inside the interval of the smallest difference (\"b\" - \"a\")");
   expect_effect(judgement, 2, 2 - t3, 2 + half_width(0.975));
 
   judgement = judge(order, arms({low, high, {9, 10, 11}}));
   EXPECT_EQ(judgement.verdict, Verdict::not_reproduced);
   EXPECT_DOUBLE_EQ(judgement.effect, -11);
   expect_judgement(judge(order, arms({low, low})), Verdict::not_reproduced,
-                   "the interval [0, 0] is not above the threshold 0");
+                   "the interval is not above the threshold 0");
 }
 
 TEST(Criteria, RangeOverAnAxis) {
@@ -159,14 +148,13 @@ TEST(Criteria, RangeOverAnAxis) {
   expect_judgement(verdict(none, none), Verdict::reported, "");
   expect_judgement(verdict(none, 13), Verdict::reproduced, "");
   expect_judgement(verdict(3, none), Verdict::reproduced, "");
-  expect_judgement(
-      verdict(5, none), Verdict::inconclusive,
-      "the threshold 5 lies inside the interval [3.715, 12.48] of the largest difference (\"gn[3]\" - \"gn[1]\")");
+  expect_judgement(verdict(5, none), Verdict::inconclusive,
+                   "the threshold 5 lies inside the interval of the largest difference (\"gn[3]\" - \"gn[1]\")");
   expect_judgement(verdict(none, 2), Verdict::not_reproduced,
-                   "the interval [3.715, 12.48] of the largest difference (\"gn[3]\" - \"gn[1]\") lies above the "
+                   "the interval of the largest difference (\"gn[3]\" - \"gn[1]\") lies above the "
                    "threshold 2");
   expect_judgement(verdict(13, none), Verdict::not_reproduced,
-                   "the interval [3.715, 12.48] of the largest difference (\"gn[3]\" - \"gn[1]\") lies below the "
+                   "the interval of the largest difference (\"gn[3]\" - \"gn[1]\") lies below the "
                    "threshold 13");
   // Nothing but noise: the range is not below 0.
   const Judgement noise =
@@ -186,7 +174,7 @@ TEST(Criteria, ContrastIsAWeightedSumPairedBySeed) {
   expect_effect(verdict({1, -1, -1, 1}, none, interaction), 3, 3 - t3, 3 + t3);
   expect_judgement(verdict({1, -1, -1, 1}, 0.5, interaction), Verdict::reproduced, "");
   expect_judgement(verdict({1, -1, -1, 1}, 1, interaction), Verdict::inconclusive,
-                   "the threshold 1 lies inside the interval [0.5159, 5.484]");
+                   "the threshold 1 lies inside the interval");
   // last - .4 all - .6 none
   const Evidence share = arms({{7, 7}, {10, 10}, {2, 2}});
   expect_effect(verdict({1, -0.4, -0.6}, none, share), 1.8, 1.8, 1.8);
@@ -273,7 +261,7 @@ TEST(Criteria, InfinityLiesBeyondEveryNumber) {
   expect_effect(verdict(3, none, {9, inf, 10, 11}), 10, 10 - t3, inf, Bound::at_least);
   expect_judgement(verdict(3, none, {9, inf, 10, 11}), Verdict::reproduced, "");
   expect_judgement(verdict(9, none, {9, inf, 10, 11}), Verdict::inconclusive,
-                   "the threshold 9 lies inside the interval [7.516, inf]; \"a\", seed 2: inf");
+                   "the threshold 9 lies inside the interval; \"a\", seed 2: inf");
   EXPECT_EQ(verdict(none, 20, {9, inf, 10, 11}).verdict, Verdict::inconclusive);
   EXPECT_EQ(verdict(none, 3, {9, inf, 10, 11}).verdict, Verdict::not_reproduced);
   EXPECT_EQ(verdict(3, 20, {9, inf, 10, 11}).verdict, Verdict::inconclusive);

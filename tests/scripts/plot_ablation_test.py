@@ -9,7 +9,7 @@ import support
 from sweep_figures import (AXIS, BANDS, CURVES, GAIN_ARMS, STEPS_TO, TWO_ARMS, SweepFigureTest, completed, matplotlib,
                            plot, write_csv)
 
-from _units import unit_of_quantity  # of scripts/, whose folder sweep_figures adds
+from _units import unit_of_quantity, unit_of_table  # of scripts/, whose folder sweep_figures adds
 
 RATE, TYPE, BATCH, PLACE = ("optimizer.learning_rate", "normalization.type", "training.batch_size",
                             "normalization.placement")
@@ -192,6 +192,14 @@ class ScalesTest(SweepFigureTest):
         self.assert_readable(figure)
         self.sweep([{**arm, "meaning": "a name " * 20} for arm in TWO_ARMS], [1, 2], CURVES, completed)
         self.assertEqual(len(self.panels(self.figure())[0].texts), 0)
+
+    def test_tables_show_factors(self):
+        slope = {"series": {"column": "norm"}, "over_rows": "log_slope", "unit": "per layer"}
+        for factor_to, expected in (("next", 2), ("previous", 0.5)):
+            unit = unit_of_table({**slope, "factor_to": factor_to})
+            self.assertEqual(unit.name, "times per layer")
+            self.assertAlmostEqual(unit(math.log(2)), expected)
+            self.assertIn(unit(1e6), (0, math.inf))  # of a damaged file
 
     def test_no_colour_stands_for_two_arms(self):
         for count in (8, 9):
