@@ -1,6 +1,9 @@
 #pragma once
 // The visitor of fields.h and experiment_fields.h that makes tables of them in Markdown.
 
+#include <algorithm>
+#include <cstddef>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -29,9 +32,11 @@ inline std::string code(const Json& json) {
 using Tables = std::map<std::string, std::string>;
 
 class ReferenceBuilder {
+  static constexpr std::size_t fewest_repeated = 3;  // rows that are worth a reference to another table
+
  public:
-  /// Heading, meaning and table of one struct, then those of its sections. A table is there once: a struct with the
-  /// table and the sections of an earlier one refers to it.
+  /// Heading, meaning and table of one struct, then those of its sections. A row is there once: a struct whose last
+  /// rows are those of an earlier table refers to it.
   template <class T>
   static std::string describe(const std::string& path, const std::string& title, std::string_view meaning, T defaults,
                               Tables& tables) {
@@ -39,10 +44,13 @@ class ReferenceBuilder {
     fields(builder, defaults);
     std::string text = "### " + title + "\n\n" + capitalized(meaning) + ".";
     if (builder.rows_.empty()) return text + "\n\n";
-    const auto [known, is_new] = tables.emplace(builder.rows_, title);
-    if (!is_new) return text + " The fields are those of " + known->second + ".\n\n";
-    return text + "\n\n| field | values | default | meaning |\n| --- | --- | --- | --- |\n" + builder.rows_ + "\n" +
-           builder.sections_;
+    const auto [own, repeated] = builder.split();
+    if (own.empty()) return text + repeated + "\n\n";
+    text += repeated;
+    tables.emplace(own, title);
+    text += "\n\n| field | values | default | meaning |\n| --- | --- | --- | --- |\n" + own + "\n";
+    for (const auto& describe_section : builder.sections_) text += describe_section();
+    return text;
   }
 
   template <class T>
@@ -57,21 +65,21 @@ class ReferenceBuilder {
   void section(std::string_view name, T& value, std::string_view meaning, const Rule& rule = {}) {
     const std::string path = joined(path_, name);
     row(name, "object", rule.is_required ? "required" : "its defaults", meaning, rule);
-    sections_ += describe(path, "`" + path + "`", meaning, value, tables_);
+    sections_.push_back([=, this] { return describe(path, "`" + path + "`", meaning, value, tables_); });
   }
 
   template <class T>
   void optional_section(std::string_view name, std::optional<T>&, std::string_view meaning, const Rule& rule = {}) {
     const std::string path = joined(path_, name);
     row(name, "object", "unset", meaning, rule);
-    sections_ += describe(path, "`" + path + "`", meaning, T{}, tables_);
+    sections_.push_back([=, this] { return describe(path, "`" + path + "`", meaning, T{}, tables_); });
   }
 
   template <class T>
   void sections(std::string_view name, std::vector<T>&, std::string_view meaning, const Rule& rule = {}) {
     const std::string path = joined(path_, name);
     row(name, "list of objects", "`[]`", meaning, rule);
-    sections_ += describe(path, "`" + path + "`, each entry", meaning, T{}, tables_);
+    sections_.push_back([=, this] { return describe(path, "`" + path + "`, each entry", meaning, T{}, tables_); });
   }
 
   void blocks(std::string_view name, std::vector<Block>&, std::string_view meaning, const Rule& rule = {}) {
@@ -84,7 +92,7 @@ class ReferenceBuilder {
   }
 
   void require(bool, std::string_view name, std::string_view rule) {
-    rows_ += "| | | | `" + std::string(name) + "` " + cell(rule) + " |\n";
+    rows_.push_back("| | | | `" + std::string(name) + "` " + cell(rule) + " |\n");
   }
 
  private:
@@ -96,17 +104,39 @@ class ReferenceBuilder {
     return result;
   }
 
+  /// The rows that no earlier table has, and a sentence on the last ones where an earlier table has them.
+  std::pair<std::string, std::string> split() const {
+    std::string own;
+    for (std::size_t row = 0; row < rows_.size(); ++row) {
+      const std::vector<std::string> rest(rows_.begin() + static_cast<std::ptrdiff_t>(row), rows_.end());
+      const auto has_rest = [&](const auto& table) { return table.first.find(join(rest, "")) != std::string::npos; };
+      const auto known = std::find_if(tables_.begin(), tables_.end(), has_rest);
+      if (known == tables_.end() || (row > 0 && rest.size() < fewest_repeated)) {
+        own += rows_[row];
+        continue;
+      }
+      const std::string names = "`" + name_of(rest.front()) + "` to `" + name_of(rest.back()) + "`";
+      return {own, " " + (row == 0 ? "The fields" : names) + " are those of " + known->second + "."};
+    }
+    return {own, ""};
+  }
+
+  static std::string name_of(const std::string& row) {
+    const std::size_t begin = row.find('`') + 1;
+    return row.substr(begin, row.find('`', begin) - begin);
+  }
+
   void row(std::string_view name, const std::string& values, const std::string& standard, std::string_view meaning,
            const Rule& rule) {
     std::string text(meaning);
     if (!rule.applies_to.empty()) text += ". Only for " + rule.decided_by + " " + join(rule.applies_to);
-    rows_ += "| `" + std::string(name) + "` | " + cell(values) + " | " + standard + " | " + cell(text) + " |\n";
+    rows_.push_back("| `" + std::string(name) + "` | " + cell(values) + " | " + standard + " | " + cell(text) + " |\n");
   }
 
   std::string path_;
   Tables& tables_;
-  std::string rows_;
-  std::string sections_;
+  std::vector<std::string> rows_;
+  std::vector<std::function<std::string()>> sections_;  // which come after the table
 };
 
 }  // namespace bnlab::config

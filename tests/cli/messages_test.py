@@ -1,4 +1,5 @@
-"""The messages that users meet most, word for word: tests/golden/messages.txt has commands and what they print.
+"""The messages that users meet most, and all help texts (the manual), word for word: tests/golden/messages.txt has
+commands and what they print.
 
 To change words: change them in the source, then run this test with BNLAB_WRITE_GOLDEN=1 and read the difference. DIR is
 the folder of the test, N a number that depends on the machine.
