@@ -11,7 +11,7 @@ import sys
 
 import browser
 import support
-from report_pages import HOSTILE, PagesTest, rows_of, write_run_files, write_summary
+from report_pages import HOSTILE, PagesTest, RealSweepTest, rows_of, write_run_files, write_summary
 from sweep_figures import (AXIS, BANDS, CURVES, FILL, GAIN_ARMS, HEAT_MAP, ROWS, TWO_ARMS, SweepFolder, completed,
                            over_gains)
 
@@ -168,10 +168,10 @@ class StaticPagesTest(BrowserTest):
         self.assertEqual(self.browser.said, [])
 
 
-class LivePagesTest(BrowserTest):
-    def serve(self):
+class LiveTest(BrowserTest):
+    def serve(self, bnlab):
         command = [sys.executable, str(support.SOURCE / "scripts/report.py"), str(self.folder), "--out", str(self.out),
-                   "--bnlab", str(self.root / "nowhere"), "--serve", "0"]
+                   "--bnlab", str(bnlab), "--serve", "0"]
         server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.addCleanup(self.end, server)
         address = server.stdout.readline().strip()
@@ -196,6 +196,8 @@ class LivePagesTest(BrowserTest):
         finally:
             connection.close()
 
+
+class LivePagesTest(LiveTest):
     def test_a_page_follows_a_sweep_and_only_this_machine_is_answered(self):
         self.sweep(TWO_ARMS)
         runs = [row["run"] for row in rows_of(self.folder / "runs.csv")]
@@ -204,7 +206,7 @@ class LivePagesTest(BrowserTest):
         for name in ("runs.csv", "verdict.json"):
             (self.folder / name).unlink()
         (self.folder / "runs" / runs[0] / "run.json").unlink()
-        server, address, port = self.serve()
+        server, address, port = self.serve(self.root / "nowhere")
         self.browser.open(f"{address}sweep.html")
         self.browser.wait_for("document.querySelector('tr.running')")
         self.assertEqual(self.text("tr.running td.n"), "100")
@@ -234,6 +236,37 @@ class LivePagesTest(BrowserTest):
         server.send_signal(signal.SIGINT)
         self.assertEqual(server.wait(20), 0)
         self.assertEqual(server.stderr.read(), "")
+
+
+class LiveSweepTest(LiveTest, RealSweepTest):
+    def test_what_the_reader_chose_stays(self):
+        run = self.interrupt()
+        _, address, _ = self.serve(support.BINARY)
+        self.browser.open(f"{address}sweep.html")
+        self.browser.run("window.sameDocument = true")
+        order = "[...document.querySelectorAll('.runs tbody tr')].map(one => one.cells[0].textContent)"
+        self.browser.wait_for("document.querySelectorAll('.runs tbody tr').length === 4")
+        for _ in range(2):
+            self.browser.run("document.querySelector('.runs th button').click()")
+        self.assertEqual(self.browser.run("document.querySelector('.runs th').ariaSort"), "descending")
+        before = self.browser.run(order)
+        plot = "document.querySelector('#running-loss .chart-canvas')"
+        self.browser.run(f"{plot}.scrollIntoView()")
+        self.browser.wait_for(f"{plot}._fullLayout?.yaxis.range.length === 2")
+        whole = self.browser.run(f"{plot}._fullLayout.yaxis.range")
+        self.browser.run("[...document.querySelectorAll('#running-loss .controls button')].find("
+                         "one => one.textContent === 'zoom in').click()")
+        self.browser.wait_for(f"{plot}._fullLayout.yaxis.range[1] < {whole[1]}")
+        zoomed = self.browser.run(f"{plot}._fullLayout.yaxis.range")
+        train = self.folder / "runs" / run / "train.csv"
+        train.write_text(train.read_text().replace("4,0.2,64", "4,0.2,64,0.1,2,0.5,1,3,0.1\n5,0.3,"))
+        self.browser.wait_for("document.querySelector('tr.running td.n')?.textContent === '4 of 3'")
+        self.assertTrue(self.browser.run("window.sameDocument"), "the page was loaded again")
+        self.assertEqual(self.browser.run("document.querySelector('.runs th').ariaSort"), "descending")
+        self.assertEqual(self.browser.run(order), before)
+        self.browser.wait_for(f"{plot}?._fullLayout?.yaxis.range.length === 2")
+        self.assertEqual(self.browser.run(f"{plot}._fullLayout.yaxis.range"), zoomed)
+        self.assertEqual(self.browser.said, [])
 
 
 def traces_of(chart):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -103,6 +104,41 @@ class PagesTest(unittest.TestCase):
                 if parts.fragment:
                     self.assertIn(parts.fragment, pages[target].ids, f"{path.name}: {link}")
         return pages
+
+
+class RealSweepTest(PagesTest):
+    """A sweep of the program itself: two arms, two seeds."""
+    EXPERIMENT = {
+        "name": "sweep", "claim": "It is so.", "source": "Someone 2015",
+        "base": {"dataset": {"name": "drawn_digits", "limit": 200}, "training": {"steps": 3, "batch_size": 16},
+                 "network": {"name": "m", "layers": [{"flatten": {}}, {"dense": {"units": 10}}]}},
+        "arms": [{"name": "slow", "set": {"optimizer.learning_rate": 0.01}},
+                 {"name": "fast", "set": {"optimizer.learning_rate": 0.1}}],
+        "seeds": 2, "quantities": [{"name": "accuracy", "where": {"split": "test", "statistics": "running"},
+                                    "series": {"column": "accuracy", "over_time": "final"}}],
+        "criteria": [{"name": "c", "type": "difference", "quantity": "accuracy", "arms": ["fast", "slow"],
+                      "at_least": 0.0, "source": "ours"}],
+        "figure": {"type": "curves", "file": "eval.csv", "column": "accuracy",
+                   "where": {"split": "test", "statistics": "running"}}}
+
+    def setUp(self):
+        super().setUp()
+        file = self.root / "sweep.json"
+        file.write_text(json.dumps(self.EXPERIMENT))
+        done = subprocess.run([str(support.BINARY), "sweep", str(file), "--out", str(self.folder), "--jobs", "1",
+                               "--quiet"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def interrupt(self):
+        """As a sweep looks while its last run is at work."""
+        for name in ("runs.csv", "verdict.json", "summary.csv"):
+            (self.folder / name).unlink(missing_ok=True)
+        run = sorted((self.folder / "runs").glob("*_fast_seed2"))[0]
+        for name in ("run.json", "weights.npz", "eval.csv"):
+            (run / name).unlink(missing_ok=True)
+        text = (run / "train.csv").read_text()
+        (run / "train.csv").write_text(text + "4,0.2,64")  # half a line
+        return run.name
 
 
 def write_run_files(folder, run, steps=100):

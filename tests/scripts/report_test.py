@@ -3,12 +3,11 @@
 import json
 import os
 import shutil
-import subprocess
 import unittest
 from pathlib import Path
 
 import support
-from report_pages import HOSTILE, PagesTest, rows_of, write_run_files, write_summary
+from report_pages import HOSTILE, PagesTest, RealSweepTest, rows_of, write_run_files, write_summary
 from sweep_figures import (AXIS, BANDS, GAIN_ARMS, HEAT_MAP, ROWS, STEPS_TO, TWO_ARMS, completed, over_gains,
                            write_csv)
 
@@ -322,40 +321,7 @@ class ArgumentsTest(PagesTest):
         self.assertIn("must be a port", self.report("--serve", "70000", status=2).stderr)
 
 
-class WhileASweepRunsTest(PagesTest):
-    """With runs of the program itself."""
-    EXPERIMENT = {
-        "name": "sweep", "claim": "It is so.", "source": "Someone 2015",
-        "base": {"dataset": {"name": "drawn_digits", "limit": 200}, "training": {"steps": 3, "batch_size": 16},
-                 "network": {"name": "m", "layers": [{"flatten": {}}, {"dense": {"units": 10}}]}},
-        "arms": [{"name": "slow", "set": {"optimizer.learning_rate": 0.01}},
-                 {"name": "fast", "set": {"optimizer.learning_rate": 0.1}}],
-        "seeds": 2, "quantities": [{"name": "accuracy", "where": {"split": "test", "statistics": "running"},
-                                    "series": {"column": "accuracy", "over_time": "final"}}],
-        "criteria": [{"name": "c", "type": "difference", "quantity": "accuracy", "arms": ["fast", "slow"],
-                      "at_least": 0.0, "source": "ours"}],
-        "figure": {"type": "curves", "file": "eval.csv", "column": "accuracy",
-                   "where": {"split": "test", "statistics": "running"}}}
-
-    def setUp(self):
-        super().setUp()
-        file = self.root / "sweep.json"
-        file.write_text(json.dumps(self.EXPERIMENT))
-        done = subprocess.run([str(support.BINARY), "sweep", str(file), "--out", str(self.folder), "--jobs", "1",
-                               "--quiet"], capture_output=True, text=True)
-        self.assertEqual(done.returncode, 0, done.stderr)
-
-    def interrupt(self):
-        """As a sweep looks while its last run is at work."""
-        for name in ("runs.csv", "verdict.json", "summary.csv"):
-            (self.folder / name).unlink(missing_ok=True)
-        run = sorted((self.folder / "runs").glob("*_fast_seed2"))[0]
-        for name in ("run.json", "weights.npz", "eval.csv"):
-            (run / name).unlink(missing_ok=True)
-        text = (run / "train.csv").read_text()
-        (run / "train.csv").write_text(text + "4,0.2,64")  # half a line
-        return run.name
-
+class WhileASweepRunsTest(RealSweepTest):
     def test_the_verdict_so_far_is_marked_as_such(self):
         run = self.interrupt()
         before = state_of(self.folder)
