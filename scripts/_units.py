@@ -5,7 +5,7 @@ import math
 from typing import NamedTuple
 
 # Of columns of a run's files, where no quantity states one.
-OF_COLUMNS = {"accuracy": "%", "loss": "nats", "seconds": "s"}
+OF_COLUMNS = {"accuracy": "%", "accuracy_lost": "points", "loss": "nats", "seconds": "s"}
 LARGEST_LOGARITHM = 709  # of a float
 # Reductions that leave a value what the column holds.
 SAME_UNIT = ("final", "best", "minimum", "maximum", "mean", "median", "at")
@@ -33,8 +33,8 @@ class Unit(NamedTuple):
 
 def unit_of_column(column):
     """Of a column, or of a quantity that is named after one, as final_accuracy."""
-    name = OF_COLUMNS.get(column.rpartition("_")[2], "")
-    return Unit(name, 100) if name == "%" else Unit(name)
+    name = OF_COLUMNS.get(column) or OF_COLUMNS.get(column.rpartition("_")[2], "")
+    return Unit(name, 100) if name in ("%", "points") else Unit(name)
 
 
 def unit_of_quantity(quantity):

@@ -6,14 +6,14 @@ using config::QuantityConfig;
 
 bool is_share(const QuantityConfig& quantity) {
   const config::OverTimeKind& kind = row_of(quantity.series.over_time);
-  return quantity.series.column == "accuracy" && quantity.unit.empty() && !quantity.divided_by && !kind.counts_steps &&
-         quantity.series.over_time != config::OverTime::area && !row_of(quantity.over_rows).is_logarithm &&
-         quantity.over_rows != config::OverRows::ratio;
+  return unit_of_column(quantity.series.column).times == percent.times && quantity.unit.empty() &&
+         !quantity.divided_by && !kind.counts_steps && quantity.series.over_time != config::OverTime::area &&
+         !row_of(quantity.over_rows).is_logarithm && quantity.over_rows != config::OverRows::ratio;
 }
 
 bool is_difference(const QuantityConfig& quantity) {
-  return !quantity.series.minus.empty() || row_of(quantity.over_rows).compares_rows ||
-         row_of(quantity.series.over_time).is_spread;
+  return !quantity.series.minus.empty() || unit_of_column(quantity.series.column).name == points.name ||
+         row_of(quantity.over_rows).compares_rows || row_of(quantity.series.over_time).is_spread;
 }
 
 Unit unit_of(const QuantityConfig& quantity) {
@@ -29,6 +29,7 @@ Unit unit_of(const QuantityConfig& quantity) {
 }
 
 Unit unit_of_column(const std::string& column) {
+  if (column == "accuracy_lost") return points;
   const std::size_t end = column.rfind('_');
   return column.substr(end == std::string::npos ? 0 : end + 1) == "accuracy" ? percent : Unit{};
 }

@@ -30,7 +30,7 @@ bool is_difference(const config::QuantityConfig& quantity);
 
 Unit unit_of(const config::QuantityConfig& quantity);
 
-/// Of a column such as test_accuracy or final_loss, by its last word.
+/// Of a column such as test_accuracy or final_loss, by its last word; accuracy_lost is a difference of accuracies.
 Unit unit_of_column(const std::string& column);
 
 }  // namespace bnlab::experiments

@@ -22,6 +22,7 @@ config::ExperimentConfig experiment(const std::string& criteria) {
   test::ExperimentText text;
   text.quantities = R"([{"name": "accuracy", "series": {"column": "accuracy"}},
       {"name": "gap", "where": {"split": ["train", "test"]}, "series": {"column": "accuracy"}, "over_rows": "difference"},
+      {"name": "lost", "file": "input_gradient.csv", "where": {"epsilon": 0.05}, "series": {"column": "accuracy_lost"}},
       {"name": "loss", "unit": "nats", "series": {"column": "loss"}},
       {"name": "steps", "series": {"column": "accuracy", "over_time": "steps_to", "level": 0.5}},
       {"name": "growth", "unit": "per layer", "file": "layer_gradients.csv", "series": {"column": "squared_norm"},
@@ -60,6 +61,7 @@ TEST(ShownEffect, HasTheUnitsOfTheClaim) {
             "-0.17 [-0.37, 0.02] points", "within 0.5"},
            {one + R"("gap", "at_most": 0)", judgement(-0.11, -0.116, -0.105), "-11.00 [-11.60, -10.50] points",
             "at most 0"},
+           {one + R"("lost", "more_than": 0.05)", judgement(0.07, 0.06, 0.08), "7.00 [6.00, 8.00] points", "above 5"},
            {one + R"("loss")", judgement(0.5, 0.4, 0.6), "0.500 [0.400, 0.600] nats", ""},
            {one + R"("steps", "less_than": 3000)", judgement(2850, 2800, 2900), "2,850 [2,800, 2,900] steps",
             "below 3,000"},

@@ -165,6 +165,8 @@ class ScalesTest(SweepFigureTest):
         self.assertEqual(unit(over_rows="ratio"), ("", 1))
         self.assertEqual(unit(unit="one"), ("one", 1))
         self.assertEqual(unit("loss"), ("nats", 1))
+        self.assertEqual(unit("attacked_accuracy"), ("%", 100))
+        self.assertEqual(unit("accuracy_lost"), ("points", 100))
 
     def test_the_level_and_the_threshold_are_drawn(self):
         sweep = self.sweep(TWO_ARMS, [1, 2], CURVES, completed, quantity=STEPS_TO)
