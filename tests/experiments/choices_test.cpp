@@ -192,6 +192,9 @@ TEST(EdgeOfChoice, TheSmallestAndTheLargestOfNumbers) {
   EXPECT_EQ(edge(rates, ""), "");  // undecided
   EXPECT_EQ(edge(R"("grid": {"optimizer.learning_rate": [0.5]})", "[learning_rate=0.5]"),
             said + "0.5 is its only value");
+  const std::string fixed = R"("grid": {"optimizer.learning_rate": [0.1, 0.5, 2], "training.epochs": [1]})";
+  EXPECT_EQ(edge(fixed, "[learning_rate=0.5,epochs=1]"), "");
+  EXPECT_EQ(edge(fixed, "[learning_rate=2,epochs=1]"), said + "2 is the largest of 3 values");
   // Words have no order.
   EXPECT_EQ(edge(R"("grid": {"normalization.type": ["layer", "none"]})", "[type=none]"), "");
 }
