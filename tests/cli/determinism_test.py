@@ -20,7 +20,7 @@ import signal
 import subprocess
 import sys
 
-import faults_test
+from fault_injection import FaultTest
 from program import BNLAB, DONE, SOURCE, main, read_npz
 
 STEPS = 50
@@ -48,7 +48,7 @@ def signature(run):
     return hashlib.sha256((run / "weights.npz").read_bytes()).hexdigest()
 
 
-class Signatures(faults_test.FaultTest):
+class Signatures(FaultTest):
     """One sweep of all arms with one job gives the signatures that everything else must repeat."""
 
     @classmethod

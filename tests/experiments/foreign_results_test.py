@@ -10,17 +10,16 @@ import shutil
 import signal
 import subprocess
 
-import sweep_test
+from sweep_program import SHORT, SMALL, SweepTest
 
 from program import BNLAB, DATA, DONE, FAILED, TIMEOUT, USAGE, main, run_json, snapshot
-from sweep_test import SHORT, SMALL
 
 # What a terminal obeys, or shows in another order than it was written.
 COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufeff\ufffd]")
 HOSTILE = "a\x1b[2J\x1b]0;title\x07b\x7fc\x9b1md\u202ee"
 
 
-class ForeignResults(sweep_test.SweepTest):
+class ForeignResults(SweepTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()

@@ -18,7 +18,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
 
-from faults_test import SLOW, FaultTest  # noqa: E402
+from fault_injection import SLOW, FaultTest  # noqa: E402
 from program import DATA, DONE, FAILED, TIMEOUT, USAGE, config, main, rows_without_seconds, snapshot  # noqa: E402
 
 SHORT = {"dataset": {"name": "gaussian_clusters", "synthetic": {"examples": 60, "test_examples": 20}},

@@ -1,71 +1,16 @@
-"""bnlab sweep, verdict and reproduce from the shell: their files, what is run again, what is refused."""
+"""bnlab sweep and verdict from the shell: their files, what is run again, what is refused."""
 
-import csv
 import fcntl
-import json
 import os
-import pathlib
 import pty
 import shutil
 import struct
 import subprocess
-import sys
 import termios
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
+from sweep_program import SHORT, SMALL, SweepTest, experiment
 
-from program import DONE, FAILED, SOURCE, TIMEOUT, USAGE, ProgramTest, main  # noqa: E402
-
-TIMING = ("seconds", "steps_per_second", "train_sha256")
-SHORT = {"dataset": {"name": "drawn_digits", "synthetic": {"examples": 500, "test_examples": 100}},
-         "network": {"name": "mlp_2x64"}, "normalization": {"type": "batch"}, "optimizer": {"learning_rate": 0.1},
-         "training": {"batch_size": 50, "steps": 40, "eval_every": 20}}
-
-
-def experiment(**fields):
-    return {
-        "claim": "Batch normalization is worth having.", "source": "nobody", "base": SHORT,
-        "arms": [{"name": "batch"}, {"name": "none", "set": {"normalization.type": "none"}},
-                 {"name": "rates", "grid": {"optimizer.learning_rate": [0.01, 0.03, 0.3]}},
-                 {"name": "best", "best_of": {"arm": "rates", "quantity": "train_loss"}}],
-        "seeds": 3,
-        "quantities": [{"name": "accuracy", "where": {"split": "test", "statistics": "running"},
-                        "series": {"column": "accuracy"}},
-                       {"name": "train_loss", "file": "train.csv", "better": "lower", "series": {"column": "loss"}}],
-        "criteria": [{"name": "better", "type": "difference", "quantity": "accuracy", "arms": ["batch", "none"],
-                      "at_least": -0.99, "source": "nobody"},
-                     {"name": "chosen", "type": "value", "quantity": "accuracy", "arms": ["best"]}],
-        **fields}
-
-
-SMALL = {"claim": "None.", "source": "nobody", "base": SHORT, "arms": [{"name": "batch"}], "seeds": 2,
-         "quantities": experiment()["quantities"][:1],
-         "criteria": [{"name": "value", "type": "value", "quantity": "accuracy", "arms": ["batch"]}]}
-
-
-class SweepTest(ProgramTest):
-    def write(self, content, name="experiment.json"):
-        path = self.folder / name
-        path.write_text(json.dumps(content))
-        return path
-
-    def sweep(self, content, *arguments, status=DONE, out="out"):
-        return self.run_program("sweep", self.write(content), "--out", self.folder / out, *arguments, status=status)
-
-    def rows(self, out="out"):
-        """runs.csv without the columns of time."""
-        with open(self.folder / out / "runs.csv", newline="", encoding="utf-8") as file:
-            return [{name: value for name, value in row.items() if name not in TIMING} for row in csv.DictReader(file)]
-
-    def verdict(self, out="out"):
-        return json.loads((self.folder / out / "verdict.json").read_text())
-
-    def directories(self, out="out"):
-        return sorted((self.folder / out / "runs").iterdir())
-
-    def ends(self, out="out"):
-        """When each run ended: a run that is made again has another time."""
-        return {path.name: (path / "run.json").stat().st_mtime_ns for path in self.directories(out)}
+from program import DONE, FAILED, TIMEOUT, USAGE, main  # of tests/cli, whose folder sweep_program adds
 
 
 class Sweep(SweepTest):
@@ -394,55 +339,6 @@ class Sweep(SweepTest):
                     self.assertIn(part, error)
                 self.run_program("validate", self.folder / "experiment.json", status=USAGE)
                 self.assertFalse((self.folder / "out").exists())
-
-
-class Reproduce(SweepTest):
-    def test_every_shipped_experiment(self):
-        names = self.names("experiments")
-        self.assertGreaterEqual(len(names), 3)
-        for name in names:
-            file = SOURCE / "experiments" / f"{name}.json"
-            self.run_program("validate", file)
-            for profile in ("quick", "full"):
-                out, _ = self.run_program("sweep", file, "--profile", profile, "--dry-run",
-                                          "--out", self.folder / "out")
-                self.assertRegex(out, r"\d+ runs to do")
-
-    def test_one_of_them(self):
-        _, error = self.run_program("reproduce", "--only", "zero_gama_identity", "--out", self.folder, status=USAGE)
-        self.assertIn('did you mean "zero_gamma_identity"?', error)
-        self.assertEqual(list(self.folder.iterdir()), [])
-        arguments = ("reproduce", "--only", "zero_gamma_identity", "--out", self.folder)
-        out, _ = self.run_program(*arguments)
-        self.assertIn("zero_gamma_identity  reproduced  ", out)
-        runs = self.folder / "zero_gamma_identity/runs"
-        before = {path: path.stat().st_mtime_ns for path in runs.rglob("*")}
-        self.run_program(*arguments)
-        self.assertEqual({path: path.stat().st_mtime_ns for path in runs.rglob("*")}, before)
-
-    def test_a_trial_of_each(self):
-        """A few steps of each on drawn digits: all files, a verdict whatever it is, and the figure's data."""
-        for name in self.names("experiments"):
-            out = self.folder / name
-            file = SOURCE / "experiments" / f"{name}.json"
-            few = ["training.steps=5"]
-            experiment = json.loads(file.read_text())
-            base = experiment["base"]
-            if "epochs" in base.get("training", {}):
-                examples = 6200 if "dataset.limit" in json.dumps(experiment["arms"]) else 1400
-                few = ["training.epochs=0.1", f"dataset.synthetic.examples={examples}"]
-                if "synthetic" in base["dataset"]:
-                    few = ["training.epochs=1", "dataset.synthetic.examples=220", "dataset.synthetic.test_examples=64"]
-            process = self.start("sweep", file, "--out", out, "--seeds", "1", "--set", "dataset.name=drawn_digits",
-                                 "dataset.limit=0", "dataset.test_limit=null", "dataset.validation=200",
-                                 "training.eval_every=0", "evaluation.batch_size=100", *few)
-            said, error = process.communicate(timeout=TIMEOUT)
-            verdict = json.loads((out / "verdict.json").read_text())
-            # A quantity at a later step has no value after so few.
-            missing = [line for line in said.splitlines() if ": completed: " in line and "no row at step" in line]
-            self.assertEqual(len(missing), len(verdict["runs_without_result"]), said + error)
-            self.assertEqual(process.returncode, FAILED if missing else DONE, error)
-            self.assertIn(verdict["verdict"], ("reproduced", "not reproduced", "inconclusive", "reported"))
 
 
 if __name__ == "__main__":
