@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "data/dataset_testing.h"
 #include "data/idx_files.h"
 #include "data/images_testing.h"
 #include "util/errors.h"
@@ -20,47 +21,7 @@
 namespace bnlab::data {
 namespace {
 
-namespace fs = std::filesystem;
-using test::error_text;
-using test::expect_contains;
-using test::read_text;
-using test::TemporaryFolder;
-using test::write_mnist;
-using test::write_text;
-
-const fs::path debian_fashion_mnist = "/usr/share/datasets/fashion-mnist";
-
-Dataset load_from(const fs::path& folder, const std::string& name = "mnist", std::int64_t limit = 0,
-                  std::int64_t validation = 0) {
-  config::DatasetConfig config;
-  config.name = name;
-  config.path = folder.string();
-  config.limit = limit;
-  config.validation = validation;
-  return load(config);
-}
-
-/// Searches for the files.
-Dataset load_named(const std::string& name) { return load_from({}, name); }
-
-std::string refusal_of(const fs::path& folder) {
-  return error_text<DataError>([&] { load_from(folder); });
-}
-
-/// Nothing but the Debian packages to be found: an empty working folder, no BNLAB_DATA.
-struct EmptySurroundings {
-  TemporaryFolder folder;
-  test::EnvironmentGuard environment{"BNLAB_DATA", nullptr};
-  test::WorkingFolderGuard working_folder{folder.path()};
-};
-
 // ---- the table -----------------------------------------------------------------------------------------------------
-
-config::DatasetConfig named(const std::string& name) {
-  config::DatasetConfig config;
-  config.name = name;
-  return config;
-}
 
 TEST(DatasetTable, KnowsItsDatasets) {
   std::vector<std::string> names;
@@ -273,101 +234,6 @@ TEST(Dataset, RefusesCountsThatDoNotFit) {
             "dataset.validation: must be at least 0 and less than 12, the training images in use, got 12");
   expect_contains(refusal(5, 5), "less than 5");
   expect_contains(refusal(0, -1), "got -1");
-}
-
-// ---- the search ----------------------------------------------------------------------------------------------------
-
-TEST(DatasetSearch, TakesThePathItselfOrTheNameBelowIt) {
-  for (const char* below : {"", "fashion_mnist", "fashion-mnist"}) {
-    const TemporaryFolder folder;
-    write_mnist(folder / below, 12, 3);
-    EXPECT_EQ(load_from(folder.path(), "fashion_mnist").train.size(), 12) << below;
-  }
-}
-
-TEST(DatasetSearch, DoesNotFallBackFromAPath) {
-  EmptySurroundings empty;
-  write_mnist("data/mnist", 12, 3);
-  const fs::path wrong = empty.folder / "elsewhere";
-  const std::string text = refusal_of(wrong);
-  expect_contains(text, "mnist: no files of this dataset in ");
-  expect_contains(text, (wrong / "mnist").string());
-  expect_contains(text, "scripts/fetch_data.sh mnist");
-  EXPECT_EQ(text.find("data/mnist"), std::string::npos) << text;
-}
-
-TEST(DatasetSearch, PrefersTheEnvironment) {
-  EmptySurroundings empty;
-  write_mnist("data/mnist", 12, 3);
-  write_mnist("environment/mnist", 11, 3);
-  EXPECT_EQ(load_named("mnist").train.size(), 12);
-  {
-    const test::EnvironmentGuard guard("BNLAB_DATA", "environment");
-    EXPECT_EQ(load_named("mnist").train.size(), 11);
-  }
-  {
-    const test::EnvironmentGuard guard("BNLAB_DATA", "not there");
-    EXPECT_EQ(load_named("mnist").train.size(), 12);
-  }
-  {
-    const test::EnvironmentGuard guard("BNLAB_DATA", "");
-    EXPECT_EQ(load_named("mnist").train.size(), 12);
-  }
-}
-
-TEST(DatasetSearch, TakesARootOnlyByItsName) {
-  EmptySurroundings empty;
-  write_mnist("mnist", 12, 3);
-  write_mnist("fashion-mnist", 11, 3);
-  for (const char* slash : {"", "/"}) {
-    const std::string mnist = std::string("mnist") + slash;
-    const std::string fashion = std::string("fashion-mnist") + slash;
-    {
-      const test::EnvironmentGuard guard("BNLAB_DATA", mnist.c_str());
-      EXPECT_EQ(load_named("mnist").train.size(), 12);
-    }
-    const test::EnvironmentGuard guard("BNLAB_DATA", fashion.c_str());
-    EXPECT_EQ(load_named("fashion_mnist").train.size(), 11);
-  }
-}
-
-TEST(DatasetSearch, NeverTakesMnistForFashionMnist) {
-  EmptySurroundings empty;
-  write_mnist("data/mnist", 12, 3);
-  write_mnist("data", 12, 3);
-  const test::EnvironmentGuard guard("BNLAB_DATA", "data/mnist");
-  if (fs::exists(debian_fashion_mnist)) {
-    EXPECT_NE(load_named("fashion_mnist").train.size(), 12);
-  } else {
-    EXPECT_THROW(load_named("fashion_mnist"), DataError);
-  }
-}
-
-TEST(DatasetSearch, NamesTheFoldersSearched) {
-  if (fs::exists("/usr/share/datasets/mnist")) GTEST_SKIP() << "MNIST is installed: it can't be missing";
-  EmptySurroundings empty;
-  const test::EnvironmentGuard guard("BNLAB_DATA", "/no/such/folder");
-  const std::string text = error_text<DataError>([] { load_named("mnist"); });
-  EXPECT_EQ(
-      text,
-      "mnist: no files of this dataset in /no/such/folder/mnist, /usr/share/datasets/mnist, data/mnist; looked for "
-      "train-images-idx3-ubyte or train-images.idx3-ubyte (the same for labels and t10k), with or without .gz, in "
-      "lower or upper case; get them with: scripts/fetch_data.sh mnist, or name their folder in dataset.path or "
-      "BNLAB_DATA");
-}
-
-TEST(DatasetSearch, FindsTheFoldersOfEachDataset) {
-  EmptySurroundings empty;
-  const test::EnvironmentGuard guard("BNLAB_DATA", "environment");
-  EXPECT_EQ(locate(named("cifar10")), std::nullopt);
-  for (const char* folder : {"cifar10", "cifar-10", "cifar-10-batches-bin"}) {
-    fs::create_directories(fs::path("environment") / folder);
-    write_text(fs::path("environment") / folder / "test_batch.bin", "");
-    EXPECT_EQ(locate(named("cifar10")), fs::path("environment") / folder);
-    fs::remove_all("environment");
-  }
-  for (const char* name : {"gaussian_regression", "gaussian_clusters", "drawn_digits"})
-    EXPECT_EQ(locate(named(name)), fs::path()) << name;
 }
 
 // ---- the real files ------------------------------------------------------------------------------------------------

@@ -15,82 +15,11 @@
 #include "experiments/sweep.h"
 #include "experiments/verdict_markdown.h"
 #include "experiments/verdict_table.h"
+#include "experiments/verdict_testing.h"
 #include "util/errors.h"
 
 namespace bnlab::experiments {
 namespace {
-
-namespace fs = std::filesystem;
-using test::ExperimentText;
-using test::FakeRun;
-using test::read_text;
-using test::write_text;
-using Json = nlohmann::ordered_json;
-
-/// batch over none: 0.2 to 0.3 higher; a grid, and its best.
-ExperimentText experiment() {
-  ExperimentText text;
-  text.arms = R"([{"name": "none", "set": {"normalization.type": "none"}}, {"name": "batch"},
-      {"name": "g", "grid": {"optimizer.learning_rate": [0.5, 2]}},
-      {"name": "best", "best_of": {"arm": "g", "quantity": "loss"}}])";
-  text.seeds = "3";
-  text.criteria = R"([{"name": "higher", "meaning": "ends higher", "type": "difference", "quantity": "accuracy",
-        "arms": ["batch", "none"], "at_least": 0.05, "at_most": 0.95, "source": "ours"},
-      {"name": "alike", "type": "equality", "quantity": "accuracy", "arms": ["best", "batch"], "within": 0.5, "source": "ours"},
-      {"name": "slower", "type": "ratio", "quantity": "steps", "arms": ["none", "batch"]}])";
-  return text;
-}
-
-/// Its grid has two rates, so that any choice is at its edge.
-const char* const edge_of_best =
-    "best: the best point is at the edge of the grid of g, so a better one may lie beyond it: optimizer.learning_rate "
-    "2 "
-    "is the largest of 2 values";
-
-FakeRun run_of(const ArmPoint& point, std::uint64_t seed) {
-  FakeRun run;
-  const double noise = static_cast<double>(seed * seed) / 100;
-  if (point.arm == "none")
-    run.accuracies = {0.1, 0.2, 0.4 + noise};
-  else
-    run.accuracies = {0.1, 0.55, 0.65 + noise / 2};
-  run.losses.back() = point.label == "g[learning_rate=2]" ? 1 : 2;
-  return run;
-}
-
-/// A sweep's directory.
-class Sweep {
- public:
-  explicit Sweep(const ExperimentText& text = experiment()) : plan_(test::plan_of(text)) {
-    write_text(folder_ / "experiment.json", config::to_json(plan_.experiment));
-    for (const PlannedRun& run : plan_.runs) write(run, run_of(plan_.points[run.point], run.seed));
-  }
-
-  /// The run of a point and seed; the same directory may be another's too.
-  const PlannedRun& run(const std::string& label, std::uint64_t seed) const {
-    return *std::find_if(plan_.runs.begin(), plan_.runs.end(), [&](const PlannedRun& one) {
-      return plan_.points[one.point].label == label && one.seed == seed;
-    });
-  }
-  fs::path folder(const PlannedRun& run) const { return folder_.path() / "runs" / run.name; }
-  void write(const PlannedRun& run, const FakeRun& fake) const { test::write_run(folder(run), fake, run.config); }
-
-  ExperimentVerdict judge() const { return judge_directory(folder_.path()); }
-  Json json() const { return Json::parse(read_text(folder_ / "verdict.json")); }
-  fs::path operator/(const char* name) const { return folder_ / name; }
-  const Plan& plan() const { return plan_; }
-  const fs::path& path() const { return folder_.path(); }
-
- private:
-  test::TemporaryFolder folder_;
-  Plan plan_;
-};
-
-std::vector<std::string> keys_of(const Json& json) {
-  std::vector<std::string> keys;
-  for (const auto& member : json.items()) keys.push_back(member.key());
-  return keys;
-}
 
 TEST(VerdictOfASweep, TheNumbersAreThoseOfTheRuns) {
   const Sweep sweep;
@@ -114,76 +43,6 @@ TEST(VerdictOfASweep, TheNumbersAreThoseOfTheRuns) {
   EXPECT_EQ(verdict.diverged, 0);
   EXPECT_TRUE(verdict.unfinished.empty());
   EXPECT_EQ(verdict.warnings, std::vector<std::string>{edge_of_best});
-}
-
-TEST(VerdictJson, HasItsFields) {
-  const Sweep sweep;
-  sweep.judge();
-  const Json json = sweep.json();
-  EXPECT_EQ(keys_of(json),
-            (std::vector<std::string>{"experiment", "profile", "plan", "part", "claim", "source", "verdict", "seeds",
-                                      "criteria", "choices", "runs_completed", "runs_diverged", "runs_without_result",
-                                      "warnings", "git_revisions", "finding", "files", "sha256"}));
-  EXPECT_EQ(json["plan"], sweep.plan().hash);
-  EXPECT_EQ(json["experiment"], "e");
-  EXPECT_EQ(json["profile"], "full");
-  EXPECT_EQ(json["claim"], "c");
-  EXPECT_EQ(json["source"], "s");
-  EXPECT_EQ(json["verdict"], "reproduced");
-  EXPECT_EQ(json["seeds"], Json({1, 2, 3}));
-  EXPECT_EQ(json["runs_completed"], 12);
-  const Json& difference = json["criteria"][0];
-  EXPECT_EQ(keys_of(difference), (std::vector<std::string>{"name", "meaning", "type", "quantity", "arms", "at_least",
-                                                           "at_most", "threshold_source", "effect", "effect_is",
-                                                           "interval", "shown", "seeds", "verdict", "explanation"}));
-  EXPECT_EQ(difference["name"], "higher");
-  EXPECT_EQ(difference["meaning"], "ends higher");
-  EXPECT_EQ(difference["type"], "difference");
-  EXPECT_EQ(difference["arms"], Json({"batch", "none"}));
-  EXPECT_EQ(difference["at_least"], 0.05);
-  EXPECT_EQ(difference["threshold_source"], "ours");
-  EXPECT_NEAR(difference["effect"].get<double>(), 0.68 / 3, 1e-9);
-  EXPECT_EQ(difference["effect_is"], "exact");
-  EXPECT_EQ(difference["interval"].size(), 2u);
-  EXPECT_EQ(difference["seeds"], 3);
-  const Json& shown = difference["shown"];  // in points
-  EXPECT_EQ(keys_of(shown), (std::vector<std::string>{"text", "claimed", "unit", "effect", "effect_is", "interval",
-                                                      "at_least", "at_most"}));
-  EXPECT_EQ(shown["text"], "22.67 [17.65, 27.69] points");
-  EXPECT_EQ(shown["claimed"], "5 to 95");
-  EXPECT_EQ(shown["at_least"], 5);
-  EXPECT_EQ(shown["effect"].get<double>(), 100 * difference["effect"].get<double>());
-  EXPECT_EQ(json["criteria"][1]["shown"]["within"], 50);
-  EXPECT_EQ(json["criteria"][1]["within"], 0.5);
-  const Json& ratio = json["criteria"][2];
-  EXPECT_FALSE(ratio.contains("at_least"));
-  EXPECT_EQ(ratio["verdict"], "reported");
-  EXPECT_EQ(ratio["effect_is"], "at_least");
-  EXPECT_EQ(ratio["interval"][1], "inf");  // nothing is known above
-  const Json& choice = json["choices"][0];
-  EXPECT_EQ(keys_of(choice), (std::vector<std::string>{"arm", "of", "quantity", "chosen", "mean", "candidates"}));
-  EXPECT_EQ(choice["chosen"], "[learning_rate=2]");
-  EXPECT_EQ(choice["mean"], 1);
-  EXPECT_EQ(choice["candidates"], Json::parse(R"([{"point": "[learning_rate=0.5]", "mean": 2.0},
-                                                  {"point": "[learning_rate=2]", "mean": 1.0}])"));
-}
-
-TEST(VerdictJson, NumbersThatAreNotFinite) {
-  const Sweep sweep;
-  for (const PlannedRun& run : sweep.plan().runs) {
-    FakeRun fake = run_of(sweep.plan().points[run.point], run.seed);
-    fake.losses.back() = std::numeric_limits<double>::infinity();
-    if (sweep.plan().points[run.point].arm == "none") fake.accuracies.back() = std::nan("");
-    sweep.write(run, fake);
-  }
-  sweep.judge();
-  const Json json = sweep.json();  // parses: there's no NaN in it
-  EXPECT_TRUE(json["criteria"][0]["effect"].is_null());
-  EXPECT_TRUE(json["criteria"][0]["interval"].is_null());
-  EXPECT_EQ(json["criteria"][0]["verdict"], "inconclusive");
-  EXPECT_FALSE(json["criteria"][0]["explanation"].get<std::string>().empty());
-  EXPECT_EQ(json["choices"][0]["mean"], "inf");
-  EXPECT_EQ(json["choices"][0]["candidates"][0]["mean"], "inf");
 }
 
 TEST(VerdictOfASweep, FromTheFileAloneItIsTheSameByteForByte) {
@@ -396,29 +255,6 @@ TEST(VerdictOfASweep, WhatTheAuthorsFoundStandsBehindTheReasonUnlessItIsReproduc
     EXPECT_EQ(markdown.find("why alike"), std::string::npos) << markdown;
     test::expect_contains(markdown, " | measured, no threshold: why slower | ");
   }
-}
-
-TEST(VerdictTables, Text) {
-  const Sweep sweep;
-  const std::string text = details_table({sweep.judge()});
-  for (const char* part : {"experiment", "higher", "5 to 95", "reproduced", "22.67 [", "] points", "alike", "within 50",
-                           "slower", "measured, no threshold", "at least 2", "= e", "\nc - s\ne "})
-    test::expect_contains(text, part);
-  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 6);
-}
-
-TEST(VerdictTables, TheFindingStandsWithTheVerdict) {
-  ExperimentText text = experiment();
-  text.more = R"(, "finding": "2 | 3 of *them*")";
-  const Sweep sweep(text);
-  const ExperimentVerdict verdict = sweep.judge();
-  EXPECT_EQ(sweep.json()["finding"], "2 | 3 of *them*");
-  const std::string lines = details_table({verdict, verdict});
-  const std::size_t first = lines.find("\nfinding: 2 | 3 of *them*\nc - s\n");
-  ASSERT_NE(first, std::string::npos) << lines;
-  EXPECT_LT(lines.find("= e"), first) << lines;
-  EXPECT_TRUE(lines.ends_with("\nfinding: 2 | 3 of *them*\n")) << lines;
-  EXPECT_EQ(sweep.json()["git_revisions"], nlohmann::json({"abc"}));
 }
 
 }  // namespace

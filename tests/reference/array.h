@@ -132,4 +132,12 @@ inline double max_relative_error(const Array& actual, const Array& expected) {
   return relative_error<double>(actual.values, expected.values);
 }
 
+/// visit(c, i) for each offset i of an array (N, C, ...), c its channel.
+template <typename Visit>
+void for_each_in_channel(const Shape& shape, const Visit& visit) {
+  require(shape.size() >= 2, "normalization needs (N, C, ...), got " + to_string(shape));
+  const std::int64_t channels = shape[1], size = volume(shape), pixels = size / (shape[0] * channels);
+  for (std::int64_t i = 0; i < size; ++i) visit(i / pixels % channels, i);
+}
+
 }  // namespace bnlab::reference

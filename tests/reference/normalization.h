@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "reference/array.h"
+#include "reference/local_response.h"
 
 namespace bnlab::reference {
 
@@ -33,14 +34,6 @@ struct NormalizationGradients {
   Array diff_gamma;  // (C), also where there is no affine part
   Array diff_beta;   // (C)
 };
-
-/// visit(c, i) for each offset i of an array (N, C, ...), c its channel.
-template <typename Visit>
-void for_each_in_channel(const Shape& shape, const Visit& visit) {
-  require(shape.size() >= 2, "normalization needs (N, C, ...), got " + to_string(shape));
-  const std::int64_t channels = shape[1], size = volume(shape), pixels = size / (shape[0] * channels);
-  for (std::int64_t i = 0; i < size; ++i) visit(i / pixels % channels, i);
-}
 
 /// mean_c = sum x / m; variance_c = sum (x - mean_c)^2 / m. src: (N, C) or (N, C, H, W).
 inline Statistics batch_statistics(const Array& src) {
@@ -325,50 +318,6 @@ inline NormalizationGradients renorm_backward(const Array& src, const Array& dif
     gradients.diff_gamma.values[c] = correction.r.values[c] * gradients.diff_gamma.values[c] +
                                      correction.d.values[c] * gradients.diff_beta.values[c];
   return gradients;
-}
-
-// ---- local response normalization (Krizhevsky et al. 2012, 3.3) ----------------------------------------------------
-
-struct LocalResponseOptions {
-  std::int64_t size = 5;  // odd
-  double alpha = 1e-4, beta = 0.75, k = 1.0;
-};
-
-/// k + alpha / size * the sum of squares over the `size` channels around each, those that there are.
-inline Array local_response_base(const Array& src, const LocalResponseOptions& options) {
-  const std::int64_t channels = src.dim(1), pixels = src.size() / (src.dim(0) * channels), half = options.size / 2;
-  Array base = full(src.shape, options.k);
-  for_each_in_channel(src.shape, [&](std::int64_t c, std::int64_t i) {
-    for (std::int64_t other = std::max<std::int64_t>(0, c - half); other <= std::min(channels - 1, c + half); ++other) {
-      const double x = src.values[i + (other - c) * pixels];
-      base.values[i] += options.alpha / static_cast<double>(options.size) * x * x;
-    }
-  });
-  return base;
-}
-
-/// dst = src / base^beta.
-inline Array local_response_forward(const Array& src, const LocalResponseOptions& options) {
-  Array dst = local_response_base(src, options);
-  for (std::size_t i = 0; i < dst.values.size(); ++i)
-    dst.values[i] = src.values[i] / std::pow(dst.values[i], options.beta);
-  return dst;
-}
-
-inline Array local_response_backward(const Array& src, const Array& diff_dst, const LocalResponseOptions& options) {
-  const std::int64_t channels = src.dim(1), pixels = src.size() / (src.dim(0) * channels), half = options.size / 2;
-  const Array base = local_response_base(src, options);
-  Array diff_src = zeros(src.shape);
-  for_each_in_channel(src.shape, [&](std::int64_t c, std::int64_t i) {
-    diff_src.values[i] += diff_dst.values[i] / std::pow(base.values[i], options.beta);
-    for (std::int64_t other = std::max<std::int64_t>(0, c - half); other <= std::min(channels - 1, c + half); ++other) {
-      const std::int64_t j = i + (other - c) * pixels;
-      diff_src.values[j] -= diff_dst.values[i] * src.values[i] * options.beta *
-                            std::pow(base.values[i], -options.beta - 1.0) * 2.0 * options.alpha /
-                            static_cast<double>(options.size) * src.values[j];
-    }
-  });
-  return diff_src;
 }
 
 // ---- all by one description ----------------------------------------------------------------------------------------
