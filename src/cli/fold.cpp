@@ -44,7 +44,7 @@ void check_run(const fs::path& directory) {
         fmt::format("{}: not a run directory: it has no {}", directory.string(), end ? "config.json" : "run.json"));
   if (end->status != training::RunStatus::completed)
     throw DataError(fmt::format("{}: the run has not completed{}", directory.string(),
-                                end->status ? ": it is " + config::name_of(*end->status) : ""));
+                                end->status ? "; its status is " + config::name_of(*end->status) : ""));
   if (!is_there(directory / "weights.npz"))
     throw DataError(
         fmt::format("{}: weights.npz is missing; train with record.final_weights true", directory.string()));
@@ -66,10 +66,9 @@ void fold(const FoldOptions& options, Context& context) {
   network::check_fold(run, *network::assemble(run, dataset));
   network::Network network(run, dataset, run.training.batch_size);
   const fs::path weights = directory / "weights.npz";
+  const NpzArrays arrays = read_npz(weights, Place::results);
   try {
-    network.set_weights(read_npz(weights, Place::results));
-  } catch (const ReadError&) {
-    throw;
+    network.set_weights(arrays);
   } catch (const DataError& error) {
     throw DataError(fmt::format("{}: {}", weights.string(), error.what()));
   }

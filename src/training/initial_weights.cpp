@@ -28,7 +28,7 @@ fs::path initial_weights(const std::string& from, const fs::path& directory) {
     const auto status = end ? end->status : std::nullopt;
     if (status == RunStatus::completed) return runs / name;
     throw DataError(fmt::format("initialization.from: {}: the run in {} has not completed{}", from,
-                                (runs / name).string(), status ? ": it is " + config::name_of(*status) : ""));
+                                (runs / name).string(), status ? "; its status is " + config::name_of(*status) : ""));
   }
   throw ConfigError(fmt::format("initialization.from: {}: no directory in {} has a name that begins with {}", from,
                                 runs.string(), start));

@@ -92,7 +92,11 @@ class Fold(ProgramTest):
         self.run_program("fold", self.folder, "--out", self.folder / "x.npz", status=DATA)
         self.run_program("fold", self.folder / "nowhere", "--out", self.folder / "x.npz", status=DATA)
         (unsaved / "weights.npz").write_bytes(b"PK")
-        self.run_program("fold", unsaved, "--out", self.folder / "x.npz", status=DATA)
+        _, error = self.run_program("fold", unsaved, "--out", self.folder / "x.npz", status=DATA)
+        self.assertEqual(error.count("weights.npz"), 1, error)
+        diverged = self.run_of("diverged", {"name": "net", "layers": RESIDUAL}, optimizer={"learning_rate": 1e30})
+        _, error = self.run_program("fold", diverged, "--out", self.folder / "x.npz", status=DATA)
+        self.assertIn("the run has not completed; its status is diverged", error)
         self.assertFalse((self.folder / "x.npz").exists())
 
 
