@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "cli/command.h"
 #include "cli/output_guard.h"
@@ -9,6 +11,7 @@
 #include "config/names.h"
 #include "network/fold.h"
 #include "network/threads.h"
+#include "training/run_files.h"
 #include "training/run_summary.h"
 #include "training/trainer.h"
 #include "util/errors.h"
@@ -36,8 +39,8 @@ void refuse_existing(const FoldOptions& options) {
     throw ConfigError(fmt::format("--out: {} exists; --force replaces it", options.out));
 }
 
-/// Throws where the directory is not that of a completed run.
-void check_run(const fs::path& directory) {
+/// What was changed in the directory after its run. Throws where it is not that of a completed run.
+std::vector<std::string> check_run(const fs::path& directory) {
   const auto end = training::read_end(directory / "run.json");
   if (!end || !is_there(directory / "config.json"))
     throw DataError(
@@ -48,13 +51,14 @@ void check_run(const fs::path& directory) {
   if (!is_there(directory / "weights.npz"))
     throw DataError(
         fmt::format("{}: weights.npz is missing; train with record.final_weights true", directory.string()));
+  return training::problems_of_files(directory, end->files, training::Check::changed);
 }
 
 void fold(const FoldOptions& options, Context& context) {
   context.logger = make_logger(context.log);
   refuse_existing(options);
   const fs::path directory = options.directory;
-  check_run(directory);
+  for (const std::string& problem : check_run(directory)) context.logger->warn("{}: {}", directory.string(), problem);
   config::RunConfig run = config::load(directory / "config.json", {});
   if (run.normalization.population == config::Population::precise)
     throw ConfigError(
@@ -96,6 +100,7 @@ void add_fold(Command program, Context& context) {
       "residual branches. With them the network without normalization gives the outputs of the evaluated one, up to\n"
       "rounding. Its input is scaled as dataset.scaling says. Weights of standardized convolutions are written\n"
       "standardized. A normalization must directly follow a convolution or a dense layer and have running statistics.\n"
+      "Files that were changed after the run cause a warning.\n"
       "Exit status: 0 done, 1 not written, 2 a normalization cannot be folded, 3 no completed run, or damaged files.");
   command.callback([options, &context] { fold(*options, context); });
 }

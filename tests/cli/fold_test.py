@@ -62,6 +62,13 @@ class Fold(ProgramTest):
                         self.assertIn(f"initialization.from: {file}: weights: folded by bnlab fold", error)
                         self.assertIn("standardized weights" if "none" in setting else "normalization1", error)
 
+    def test_changed_weights_are_told(self):
+        run = self.run_of("run", {"name": "net", "layers": RESIDUAL})
+        other = self.run_of("other", {"name": "net", "layers": RESIDUAL}, training={**SMALL["training"], "seed": 2})
+        (run / "weights.npz").write_bytes((other / "weights.npz").read_bytes())
+        _, error = self.run_program("fold", run, "--out", self.folder / "x.npz")
+        self.assertIn("weights.npz was changed after the run", error)
+
     def test_nothing_is_overwritten(self):
         run = self.run_of("run", {"name": "net", "layers": RESIDUAL})
         file = self.fold(run)
