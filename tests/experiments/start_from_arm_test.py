@@ -75,7 +75,8 @@ class StartFromArm(ProgramTest):
         # The process says the same where nothing else looks, as in a scheduler.
         config = next((self.folder / "out/configs").glob("*_child_seed1.json"))
         _, error = self.run_program("train", config, "--out", self.folder / "out/runs/x", status=3)
-        self.assertRegex(error, r"initialization\.from: run:\w{16}: the run in .* has not completed; its status is diverged")
+        self.assertRegex(error, r"initialization\.from: run:\w{16}: the run in .* has not completed; its status is "
+                                "diverged")
         _, error = self.run_program("train", config, "--out", self.folder / "elsewhere/x", status=USAGE)
         self.assertRegex(error, r"no directory in .*elsewhere has a name that begins with \w{16}_")
 
