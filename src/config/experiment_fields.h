@@ -55,7 +55,7 @@ void fields(V& v, ArmConfig& c) {
 
 template <class V>
 void fields(V& v, SeriesConfig& c) {
-  const auto only_of = [&c](OverTime reduction, Rule rule = {}) {
+  const auto only_of = [&c](OverTime reduction, const Rule& rule = {}) {
     return only_where(
         "over_time", c.over_time, [=](const auto& kind) { return kind.value == reduction; }, rule);
   };
@@ -157,7 +157,7 @@ void fields(V& v, ProfileConfig& c) {
 
 template <class V>
 void fields(V& v, FigureConfig& c) {
-  const auto drawn_from = [&c](FigureSource source, Rule rule = {}) {
+  const auto drawn_from = [&c](FigureSource source, const Rule& rule = {}) {
     return only_where(
         "type", c.type, [=](const auto& kind) { return kind.source == source; }, rule);
   };

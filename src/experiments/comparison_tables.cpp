@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 #include <set>
+#include <utility>
 
 #include "config/arm_labels.h"
 #include "config/differences.h"
@@ -183,9 +184,9 @@ std::string with_runs_as_columns(const Cells& names, const std::vector<Column>& 
   const bool are_told_apart = names.size() == 1 || differ(names);
   for (std::size_t i = 0; i < names.size(); ++i) rows[0].push_back(are_told_apart ? names[i] : std::to_string(i + 1));
   for (const Column& column : columns) {
-    Cells& row = rows.emplace_back(
-        Cells{column.section.starts_with("test ") ? column.section + ", " + column.name : column.path()});
+    Cells row{column.section.starts_with("test ") ? column.section + ", " + column.name : column.path()};
     row.insert(row.end(), column.cells.begin(), column.cells.end());
+    rows.push_back(std::move(row));
   }
   return table(rows, rows[0].size());
 }

@@ -71,11 +71,12 @@ std::vector<Column> keys_of(const Summary& summary) {
   if (arms.size() > 1 || summary.axes.empty()) columns.push_back(std::move(arm));
   const std::vector<std::string> names = names_of_axes(summary.axes);
   for (std::size_t i = 0; i < summary.axes.size(); ++i) {
-    Column& column = columns.emplace_back(Column{names[i]});
+    Column column{names[i]};
     for (const SummaryRow& row : summary.rows) {
       const auto found = row.axes.find(summary.axes[i]);
       column.push_back(found == row.axes.end() ? "" : shown_value(found->second));
     }
+    columns.push_back(std::move(column));
   }
   return columns;
 }
