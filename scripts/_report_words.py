@@ -53,8 +53,8 @@ def superscript(value):
 
 
 def count(number_of_them, what, many=None):
-    """"1 run", "2 runs"."""
-    return f"{number_of_them} {what if number_of_them == 1 else many or what + 's'}"
+    """"1 run", "2 runs", "7,228 runs"."""
+    return f"{number_of_them:,} {what if number_of_them == 1 else many or what + 's'}"
 
 
 def value_text(value):
