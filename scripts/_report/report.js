@@ -180,6 +180,10 @@
       const largest = Math.max(1, ...chart.traces.flatMap((trace) => trace.x).filter((x) => x > 0));
       made.xaxis.range = [0, Math.log10(largest) + .02];
     }
+    if (own.logX && chart.kind === "axis" && !chart.x.categories) { // the values of the axis, where they are few
+      const values = [...new Set(chart.traces.flatMap((trace) => trace.x))].filter((x) => x > 0);
+      if (values.length <= (narrow ? 5 : 9)) Object.assign(made.xaxis, {tickvals: values, ticktext: values.map(String)});
+    }
     if (own.view) [made.xaxis.range, made.yaxis.range] = own.view.map((range) => range.slice());
     return made;
   }

@@ -139,6 +139,8 @@ class StaticPagesTest(BrowserTest):
         self.browser.wait_for(f"{visible} === {before}")
         axis = "document.querySelector('.chart-canvas')._fullLayout.{}axis.{}"
         self.assertEqual(self.browser.run(axis.format("x", "type")), "log")
+        ticks = "[...document.querySelectorAll('.chart-canvas .xtick text')].map(one => one.textContent)"
+        self.assertEqual(self.browser.run(ticks), ["0.01", "0.1", "1", "10", "100"])
         self.browser.run("document.querySelector('.controls button').focus()")
         self.press("Enter")
         self.browser.wait_for(axis.format("x", "type") + " === 'linear'")
