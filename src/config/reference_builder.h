@@ -65,21 +65,21 @@ class ReferenceBuilder {
   void section(std::string_view name, T& value, std::string_view meaning, const Rule& rule = {}) {
     const std::string path = joined(path_, name);
     row(name, "object", rule.is_required ? "required" : "its defaults", meaning, rule);
-    sections_.push_back([=, this] { return describe(path, "`" + path + "`", meaning, value, tables_); });
+    describe_later(path, "`" + path + "`", meaning, value);
   }
 
   template <class T>
   void optional_section(std::string_view name, std::optional<T>&, std::string_view meaning, const Rule& rule = {}) {
     const std::string path = joined(path_, name);
     row(name, "object", "unset", meaning, rule);
-    sections_.push_back([=, this] { return describe(path, "`" + path + "`", meaning, T{}, tables_); });
+    describe_later(path, "`" + path + "`", meaning, T{});
   }
 
   template <class T>
   void sections(std::string_view name, std::vector<T>&, std::string_view meaning, const Rule& rule = {}) {
     const std::string path = joined(path_, name);
     row(name, "list of objects", "`[]`", meaning, rule);
-    sections_.push_back([=, this] { return describe(path, "`" + path + "`, each entry", meaning, T{}, tables_); });
+    describe_later(path, "`" + path + "`, each entry", meaning, T{});
   }
 
   void blocks(std::string_view name, std::vector<Block>&, std::string_view meaning, const Rule& rule = {}) {
@@ -102,6 +102,14 @@ class ReferenceBuilder {
     std::string result(text);
     if (!result.empty() && result[0] >= 'a' && result[0] <= 'z') result[0] = static_cast<char>(result[0] - 'a' + 'A');
     return result;
+  }
+
+  /// A section is described after the table that names it, so that it can refer to that table.
+  template <class T>
+  void describe_later(const std::string& path, const std::string& title, std::string_view meaning, const T& defaults) {
+    sections_.push_back([path, title, meaning = std::string(meaning), defaults, &tables = tables_] {
+      return describe(path, title, meaning, defaults, tables);
+    });
   }
 
   /// The rows that no earlier table has, and a sentence on the last ones where an earlier table has them.
@@ -136,7 +144,7 @@ class ReferenceBuilder {
   std::string path_;
   Tables& tables_;
   std::vector<std::string> rows_;
-  std::vector<std::function<std::string()>> sections_;  // which come after the table
+  std::vector<std::function<std::string()>> sections_;
 };
 
 }  // namespace bnlab::config

@@ -6,8 +6,8 @@ using config::QuantityConfig;
 
 bool is_share(const QuantityConfig& quantity) {
   const config::OverTimeKind& kind = row_of(quantity.series.over_time);
-  return unit_of_column(quantity.series.column).times == percent.times && quantity.unit.empty() &&
-         !quantity.divided_by && !kind.counts_steps && quantity.series.over_time != config::OverTime::area &&
+  return !unit_of_column(quantity.series.column).name.empty() && quantity.unit.empty() && !quantity.divided_by &&
+         !kind.counts_steps && quantity.series.over_time != config::OverTime::area &&
          !row_of(quantity.over_rows).is_logarithm && quantity.over_rows != config::OverRows::ratio;
 }
 

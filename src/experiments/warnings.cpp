@@ -77,18 +77,17 @@ std::vector<std::string> differences_between_runs(const RunTable& table) {
 
 std::string edge_of_choice(const Choice& choice, const Plan& plan) {
   if (choice.point.empty()) return "";
-  std::vector<std::string> edges, only_values;
-  bool has_a_choice = false;
+  const auto points = std::count_if(plan.points.begin(), plan.points.end(),
+                                    [&](const ArmPoint& point) { return point.arm == choice.by; });
+  std::vector<std::string> edges;
   for (const ArmPoint& point : plan.points) {
     if (point.label != choice.by + choice.point) continue;
     for (const auto& [path, value] : point.settings) {
       const std::set<double> numbers = numbers_on(plan, choice.by, path);
-      if (numbers.size() > 1) has_a_choice = true;
-      if (std::string edge = edge_on(numbers, path, value); !edge.empty())
-        (numbers.size() > 1 ? edges : only_values).push_back(std::move(edge));
+      if (points > 1 && numbers.size() == 1) continue;  // beside a choice on another axis, this value was not chosen
+      if (std::string edge = edge_on(numbers, path, value); !edge.empty()) edges.push_back(std::move(edge));
     }
   }
-  if (!has_a_choice) edges = std::move(only_values);  // beside another axis, a fixed value was not chosen
   if (edges.empty()) return "";
   return fmt::format("{}: the best point is at the edge of the grid of {}, so a better one may lie beyond it: {}",
                      choice.arm, choice.by, fmt::join(edges, "; "));

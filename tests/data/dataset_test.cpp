@@ -2,11 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
-#include <cstdlib>
 #include <filesystem>
-#include <limits>
-#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <vector>

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <limits>
 #include <string>
 #include <vector>
 
@@ -108,8 +107,6 @@ TEST(OverTimeOf, DividedByAnotherSeries) {
   quantity.divided_by->minus = "z";
   EXPECT_EQ(run.value(quantity), inf);
 }
-
-// ---- levels ---------------------------------------------------------------------------------------------------------
 
 // ---- groups ---------------------------------------------------------------------------------------------------------
 

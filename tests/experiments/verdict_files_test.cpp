@@ -4,20 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
-#include <functional>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-#include "config/experiment.h"
-#include "experiments/experiment_testing.h"
-#include "experiments/sweep.h"
-#include "experiments/verdict_markdown.h"
 #include "experiments/verdict_table.h"
 #include "experiments/verdict_testing.h"
-#include "util/errors.h"
 
 namespace bnlab::experiments {
 namespace {

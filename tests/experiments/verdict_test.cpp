@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -14,7 +13,6 @@
 #include "experiments/experiment_testing.h"
 #include "experiments/sweep.h"
 #include "experiments/verdict_markdown.h"
-#include "experiments/verdict_table.h"
 #include "experiments/verdict_testing.h"
 #include "util/errors.h"
 

@@ -4,19 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
-#include <functional>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "config/experiment.h"
 #include "experiments/experiment_testing.h"
-#include "experiments/sweep.h"
-#include "experiments/verdict_markdown.h"
-#include "experiments/verdict_table.h"
-#include "util/errors.h"
 
 namespace bnlab::experiments {
 
@@ -44,8 +37,7 @@ inline ExperimentText experiment() {
 /// Its grid has two rates, so that any choice is at its edge.
 inline const char* const edge_of_best =
     "best: the best point is at the edge of the grid of g, so a better one may lie beyond it: optimizer.learning_rate "
-    "2 "
-    "is the largest of 2 values";
+    "2 is the largest of 2 values";
 
 inline FakeRun run_of(const ArmPoint& point, std::uint64_t seed) {
   FakeRun run;
