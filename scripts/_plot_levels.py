@@ -19,7 +19,8 @@ def levels_of(sweep):
 
     for quantity in sweep.quantities.values():
         series = quantity["series"]
-        if series.get("over_time") == "steps_to" and series.get("level") is not None and shows_column(sweep, quantity):
+        if (series.get("over_time") == "steps_to" and series.get("level") is not None and shows_column(sweep, quantity)
+                and quantity.get("over_rows") not in COMPARING):
             found.setdefault(float(series["level"]), f"level {text_of(series['level'])}")
     for criterion in sweep.criteria:
         quantity = sweep.quantities.get(criterion["quantity"])

@@ -8,7 +8,7 @@ from typing import NamedTuple
 OF_COLUMNS = {"accuracy": "%", "accuracy_lost": "points", "loss": "nats", "seconds": "s"}
 LARGEST_LOGARITHM = 709  # of a float
 # Reductions that leave a value what the column holds.
-SAME_UNIT = ("final", "best", "minimum", "maximum", "mean", "median", "at")
+SAME_UNIT = ("final", "best", "minimum", "maximum", "mean", "median", "at", "at_level")
 SPREADS = ("range", "standard_deviation", "detrended_deviation")  # distances between values, in the same unit
 STEPS = ("steps_to", "first_non_finite")
 

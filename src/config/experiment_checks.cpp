@@ -84,12 +84,18 @@ std::string arms_in_words(Count count) {
   return word(count.least) + (count.least == 1 ? " arm" : " arms");
 }
 
-/// Whether a quantity is of the test split: of eval.csv, without a filter that leaves that split out.
-bool looks_at_test_split(const QuantityConfig& quantity) {
-  if (run_file_of(quantity.file) != RunFile::eval) return false;
-  for (const auto& [column, values] : quantity.where.columns)
+bool leaves_test_split(const RowFilter& where) {
+  for (const auto& [column, values] : where.columns)
     if (column == "split") return contains(values, name_of(SplitName::test));
   return true;
+}
+
+/// Whether a quantity depends on rows of the test split of eval.csv.
+bool looks_at_test_split(const QuantityConfig& quantity) {
+  if (run_file_of(quantity.file) != RunFile::eval) return false;
+  const auto waits_for_it = [](const SeriesConfig& one) { return one.when && leaves_test_split(one.when->where); };
+  return leaves_test_split(quantity.where) || waits_for_it(quantity.series) ||
+         (quantity.divided_by && waits_for_it(*quantity.divided_by));
 }
 
 class ExperimentChecks {
@@ -287,8 +293,10 @@ class ExperimentChecks {
       const QuantityConfig* quantity = find_named(experiment_.quantities, of);
       if (!quantity)
         profile_problem(name, "levels", of, unknown("quantity", of, names_in(experiment_.quantities)));
-      else if (quantity->series.over_time != OverTime::steps_to)
-        profile_problem(name, "levels", of, "quantity " + in_quotes(of) + " has no level: it is not steps_to");
+      else if (!row_of(quantity->series.over_time).takes_level)
+        profile_problem(name, "levels", of,
+                        "quantity " + in_quotes(of) + " has no level: it is not " +
+                            join(names_where<OverTime>([](const auto& kind) { return kind.takes_level; }), " or "));
     }
     const Names axes = axis_names(experiment_.arms);
     for (const auto& [path, values] : profile.axes.paths)

@@ -88,6 +88,14 @@ struct ArmConfig {
   bool operator==(const ArmConfig&) const = default;
 };
 
+/// The series that decides at which step another is read. Its rows are of the same file.
+struct WhenConfig {
+  std::string column;
+  RowFilter where;  // leaves one series
+  Better better = Better::higher;
+  bool operator==(const WhenConfig&) const = default;
+};
+
 /// One number out of the rows of one group: those that differ in nothing but the step.
 struct SeriesConfig {
   std::string column;
@@ -95,7 +103,8 @@ struct SeriesConfig {
   OverTime over_time = OverTime::final;
   std::optional<std::int64_t> last;  // mean, median: of the last n rows; unset: of all
   std::int64_t step = 0;             // at
-  double level = 0;                  // steps_to
+  double level = 0;                  // steps_to, at_level
+  std::optional<WhenConfig> when;    // at_level
   std::int64_t from_step = 0;        // earlier rows don't count
   bool operator==(const SeriesConfig&) const = default;
 };
@@ -115,6 +124,11 @@ struct QuantityConfig {
   std::optional<double> when_diverged;  // the value of a run that diverged; unset: what its rows give
   bool operator==(const QuantityConfig&) const = default;
 };
+
+/// Whether the rows of each step are reduced first: the steps until a difference of two rows reaches a level.
+inline bool reduces_rows_first(const QuantityConfig& quantity) {
+  return row_of(quantity.series.over_time).counts_steps && row_of(quantity.over_rows).compares_rows;
+}
 
 /// A statement about one quantity over arms. Without a threshold it is reported and decides nothing.
 struct CriterionConfig {

@@ -54,6 +54,13 @@ void fields(V& v, ArmConfig& c) {
 }
 
 template <class V>
+void fields(V& v, WhenConfig& c) {
+  v.field("column", c.column, "column of the file", required().not_empty());
+  v.field("where", c.where, "columns and the value of the rows that count; one row of each step must be left");
+  v.field("better", c.better, "higher: the level is reached from below; lower: from above");
+}
+
+template <class V>
 void fields(V& v, SeriesConfig& c) {
   const auto only_of = [&c](OverTime reduction, const Rule& rule = {}) {
     return only_where(
@@ -65,7 +72,10 @@ void fields(V& v, SeriesConfig& c) {
   v.field("last", c.last, "number of last rows; unset: all rows",
           only_where("over_time", c.over_time, &OverTimeKind::takes_last, at_least(1)));
   v.field("step", c.step, "the step", only_of(OverTime::at, at_least(0)));
-  v.field("level", c.level, "level to reach", only_of(OverTime::steps_to));
+  v.field("level", c.level, "level to reach", only_where("over_time", c.over_time, &OverTimeKind::takes_level));
+  v.optional_section("when", c.when, "the series of the same file that must reach the level",
+                     only_of(OverTime::at_level));
+  v.require(c.over_time != OverTime::at_level || c.when, "when", "must be set for at_level");
   v.field("from_step", c.from_step, "rows before this step do not count", at_least(0));
 }
 
@@ -80,7 +90,8 @@ void fields(V& v, QuantityConfig& c) {
   v.optional_section("divided_by", c.divided_by, "another series of the same rows");
   v.field("over_rows", c.over_rows,
           "reduction over several series: one for each combination of the columns that `where` does not fix (layers, "
-          "units), in the order of the file. " +
+          "units), in the order of the file. For steps_to and first_non_finite, difference and ratio are those of each "
+          "step. " +
               meanings_of<OverRows>());
   v.field("factor_to", c.factor_to,
           "tables, figures and pages show a slope of logarithms as a factor: " + meanings_of<FactorTo>(),
@@ -92,8 +103,8 @@ void fields(V& v, QuantityConfig& c) {
   const bool of_steps = row_of(c.series.over_time).counts_steps;
   v.require(!c.divided_by || (!of_steps && !row_of(c.divided_by->over_time).counts_steps), "divided_by",
             "cannot be combined with steps_to or first_non_finite");
-  v.require(!row_of(c.over_rows).compares_rows || !of_steps, "over_rows",
-            "can't be " + join(names_where<OverRows>([](const auto& kind) { return kind.compares_rows; }), " or ") +
+  v.require(!row_of(c.over_rows).is_logarithm || !of_steps, "over_rows",
+            "can't be " + join(names_where<OverRows>([](const auto& kind) { return kind.is_logarithm; }), " or ") +
                 " of steps_to or first_non_finite");
   v.require(!c.when_diverged || !of_steps, "when_diverged",
             "cannot be combined with steps_to or first_non_finite, which count the steps of a diverged run");
@@ -150,7 +161,7 @@ template <class V>
 void fields(V& v, ProfileConfig& c) {
   v.field("set", c.set, "dotted paths and values for all arms; those of an arm override them");
   v.field("seeds", c.seeds, "seeds that replace those of the experiment");
-  v.field("levels", c.levels, "other levels of quantities with steps_to, for a profile with other data");
+  v.field("levels", c.levels, "other levels of quantities with steps_to or at_level, for a profile with other data");
   v.field("axes", c.axes, "other values for axes of the arms, by path");
   v.field("minutes", c.minutes, "expected time on two cores", at_least(0));
 }

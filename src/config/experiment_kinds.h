@@ -25,6 +25,7 @@ enum class OverTime {
   standard_deviation,
   detrended_deviation,
   at,
+  at_level,
   steps_to,
   first_non_finite
 };
@@ -53,6 +54,7 @@ struct OverTimeKind {
   std::string_view meaning;
   bool needs_last_row = true;         // a run that diverged did not write what this needs, unless train.csv has it
   bool takes_last = false;            // the field `last`
+  bool takes_level = false;           // the field `level`
   bool is_spread = false;             // a distance between values, not one of them
   bool counts_steps = false;          // the number is one of steps; a run may only say that it is more than its own
   std::optional<Better> better = {};  // of two such numbers; unset: as the quantity's `better` says
@@ -85,10 +87,16 @@ struct Names<OverTime> {
        .takes_last = true,
        .is_spread = true},
       {.name = "at", .value = at, .meaning = "the row of the step `step`", .needs_last_row = false},
+      {.name = "at_level",
+       .value = at_level,
+       .meaning = "the row of the first step at which the series `when` reaches `level`",
+       .needs_last_row = false,
+       .takes_level = true},
       {.name = "steps_to",
        .value = steps_to,
        .meaning = "the first step at which `level` is reached",
        .needs_last_row = false,
+       .takes_level = true,
        .counts_steps = true,
        .better = Better::lower},
       {.name = "first_non_finite",

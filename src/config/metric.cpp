@@ -92,7 +92,7 @@ std::string field_of_number(const std::string& reduction) {
   if (!over_time) return "";
   if (row_of(*over_time).takes_last) return "last";
   if (*over_time == OverTime::at) return "step";
-  return *over_time == OverTime::steps_to ? "level" : "";
+  return row_of(*over_time).takes_level ? "level" : "";
 }
 
 std::string as_name(const std::string& text) {

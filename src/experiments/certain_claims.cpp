@@ -74,6 +74,7 @@ constexpr ColumnRange column_ranges[] = {
     {"gradient_error", from_zero},
     {"identity_error", from_zero},
     {"error", from_zero},
+    {"batch_error", from_zero},
     {"size", from_zero},
     {"loss_change", from_zero},
     {"gradient_ratio", from_zero},
@@ -103,6 +104,7 @@ Interval range_of(const SeriesConfig& series) {
     case OverTime::mean:
     case OverTime::median:
     case OverTime::at:
+    case OverTime::at_level:
       return values;
     case OverTime::range:
       return {0, values.high - values.low};
@@ -140,14 +142,15 @@ Interval over_rows(OverRows reduction, Interval values) {
 Interval range_of(const QuantityConfig& quantity) {
   Interval values = range_of(quantity.series);
   if (quantity.divided_by) values = values.low >= 0 && range_of(*quantity.divided_by).low >= 0 ? from_zero : any_number;
-  values = over_rows(quantity.over_rows, values);
+  if (!reduces_rows_first(quantity)) values = over_rows(quantity.over_rows, values);
   if (quantity.when_diverged)
     values = {std::min(values.low, *quantity.when_diverged), std::max(values.high, *quantity.when_diverged)};
   return values;
 }
 
-/// What the values can be that a level of steps_to is compared with.
+/// What the values can be that the level of a quantity is compared with.
 Interval range_at_a_step(QuantityConfig quantity) {
+  if (quantity.series.when) return range_of_column(quantity.series.when->column);
   quantity.series.over_time = OverTime::final;
   quantity.when_diverged.reset();
   return range_of(quantity);
@@ -273,11 +276,12 @@ class ClaimChecks {
     refuse("within", c.within, c.within >= effects.high, false);
   }
 
-  /// A level of steps_to, which the column's values reach from the other side.
+  /// A level, which values reach from the other side.
   void check_level(const QuantityConfig& quantity) {
-    if (quantity.series.over_time != OverTime::steps_to) return;
-    const double level = quantity.series.level;
-    const bool is_higher = quantity.better == config::Better::higher;
+    const SeriesConfig& series = quantity.series;
+    if (!row_of(series.over_time).takes_level) return;
+    const double level = series.level;
+    const bool is_higher = (series.when ? series.when->better : quantity.better) == config::Better::higher;
     const Interval values = range_at_a_step(quantity);
     const bool always = is_higher ? level <= values.low : level >= values.high;
     if (always || (is_higher ? level > values.high : level < values.low))

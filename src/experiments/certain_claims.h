@@ -5,8 +5,8 @@ namespace bnlab::experiments {
 
 /// Throws ConfigError, a line for each problem, where a claim could not fail or could not hold: two arms of one
 /// config compared, two points of an arm of one config, a threshold that no value of the quantity can miss or reach, a
-/// level of steps_to that every or no value reaches. What values a quantity can have
-/// follows from its column, where bnlab knows that, and its reductions.
+/// level that every or no value reaches. What values a quantity can have follows from its column, where bnlab knows
+/// that, and its reductions.
 void refuse_certain_claims(const Plan& plan);
 
 }  // namespace bnlab::experiments

@@ -22,7 +22,9 @@ namespace {
 
 using config::CriterionConfig;
 using config::QuantityConfig;
+using config::RowFilter;
 using config::RunConfig;
+using config::WhenConfig;
 using Names = std::vector<std::string>;
 
 bool has(const Names& names, const std::string& name) {
@@ -44,11 +46,27 @@ Names statistics_of(const RunConfig& config) {
   return names;
 }
 
-/// In the column of eval.csv that a run with several has; none in another.
+/// Of batch statistics, in the column of eval.csv that a run with several has; none in another.
 Names batch_sizes_of(const RunConfig& config) {
   Names names;
   for (const std::int64_t size : config.evaluation.batch_sizes) names.push_back(std::to_string(size));
   return names;
+}
+
+/// All in that column: those of other statistics have evaluation.batch_size.
+Names all_batch_sizes_of(const RunConfig& config) {
+  Names names = batch_sizes_of(config);
+  if (std::string other = std::to_string(config.evaluation.batch_size); !names.empty() && !has(names, other))
+    names.push_back(std::move(other));
+  return names;
+}
+
+/// The series that decide at which step a quantity is read.
+std::vector<WhenConfig> conditions_of(const QuantityConfig& quantity) {
+  std::vector<WhenConfig> all;
+  if (quantity.series.when) all.push_back(*quantity.series.when);
+  if (quantity.divided_by && quantity.divided_by->when) all.push_back(*quantity.divided_by->when);
+  return all;
 }
 
 class PlanChecks {
@@ -75,7 +93,9 @@ class PlanChecks {
         check_columns(quantity);
         break;
       case config::RunFile::eval:
-        if (check_columns(quantity)) check_splits(quantity);
+        if (!check_columns(quantity)) break;
+        check_splits(quantity, "where", quantity.where, row_of(quantity.over_rows).compares_rows);
+        for (const WhenConfig& when : conditions_of(quantity)) check_splits(quantity, "when.where", when.where, false);
         break;
       case config::RunFile::probe:
         check_probe(quantity);
@@ -90,6 +110,10 @@ class PlanChecks {
     Names wanted{quantity.series.column, quantity.series.minus};
     if (quantity.divided_by) wanted.insert(wanted.end(), {quantity.divided_by->column, quantity.divided_by->minus});
     for (const auto& [column, values] : quantity.where.columns) wanted.push_back(column);
+    for (const WhenConfig& when : conditions_of(quantity)) {
+      wanted.push_back(when.column);
+      for (const auto& [column, values] : when.where.columns) wanted.push_back(column);
+    }
     bool good = true;
     for (const std::string& column : wanted) {
       if (column.empty() || has(there, column)) continue;
@@ -101,49 +125,52 @@ class PlanChecks {
     return good;
   }
 
-  /// That each arm's eval.csv has the rows, of one split and one kind of statistics.
-  void check_splits(const QuantityConfig& quantity) {
+  /// That each arm's eval.csv has the rows of a filter, of one split and one kind of statistics unless several may be.
+  void check_splits(const QuantityConfig& quantity, const std::string& field, const RowFilter& where,
+                    bool may_be_several) {
     for (const ArmPoint& point : plan_.points) {
-      const Names splits = wanted(quantity, "split", splits_of(point.config), point);
-      const Names statistics = wanted(quantity, "statistics", statistics_of(point.config), point);
-      const Names sizes = wanted(quantity, config::batch_size_column, batch_sizes_of(point.config), point);
-      const bool asks_size = filters_by(quantity, config::batch_size_column);
-      if (splits.empty() || statistics.empty() || (asks_size && sizes.empty())) return;
+      const auto rows = [&](const char* column, const Names& there) {
+        return wanted(quantity, field, where, column, there, point);
+      };
+      const Names splits = rows("split", splits_of(point.config));
+      const Names statistics = rows("statistics", statistics_of(point.config));
+      Names sizes = rows(config::batch_size_column, all_batch_sizes_of(point.config));
+      if (splits.empty() || statistics.empty() || (find(where, config::batch_size_column) && sizes.empty())) return;
+      const Names of_batch = batch_sizes_of(point.config);
+      std::erase_if(sizes, [&](const std::string& size) { return !has(of_batch, size); });
       const bool has_sizes = has(statistics, config::name_of(config::Statistics::batch)) && sizes.size() > 1;
-      if ((splits.size() * statistics.size() == 1 && !has_sizes) || row_of(quantity.over_rows).compares_rows) continue;
-      return add(quantity, fmt::format("where must select one split and one kind of statistics{} of eval.csv; arm {} "
+      if ((splits.size() * statistics.size() == 1 && !has_sizes) || may_be_several) continue;
+      return add(quantity, fmt::format("{} must select one split and one kind of statistics{} of eval.csv; arm {} "
                                        "evaluates {} with {}{}",
-                                       has_sizes ? " and one batch_size" : "", point.label, join(splits),
+                                       field, has_sizes ? " and one batch_size" : "", point.label, join(splits),
                                        join(statistics), has_sizes ? " of " + join(sizes) + " images" : ""));
     }
   }
 
-  static bool filters_by(const QuantityConfig& quantity, const char* column) {
-    return std::ranges::any_of(quantity.where.columns, [&](const auto& one) { return one.first == column; });
+  /// The values that a filter asks for in a column; null where it does not.
+  static const Names* find(const RowFilter& where, const char* column) {
+    const auto found = std::ranges::find_if(where.columns, [&](const auto& one) { return one.first == column; });
+    return found == where.columns.end() ? nullptr : &found->second;
   }
 
-  /// Those of a point's values that `where` asks for; none after a problem.
-  Names wanted(const QuantityConfig& quantity, const char* column, const Names& there, const ArmPoint& point) {
-    Names all;
-    bool asks = false;
-    for (const auto& [name, values] : quantity.where.columns) {
-      if (name != column) continue;
-      asks = true;
-      for (const std::string& value : values) {
-        if (there.empty()) {
-          add(quantity, fmt::format("where: arm {} has no column {}: its evaluation.batch_sizes are not given",
-                                    point.label, column));
-          return {};
-        }
-        if (!has(there, value)) {
-          add(quantity, fmt::format("where: {} \"{}\" is not evaluated in arm {}, but {}{}", column, value, point.label,
-                                    join(there), did_you_mean(value, there)));
-          return {};
-        }
-        all.push_back(value);
+  /// Those of a point's values that a filter leaves; none after a problem.
+  Names wanted(const QuantityConfig& quantity, const std::string& field, const RowFilter& where, const char* column,
+               const Names& there, const ArmPoint& point) {
+    const Names* asked = find(where, column);
+    if (!asked) return there;
+    for (const std::string& value : *asked) {
+      if (there.empty()) {
+        add(quantity, fmt::format("{}: arm {} has no column {}: its evaluation.batch_sizes are not given", field,
+                                  point.label, column));
+        return {};
+      }
+      if (!has(there, value)) {
+        add(quantity, fmt::format("{}: {} \"{}\" is not evaluated in arm {}, but {}{}", field, column, value,
+                                  point.label, join(there), did_you_mean(value, there)));
+        return {};
       }
     }
-    return asks ? all : there;
+    return *asked;
   }
 
   void check_probe(const QuantityConfig& quantity) {

@@ -3,21 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <map>
-#include <set>
-#include <string>
-#include <string_view>
+#include <optional>
 #include <vector>
 
 #include "config/csv_columns.h"
 #include "config/experiment_fields.h"
-#include "util/csv_table.h"
+#include "experiments/run_rows.h"
 #include "util/errors.h"
 #include "util/median.h"
-#include "util/nearest.h"
 
 namespace bnlab::experiments {
 namespace {
@@ -29,116 +25,11 @@ using config::SeriesConfig;
 
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
-/// The columns that tell the rows of one step apart; rows that agree in all of them are one series.
-constexpr std::array<std::string_view, 11> key_columns{
-    "split", "statistics", "batch_size", "layer", "time", "tensor", "unit", "parameter", "factor", "multiplier", "arm"};
-
-struct Sample {
-  std::int64_t step;
-  double value;
-};
-using Series = std::vector<Sample>;
-
 /// How a run ended, which its rows do not show.
 struct End {
   bool diverged;
   std::int64_t last_step;
   std::int64_t steps;  // that it was to make
-};
-
-/// A file's rows that count, in groups of one series each, in the order in which the groups begin.
-class Rows {
- public:
-  Rows(const QuantityConfig& quantity, const std::filesystem::path& file)
-      : quantity_(quantity), file_(file), table_(read_csv(file)), step_(column("step")) {
-    if (table_.is_cut_off) throw DataError(file.string() + ": cut off: its last line is not whole");
-    std::vector<std::pair<std::size_t, const std::vector<std::string>*>> filters;
-    for (const auto& [name, values] : quantity.where.columns) filters.emplace_back(column(name), &values);
-    std::vector<std::size_t> keys;
-    for (const std::string_view name : key_columns)
-      if (const auto place = table_.find(name)) keys.push_back(*place);
-    std::map<std::vector<std::string>, std::size_t> places;
-    for (const auto& row : table_.rows) {
-      const bool counts = std::all_of(filters.begin(), filters.end(), [&](const auto& filter) {
-        return std::find(filter.second->begin(), filter.second->end(), row[filter.first]) != filter.second->end();
-      });
-      if (!counts) continue;
-      std::vector<std::string> key;
-      for (const std::size_t place : keys) key.push_back(row[place]);
-      const auto [group, is_new] = places.emplace(std::move(key), groups_.size());
-      if (is_new) groups_.emplace_back();
-      groups_[group->second].push_back(&row);
-    }
-    if (config::run_file_of(quantity.file) == config::RunFile::eval && groups_.size() > 1 &&
-        !row_of(quantity.over_rows).compares_rows)
-      throw ConfigError(
-          fmt::format("quantity {}: where must select one split and one kind of statistics of eval.csv, unless "
-                      "over_rows compares them; {} has {} that match",
-                      quantity.name, file.string(), groups_.size()));
-  }
-
-  std::size_t groups() const { return groups_.size(); }
-
-  /// Throws DataError where no row counts, or a value asked for is nowhere in its column.
-  void refuse_missing() const {
-    if (table_.rows.empty()) fail("it has no rows");
-    for (const auto& [name, values] : quantity_.where.columns) {
-      const std::size_t place = column(name);
-      std::set<std::string> there;
-      for (const auto& row : table_.rows) there.insert(row[place]);
-      for (const std::string& value : values)
-        if (!there.contains(value))
-          fail(fmt::format("column {} is never \"{}\"{}", name, value,
-                           did_you_mean(value, {there.begin(), there.end()})));
-    }
-    if (groups_.empty()) fail("no row matches where");
-  }
-
-  [[noreturn]] void fail(const std::string& problem) const {
-    throw DataError(fmt::format("{}: quantity {}: {}", file_.string(), quantity_.name, problem));
-  }
-
-  Series series(std::size_t group, const SeriesConfig& config) const {
-    const std::size_t value = column(config.column);
-    const std::size_t minus = config.minus.empty() ? value : column(config.minus);
-    Series series;
-    for (const auto* row : groups_[group]) {
-      const std::int64_t step = step_of(*row);
-      if (step < config.from_step) continue;
-      series.push_back({step, number(*row, value) - (config.minus.empty() ? 0.0 : number(*row, minus))});
-    }
-    return series;
-  }
-
- private:
-  std::size_t column(const std::string& name) const {
-    const auto place = table_.find(name);
-    if (!place)
-      throw ConfigError(fmt::format("quantity {}: {} has no column \"{}\"{}", quantity_.name, file_.string(), name,
-                                    did_you_mean(name, table_.columns)));
-    return *place;
-  }
-
-  std::int64_t step_of(const std::vector<std::string>& row) const {
-    const double step = number(row, step_);
-    if (!(step >= 0 && step <= 1e18))
-      throw DataError(fmt::format("{}: column step: \"{}\" is not a step", file_.string(), row[step_]));
-    return static_cast<std::int64_t>(step);
-  }
-
-  double number(const std::vector<std::string>& row, std::size_t place) const {
-    const auto value = csv_number(row[place]);
-    if (!value)
-      throw DataError(
-          fmt::format("{}: column {}: \"{}\" is not a number", file_.string(), table_.columns[place], row[place]));
-    return *value;
-  }
-
-  const QuantityConfig& quantity_;
-  const std::filesystem::path& file_;
-  CsvTable table_;
-  std::size_t step_;
-  std::vector<std::vector<const std::vector<std::string>*>> groups_;
 };
 
 std::vector<double> values_of(const Series& series) {
@@ -216,11 +107,14 @@ Value never_seen(const Series& series, const End& end) {
   return value;
 }
 
+bool reaches(double value, double level, config::Better better) {
+  return better == config::Better::higher ? value >= level : value <= level;
+}
+
 Value steps_to(const Series& series, const SeriesConfig& config, config::Better better, const End& end) {
   std::optional<std::int64_t> before;
   for (const Sample& sample : series) {
-    if (better == config::Better::higher ? sample.value >= config.level : sample.value <= config.level)
-      return seen_at(sample.step, before, config.from_step);
+    if (reaches(sample.value, config.level, better)) return seen_at(sample.step, before, config.from_step);
     before = sample.step;
   }
   return never_seen(series, end);
@@ -276,6 +170,8 @@ Value over_time(const Series& series, const SeriesConfig& config, config::Better
       const Sample* sample = sample_at(series, config.step);
       return {sample ? sample->value : none};
     }
+    case OverTime::at_level:  // its step is known before: see Measurement
+      return {series.empty() ? none : series.front().value};
     case OverTime::steps_to:
       return steps_to(series, config, better, end);
     case OverTime::first_non_finite:
@@ -336,6 +232,86 @@ Value over_rows(const std::vector<Value>& values, OverRows reduction) {
   return result;
 }
 
+/// A quantity of one run, whose file is read once.
+class Measurement {
+ public:
+  Measurement(const QuantityConfig& quantity, const std::filesystem::path& file, const End& end)
+      : quantity_(quantity), file_(file), end_(end), table_(read_whole_csv(file)), rows_(rows_where(quantity.where)) {
+    const bool compares_rows = row_of(quantity.over_rows).compares_rows;
+    if (config::run_file_of(quantity.file) == config::RunFile::eval && rows_.groups() > 1 && !compares_rows)
+      throw ConfigError(
+          fmt::format("quantity {}: where must select one split and one kind of statistics of eval.csv, unless "
+                      "over_rows compares them; {} has {} that match",
+                      quantity.name, file.string(), rows_.groups()));
+    if (!end.diverged) rows_.refuse_missing();
+  }
+
+  Value value() const {
+    const SeriesConfig& series = quantity_.series;
+    if (rows_.groups() == 0)
+      return row_of(series.over_time).counts_steps ? over_time({}, series, quantity_.better, end_) : Value{none};
+    const bool at_the_end = row_of(series.over_time).needs_last_row ||
+                            (quantity_.divided_by && row_of(quantity_.divided_by->over_time).needs_last_row);
+    if (end_.diverged && config::run_file_of(quantity_.file) != config::RunFile::train && at_the_end) return {none};
+    if (reduces_rows_first(quantity_)) return over_time(compared_rows(), series, quantity_.better, end_);
+    std::vector<Value> values;
+    for (std::size_t group = 0; group < rows_.groups(); ++group) {
+      Value& value = values.emplace_back(reduced(group, series));
+      if (quantity_.divided_by) value.value /= reduced(group, *quantity_.divided_by).value;
+    }
+    return over_rows(values, quantity_.over_rows);
+  }
+
+ private:
+  RunRows rows_where(const config::RowFilter& where) const { return {quantity_, file_, table_, where}; }
+
+  Value reduced(std::size_t group, const SeriesConfig& config) const {
+    Series series = rows_.series(group, config.column, config.minus, config.from_step);
+    std::optional<std::int64_t> step;
+    if (config.over_time == OverTime::at) step = config.step;
+    if (config.over_time == OverTime::at_level) {
+      step = step_of_level(config);
+      if (!step) return {none};
+      std::erase_if(series, [&](const Sample& sample) { return sample.step != *step; });
+    }
+    if (!end_.diverged && step && !sample_at(series, *step)) rows_.fail(fmt::format("no row at step {}", *step));
+    return over_time(series, config, quantity_.better, end_);
+  }
+
+  /// The first step at which the series of `when` is seen at the level; none where no row shows it.
+  std::optional<std::int64_t> step_of_level(const SeriesConfig& config) const {
+    const config::WhenConfig& when = *config.when;
+    const RunRows rows = rows_where(when.where);
+    if (!end_.diverged) rows.refuse_missing();
+    if (rows.groups() == 0) return std::nullopt;
+    if (rows.groups() > 1)
+      throw ConfigError(fmt::format("quantity {}: when.where must select one row of each step; {} has {} that match",
+                                    quantity_.name, file_.string(), rows.groups()));
+    for (const Sample& sample : rows.series(0, when.column, "", config.from_step))
+      if (reaches(sample.value, config.level, when.better)) return sample.step;
+    return std::nullopt;
+  }
+
+  /// One series: the reduction over the rows of each step that all groups have.
+  Series compared_rows() const {
+    const SeriesConfig& one = quantity_.series;
+    std::map<std::int64_t, std::vector<double>> values;
+    for (std::size_t group = 0; group < rows_.groups(); ++group)
+      for (const Sample& sample : rows_.series(group, one.column, one.minus, one.from_step))
+        values[sample.step].push_back(sample.value);
+    Series series;
+    for (const auto& [step, all] : values)
+      if (all.size() == rows_.groups()) series.push_back({step, over_rows(all, quantity_.over_rows)});
+    return series;
+  }
+
+  const QuantityConfig& quantity_;
+  const std::filesystem::path& file_;
+  const End& end_;
+  CsvTable table_;
+  RunRows rows_;
+};
+
 }  // namespace
 
 config::Better better_value(const QuantityConfig& quantity) {
@@ -346,27 +322,7 @@ Value measure(const QuantityConfig& quantity, const std::filesystem::path& direc
   const bool diverged = report.state == RunState::diverged;
   if (diverged && quantity.when_diverged) return {*quantity.when_diverged};
   const End end{diverged, report.last_step, diverged ? report.steps : report.last_step};
-  const OverTime reduction = quantity.series.over_time;
-  const std::filesystem::path file = directory / quantity.file;
-  const Rows rows(quantity, file);
-  if (!diverged) rows.refuse_missing();
-  if (rows.groups() == 0)
-    return row_of(reduction).counts_steps ? over_time({}, quantity.series, quantity.better, end) : Value{none};
-  const bool at_the_end = row_of(reduction).needs_last_row ||
-                          (quantity.divided_by && row_of(quantity.divided_by->over_time).needs_last_row);
-  if (diverged && config::run_file_of(quantity.file) != config::RunFile::train && at_the_end) return {none};
-  const auto reduced = [&](std::size_t group, const SeriesConfig& config) {
-    const Series series = rows.series(group, config);
-    if (!diverged && config.over_time == OverTime::at && !sample_at(series, config.step))
-      rows.fail(fmt::format("no row at step {}", config.step));
-    return over_time(series, config, quantity.better, end);
-  };
-  std::vector<Value> values;
-  for (std::size_t group = 0; group < rows.groups(); ++group) {
-    Value& value = values.emplace_back(reduced(group, quantity.series));
-    if (quantity.divided_by) value.value /= reduced(group, *quantity.divided_by).value;
-  }
-  return over_rows(values, quantity.over_rows);
+  return Measurement(quantity, directory / quantity.file, end).value();
 }
 
 }  // namespace bnlab::experiments

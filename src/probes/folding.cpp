@@ -23,15 +23,23 @@ class Folding : public Probe {
                RandomPurpose::probe),
         program_(context.network.build(Mode::observe_population, context.run.training.batch_size, false, {"dst"})),
         folded_program_(folded_.build(Mode::observe_population, context.run.training.batch_size, false, {"dst"})),
-        csv_(context.open_csv("folding", {"step", "size", "error"})) {}
+        in_training_(context, {"dst"}),
+        csv_(context.open_csv("folding", {"step", "size", "error", "batch_error"})) {}
 
   void step_done(std::int64_t step) override {
     context_.network.use_running_statistics();
     folded_.set_weights(network::folded_weights(context_.run, context_.network));
     const std::span<const float> output = outputs(*program_);
     const std::span<const float> folded = outputs(*folded_program_);
+    in_training_.load(step);
+    in_training_.forward();
+    const std::span<const float> normalized_by_batch = values_of(in_training_.output());
     const double size = largest_magnitude(output);
-    csv_.add(step).add(size).add(largest_difference(output, folded) / size).end_row();
+    csv_.add(step)
+        .add(size)
+        .add(largest_difference(output, folded) / size)
+        .add(largest_difference(normalized_by_batch, folded) / largest_magnitude(normalized_by_batch))
+        .end_row();
   }
 
  private:
@@ -50,6 +58,7 @@ class Folding : public Probe {
   data::BatchOrder order_;
   std::unique_ptr<network::Executable> program_;
   std::unique_ptr<network::Executable> folded_program_;
+  Observer in_training_;  // on the same images
   CsvWriter& csv_;
 };
 

@@ -29,7 +29,7 @@ KINDS = {
                "normalization_gradients", "weight_growth", "statistics_gap", "residual_branches", "equivalence",
                "landscape", "covariate_shift", "hessian", "input_gradient", "folding"],
     "reductions_over_time": ["final", "best", "minimum", "maximum", "mean", "median", "range", "area",
-                             "standard_deviation", "detrended_deviation", "at", "steps_to", "first_non_finite"],
+                             "standard_deviation", "detrended_deviation", "at", "at_level", "steps_to", "first_non_finite"],
     "reductions_over_rows": ["mean", "median", "minimum", "maximum", "sum", "difference", "ratio", "log_slope"],
     "criteria": ["value", "difference", "ratio", "log_slope", "range", "widest_interval", "equality", "order",
                  "contrast"],

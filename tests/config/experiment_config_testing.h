@@ -93,8 +93,14 @@ inline ExperimentConfig everything() {
   quantity.unit = "u";
   quantity.file = "p.csv";
   quantity.where = {{{"layer", {"one"}}, {"unit", {"0", "0.5", "all"}}}};
-  quantity.series = {
-      .column = "a", .minus = "b", .over_time = OverTime::median, .last = 7, .step = 0, .level = 0, .from_step = 3};
+  quantity.series = {.column = "a",
+                     .minus = "b",
+                     .over_time = OverTime::median,
+                     .last = 7,
+                     .step = 0,
+                     .level = 0,
+                     .when = {},
+                     .from_step = 3};
   quantity.divided_by = quantity.series;
   quantity.divided_by->last = 9;
   quantity.over_rows = OverRows::sum;
@@ -102,8 +108,21 @@ inline ExperimentConfig everything() {
   quantity.when_diverged = -0.5;
   QuantityConfig at = quantity;
   at.name = "at";
-  at.series = {
-      .column = "a", .minus = "b", .over_time = OverTime::at, .last = {}, .step = 5, .level = 0, .from_step = 1};
+  at.series = {.column = "a",
+               .minus = "b",
+               .over_time = OverTime::at,
+               .last = {},
+               .step = 5,
+               .level = 0,
+               .when = {},
+               .from_step = 1};
+  QuantityConfig level = quantity;
+  level.name = "level";
+  level.series.over_time = OverTime::at_level;
+  level.series.last = {};
+  level.series.level = 0.75;
+  level.series.when = WhenConfig{.column = "c", .where = {{{"layer", {"two"}}}}, .better = Better::lower};
+  level.divided_by = level.series;
   QuantityConfig steps = quantity;
   steps.name = "steps";
   steps.series.over_time = OverTime::steps_to;
@@ -115,7 +134,7 @@ inline ExperimentConfig everything() {
   slope.name = "slope";
   slope.over_rows = OverRows::log_slope;
   slope.factor_to = FactorTo::previous;
-  experiment.quantities = {quantity, at, steps, slope};
+  experiment.quantities = {quantity, at, level, steps, slope};
   const CriterionConfig width{.name = "width",
                               .meaning = "m",
                               .type = CriterionType::widest_interval,

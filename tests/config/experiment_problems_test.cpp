@@ -39,7 +39,7 @@ TEST(ExperimentProblems, UnknownKeysAndChoices) {
   expect_problem(with_arms(R"([{"name": "a", "sett": {}}])"), R"(5: arms.0.sett: unknown key; did you mean "set"?)");
   expect_problem(with_quantity(R"("series": {"column": "a", "over_time": "finl"})"),
                  "7: quantities.0.series.over_time: must be one of final, best, minimum, maximum, mean, median, range, "
-                 "area, standard_deviation, detrended_deviation, at, steps_to, "
+                 "area, standard_deviation, detrended_deviation, at, at_level, steps_to, "
                  R"(first_non_finite, got "finl"; did you mean "final"?)");
   expect_problem(with_criterion(R"("type": "diference", "quantity": "accuracy", "arms": ["none"])"),
                  "8: criteria.0.type: must be one of value, difference, ratio, log_slope, range, widest_interval, "
@@ -48,7 +48,14 @@ TEST(ExperimentProblems, UnknownKeysAndChoices) {
 
 TEST(ExperimentProblems, FieldsThatDoNotApply) {
   expect_problem(with_quantity(R"("series": {"column": "a", "level": 1})"),
-                 "7: quantities.0.series.level: only for over_time steps_to, got over_time final");
+                 "7: quantities.0.series.level: only for over_time at_level, steps_to, got over_time final");
+  expect_problem(with_quantity(R"("series": {"column": "a", "when": {"column": "b"}})"),
+                 "7: quantities.0.series.when: only for over_time at_level, got over_time final");
+  expect_problem(with_quantity(R"("series": {"column": "a", "over_time": "at_level"})"),
+                 "7: quantities.0.series.when: must be set for at_level");
+  expect_problem(
+      with_quantity(R"("series": {"column": "a", "over_time": "at_level", "when": {"column": "b", "wher": {}}})"),
+      R"(7: quantities.0.series.when.wher: unknown key; did you mean "where"?)");
   expect_problem(with_quantity(R"("series": {"column": "a", "over_time": "best", "last": 1})"),
                  "7: quantities.0.series.last: only for over_time mean, median, standard_deviation, "
                  "detrended_deviation, got over_time best");
@@ -65,10 +72,9 @@ TEST(ExperimentProblems, FieldsThatDoNotApply) {
         with_quantity(series + R"(, "when_diverged": 0)"),
         "7: quantities.0.when_diverged: cannot be combined with steps_to or first_non_finite, which count the "
         "steps of a diverged run, got 0");
-    expect_problem(
-        with_quantity(series + R"(, "over_rows": "log_slope")"),
-        "7: quantities.0.over_rows: can't be difference or ratio or log_slope of steps_to or first_non_finite, got "
-        "\"log_slope\"");
+    expect_problem(with_quantity(series + R"(, "over_rows": "log_slope")"),
+                   "7: quantities.0.over_rows: can't be log_slope of steps_to or first_non_finite, got "
+                   "\"log_slope\"");
   }
   const std::string rest = R"(, "quantity": "accuracy", "arms": ["none", "batch"], "source": "s")";
   expect_problem(with_criterion(R"("type": "difference", "axis": "x")" + rest),
@@ -222,7 +228,7 @@ TEST(ExperimentProblems, Profiles) {
     "levels": {"step": 1}})"),
       R"(11: quick.levels.step: no quantity "step"; there are accuracy, loss, steps; did you mean "steps"?)");
   expect_problem(with_profile(R"("full": {"levels": {"accuracy": 1}})"),
-                 R"(10: full.levels.accuracy: quantity "accuracy" has no level: it is not steps_to)");
+                 R"(10: full.levels.accuracy: quantity "accuracy" has no level: it is not at_level or steps_to)");
   expect_problem(
       with_profile(R"("quick": {"seeds": 2,
     "axes": {"optimizer.learning_rat": [1]}})"),

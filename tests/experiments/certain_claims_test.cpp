@@ -137,6 +137,24 @@ TEST(CertainClaims, ThresholdsThatNoValueReaches) {
                                          "a level inside"}));
   EXPECT_EQ(level("lower", "-0.1").size() + level("lower", "1").size(), 2u);
   EXPECT_EQ(level("lower", "0").size() + level("higher", "1").size() + level("higher", "0.95").size(), 0u);
+  // The other series is compared with the level, not the column that is read; a difference of rows may be negative.
+  const auto at_level = [](const std::string& value) {
+    return of_value("q", R"("at_least": 0.2)",
+                    R"(, {"name": "q", "series": {"column": "loss", "over_time": "at_level", "level": )" + value +
+                        R"(, "when": {"column": "accuracy"}}})");
+  };
+  EXPECT_EQ(at_level("95"), (Texts{"e: quantity q: level 95 is never reached: its values lie in [0, 1]; choose a level "
+                                   "inside"}));
+  EXPECT_EQ(at_level("0.9"), Texts{});
+  EXPECT_EQ(of_value("q", R"("at_least": 20)",
+                     R"(, {"name": "q", "over_rows": "difference", "better": "lower",
+                         "series": {"column": "accuracy", "over_time": "steps_to", "level": -0.1}})"),
+            Texts{});
+  EXPECT_EQ(of_value("q", R"("at_least": 0)",
+                     R"(, {"name": "q", "over_rows": "difference", "better": "lower",
+                         "series": {"column": "accuracy", "over_time": "steps_to", "level": -0.1}})")
+                .size(),
+            1u);
 }
 
 TEST(CertainClaims, ThresholdsOfEachKind) {

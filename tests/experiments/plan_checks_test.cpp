@@ -56,10 +56,39 @@ TEST(WhatNoRunGives, SplitsAndStatistics) {
             (Texts{R"(e: quantity q: where: split "validation" is not evaluated in arm none, but test)"}));
   EXPECT_EQ(of(R"({"statistics": "batch"})"),
             (Texts{R"(e: quantity q: where: statistics "batch" is not evaluated in arm none, but running)"}));
+  const auto when = [](const std::string& text) {
+    return quantity_problems(R"("where": {"split": "test"}, "series": {"column": "loss", "over_time": "at_level",
+                                "level": 0.5, "when": )" +
+                             text + "}");
+  };
+  EXPECT_EQ(when(R"({"column": "accuracy"})"), Texts{});
+  EXPECT_EQ(when(R"({"column": "accuracy", "where": {"split": "train"}})"),
+            (Texts{R"(e: quantity q: when.where: split "train" is not evaluated in arm none, but test)"}));
+  EXPECT_EQ(when(R"({"column": "acuracy"})"),
+            (Texts{R"(e: quantity q: eval.csv has no column "acuracy"; did you mean "accuracy"?)"}));
   const std::string both = R"(, "evaluation": {"statistics": ["population", "batch"], "train_split": true})";
   EXPECT_EQ(of(R"({"split": "train", "statistics": "batch"})", both).front(),
             "e: quantity accuracy: where must select one split and one kind of statistics of eval.csv; arm none "
             "evaluates test with running, batch");
+}
+
+TEST(WhatNoRunGives, BatchSizes) {
+  const std::string sizes =
+      R"(, "evaluation": {"statistics": ["population", "batch"], "batch_sizes": [2, 4], "batch_size": 20})";
+  const auto of = [&](const std::string& where, const std::string& rest = "") {
+    Texts problems = quantity_problems(R"("series": {"column": "loss"}, "where": )" + where + rest, sizes);
+    std::erase_if(problems, [](const std::string& one) { return one.find("quantity q:") == std::string::npos; });
+    return problems;
+  };
+  EXPECT_EQ(of(R"({"split": "test", "statistics": "batch", "batch_size": 4})"), Texts{});
+  EXPECT_EQ(of(R"({"split": "test", "statistics": "running"})"), Texts{});
+  EXPECT_EQ(of(R"({"split": "test", "statistics": "batch"})"),
+            (Texts{"e: quantity q: where must select one split and one kind of statistics and one batch_size of "
+                   "eval.csv; arm none evaluates test with batch of 2, 4 images"}));
+  // The row of running statistics has evaluation.batch_size.
+  EXPECT_EQ(of(R"({"split": "test", "batch_size": [20, 4]})", R"(, "over_rows": "difference")"), Texts{});
+  EXPECT_EQ(of(R"({"split": "test", "statistics": "batch", "batch_size": 3})"),
+            (Texts{R"(e: quantity q: where: batch_size "3" is not evaluated in arm none, but 2, 4, 20)"}));
 }
 
 TEST(WhatNoRunGives, FilesOfProbes) {

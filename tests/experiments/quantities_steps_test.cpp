@@ -83,6 +83,38 @@ TEST(StepsTo, GroupsTogether) {
   expect_between(run.measure(never), 0, 10);
 }
 
+const char* const two_rows =
+    "step,statistics,y\n0,running,1\n0,precise,1\n10,running,1\n10,precise,6\n20,running,4\n20,precise,7\n"
+    "30,running,7\n30,precise,8\n40,running,9\n";
+
+QuantityConfig steps_to_gap(OverRows reduction, double level, std::int64_t from_step) {
+  QuantityConfig quantity = steps_to(level, config::Better::lower);
+  quantity.over_rows = reduction;
+  quantity.series.from_step = from_step;
+  return quantity;
+}
+
+// The difference of each step is compared with the level, not the difference between two numbers of steps.
+TEST(StepsTo, ADifferenceOfRows) {
+  const Directory run(two_rows);
+  const auto gap = [](double level) { return steps_to_gap(OverRows::difference, level, 10); };
+  expect_between(run.measure(gap(5)), 10, 10);
+  expect_between(run.measure(gap(3)), 10, 20);
+  expect_between(run.measure(gap(1)), 20, 30);
+  // A step that only one row has does not count.
+  expect_between(run.measure(gap(0)), 30, inf);
+  EXPECT_EQ(run.measure(gap(0)).bound, Bound::at_least);
+  expect_between(run.measure(steps_to_gap(OverRows::difference, 1, 0)), 0, 0);
+  expect_between(run.measure(steps_to_gap(OverRows::ratio, 1.5, 10)), 20, 30);
+}
+
+TEST(FirstNonFinite, ADifferenceOfRows) {
+  QuantityConfig quantity = over_time(OverTime::first_non_finite);
+  quantity.over_rows = OverRows::difference;
+  const Directory run("step,layer,y\n1,a,1\n1,b,2\n2,a,inf\n2,b,inf\n");
+  expect_between(run.measure(quantity), 1, 2);
+}
+
 TEST(FirstNonFinite, TheStepOrABound) {
   EXPECT_EQ(Directory("step,y\n1,3\n2,inf\n3,nan\n").value(over_time(OverTime::first_non_finite)), 2);
   EXPECT_EQ(Directory("step,y\n1,3\n7,nan\n").value(over_time(OverTime::first_non_finite), RunState::diverged), 7);

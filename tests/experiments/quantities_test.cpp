@@ -62,6 +62,75 @@ TEST(OverTimeOf, TheLastRows) {
   EXPECT_EQ(run.value(last_of(OverTime::mean, 1000)), 4);
 }
 
+// ---- at the first step at which another series reaches a level
+
+//                                       train loss: 5, 2, 1, 0.5
+const char* const learning =
+    "step,split,loss,y\n0,train,5,1\n0,test,5,2\n10,train,2,4\n10,test,1,8\n20,train,1,7\n20,test,3,11\n"
+    "30,train,0.5,9\n30,test,4,20\n";
+
+QuantityConfig at_train_loss(double level) {
+  QuantityConfig quantity = over_time(OverTime::at_level);
+  quantity.series.level = level;
+  quantity.series.when =
+      config::WhenConfig{.column = "loss", .where = {{{"split", {"train"}}}}, .better = config::Better::lower};
+  return quantity;
+}
+
+TEST(AtLevel, TheRowWhereAnotherSeriesReachesIt) {
+  const Directory run(learning);
+  EXPECT_EQ(run.value(where(at_train_loss(5), "split", {"test"})), 2);
+  EXPECT_EQ(run.value(where(at_train_loss(2), "split", {"test"})), 8);
+  EXPECT_EQ(run.value(where(at_train_loss(1.5), "split", {"test"})), 11);
+  EXPECT_EQ(run.value(where(at_train_loss(0.6), "split", {"test"})), 20);
+  EXPECT_EQ(run.value(where(at_train_loss(0.6), "split", {"train"})), 9);
+  QuantityConfig gap = at_train_loss(1.5);
+  gap.over_rows = OverRows::difference;
+  EXPECT_EQ(run.value(gap), 4);  // 11 - 7
+  QuantityConfig late = where(at_train_loss(5), "split", {"test"});
+  late.series.from_step = 15;
+  EXPECT_EQ(run.value(late), 11);
+  QuantityConfig higher = where(at_train_loss(3), "split", {"train"});
+  higher.series.when->where.columns = {{"split", {"test"}}};
+  higher.series.when->better = config::Better::higher;
+  EXPECT_EQ(run.value(higher), 1);
+  higher.series.from_step = 1;
+  EXPECT_EQ(run.value(higher), 7);
+  // One series may be divided by another at its own step.
+  QuantityConfig ratio = where(at_train_loss(1), "split", {"test"});
+  ratio.divided_by = at_train_loss(2).series;
+  EXPECT_EQ(run.value(ratio), 11.0 / 8);
+}
+
+TEST(AtLevel, NeverReachedIsNoNumber) {
+  const Directory run(learning);
+  const QuantityConfig quantity = where(at_train_loss(0.4), "split", {"test"});
+  for (const RunState state : {RunState::completed, RunState::diverged})
+    EXPECT_TRUE(std::isnan(run.measure(quantity, state).value));
+  // What a run reached before it diverged it has reached.
+  EXPECT_EQ(run.value(where(at_train_loss(1), "split", {"test"}), RunState::diverged), 11);
+  EXPECT_TRUE(std::isnan(Directory("step,split,loss,y\n").measure(quantity, RunState::diverged).value));
+}
+
+TEST(AtLevel, ProblemsAreNamed) {
+  const Directory run(learning);
+  QuantityConfig several = at_train_loss(1);
+  several.series.when->where.columns.clear();
+  EXPECT_EQ(run.error<ConfigError>(where(several, "split", {"test"})),
+            "quantity q: when.where must select one row of each step; p.csv has 2 that match");
+  QuantityConfig wrong = where(at_train_loss(1), "split", {"test"});
+  wrong.series.when->where.columns = {{"split", {"tran"}}};
+  EXPECT_EQ(run.error<DataError>(wrong), "p.csv: quantity q: column split is never \"tran\"; did you mean \"train\"?");
+  wrong.series.when = config::WhenConfig{.column = "los", .where = {{{"split", {"train"}}}}};
+  EXPECT_EQ(run.error<ConfigError>(wrong), "quantity q: p.csv has no column \"los\"; did you mean \"loss\"?");
+  // The step of the other series has no row here.
+  EXPECT_EQ(Directory("step,split,loss,y\n10,train,1,4\n20,test,1,8\n")
+                .error<DataError>(where(at_train_loss(1), "split", {"test"})),
+            "p.csv: quantity q: no row at step 10");
+}
+
+// ----
+
 TEST(OverTimeOf, FromAStepOn) {
   const Directory run(series);
   const auto from = [](OverTime reduction, std::int64_t step) {

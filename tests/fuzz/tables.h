@@ -37,6 +37,11 @@ inline const experiments::Plan& small_plan() {
       {"name": "area", "file": "train.csv", "series": {"column": "loss", "minus": "accuracy", "over_time": "area"}},
       {"name": "steps", "where": {"split": "test", "statistics": "running"},
        "series": {"column": "accuracy", "over_time": "steps_to", "level": 0.5}},
+      {"name": "agreed", "where": {"statistics": "running"}, "over_rows": "ratio",
+       "series": {"column": "loss", "over_time": "steps_to", "level": 1.5}},
+      {"name": "early", "where": {"split": "test"},
+       "series": {"column": "accuracy", "over_time": "at_level", "level": 2, "when": {"column": "loss", "better": "lower",
+                  "where": {"split": "train"}}}},
       {"name": "broken", "file": "train.csv", "series": {"column": "loss", "over_time": "first_non_finite"}}],
     "criteria": [
       {"name": "d", "type": "difference", "quantity": "final", "arms": ["batch", "none"], "at_least": 0, "source": "s"},
