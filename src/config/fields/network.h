@@ -166,7 +166,7 @@ void fields(V& v, NetworkConfig& c) {
           "unset: no factor",
           between(-largest, largest).unless("layer_scale", c.layer_scale.has_value()));
   v.field("weight_standardization", c.weight_standardization,
-          "convolutions that do not say otherwise use (w - mean) / sqrt(variance + 1e-5) in place of their weights w, "
+          "convolutions that do not say otherwise use (w - mean) / sqrt(variance + 1e-5) instead of their weights w, "
           "with mean and variance of each output channel (Qiao et al. 2019); for convolutions that a normalization "
           "follows; unset: false");
   v.blocks("layers", c.layers, "the network, from input to output", not_empty());

@@ -41,7 +41,7 @@ void fields(V& v, TrainableConfig& c) {
       "all: all parameters; normalization: gamma and beta only (Frankle et al. 2020); random: randomly drawn single "
       "weights and biases, no gamma or beta");
   v.field("per_channel", c.per_channel,
-          "weights of each output channel of every layer but the last, in place of share (Frankle et al. 2020: 2)",
+          "weights of each output channel of every layer but the last, instead of share (Frankle et al. 2020: 2)",
           at_least(1).at_most(most_units).only_for("select", c.select, {random}).instead_of("share"));
   v.field("share", c.share,
           "share of the weights and biases that are trained; unset: as many as there are gammas and betas",
