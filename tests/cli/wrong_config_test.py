@@ -51,6 +51,8 @@ MISFITS = [
     ([{"max_pool": {"kernel": 29}}, {"flatten": {}}, {"dense": {"units": 10}}], ["max_pool1", "29", "28"]),
     ([{"conv": {"channels": 4, "groups": 2}}, {"flatten": {}}, {"dense": {"units": 10}}],
      ["conv1", "groups", "2", "1"]),
+    ([{"conv": {"channels": 4, "kernel": 1, "weight_standardization": True}}, {"flatten": {}}, {"dense": {"units": 10}}],
+     ["conv1", "weight_standardization", "at least 2 weights", "got 1"]),
     ([{"flatten": {}}, {"max_pool": {}}, {"dense": {"units": 10}}], ["max_pool1", "784"]),
     ([{"flatten": {}}, {"dense": {"units": 9}}], ["dense1", "10", "9"]),
     ([{"conv": {"channels": 10}}], ["conv1", "10", "(10, 28, 28)"]),

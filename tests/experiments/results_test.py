@@ -75,6 +75,20 @@ class ResultsTest(ProgramTest):
         self.assertEqual(sorted([path.name for path in committed()] + not_run),
                          sorted({path.stem for path in (SOURCE / "experiments").glob("*.json")} - {"schema"}))
 
+    def test_quick_profiles_keep_their_limits(self):
+        """Minutes on two cores: one for an experiment of the parts C to E, 7, 7 and 6 for all of a part."""
+        sums = {}
+        for path in (SOURCE / "experiments").glob("*.json"):
+            experiment = json.loads(path.read_text())
+            part = experiment.get("part", " ")[0]
+            if part in "CDE":
+                minutes = experiment["quick"]["minutes"]
+                self.assertTrue(0 < minutes <= 1, f"{path}: quick.minutes {minutes}")
+                sums[part] = sums.get(part, 0) + minutes
+        self.assertEqual(sorted(sums), ["C", "D", "E"])
+        for part, most in {"C": 7, "D": 7, "E": 6}.items():
+            self.assertLessEqual(round(sums[part], 2), most, f"part {part}")
+
     def test_each_has_its_figure(self):
         for path in committed():
             for name in ("figure.png", "figure.svg", "figure.csv"):

@@ -55,6 +55,7 @@ TEST_P(Bf16Layer, ConvEqualsTheReference) {
     std::int64_t stride = 1;
     std::int64_t groups = 1;
     bool bias = true;
+    bool standardized = false;
   };
   for (const Case& c :
        {Case{.src = {2, 1, 9, 9}, .channels = 32}, Case{.src = {2, 1, 9, 9}, .channels = 8},
@@ -64,7 +65,9 @@ TEST_P(Bf16Layer, ConvEqualsTheReference) {
         Case{.src = {3, 17, 1, 1}, .channels = 17}, Case{.src = {3, 17, 5, 6}, .channels = 100, .kernel = 1},
         Case{.src = {2, 17, 9, 9}, .channels = 17, .stride = 2},
         Case{.src = {2, 34, 6, 6}, .channels = 20, .groups = 2},
-        Case{.src = {2, 17, 6, 6}, .channels = 17, .groups = 17}}) {
+        Case{.src = {2, 17, 6, 6}, .channels = 17, .groups = 17},
+        Case{.src = {2, 16, 8, 8}, .channels = 33, .standardized = true},
+        Case{.src = {2, 17, 6, 6}, .channels = 17, .groups = 17, .standardized = true}}) {
     SCOPED_TRACE(reference::to_string(c.src) + " to " + std::to_string(c.channels));
     std::mt19937_64 generator(2);
     const std::int64_t padding = c.kernel / 2;
@@ -73,15 +76,20 @@ TEST_P(Bf16Layer, ConvEqualsTheReference) {
                             .stride = {c.stride, c.stride},
                             .padding = {.same = false, .extent = {padding, padding}},
                             .groups = c.groups};
-    LayerRun run = run_of([&](const auto& context) { return layers::make_conv(context, spec, c.bias); }, c.src);
-    Values values = parameters_as_seen(run, generator);
+    LayerRun run =
+        run_of([&](const auto& context) { return layers::make_conv(context, spec, c.bias, c.standardized); }, c.src);
+    // Weights are standardized in f32; the result is rounded to bf16.
+    Values values = c.standardized ? run.randomize(generator) : parameters_as_seen(run, generator);
+    const Array weights =
+        c.standardized ? reference::to_bf16(reference::standardize(values["weights"])) : values["weights"];
     const Array src = random(c.src, generator);
     const reference::ConvGeometry geometry{{c.stride, c.stride}, {padding, padding}, c.groups};
-    expect_close(run.forward(src),
-                 reference::conv_forward(src, values["weights"], c.bias ? &values["bias"] : nullptr, geometry), "dst",
-                 once_rounded);
+    expect_close(run.forward(src), reference::conv_forward(src, weights, c.bias ? &values["bias"] : nullptr, geometry),
+                 "dst", once_rounded);
     const Array diff_dst = random(run.dst_shape(), generator);
-    const auto expected = reference::conv_backward(src, values["weights"], diff_dst, geometry);
+    auto expected = reference::conv_backward(src, weights, diff_dst, geometry);
+    if (c.standardized)
+      expected.diff_weights = reference::standardize_backward(values["weights"], expected.diff_weights);
     expect_close(run.backward(diff_dst), expected.diff_src, "diff_src", once_rounded);
     expect_close(run.diff("weights"), expected.diff_weights, "diff_weights", not_rounded);
     if (c.bias) expect_close(run.diff("bias"), expected.diff_bias, "diff_bias", not_rounded);

@@ -291,7 +291,7 @@ class ProbesTest(unittest.TestCase):
         images = torch.from_numpy(np.random.default_rng(1).standard_normal((16, 1, 28, 28)))
         for settings in (V6, RESNET):
             with self.subTest(settings["network.name"]):
-                run, file = self.run_of({**settings, **DRAWN}, "", 1), self.folder / "folded.npz"
+                run, file = self.run_of({**settings, **DRAWN, "training.steps": 10}, "", 1), self.folder / "folded.npz"
                 done = subprocess.run([str(support.BINARY), "fold", str(run), "--out", str(file), "--force"],
                                       capture_output=True, text=True)
                 self.assertEqual(done.returncode, 0, done.stderr)
