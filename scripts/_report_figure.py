@@ -1,5 +1,5 @@
 """The figure of a sweep as charts of its page: from figure.csv, or from what plot.py would write there. A chart is a
-plain object; scripts/_report/report.js draws it with Plotly."""
+plain object; scripts/_report/charts.js draws it with Plotly."""
 
 import contextlib
 import io

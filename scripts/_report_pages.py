@@ -136,7 +136,7 @@ class Site:
             raise PageError(f"--out {self.out}: is not a folder")
         if self.out.is_dir() and any(self.out.iterdir()) and not (self.out / MARKER).is_file():
             raise PageError(f"--out {self.out}: has other files; choose an empty folder, or an earlier folder of pages")
-        for name in ("report.css", "report.js"):
+        for name in ("report.css", "charts.js", "report.js"):
             save(self.out, f"assets/{name}", (HERE / name).read_bytes())
         save(self.out, "assets/plotly.js", plotly_js())
 

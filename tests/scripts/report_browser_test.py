@@ -272,7 +272,7 @@ class LiveSweepTest(LiveTest, RealSweepTest):
 
 
 def traces_of(chart):
-    """How many traces report.js makes of a chart."""
+    """How many traces charts.js makes of a chart."""
     if chart["kind"] == "map":
         return 1  # the texts of the cells
     band = chart["kind"] != "axis"

@@ -185,7 +185,7 @@ class HostileNamesTest(PagesTest):
         self.report()
         for path, page in self.assert_links_lead_somewhere().items():
             scripts = [one for one in page.all("script") if one.get("type") != "application/json"]
-            self.assertTrue(all(one.get("src", "").partition("assets/")[2] in ("report.js", "plotly.js")
+            self.assertTrue(all(one.get("src", "").partition("assets/")[2] in ("charts.js", "report.js", "plotly.js")
                                 for one in scripts), path)
             self.assertFalse(page.all("img"))
             self.assertFalse([one for _, one in page.elements if any(name.startswith("on") for name in one)])
