@@ -80,7 +80,8 @@ def choices_of(verdict, data):
         if not one.get("chosen"):  # its runs have not ended
             continue
         point = text_of(one.get("chosen")).strip("[]")
-        mean = words.number(number_of(one.get("mean")))
+        unit = quantity_unit(data, one.get("quantity"), unit_of_table)
+        mean = f"{words.number(unit(number_of(one.get('mean'))))} {unit.name}".strip()
         arm, of = (text_of(one.get(key)) for key in ("arm", "of"))
         points = len(dicts_in(one.get("candidates")))
         quantity = quantity_meaning(data, one.get("quantity"))

@@ -96,6 +96,16 @@ class WhatPagesSayTest(PagesTest):
         roles = {(trace["group"], trace["role"]) for trace in self.page().charts[0]["traces"]}
         self.assertEqual(roles, {(0, "bound"), (0, "mean"), (1, "run"), (1, "mean")})
 
+    def test_choices_have_the_unit_of_their_quantity(self):
+        made = self.sweep(GAIN_ARMS, figure=AXIS)
+        verdict = json.loads((self.folder / "verdict.json").read_text())
+        verdict["choices"] = [{"arm": "best", "of": "batch", "quantity": "final_accuracy", "chosen": "[gain=1]",
+                               "mean": 0.51777, "candidates": [{"point": "[gain=1]"}, {"point": "[gain=10]"}]}]
+        (self.folder / "verdict.json").write_text(json.dumps(verdict))
+        made.write_experiment()
+        self.report()
+        self.assertRegex(self.page().text, r"best is batch at gain=1: .* 51\.78 %, the best of 2 settings")
+
     def test_an_ablation_has_a_page_without_a_verdict(self):
         made = self.sweep(GAIN_ARMS, figure=AXIS)
         for key in ("claim", "source", "criteria"):
