@@ -58,7 +58,9 @@ def count(number_of_them, what, many=None):
 
 
 def value_text(value):
-    """A value of a config."""
+    """A value of a config, as its author would write it: 1e-7, not 1e-07."""
+    if isinstance(value, float):
+        return json.dumps(value).replace("e-0", "e-")
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

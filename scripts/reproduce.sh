@@ -16,8 +16,8 @@ profiles of six claims on Fashion-MNIST: faster training, higher learning rates,
 sigmoids, the gradients of a deep network, small batches. After the build this takes about four minutes on two cores.
 The output of apt and of the build is written to build/reproduce.log, and shown after a failure.
 
-  --all        the quick profiles of all experiments: about 35 minutes
-  --full       the full profiles: about 13 hours; fetches MNIST
+  --all        the quick profiles of all experiments: about 30 minutes
+  --full       the full profiles: about 14 hours; fetches MNIST
   --only NAME  only experiments whose names match, such as 'faster*'; may be repeated
   --jobs N     number of simultaneous runs (default: one for each core)
   --out DIR    folder of the experiments' directories (default: results/quick; results with --full)
