@@ -146,8 +146,8 @@ class WhatPagesSayTest(PagesTest):
                             (float("inf"), "∞"), (0.0001, "0.0001"), (0.0, "0"), (1.0, "1"), (float("nan"), "–")):
             self.assertEqual(words.number(value), text)
         self.assertEqual((words.number(256.3, 2), words.number(0.0123, 2)), ("260", "0.012"))
-        for value, text in ((1e-7, "1e-7"), (2.5e-12, "2.5e-12"), (0.1, "0.1"), (1e30, "1e+30"), (3, "3"), (True, "true"),
-                            ("é", "é"), ([1, "a"], '[1, "a"]')):
+        for value, text in ((1e-7, "1e-7"), (2.5e-12, "2.5e-12"), (0.1, "0.1"), (1e30, "1e+30"), (3, "3"),
+                            (True, "true"), ("é", "é"), ([1, "a"], '[1, "a"]')):
             self.assertEqual(words.value_text(value), text)
 
 
