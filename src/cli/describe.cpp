@@ -65,8 +65,9 @@ void describe(const ConfigOptions& options) {
   const std::int64_t batch = config.training.batch_size;
   network::Network network(config, data::dataset_info(config.dataset), batch);
   const auto evaluate = network.build(onednn::Mode::evaluate_population, config.evaluation.batch_size);
-  say("network {}, batch {}, {}, {} thread(s), oneDNN {} ({})\n\n", config.network.name, batch,
-      config::name_of(config.training.precision), options.threads, network::onednn_version(), network::onednn_isa());
+  say("network {}, batch {}, {}, {} {}, oneDNN {} ({})\n\n", config.network.name, batch,
+      config::name_of(config.training.precision), options.threads, options.threads == 1 ? "thread" : "threads",
+      network::onednn_version(), network::onednn_isa());
   say("Layers (FLOP: multiplications and additions of dense and convolution calls, forward and backward)\n{}\n",
       layer_table(network));
   say("Parameters, with their names in weights.npz\n"
@@ -90,7 +91,9 @@ void add_describe(Command program, Context&) {
       "  bnlab describe configs/v6_batch_normalization.json\n"
       "  bnlab describe configs/figure1_batch_normalization.json --set training.batch_size=8 --threads 2\n"
       "\n"
-      "The data files are read only if training.composition is full_batch.");
+      "Data files are read only if training.composition is full_batch; of a dataset of your own (idx, npz) the "
+      "headers\n"
+      "and the labels.");
   command.callback([options] { describe(*options); });
 }
 

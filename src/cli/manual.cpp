@@ -27,10 +27,19 @@ std::string roff_text(const std::string& text) {
   return result;
 }
 
+/// "[FILE:]COLUMN" of "[FILE:]COLUMN:what is valid".
+std::string name_of_type(const std::string& described) {
+  int depth = 0;
+  for (std::size_t i = 0; i < described.size(); ++i) {
+    depth += described[i] == '[' ? 1 : described[i] == ']' ? -1 : 0;
+    if (described[i] == ':' && depth == 0) return described.substr(0, i);
+  }
+  return described;
+}
+
 /// "--out DIR", "-q, --quiet", or the name of an argument.
 std::string heading_of(const Option& option) {
-  const std::string described = option.type_name();
-  const std::string type = described.substr(0, described.find(':'));
+  const std::string type = name_of_type(option.type_name());
   std::string text;
   for (const char c : option.help_name()) text += c == ',' ? std::string(", ") : std::string(1, c);
   if (option.takes_value() && !type.empty() && !option.is_argument()) text += " " + type;

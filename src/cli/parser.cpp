@@ -142,7 +142,7 @@ Option& Option::excludes(const std::string& other) {
 Option& Option::one_of(const std::vector<std::string>& values) {
   const auto problem = [=](std::string& text) {
     if (std::ranges::find(values, text) != values.end()) return std::string();
-    return fmt::format("must be one of {}, got {}{}", join(values, ", "), text, did_you_mean(text, values));
+    return fmt::format("must be one of {}, got \"{}\"{}", join(values, ", "), text, did_you_mean(text, values));
   };
   option_->check(CLI::Validator(problem, "{" + join(values, ",") + "}", "one_of"));
   return *this;
@@ -233,6 +233,9 @@ Option Command::add_text_option(const std::string& name, const std::function<voi
 }
 
 Option Command::add_flag(const std::string& name, bool& value, const std::string& description) {
+  if (name.starts_with('!'))
+    return {app_, app_->add_flag_callback(
+                      name.substr(1), [&value] { value = false; }, description)};
   return {app_, app_->add_flag(name, value, description)};
 }
 

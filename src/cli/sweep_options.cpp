@@ -27,9 +27,10 @@ void add_sweep_options(Command command, SweepOptions& options) {
       .type_name("SECONDS")
       .number_between(1e-3, 1e9);
   command
-      .add_option("--out", options.out,
-                  "directory of the sweep, or of several sweeps (default: results/NAME; results/quick/NAME with "
-                  "profile quick; results/sweeps/NAME for an ablation)")
+      .add_option(
+          "--out", options.out,
+          "output directory, one for each of several sweeps below it (default: results/quick/NAME; results/NAME with "
+          "profile full; results/sweeps/NAME for an ablation)")
       .type_name("DIR")
       .home_path()
       .not_empty();

@@ -66,7 +66,7 @@ void validate(const std::vector<std::string>& files, Context& context) {
       say("{}: {}\n", file, check_file(file));
     } catch (const ConfigError& error) {
       complain(error.what());
-      say("{}: wrong\n", file);
+      say("{}: invalid\n", file);
       context.exit_status = ExitStatus::usage_error;
     } catch (const DataError& error) {  // of a dataset whose sizes only its files know
       complain(error.what());
@@ -88,7 +88,7 @@ void add_validate(Command program, Context& context) {
       "  bnlab validate configs/*.json configs/networks/*.json experiments/*.json\n"
       "\n"
       "Every problem of a file is reported, with its path and value.\n"
-      "Exit status: 0 all files are valid, 2 a file is wrong, 3 data that a check needs are missing or damaged.");
+      "Exit status: 0 all files are valid, 2 a file is invalid, 3 data that a check needs are missing or damaged.");
   command.callback([files, &context] { validate(*files, context); });
 }
 

@@ -203,10 +203,11 @@ void fields(V& v, ExperimentConfig& c) {
   v.field("settings", c.settings, "in experiment.json of a sweep: its --set");
   v.field("plan", c.plan, "in experiment.json of a sweep: a hash of all that decides its runs and its verdict");
   v.field("part", c.part, "heading under which tables and pages list the experiment");
-  v.field("claim", c.claim, "the claim, in one sentence");
+  v.field("claim", c.claim, "the claim, in one to three sentences");
   v.field("source", c.source, "source of the claim, with its number");
   v.field("finding", c.finding,
-          "the result of the full profile in one sentence; shown with the verdict. With another profile, other seeds "
+          "the result of the full profile in a few sentences, on one line; shown with the verdict. With another "
+          "profile, other seeds "
           "or --set it begins with \"(full profile)\"");
   v.require(c.finding.find('\n') == std::string::npos, "finding", "must be one line");
   v.field("notes", c.notes, "notes for the reader: the protocol, differences from the source, results");

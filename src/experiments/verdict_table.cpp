@@ -54,9 +54,9 @@ std::string word_of(Verdict verdict) {
 
 std::string totals(const std::vector<ExperimentVerdict>& verdicts) {
   const auto count = [&](Verdict wanted) { return std::ranges::count(verdicts, wanted, &ExperimentVerdict::verdict); };
-  return fmt::format("{} claims: {} reproduced, {} not reproduced, {} inconclusive, {} measured without a threshold\n",
-                     verdicts.size(), count(Verdict::reproduced), count(Verdict::not_reproduced),
-                     count(Verdict::inconclusive), count(Verdict::reported));
+  return fmt::format("{} {}: {} reproduced, {} not reproduced, {} inconclusive, {} measured without a threshold\n",
+                     verdicts.size(), verdicts.size() == 1 ? "claim" : "claims", count(Verdict::reproduced),
+                     count(Verdict::not_reproduced), count(Verdict::inconclusive), count(Verdict::reported));
 }
 
 std::string overview_table(const std::vector<ExperimentVerdict>& verdicts, std::size_t width, bool colours) {

@@ -55,8 +55,8 @@ std::optional<RunResult> ended_run(const RunDirectory& directory) {
     case RunStatus::completed:
     case RunStatus::diverged:
       return RunResult{*end->status, end->last_step,
-                       fmt::format("is complete: {} after {} steps; nothing is left to resume",
-                                   config::name_of(*end->status), end->last_step)};
+                       fmt::format("already {} after {} steps; nothing to resume", config::name_of(*end->status),
+                                   end->last_step)};
     case RunStatus::interrupted:
     case RunStatus::failed:
       break;

@@ -164,8 +164,8 @@ class Validate(ProgramTest):
         last = self.write_config(name="last.json")
         missing = self.folder / "missing.json"
         out, error = self.run_program("validate", right, wrong, network, missing, last, status=USAGE)
-        self.assertEqual(out.splitlines(), [f"{right}: ok", f"{wrong}: wrong", f"{network}: wrong", f"{missing}: wrong",
-                                            f"{last}: ok"])
+        self.assertEqual(out.splitlines(), [f"{right}: ok", f"{wrong}: invalid", f"{network}: invalid",
+                                            f"{missing}: invalid", f"{last}: ok"])
         for part in (f"{wrong}:1: training.steps", f"{network}:1:", '"dense"', f"{missing}: no such file"):
             self.assertIn(part, error)
 
