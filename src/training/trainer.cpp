@@ -54,9 +54,9 @@ std::optional<RunResult> ended_run(const RunDirectory& directory) {
   switch (*end->status) {
     case RunStatus::completed:
     case RunStatus::diverged:
-      return RunResult{*end->status, end->last_step,
-                       fmt::format("already {} after {} steps; nothing to resume", config::name_of(*end->status),
-                                   end->last_step)};
+      return RunResult{
+          *end->status, end->last_step,
+          fmt::format("already {} after {} steps; nothing to resume", config::name_of(*end->status), end->last_step)};
     case RunStatus::interrupted:
     case RunStatus::failed:
       break;
