@@ -44,9 +44,11 @@ class Reproduce(SweepTest):
                 few = ["training.epochs=0.1", f"dataset.synthetic.examples={examples}"]
                 if "synthetic" in base["dataset"]:
                     few = ["training.epochs=1", "dataset.synthetic.examples=220", "dataset.synthetic.test_examples=64"]
+            if "batch_size" not in base.get("evaluation", {}):  # quantities select rows by it
+                few.append("evaluation.batch_size=100")
             process = self.start("sweep", file, "--out", out, "--seeds", "1", "--set", "dataset.name=drawn_digits",
                                  "dataset.limit=0", "dataset.test_limit=null", "dataset.validation=200",
-                                 "training.eval_every=0", "evaluation.batch_size=100", *few)
+                                 "training.eval_every=0", *few)
             said, error = process.communicate(timeout=TIMEOUT)
             verdict = json.loads((out / "verdict.json").read_text())
             # A quantity at a later step has no value after so few.
