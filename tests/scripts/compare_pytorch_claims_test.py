@@ -102,8 +102,10 @@ class FullTest(Replay):
         self.assert_agrees("regularization", "batch_grid_learning_rate=0.03_", *GENTLE)
 
     def test_recurrent(self):
-        """RMSprop divides by the size of a gradient, which must not be that of rounding."""
-        self.assert_agrees("recurrent", "pixels_separate_01_learning_rate=0.001", "optimizer.epsilon=1e-4")
+        """RMSprop divides by the size of a gradient, which must not be that of rounding. At the experiment's rate of
+        0.001 the losses of PyTorch in f32 and f64 differ by 1.5e-2 within 20 steps, so it decides nothing there."""
+        self.assert_agrees("recurrent", "pixels_separate_01_learning_rate=0.001_", "optimizer.epsilon=1e-4",
+                           "optimizer.learning_rate=3e-5")
 
 
 @unittest.skipUnless(os.environ.get("BNLAB_SLOW_TESTS"), "BNLAB_SLOW_TESTS=1")
