@@ -91,9 +91,8 @@ void add_describe(Command program, Context&) {
       "  bnlab describe configs/v6_batch_normalization.json\n"
       "  bnlab describe configs/figure1_batch_normalization.json --set training.batch_size=8 --threads 2\n"
       "\n"
-      "Data files are read only if training.composition is full_batch; of a dataset of your own (idx, npz) the "
-      "headers\n"
-      "and the labels.");
+      "Data files are read only if training.composition is full_batch. Of your own data (idx, npz), the headers and\n"
+      "labels are read, because they give the sizes.");
   command.callback([options] { describe(*options); });
 }
 

@@ -170,8 +170,8 @@ Value over_time(const Series& series, const SeriesConfig& config, config::Better
       const Sample* sample = sample_at(series, config.step);
       return {sample ? sample->value : none};
     }
-    case OverTime::at_level:  // its step is known before: see Measurement
-      return {series.empty() ? none : series.front().value};
+    case OverTime::at_level:  // is `at` when it is here: Measurement finds the step
+      break;
     case OverTime::steps_to:
       return steps_to(series, config, better, end);
     case OverTime::first_non_finite:
@@ -254,10 +254,13 @@ class Measurement {
                             (quantity_.divided_by && row_of(quantity_.divided_by->over_time).needs_last_row);
     if (end_.diverged && config::run_file_of(quantity_.file) != config::RunFile::train && at_the_end) return {none};
     if (reduces_rows_first(quantity_)) return over_time(compared_rows(), series, quantity_.better, end_);
+    const std::optional<SeriesConfig> dividend = with_step(series);
+    const std::optional<SeriesConfig> divisor = quantity_.divided_by ? with_step(*quantity_.divided_by) : std::nullopt;
+    if (!dividend || (quantity_.divided_by && !divisor)) return {none};
     std::vector<Value> values;
     for (std::size_t group = 0; group < rows_.groups(); ++group) {
-      Value& value = values.emplace_back(reduced(group, series));
-      if (quantity_.divided_by) value.value /= reduced(group, *quantity_.divided_by).value;
+      Value& value = values.emplace_back(reduced(group, *dividend));
+      if (divisor) value.value /= reduced(group, *divisor).value;
     }
     return over_rows(values, quantity_.over_rows);
   }
@@ -266,16 +269,20 @@ class Measurement {
   RunRows rows_where(const config::RowFilter& where) const { return {quantity_, file_, table_, where}; }
 
   Value reduced(std::size_t group, const SeriesConfig& config) const {
-    Series series = rows_.series(group, config.column, config.minus, config.from_step);
-    std::optional<std::int64_t> step;
-    if (config.over_time == OverTime::at) step = config.step;
-    if (config.over_time == OverTime::at_level) {
-      step = step_of_level(config);
-      if (!step) return {none};
-      std::erase_if(series, [&](const Sample& sample) { return sample.step != *step; });
-    }
-    if (!end_.diverged && step && !sample_at(series, *step)) rows_.fail(fmt::format("no row at step {}", *step));
+    const Series series = rows_.series(group, config.column, config.minus, config.from_step);
+    if (!end_.diverged && config.over_time == OverTime::at && !sample_at(series, config.step))
+      rows_.fail(fmt::format("no row at step {}", config.step));
     return over_time(series, config, quantity_.better, end_);
+  }
+
+  /// With `at` and the step of the level for at_level, where the level is reached; others as they are.
+  std::optional<SeriesConfig> with_step(SeriesConfig config) const {
+    if (config.over_time != OverTime::at_level) return config;
+    const std::optional<std::int64_t> step = step_of_level(config);
+    if (!step) return std::nullopt;
+    config.over_time = OverTime::at;
+    config.step = *step;
+    return config;
   }
 
   /// The first step at which the series of `when` is seen at the level; none where no row shows it.

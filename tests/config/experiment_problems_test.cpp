@@ -189,12 +189,14 @@ TEST(ExperimentProblems, BestOf) {
     text.quantities.replace(0, 1,
                             R"([{"name": "validation", "where": {"split": ["validation"]}, "series": {"column": "a"}},
         {"name": "any", "series": {"column": "a"}},
-        {"name": "both", "where": {"split": ["validation", "test"]}, "series": {"column": "a"}}, )");
+        {"name": "both", "where": {"split": ["validation", "test"]}, "series": {"column": "a"}},
+        {"name": "waits", "where": {"split": "validation"}, "series": {"column": "a", "over_time": "at_level",
+         "when": {"column": "b", "where": {"split": "test"}}}}, )");
     return text;
   };
   EXPECT_EQ(experiment_problems(with_best(R"({"arm": "g", "quantity": "loss"})")), ErrorLines{});
   EXPECT_EQ(experiment_problems(with_best(R"({"arm": "g", "quantity": "validation"})")), ErrorLines{});
-  for (const std::string name : {"accuracy", "any", "both"})
+  for (const std::string name : {"accuracy", "any", "both", "waits"})
     expect_problem(with_best(R"({"arm": "g", "quantity": ")" + name + "\"}"),
                    R"(5: arms.3.best_of: must choose on the train or the validation split; quantity ")" + name +
                        R"(" looks at the test split)");

@@ -171,6 +171,9 @@ class ScalesTest(SweepFigureTest):
     def test_the_level_and_the_threshold_are_drawn(self):
         sweep = self.sweep(TWO_ARMS, [1, 2], CURVES, completed, quantity=STEPS_TO)
         self.assertIn("|level 80 %|", self.draw()[1])
+        # The level of a difference of rows is no place on the axis of their column.
+        self.sweep(TWO_ARMS, [1, 2], CURVES, completed, quantity={**STEPS_TO, "over_rows": "difference"})
+        self.assertNotIn("level", self.draw()[1])
         sweep = self.sweep(GAIN_ARMS, [1, 2], AXIS, lambda arm, axes, seed: ("completed", 0.5 + 0.1 * seed))
         sweep.experiment["criteria"] = [{"name": "c", "type": "value", "quantity": "final_accuracy", "arms": ["batch"],
                                          "at_least": 0.65}]
