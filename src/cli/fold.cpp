@@ -32,11 +32,23 @@ struct FoldOptions {
 
 bool is_npz(std::string_view bytes) { return bytes.starts_with("PK"); }
 
+/// Whether an .npz says that it has folded weights.
+bool is_folded(const fs::path& file) {
+  try {
+    return read_npz(file).contains(network::folded_array);
+  } catch (const DataError&) {
+    return false;
+  }
+}
+
 void refuse_existing(const FoldOptions& options) {
   refuse_to_replace("--out", options.out, is_npz);
   std::error_code error;
   if (!options.force && fs::exists(options.out, error) && !fs::is_fifo(options.out, error))
     throw ConfigError(fmt::format("--out: {} exists; --force replaces it", options.out));
+  if (fs::is_regular_file(options.out, error) && !is_folded(options.out))
+    throw ConfigError(fmt::format(
+        "--out: {} exists and was not written by `bnlab fold`; choose another name, or remove it", options.out));
 }
 
 /// What was changed in the directory after its run. Throws where it is not that of a completed run.
@@ -64,6 +76,11 @@ void fold(const FoldOptions& options, Context& context) {
     throw ConfigError(
         "normalization.population: precise statistics are not in weights.npz, so that the run's evaluation cannot be "
         "repeated; train with running_average");
+  if (run.training.precision != config::Precision::f32)
+    context.logger->warn(
+        "the run was trained and evaluated in bf16; the folded network has f32 weights, so its outputs differ from "
+        "those "
+        "of the run by the rounding of bf16");
   run.training.precision = config::Precision::f32;  // weights are f32 in each precision
   network::set_threads(1);
   const data::DatasetInfo dataset = data::dataset_info(run.dataset);

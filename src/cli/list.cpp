@@ -1,18 +1,22 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <set>
+#include <map>
+#include <string>
+#include <vector>
 
 #include "cli/command.h"
 #include "config/experiment.h"
 #include "config/families.h"
 #include "config/load.h"
+#include "util/errors.h"
 
 namespace bnlab::cli {
 namespace {
 
 using config::Family;
 using config::KindEntry;
+namespace fs = std::filesystem;
 
 Family datasets() {
   Family family{"datasets", {}};
@@ -35,27 +39,49 @@ Family datasets() {
   return family;
 }
 
-Family files(const char* name, const std::vector<std::string>& names) {
+/// The text that a file has about itself.
+template <class Read>
+std::string about(const Read& read) {
+  try {
+    return read();
+  } catch (const ConfigError&) {
+    return "invalid; `bnlab validate` says why";
+  }
+}
+
+/// The first file of each name counts.
+Family family_of(const char* name, const std::map<std::string, std::string>& meanings) {
   Family family{name, {}};
-  for (const std::string& one : names) family.kinds.push_back({.name = one});
+  for (const auto& [one, meaning] : meanings) family.kinds.push_back({.name = one, .meaning = meaning});
   return family;
 }
 
+Family networks() {
+  std::map<std::string, std::string> found;
+  for (const fs::path& folder : config::config_folders("."))
+    for (const std::string& name : config::json_names(folder / "networks"))
+      if (!found.contains(name))
+        found[name] = about([&] { return config::load_network(folder / "networks" / (name + ".json")).description; });
+  return family_of("networks", found);
+}
+
 /// The experiment files of the checkout or the installation, which lie beside the folder of configs.
-std::vector<std::string> experiments() {
-  std::set<std::string> found;
-  for (const std::filesystem::path& configs : config::config_folders("configs")) {
-    // A folder that isn't there holds none.
-    for (const std::string& name : config::experiment_names(configs / "../experiments")) found.insert(name);
+Family experiments() {
+  std::map<std::string, std::string> found;
+  for (const fs::path& configs : config::config_folders("configs")) {
+    const fs::path folder = configs / "../experiments";
+    for (const std::string& name : config::experiment_names(folder))  // none in a folder that is not there
+      if (!found.contains(name))
+        found[name] = about([&] { return config::load_experiment(folder / (name + ".json")).claim; });
   }
-  return {found.begin(), found.end()};
+  return family_of("experiments", found);
 }
 
 /// Each makes one or more families when it is asked for.
 std::vector<Family> families() {
-  std::vector<Family> all{datasets(), files("networks", config::network_names())};
+  std::vector<Family> all{datasets(), networks()};
   for (Family& family : config::families()) all.push_back(std::move(family));
-  all.push_back(files("experiments", experiments()));
+  all.push_back(experiments());
   return all;
 }
 
@@ -93,13 +119,13 @@ void add_list(Command program, Context&) {
   const auto as_json = std::make_shared<bool>(false);
   const std::vector<std::string> names = family_names();
   Command command =
-      program.add_command("list", "list the names that configs and experiments can use, with their meanings");
+      program.add_command("list", "list the names that configs and experiments can use, and what they mean");
   command.add_option("FAMILY", *wanted, fmt::format("one of: {}", fmt::join(names, ", "))).one_of(names);
   command.add_flag("--json", *as_json, "print JSON: for each family a list of its kinds with their properties");
   command.footer(
       "Examples:\n"
       "  bnlab list\n"
-      "  bnlab list datasets      each with its folder, or how to get it\n"
+      "  bnlab list datasets      # each with its folder, or how to get it\n"
       "  bnlab list normalizations\n"
       "  bnlab list normalizations --json | jq '.normalizations[] | select(.absorbs_bias) | .name'");
   command.callback([wanted, as_json] { list(*wanted, *as_json); });

@@ -91,18 +91,21 @@ std::string setting_hint(const std::string& option, const std::vector<std::strin
 /// The error's text. Where an option is unknown, that option and the nearest one; for a setting, how it is written.
 std::string text_of(const CLI::Error& error, const CLI::App& program, const std::vector<std::string>& arguments) {
   const std::string text = error.what();
+  if (text == "A subcommand is required") return "a command is required, such as train";
   if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError)) return text;
   const std::string extras = text.substr(text.find(": ") + 1);
-  std::string last;
+  std::string last, in_order;
   for (std::istringstream words(extras); words >> last;) {
     const std::string option = last.substr(0, last.find('='));
+    in_order.insert(0, last + (in_order.empty() ? "" : " "));  // CLI11 names them from the last to the first
     if (last.size() > 1 && last.front() == '-') {
       const std::vector<std::string> known = option_names(program);
       const std::string setting = setting_hint(option, arguments, known);
       return fmt::format("unknown option {}{}", option, setting.empty() ? did_you_mean(option, known) : setting);
     }
   }
-  return text + (is_setting(last) ? fmt::format("; did you mean --set {}?", last) : "");
+  return "unexpected on the command line: " + in_order +
+         (is_setting(last) ? fmt::format("; did you mean --set {}?", last) : "");
 }
 
 }  // namespace

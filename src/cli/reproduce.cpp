@@ -56,7 +56,7 @@ void add_reproduce(Command program, Context& context) {
   const auto only = std::make_shared<std::vector<std::string>>();
   Command command =
       program.add_command("reproduce", "run all experiments that come with bnlab, then print their verdicts");
-  add_sweep_options(command, *options);
+  add_sweep_options(command, *options, "results/quick/NAME; results/NAME with profile full");
   command.add_option("--only", *only, "run only experiments whose names match the pattern, such as 'batch*'")
       .type_name("NAME")
       .one_value_each();

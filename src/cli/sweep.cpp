@@ -230,7 +230,8 @@ void add_sweep(Command program, Context& context) {
                   "experiments: files, or names of those that come with bnlab; with --grid: the config of a run")
       .home_path()
       .required();
-  add_sweep_options(command, *options);
+  add_sweep_options(command, *options,
+                    "results/quick/NAME; results/NAME with profile full; results/sweeps/NAME for an ablation");
   add_ablation_options(command, *options);
   command
       .add_option("--seeds", *seeds,

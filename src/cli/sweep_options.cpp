@@ -14,7 +14,7 @@ const char* const slurm_group = "Slurm (--executor slurm)";
 
 }  // namespace
 
-void add_sweep_options(Command command, SweepOptions& options) {
+void add_sweep_options(Command command, SweepOptions& options, const std::string& directories) {
   command.add_option("--profile", options.profile, "profile of the experiment: quick or full (default: quick)")
       .type_name("PROFILE");
   command.add_option("--jobs", options.jobs, "number of simultaneous runs (default: one for each core)")
@@ -27,17 +27,15 @@ void add_sweep_options(Command command, SweepOptions& options) {
       .type_name("SECONDS")
       .number_between(1e-3, 1e9);
   command
-      .add_option(
-          "--out", options.out,
-          "output directory, one for each of several sweeps below it (default: results/quick/NAME; results/NAME with "
-          "profile full; results/sweeps/NAME for an ablation)")
+      .add_option("--out", options.out,
+                  "output directory; several sweeps each get a directory in it (default: " + directories + ")")
       .type_name("DIR")
       .home_path()
       .not_empty();
   command.add_flag("--retry-failed", options.retry_failed, "repeat failed runs");
   command.add_flag("--replace", options.replace,
-                   "replace a sweep with another profile, other seeds or another --set in the directory; its results "
-                   "are moved to old/, and its runs are kept");
+                   "replace the sweep in the directory, which has a different profile, different seeds or a different "
+                   "--set; its results are moved to old/, and its runs are kept");
   command.add_flag("--details", options.details, "also show each criterion");
   command.add_flag(
       "--strict", options.strict,

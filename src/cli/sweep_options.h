@@ -50,7 +50,8 @@ struct SweepOptions {
   experiments::SlurmOptions slurm;
 };
 
-void add_sweep_options(Command command, SweepOptions& options);
+/// `directories` says in the help of --out which are the default ones.
+void add_sweep_options(Command command, SweepOptions& options, const std::string& directories);
 void add_ablation_options(Command command, SweepOptions& options);
 void add_slurm_options(Command command, experiments::SlurmOptions& slurm);
 

@@ -131,7 +131,7 @@ struct Names<OverRows> {
       {.name = "ratio", .value = ratio, .meaning = "the last / the first", .compares_rows = true},
       {.name = "log_slope",
        .value = log_slope,
-       .meaning = "the slope of the logarithm over the number of the row",
+       .meaning = "the slope of a line fitted to the logarithm by the index of the row",
        .compares_rows = true,
        .is_logarithm = true},
   };
@@ -271,7 +271,8 @@ struct Names<FigureType> {
        .axes = 2},
       {.name = "rows",
        .value = rows,
-       .meaning = "a column over the rows of one step, such as layers; where these are numbers, over them",
+       .meaning =
+           "a column over the rows of one step, such as layers; rows named by numbers are placed at these numbers",
        .source = FigureSource::file,
        .takes_column = true,
        .takes_step = true},

@@ -27,12 +27,12 @@ struct Names<LossType> {
   static constexpr LossRow table[] = {
       {.name = "cross_entropy",
        .value = cross_entropy,
-       .meaning = "of the softmax",
+       .meaning = "of the label and the softmax of the outputs",
        .needs_classes = true,
        .fields = {"label_smoothing"}},
       {.name = "squared_error",
        .value = squared_error,
-       .meaning = "of the targets, or of classes as 0 and 1, without a factor 1/2"},
+       .meaning = "(output - target)^2, with no factor 1/2; the target of a class is 1 for the label and 0 otherwise"},
   };
 };
 

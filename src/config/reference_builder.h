@@ -35,8 +35,8 @@ class ReferenceBuilder {
   static constexpr std::size_t fewest_repeated = 3;  // rows that are worth a reference to another table
 
  public:
-  /// Heading, meaning and table of one struct, then those of its sections. A row is there once: a struct whose last
-  /// rows are those of an earlier table refers to it.
+  /// Heading, meaning and table of one struct, then those of its sections. A row is there once: a struct whose first
+  /// or last rows are those of an earlier table refers to it.
   template <class T>
   static std::string describe(const std::string& path, const std::string& title, std::string_view meaning, T defaults,
                               Tables& tables) {
@@ -112,21 +112,32 @@ class ReferenceBuilder {
     });
   }
 
-  /// The rows that no earlier table has, and a sentence on the last ones where an earlier table has them.
+  /// The rows that no earlier table has, and a sentence on the first or the last ones where an earlier table has them.
   std::pair<std::string, std::string> split() const {
-    std::string own;
-    for (std::size_t row = 0; row < rows_.size(); ++row) {
-      const std::vector<std::string> rest(rows_.begin() + static_cast<std::ptrdiff_t>(row), rows_.end());
-      const auto has_rest = [&](const auto& table) { return table.first.find(join(rest, "")) != std::string::npos; };
-      const auto known = std::find_if(tables_.begin(), tables_.end(), has_rest);
-      if (known == tables_.end() || (row > 0 && rest.size() < fewest_repeated)) {
-        own += rows_[row];
-        continue;
-      }
-      const std::string names = "`" + name_of(rest.front()) + "` to `" + name_of(rest.back()) + "`";
-      return {own, " " + (row == 0 ? "The fields" : names) + " are those of " + known->second + "."};
-    }
-    return {own, ""};
+    for (std::size_t count = rows_.size(); count == rows_.size() || count >= fewest_repeated; --count)
+      if (const auto known = table_with(0, count); known != tables_.end())
+        return {joined_rows(count, rows_.size()), sentence(0, count, known->second)};
+    for (std::size_t row = 1; row + fewest_repeated <= rows_.size(); ++row)
+      if (const auto known = table_with(row, rows_.size()); known != tables_.end())
+        return {joined_rows(0, row), sentence(row, rows_.size(), known->second)};
+    return {joined_rows(0, rows_.size()), ""};
+  }
+
+  std::string joined_rows(std::size_t begin, std::size_t end) const {
+    const auto at = [this](std::size_t row) { return rows_.begin() + static_cast<std::ptrdiff_t>(row); };
+    return join(std::vector<std::string>(at(begin), at(end)), "");
+  }
+
+  Tables::const_iterator table_with(std::size_t begin, std::size_t end) const {
+    return std::find_if(tables_.cbegin(), tables_.cend(), [rows = joined_rows(begin, end)](const auto& table) {
+      return table.first.find(rows) != std::string::npos;
+    });
+  }
+
+  std::string sentence(std::size_t begin, std::size_t end, const std::string& title) const {
+    const bool is_whole = end - begin == rows_.size();
+    const std::string names = "`" + name_of(rows_[begin]) + "` to `" + name_of(rows_[end - 1]) + "`";
+    return " " + (is_whole ? "The fields" : names) + " are those of " + title + ".";
   }
 
   static std::string name_of(const std::string& row) {

@@ -101,7 +101,7 @@ ExperimentVerdict judge_runs(const Plan& plan, const RunTable& table) {
   };
   verdict.warnings = verdict.doubts;
   for (std::string& difference : differences_between_runs(table)) warn(std::move(difference));
-  for (const Choice& choice : verdict.choices) warn(edge_of_choice(choice, plan));
+  warn(edges_of_choices(verdict.choices, plan));
   for (const CriterionConfig& criterion : plan.experiment.criteria) {
     const Evidence evidence = evidence_for(criterion, table, plan);
     const ShownNumbers numbers = shown_numbers(plan.experiment, criterion);

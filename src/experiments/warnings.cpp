@@ -30,14 +30,25 @@ std::set<double> numbers_on(const Plan& plan, const std::string& arm, const std:
   return numbers;
 }
 
-/// "optimizer.learning_rate 3 is the largest of 6 values"; "" where the value lies inside.
+/// "optimizer.learning_rate 3 is the largest of 6 values"; "" where the value lies inside, and where no other is tried.
 std::string edge_on(const std::set<double>& numbers, const std::string& path, const std::string& value) {
   const std::optional<double> number = csv_number(value);
-  if (!number || !numbers.contains(*number)) return "";
-  if (numbers.size() == 1) return fmt::format("{} {} is its only value", path, value);
+  if (!number || !numbers.contains(*number) || numbers.size() == 1) return "";
   const bool smallest = *number == *numbers.begin(), largest = *number == *numbers.rbegin();
   if (!smallest && !largest) return "";
   return fmt::format("{} {} is the {} of {} values", path, value, smallest ? "smallest" : "largest", numbers.size());
+}
+
+/// The axes of numbers at whose smallest or largest value the chosen point lies; none while nothing is chosen.
+std::vector<std::string> edges_of(const Choice& choice, const Plan& plan) {
+  std::vector<std::string> edges;
+  for (const ArmPoint& point : plan.points) {
+    if (choice.point.empty() || point.label != choice.by + choice.point) continue;
+    for (const auto& [path, value] : point.settings)
+      if (std::string edge = edge_on(numbers_on(plan, choice.by, path), path, value); !edge.empty())
+        edges.push_back(std::move(edge));
+  }
+  return edges;
 }
 
 bool is_decided(Verdict verdict) { return verdict == Verdict::reproduced || verdict == Verdict::not_reproduced; }
@@ -75,22 +86,21 @@ std::vector<std::string> differences_between_runs(const RunTable& table) {
   return warnings;
 }
 
-std::string edge_of_choice(const Choice& choice, const Plan& plan) {
-  if (choice.point.empty()) return "";
-  const auto points = std::count_if(plan.points.begin(), plan.points.end(),
-                                    [&](const ArmPoint& point) { return point.arm == choice.by; });
-  std::vector<std::string> edges;
-  for (const ArmPoint& point : plan.points) {
-    if (point.label != choice.by + choice.point) continue;
-    for (const auto& [path, value] : point.settings) {
-      const std::set<double> numbers = numbers_on(plan, choice.by, path);
-      if (points > 1 && numbers.size() == 1) continue;  // beside a choice on another axis, this value was not chosen
-      if (std::string edge = edge_on(numbers, path, value); !edge.empty()) edges.push_back(std::move(edge));
+std::string edges_of_choices(const std::vector<Choice>& choices, const Plan& plan) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> arms_of_edges;  // in the order of the choices
+  for (const Choice& choice : choices)
+    for (std::string& edge : edges_of(choice, plan)) {
+      const auto known = std::ranges::find(arms_of_edges, edge, [](const auto& one) { return one.first; });
+      auto& arms = known == arms_of_edges.end()
+                       ? arms_of_edges.emplace_back(std::move(edge), std::vector<std::string>{}).second
+                       : known->second;
+      arms.push_back(choice.arm);
     }
-  }
-  if (edges.empty()) return "";
-  return fmt::format("{}: the best point is at the edge of the grid of {}, so a better one may lie beyond it: {}",
-                     choice.arm, choice.by, fmt::join(edges, "; "));
+  if (arms_of_edges.empty()) return "";
+  std::vector<std::string> parts;
+  for (const auto& [edge, arms] : arms_of_edges) parts.push_back(fmt::format("{} ({})", edge, fmt::join(arms, ", ")));
+  return fmt::format("best points at the edge of their grid, beyond which better ones may lie: {}",
+                     fmt::join(parts, "; "));
 }
 
 std::string deciding_seed(const config::CriterionConfig& criterion, const Evidence& evidence,

@@ -15,9 +15,9 @@ namespace bnlab::experiments {
 /// How the runs that ended differ apart from their arms and their data (build, machine, ...), one line each.
 std::vector<std::string> differences_between_runs(const RunTable& table);
 
-/// Where the chosen point lies on an axis of numbers: at its smallest or largest value. "" where it lies inside on all
-/// of them, or nothing is chosen.
-std::string edge_of_choice(const Choice& choice, const Plan& plan);
+/// The choices whose point is the smallest or the largest value of an axis of numbers with several, as one line; ""
+/// where there is none.
+std::string edges_of_choices(const std::vector<Choice>& choices, const Plan& plan);
 
 /// Whether one seed decides: without it the criterion would be reproduced or not reproduced, and with it it is
 /// neither or the other, though fewer seeds make an interval wider. "" for less than 3 seeds, where runs are missing,

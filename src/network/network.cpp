@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 #include <numeric>
+#include <variant>
 
 #include "config/names.h"
 #include "network/finite.h"
@@ -27,6 +29,14 @@ onednn::DataType type_of(config::Precision precision) {
   return precision == config::Precision::bf16 ? onednn::DataType::bf16 : onednn::DataType::f32;
 }
 
+/// What the values of an array are, in the words of errors.
+const char* kind_of_values(const NpyArray& array) {
+  constexpr std::array kinds{"32-bit floats", "64-bit floats", "32-bit integers", "64-bit integers",
+                             "unsigned 64-bit integers"};
+  static_assert(kinds.size() == std::variant_size_v<decltype(array.values)>);
+  return kinds[array.values.index()];
+}
+
 NpyArray array_of(Dims shape, std::vector<float> values) { return {std::move(shape), std::move(values)}; }
 
 const std::vector<float>& floats(const NpzArrays& arrays, const std::string& name, const Dims& shape,
@@ -34,8 +44,9 @@ const std::vector<float>& floats(const NpzArrays& arrays, const std::string& nam
   if (!arrays.contains(name)) throw DataError("weights: the array \"" + name + "\" is missing");
   const auto* values = find_values<float>(arrays, name, shape);
   if (!values)
-    throw DataError(fmt::format("weights: the array \"{}\" must hold 32-bit floats of shape ({}), got shape ({})", name,
-                                fmt::join(shape, ", "), fmt::join(arrays.at(name).shape, ", ")));
+    throw DataError(fmt::format("weights: the array \"{}\" must hold 32-bit floats of shape ({}), got {} of shape ({})",
+                                name, fmt::join(shape, ", "), kind_of_values(arrays.at(name)),
+                                fmt::join(arrays.at(name).shape, ", ")));
   if (const std::string problem = problem_of(name, shape, *values, allowed); !problem.empty())
     throw DataError(fmt::format("weights: {}; all values must be finite, and variances not negative", problem));
   return *values;

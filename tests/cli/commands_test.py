@@ -56,7 +56,6 @@ TRAITS = {
     ("datasets", "has_targets"): ["gaussian_regression"],
 }
 # Families of files, which are not described here.
-UNDESCRIBED = ("networks", "experiments")
 
 
 class Hints(ProgramTest):
@@ -180,8 +179,13 @@ class Validate(ProgramTest):
         path = self.write_config({"dataset": {"name": "mnist"}, "network": {"name": "mine"}})
         self.run_program("validate", mine, path)
         out, _ = self.run_program("list", "networks")
-        self.assertIn("mine\n", out)
+        self.assertRegex(out, r"(?m)^mine$")
+        mine.write_text(json.dumps({"name": "mine", "layers": CONV, "description": "Of one's own"}))
+        out, _ = self.run_program("list", "networks")
+        self.assertRegex(out, r"(?m)^mine +Of one's own$")
         mine.write_text(json.dumps({"name": "other", "layers": CONV}))
+        out, _ = self.run_program("list", "networks")
+        self.assertRegex(out, r"(?m)^mine +invalid; `bnlab validate` says why$")
         self.run_program("validate", mine, status=USAGE)
 
 
@@ -193,9 +197,8 @@ class List(ProgramTest):
             self.assertEqual([line.split()[0] for line in out.splitlines()], names)
             self.assertEqual(error, "")
             self.assertIn(f"{kind}:\n{out}", whole)
-            if kind not in UNDESCRIBED:
-                for line in out.splitlines():
-                    self.assertRegex(line, r"^\w+ +\S", kind)
+            for line in out.splitlines():
+                self.assertRegex(line, r"^\w+ +\S", kind)
 
     def test_json(self):
         out, error = self.run_program("list", "--json")

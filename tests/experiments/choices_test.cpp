@@ -178,35 +178,52 @@ std::string edge(const std::string& grid, const std::string& chosen) {
   choice.arm = "best";
   choice.of = choice.by = "g";
   choice.point = chosen;
-  return edge_of_choice(choice, test::plan_of(text));
+  return edges_of_choices({choice}, test::plan_of(text));
 }
 
 TEST(EdgeOfChoice, TheSmallestAndTheLargestOfNumbers) {
   const std::string rates = R"("grid": {"optimizer.learning_rate": [0.5, 0.1, 2]})";
   const std::string said =
-      "best: the best point is at the edge of the grid of g, so a better one may lie beyond it: "
-      "optimizer.learning_rate ";
+      "best points at the edge of their grid, beyond which better ones may lie: optimizer.learning_rate ";
   EXPECT_EQ(edge(rates, "[learning_rate=0.5]"), "");
-  EXPECT_EQ(edge(rates, "[learning_rate=0.1]"), said + "0.1 is the smallest of 3 values");
-  EXPECT_EQ(edge(rates, "[learning_rate=2]"), said + "2 is the largest of 3 values");
-  EXPECT_EQ(edge(rates, ""), "");  // undecided
-  EXPECT_EQ(edge(R"("grid": {"optimizer.learning_rate": [0.5]})", "[learning_rate=0.5]"),
-            said + "0.5 is its only value");
+  EXPECT_EQ(edge(rates, "[learning_rate=0.1]"), said + "0.1 is the smallest of 3 values (best)");
+  EXPECT_EQ(edge(rates, "[learning_rate=2]"), said + "2 is the largest of 3 values (best)");
+  EXPECT_EQ(edge(rates, ""), "");                                                               // undecided
+  EXPECT_EQ(edge(R"("grid": {"optimizer.learning_rate": [0.5]})", "[learning_rate=0.5]"), "");  // nothing is chosen
   const std::string fixed = R"("grid": {"optimizer.learning_rate": [0.1, 0.5, 2], "training.epochs": [1]})";
   EXPECT_EQ(edge(fixed, "[learning_rate=0.5,epochs=1]"), "");
-  EXPECT_EQ(edge(fixed, "[learning_rate=2,epochs=1]"), said + "2 is the largest of 3 values");
+  EXPECT_EQ(edge(fixed, "[learning_rate=2,epochs=1]"), said + "2 is the largest of 3 values (best)");
   // Words have no order.
   EXPECT_EQ(edge(R"("grid": {"normalization.type": ["layer", "none"]})", "[type=none]"), "");
+}
+
+TEST(EdgeOfChoice, ArmsWithTheSameEdgeShareALine) {
+  ExperimentText text = with_grid();
+  text.arms =
+      R"([{"name": "none"}, {"name": "batch"}, {"name": "g", "grid": {"optimizer.learning_rate": [0.1, 0.5, 2]}},
+      {"name": "a", "best_of": {"arm": "g", "quantity": "loss"}}, {"name": "b", "best_of": {"arm": "g", "quantity": "loss"}},
+      {"name": "c", "best_of": {"arm": "g", "quantity": "loss"}}, {"name": "d", "best_of": {"arm": "g", "quantity": "loss"}}])";
+  std::vector<Choice> choices(4);
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    choices[i].arm = std::string(1, static_cast<char>('a' + i));
+    choices[i].of = choices[i].by = "g";
+    choices[i].point =
+        std::vector{"[learning_rate=2]", "[learning_rate=0.1]", "[learning_rate=2]", "[learning_rate=0.5]"}[i];
+  }
+  EXPECT_EQ(edges_of_choices(choices, test::plan_of(text)),
+            "best points at the edge of their grid, beyond which better ones may lie: optimizer.learning_rate 2 is the "
+            "largest of 3 values (a, c); optimizer.learning_rate 0.1 is the smallest of 3 values (b)");
 }
 
 TEST(EdgeOfChoice, EachAxisOfAGridOrAZip) {
   const std::string values = R"({"optimizer.learning_rate": [0.1, 0.5, 2], "optimizer.weight_decay": [0, 1e-3, 1e-2]})";
   EXPECT_EQ(edge("\"grid\": " + values, "[learning_rate=0.5,weight_decay=0.001]"), "");
   test::expect_contains(edge("\"grid\": " + values, "[learning_rate=2,weight_decay=0.001]"),
-                        "may lie beyond it: optimizer.learning_rate 2 is the largest of 3 values");
-  test::expect_contains(edge("\"zip\": " + values, "[learning_rate=0.1,weight_decay=0]"),
-                        "optimizer.learning_rate 0.1 is the smallest of 3 values; optimizer.weight_decay 0 is the "
-                        "smallest of 3 values");
+                        "may lie: optimizer.learning_rate 2 is the largest of 3 values (best)");
+  test::expect_contains(
+      edge("\"zip\": " + values, "[learning_rate=0.1,weight_decay=0]"),
+      "optimizer.learning_rate 0.1 is the smallest of 3 values (best); optimizer.weight_decay 0 is the "
+      "smallest of 3 values (best)");
 }
 
 }  // namespace

@@ -36,8 +36,9 @@ inline ExperimentText experiment() {
 
 /// Its grid has two rates, so that any choice is at its edge.
 inline const char* const edge_of_best =
-    "best: the best point is at the edge of the grid of g, so a better one may lie beyond it: optimizer.learning_rate "
-    "2 is the largest of 2 values";
+    "best points at the edge of their grid, beyond which better ones may lie: optimizer.learning_rate 2 is the largest "
+    "of "
+    "2 values (best)";
 
 inline FakeRun run_of(const ArmPoint& point, std::uint64_t seed) {
   FakeRun run;

@@ -30,7 +30,6 @@ ELSEWHERE = {
     ("regularization", "1.2 [0.3, 2.2]"),
     # accuracies whose difference no criterion has
     ("regularization", "11.0 [10.5, 11.6]"), ("regularization", "6.9 [5.9, 7.9]"),
-    ("population_statistics", "0.17 [0.02, 0.32]"),
 }
 # Numbers of findings and of the first page that follow from the others: (experiment, text).
 FOLLOWS = {

@@ -36,8 +36,8 @@ void fields(V& v, SyntheticConfig& c) {
           "gaussian_clusters: standard deviation of the centres; the standard deviation within a cluster is 1",
           between(0, largest));
   v.field("target_std", c.target_std,
-          "gaussian_regression: standard deviation of each target, that of the matrix's entries times the root of "
-          "dimensions; unset: 1",
+          "gaussian_regression: standard deviation of each target; the entries of the matrix have this standard "
+          "deviation / sqrt(dimensions); unset: 1",
           above(0).at_most(1e6));
   v.field("seed", c.seed, "seed of the data, independent of training.seed", at_least(0));
 }
@@ -52,8 +52,8 @@ void fields(V& v, DatasetConfig& c) {
           "idx: beginning of the names of the files, such as emnist-letters; needed if the folder has the files of "
           "several datasets");
   v.field("channels", c.channels,
-          "npz: images are (N, C, H, W) with first, (N, H, W, C) with last; needed if the shape does not "
-          "decide it, as it does when one end has at most 4 and the other has more");
+          "npz: images are (N, C, H, W) with first, (N, H, W, C) with last; needed if the shape is "
+          "ambiguous, as it is unless exactly one of the two possible axes of channels has at most 4 entries");
   v.field("labels", c.labels, "cifar100: the 100 fine labels, or the 20 coarse ones; unset: fine");
   v.field("scaling", c.scaling,
           "unit: pixels / 255; binary: pixels >= 128 are 1 (Ioffe & Szegedy 2015, 4.1); standardized: mean 0 and "

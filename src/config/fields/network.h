@@ -158,17 +158,17 @@ void fields(V& v, NetworkConfig& c) {
   v.field("dropout", c.dropout, "rate of dropout blocks that name none; 0: no dropout", at_least(0).below(1));
   v.field("shortcut", c.shortcut, "shortcut of residual blocks that name none");
   v.field("layer_scale", c.layer_scale,
-          "initial value of a learned factor of each channel of each residual body that names no factor (LayerScale, "
-          "Touvron et al. 2021); replaces residual_scalar; unset: none",
+          "for residual blocks that set no factor: initial value of a learned factor for each channel of the body "
+          "(LayerScale, Touvron et al. 2021); replaces residual_scalar; unset: none",
           between(-largest, largest).instead_of("residual_scalar"));
   v.field("residual_scalar", c.residual_scalar,
-          "initial value of a learned factor of each residual body that names none; 0: SkipInit (De & Smith 2020); "
-          "unset: no factor",
+          "for residual blocks that set no factor: initial value of a learned factor for the body; 0: SkipInit "
+          "(De & Smith 2020); unset: no factor",
           between(-largest, largest).unless("layer_scale", c.layer_scale.has_value()));
   v.field("weight_standardization", c.weight_standardization,
-          "convolutions that do not say otherwise use (w - mean) / sqrt(variance + 1e-5) instead of their weights w, "
-          "with mean and variance of each output channel (Qiao et al. 2019); for convolutions that a normalization "
-          "follows; unset: false");
+          "for convolutions that do not set it: use (w - mean) / sqrt(variance + 1e-5) instead of the weights w, with "
+          "the mean and variance of each output channel (Qiao et al. 2019); meant for convolutions followed by a "
+          "normalization; unset: false");
   v.blocks("layers", c.layers, "the network, from input to output", not_empty());
 }
 
