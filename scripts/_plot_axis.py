@@ -15,6 +15,7 @@ from _plot_panels import panels_for
 from _plot_sweep import common_seeds, cross_note, mean_note, note
 from _plot_text import shown
 from _reading import ReadError
+from _units import WORDS
 
 UP = Path([(0, -1), (0, 1), (-0.45, 0.45), (0, 1), (0.45, 0.45)],
           [Path.MOVETO, Path.LINETO, Path.MOVETO, Path.LINETO, Path.LINETO])
@@ -31,7 +32,7 @@ def draw_axis(sweep):
     below = sum(run.number <= 0 for line in lines for run in line.runs) if log_y else 0
     if below:
         warn(f"{sweep.folder / 'runs.csv'}: {below} values of 0 or below cannot be shown on a logarithmic axis")
-    figure, panels, looks = panels_for(lines, shown(path))
+    figure, panels, looks = panels_for(lines, shown(WORDS.get(path, path) if sweep.claim else path))
     of_line = {id(line): one for line, one in zip(lines, cells)}
     in_order = [of_line[id(line)] for _, members in panels for _, line in members]
     ends = fill_panels(sweep, panels, in_order, scale, log_y)

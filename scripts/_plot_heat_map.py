@@ -13,7 +13,7 @@ from _plot_cells import HEADER, Scale, cells_of, is_declared, slant
 from _plot_sweep import note
 from _plot_text import plain_number, points_of, shown
 from _reading import ReadError
-from _units import short_path
+from _units import WORDS, short_path
 
 CELL_LETTERS = 8.5
 CELL_LINE = 14  # points of height
@@ -53,7 +53,7 @@ def draw_heat_map(sweep):
     declared = is_declared(sweep)
     calm = [cell.mean for cell in every if declared or cell.at_least or not cell.diverged]
     norm = norm_of(calm if np.isfinite(calm).any() else [cell.mean for cell in every])
-    names = [shown(short_path(path, sweep.axes), 180) for path in paths]
+    names = [shown(WORDS.get(path) or short_path(path, sweep.axes), 180) for path in paths]
     width = max(140, len(across.texts) * cell_width(every, across), points_of(names[0], 10))
     height = max(110, len(up.texts) * cell_height(every), points_of(names[1], 10))
     figure, panels, beside = map_panels(len(lines))

@@ -64,6 +64,8 @@ def read_rows(sweep, wanted, file, column):
 
 def step_text(steps):
     """The step that is drawn; of runs that end at several, the first and the last of them."""
+    if steps == [0]:
+        return "before training"
     return f"step {steps[0]:g}" if len(steps) == 1 else f"last steps, {steps[0]:g} to {steps[-1]:g}"
 
 

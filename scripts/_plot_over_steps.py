@@ -16,6 +16,7 @@ from _plot_sweep import KEYS, SIZE, common_seeds, cross_note, legend_width, mean
 from _plot_text import short_number, shown, spelled
 from _reading import ReadError, exists, numbers_of, printable, read_csv
 from _run_files import changed_files
+from _units import WORDS
 
 MOST_POINTS = 600  # of a curve; of more rows means are drawn
 
@@ -126,6 +127,7 @@ def averaged(table, columns, names, width):
 def curve_label(sweep):
     """What the vertical axis shows: the column, its split, and its unit."""
     column, split = sweep.figure.get("column", "accuracy"), sweep.where.get("split", [])
+    column = WORDS.get(column, column)
     text = f"{split[0]} {column}" if len(split) == 1 else column
     if sweep.figure.get("divided_by"):
         return spelled(f"sum of {text} / sum of {sweep.figure['divided_by']}")
@@ -133,9 +135,10 @@ def curve_label(sweep):
 
 
 def where_text(sweep):
-    """"test split, running statistics, layer dense1"."""
-    return ", ".join(f"{'/'.join(values)} {column}" if column in ("split", "statistics") else
-                     f"{column} {'/'.join(values)}" for column, values in sweep.where.items())
+    """"test split, running statistics, dense layers, layer dense1"."""
+    after = {"split": "split", "statistics": "statistics", "type": "layers"}
+    return ", ".join(f"{'/'.join(values)} {after[column]}" if column in after else f"{column} {'/'.join(values)}"
+                     for column, values in sweep.where.items())
 
 
 def draw_line(axis, index, line, series, log_y, marks):
@@ -214,7 +217,7 @@ def label_left(figure, label):
     """Names the vertical axis of the panels at the left; `label`: the text in lines of so many points."""
     panels = [panel for panel in figure.axes if panel.get_visible()]
     for panel in panels[::columns_of(len(panels))]:
-        panel.set_ylabel(label(260 if len(panels) == 1 else 130))
+        panel.set_ylabel(label(260 if len(panels) == 1 else 190 if len(panels) <= columns_of(len(panels)) else 130))
 
 
 def is_at_the_start(curves, log_y):

@@ -214,9 +214,9 @@ class Sweep:
         return self.quantities[name]
 
     def quantity_label(self, points):
-        """Meaning and unit of the figure's quantity, in lines of so many points."""
+        """Meaning and unit of the figure's quantity, in at most three lines of so many points."""
         quantity = self.quantity()
-        return with_end(quantity.get("meaning") or spelled(quantity["name"]), self.unit().after("").strip(), points, 2)
+        return with_end(quantity.get("meaning") or spelled(quantity["name"]), self.unit().after("").strip(), points, 3)
 
     def unit(self):
         """The unit of the figure's quantity, or of the column that it draws."""
@@ -275,10 +275,11 @@ class Sweep:
                 warn(f"{self.folder / 'runs.csv'}: no runs of arm {name}; it is skipped")
             varied = {path for path in beside if len({dict(settings)[path] for settings in groups}) > 1}
             for settings, runs in groups.items():
-                texts = {path: f"{short_path(path, beside)}={unquoted(value)}" for path, value in settings}
-                label = ", ".join(text for path, text in texts.items() if path in varied)
+                texts = [f"{short_path(path, beside)}={unquoted(value)}" for path, value in settings]
+                label = ", ".join(f"{spelled(short_path(path, beside))} {unquoted(value)}" for path, value in settings
+                                  if path in varied)
                 meaning = self.arms[name].get("meaning") or name
-                lines.append(Line(name, ", ".join(texts.values()), f"{meaning}, {label}" if label else meaning, runs,
+                lines.append(Line(name, ", ".join(texts), f"{meaning}, {label}" if label else meaning, runs,
                                   self.quantity() is not None))
         if len(lines) > MOST_LINES:
             raise ReadError(f"{self.file}: figure.arms: there are {len(lines)} lines to draw, {MOST_LINES} at most; "

@@ -61,6 +61,15 @@ def unit_of_table(quantity):
     return Unit(f"times {quantity.get('unit') or ''}".strip(), power=power)
 
 
+# Paths and columns in the words of the figures of claims.
+WORDS = {"optimizer.learning_rate": "learning rate", "optimizer.weight_decay": "weight decay",
+         "initialization.gain": "gain of the initial weights",
+         "initialization.std": "standard deviation of the initial weights", "training.batch_size": "batch size",
+         "network.dropout": "dropout rate", "dataset.synthetic.seed": "seed of the data",
+         "eigenvalue_rate": "largest eigenvalue / (2 / rate)", "trace_gap": "orthogonality gap",
+         "squared_norm": "squared gradient norm", "loss_ratio": "loss after the step / before it"}
+
+
 def short_path(path, paths):
     """Its last part, where that tells it from the others."""
     last = path.rpartition(".")[2]

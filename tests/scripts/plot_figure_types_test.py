@@ -166,7 +166,7 @@ class PlotFigureTypesTest(SweepFigureTest):
         self.assertEqual(runs["none", "2", "dense3"], 16.001)
         means = {row["row"]: float(row["value"]) for row in rows if row["arm"] == "none" and row["series"] == "mean"}
         self.assertAlmostEqual(means["dense2"], 8.001, places=6)
-        for text in ("dense1", "dense2", "dense3", "variance", "shown: type dense, step 1000"):
+        for text in ("dense1", "dense2", "dense3", "variance", "shown: dense layers, step 1000"):
             self.assertIn(f"|{text}|", texts)
         self.assertNotIn("activation1", texts)
         shutil.rmtree(self.folder / "runs")
@@ -225,7 +225,7 @@ class PlotFigureTypesTest(SweepFigureTest):
                 if (row["arm"], row["series"]) == ("none", "run")}
         self.assertEqual(runs["2", "0", "dense1"], "2")
         self.assertEqual({row["step"] for row in rows}, {"0"})
-        self.assertIn("|shown: type dense, step 0|", texts)
+        self.assertIn("|shown: dense layers, before training|", texts)
         sweep.experiment["figure"]["step"] = 7
         sweep.write_experiment()
         self.assertIn("figure.step: no rows of step 7; there are steps 0, 1000",
@@ -240,7 +240,7 @@ class PlotFigureTypesTest(SweepFigureTest):
     def test_rows_of_runs_that_end_at_other_steps(self):
         self.sweep(TWO_ARMS, [1, 2], ROWS, lambda arm, axes, seed:
                    ("diverged", NAN) if (arm, seed) == ("none", 1) else completed(arm, axes, seed))
-        self.assertIn("|shown: type dense, last steps, 333 to 1000|", self.draw()[1])
+        self.assertIn("|shown: dense layers, last steps, 333 to 1000|", self.draw()[1])
 
     def test_rows_of_runs_that_differ(self):
         def value(arm, axes, seed):
