@@ -104,7 +104,7 @@ TEST(Choices, OfAnotherArm) {
     if (row.arm == "h_at_best_of_g") {
       EXPECT_EQ(row.quantities.at("loss").value, 3);
     }
-  EXPECT_NE(edge_of_choice(all[1], plan), "");
+  EXPECT_NE(edges_of_choices({all[1]}, plan), "");
 }
 
 /// The point chosen by steps to an accuracy, or to a number that is not finite, after runs with these test accuracies.

@@ -106,7 +106,7 @@ class PlotCurvesTest(SweepFigureTest):
                    [1], CURVES, completed)
         rows, texts = self.draw()
         self.assertEqual({row["point"] for row in rows}, {"learning_rate=0.1, scheme=he", "learning_rate=1, scheme=he"})
-        self.assertIn("|grid, learning_rate=0.1|", texts)
+        self.assertIn("|grid, learning rate 0.1|", texts)
 
     def test_long_series_are_drawn_as_means(self):
         sweep = self.sweep(TWO_ARMS, [1], {**CURVES, "file": "train.csv", "column": "loss", "where": {}}, completed)

@@ -47,7 +47,7 @@ class PlotFigureTypesTest(SweepFigureTest):
                          [("failed", ""), ("missing", ""), ("completed", "0.1")])
         self.assertEqual((thin["allmean"]["value"], thin["allmean"]["runs"]), ("0.1", "1"))
         self.assertNotIn("allinterval_low", thin)
-        for text in ("no normalization (3 seeds): 4 diverged, 1 failed, 1 missing", "initialization.gain",
+        for text in ("no normalization (3 seeds): 4 diverged, 1 failed, 1 missing", "gain of the initial weights",
                      "final test accuracy (%)",
                      "cross: a run diverged; above the frame: no finite value", "0.01", "100"):
             self.assertIn(f"|{text}|", texts)
@@ -279,7 +279,7 @@ class PlotFigureTypesTest(SweepFigureTest):
                  if row["arm"] == "none" and row["series"] == "mean"}
         self.assertEqual(means, {("0.1", "8"): "0.53", ("0.1", "32"): "0.53", ("1", "32"): "0.62", ("10", "32"): "0.1"})
         for text in ("53", "62", "× 3", "× n: n runs diverged", "hatched: no finite mean, or no run",
-                     "learning_rate", "batch_size"):
+                     "learning rate", "batch size"):
             self.assertIn(f"|{text}|", texts)
         self.assertIn("no normalization (3 seeds): 6 diverged, 3 failed", texts.replace("|", " "))
 
@@ -310,7 +310,7 @@ class PlotFigureTypesTest(SweepFigureTest):
                             box = text.get_window_extent()
                             self.assertTrue(left < box.x0 and box.x1 < right and bottom < box.y0 and box.y1 < top,
                                             f"{text.get_text()!r} overflows its cell")
-                    self.assertEqual(panels[0].get_ylabel(), "learning_rate")
+                    self.assertEqual(panels[0].get_ylabel(), "learning rate")
                     self.assertEqual(panels[-1].get_xlabel(), "placement")
                     bar = next(axes for axes in figure.axes if axes not in panels)
                     label = bar.yaxis.label.get_window_extent()
