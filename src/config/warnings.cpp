@@ -70,6 +70,10 @@ class Warnings {
     add_if(dropout > 0 && !contents_.dropout_blocks_without_rate,
            "network.dropout: {} has no effect: no dropout block takes it", dropout);
     add_if(contents_.dropout_of_rate_0, "network.layers: a dropout block of rate 0 drops nothing");
+    for (const auto& [name, factor] : {std::pair{"residual_scalar", config_.network.residual_scalar},
+                                       std::pair{"layer_scale", config_.network.layer_scale}})
+      add_if(factor && !contents_.residual, "network.{}: {} has no effect without residual blocks", name,
+             factor.value_or(0));
     add_if(config_.record.dropout_masks && !contents_.drops,
            "record.dropout_masks: there are none: no dropout block drops anything");
     if (!config_.network.weight_standardization.value_or(false)) return;

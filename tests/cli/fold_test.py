@@ -2,6 +2,8 @@
 are compared in PyTorch by scripts/compare_pytorch_probes_test.py."""
 
 import json
+import struct
+import zipfile
 
 from program import DATA, FAILED, USAGE, ProgramTest, main, read_csv, read_npz, snapshot
 
@@ -84,6 +86,35 @@ class Fold(ProgramTest):
         self.run_program("fold", run, "--out", self.folder, status=USAGE)
         self.run_program("fold", run, "--out", self.folder / "no" / "file.npz", status=FAILED)
         self.assertEqual(other.read_text(), "mine")
+        # An archive of arrays that are not folded weights belongs to somebody else.
+        weights = (run / "weights.npz").read_bytes()
+        foreign = self.folder / "foreign.npz"
+        for contents in (weights, weights[:100]):
+            foreign.write_bytes(contents)
+            _, error = self.run_program("fold", run, "--out", foreign, "--force", status=USAGE)
+            self.assertIn(f"--out: {foreign} exists and was not written by `bnlab fold`", error)
+            self.assertEqual(foreign.read_bytes(), contents)
+
+    def test_bf16_is_told(self):
+        run = self.run_of("run", {"name": "net", "layers": RESIDUAL})
+        config = json.loads((run / "config.json").read_text())
+        config["training"]["precision"] = "bf16"
+        (run / "config.json").write_text(json.dumps(config))
+        _, error = self.run_program("fold", run, "--out", self.folder / "x.npz")
+        self.assertIn("the run was trained and evaluated in bf16", error)
+
+    def test_other_types_of_values_are_named(self):
+        run = self.run_of("run", {"name": "net", "layers": RESIDUAL})
+        with zipfile.ZipFile(run / "weights.npz") as archive:
+            arrays = {name: archive.read(name) for name in archive.namelist()}
+        data = arrays["dense1.bias.npy"]
+        start = len(data) - 4 * 10
+        arrays["dense1.bias.npy"] = data[:start].replace(b"<f4", b"<f8") + struct.pack("<10d", *[0.0] * 10)
+        with zipfile.ZipFile(run / "weights.npz", "w") as archive:
+            for name, content in arrays.items():
+                archive.writestr(name, content)
+        _, error = self.run_program("fold", run, "--out", self.folder / "x.npz", status=DATA)
+        self.assertIn('"dense1.bias" must hold 32-bit floats of shape (10), got 64-bit floats of shape (10)', error)
 
     def test_refusals(self):
         after = self.run_of("after", {"name": "net", "layers": RESIDUAL},

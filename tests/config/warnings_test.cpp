@@ -66,6 +66,17 @@ TEST(Warnings, SchedulesThatChangeNothing) {
   expect_none(schedule({.type = ScheduleType::one_cycle, .peak = 0.02}));
 }
 
+TEST(Warnings, FactorsOfResidualBlocksThatAreNotThere) {
+  expect_one("network.layer_scale: 0.1 has no effect without residual blocks",
+             [](RunConfig& c) { c.network.layer_scale = 0.1; });
+  expect_one("network.residual_scalar: 0 has no effect without residual blocks",
+             [](RunConfig& c) { c.network.residual_scalar = 0.0; });
+  expect_none([](RunConfig& c) {
+    c.network.residual_scalar = 0.0;
+    c.network.layers.insert(c.network.layers.begin(), {.spec = Residual{}});
+  });
+}
+
 TEST(Warnings, IntervalsBeyondTheRun) {
   expect_one("training.eval_every: 101", [](RunConfig& c) { c.training.eval_every = 101; });
   expect_none([](RunConfig& c) { c.training.eval_every = 100; });
