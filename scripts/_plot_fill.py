@@ -81,8 +81,8 @@ def fill_legend(sweep, lines, looks, columns, width, crossed):
                for index, line in looks]
     seeds = common_seeds(lines)
     mean = "" if seeds == "1" else f", {'geometric ' if sweep.figure.get('log_y') else ''}means of the {seeds} seeds"
-    facts = [f"from {spelled(columns[0])} to {spelled(columns[1])}{mean}", *([where_text(sweep)] if sweep.where else []),
-             *([f"means of {width} rows"] if width > 1 else [])]
+    facts = [f"from {spelled(columns[0])} to {spelled(columns[1])}{mean}",
+             *([where_text(sweep)] if sweep.where else []), *([f"means of {width} rows"] if width > 1 else [])]
     handles.append(note(shown("shown: " + ", ".join(facts), legend_width(SIZE[0]), 2, 9)))
     return [*handles, *([cross_note("cross: a run diverged")] if crossed else [])]
 

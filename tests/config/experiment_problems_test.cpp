@@ -204,7 +204,7 @@ TEST(ExperimentProblems, BestOf) {
                  R"(5: arms.3.best_of: no arm "gg"; there are none, batch, g, best; did you mean "g"?)");
   expect_problem(
       with_best(R"({"arm": "g", "quantity": "los"})"),
-      R"(5: arms.3.best_of: no quantity "los"; there are validation, any, both, accuracy, loss, steps; did you )"
+      R"(5: arms.3.best_of: no quantity "los"; there are validation, any, both, waits, accuracy, loss, steps; did you )"
       R"(mean "loss"?)");
   for (const std::string arm : {"none", "best"})
     expect_problem(with_best(R"({"arm": ")" + arm + R"(", "quantity": "loss"})"),

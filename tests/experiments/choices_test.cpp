@@ -200,9 +200,12 @@ TEST(EdgeOfChoice, TheSmallestAndTheLargestOfNumbers) {
 TEST(EdgeOfChoice, ArmsWithTheSameEdgeShareALine) {
   ExperimentText text = with_grid();
   text.arms =
-      R"([{"name": "none"}, {"name": "batch"}, {"name": "g", "grid": {"optimizer.learning_rate": [0.1, 0.5, 2]}},
-      {"name": "a", "best_of": {"arm": "g", "quantity": "loss"}}, {"name": "b", "best_of": {"arm": "g", "quantity": "loss"}},
-      {"name": "c", "best_of": {"arm": "g", "quantity": "loss"}}, {"name": "d", "best_of": {"arm": "g", "quantity": "loss"}}])";
+      R"([{"name": "none", "set": {"normalization.type": "none"}}, {"name": "batch"},
+      {"name": "g", "grid": {"optimizer.learning_rate": [0.1, 0.5, 2]}},
+      {"name": "a", "best_of": {"arm": "g", "quantity": "loss"}},
+      {"name": "b", "best_of": {"arm": "g", "quantity": "loss"}},
+      {"name": "c", "best_of": {"arm": "g", "quantity": "loss"}},
+      {"name": "d", "best_of": {"arm": "g", "quantity": "loss"}}])";
   std::vector<Choice> choices(4);
   for (std::size_t i = 0; i < choices.size(); ++i) {
     choices[i].arm = std::string(1, static_cast<char>('a' + i));
