@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <filesystem>
+#include <set>
 #include <sstream>
 
 #include "config/hints.h"
@@ -94,17 +95,21 @@ std::string text_of(const CLI::Error& error, const CLI::App& program, const std:
   if (text == "A subcommand is required") return "a command is required, such as train";
   if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError)) return text;
   const std::string extras = text.substr(text.find(": ") + 1);
-  std::string last, in_order;
+  std::string last;
+  std::set<std::string> unexpected;
   for (std::istringstream words(extras); words >> last;) {
+    unexpected.insert(last);
     const std::string option = last.substr(0, last.find('='));
-    in_order.insert(0, last + (in_order.empty() ? "" : " "));  // CLI11 names them from the last to the first
     if (last.size() > 1 && last.front() == '-') {
       const std::vector<std::string> known = option_names(program);
       const std::string setting = setting_hint(option, arguments, known);
       return fmt::format("unknown option {}{}", option, setting.empty() ? did_you_mean(option, known) : setting);
     }
   }
-  return "unexpected on the command line: " + in_order +
+  std::string in_order;  // CLI11's order depends on where they stand
+  for (const std::string& argument : arguments)
+    if (unexpected.contains(argument)) in_order += (in_order.empty() ? "" : " ") + argument;
+  return "unexpected on the command line: " + (in_order.empty() ? extras.substr(1) : in_order) +
          (is_setting(last) ? fmt::format("; did you mean --set {}?", last) : "");
 }
 
