@@ -30,13 +30,26 @@ def levels_of(sweep):
             found.setdefault(float(criterion["usable"]), f"usable from {text_of(criterion['usable'])}")
         if criterion["type"] == "value":
             where = {} if sweep.is_of_quantity else texts_of(quantity.get("where"))
-            beside = "; ".join(f"{column} {'/'.join(values)}" for column, values in where.items()
-                               if sweep.where.get(column) != values)
+            beside = [f"{column} {'/'.join(values)}" for column, values in where.items()
+                      if sweep.where.get(column) != values]
             for key, sign in SIGNS.items():
                 if criterion.get(key) is not None:
-                    text = f"threshold {sign} {text_of(criterion[key])}" + (f" ({beside})" if beside else "")
+                    notes = [*beside, *arms_with(sweep, criterion["quantity"], key, criterion[key])]
+                    text = f"threshold {sign} {text_of(criterion[key])}" + (f" ({'; '.join(notes)})" if notes else "")
                     found.setdefault(float(criterion[key]), text)
     return sorted(found.items())[:4]
+
+
+def arms_with(sweep, quantity, key, bound):
+    """What the arms have in common for which a threshold holds, as ["rate 0.01"]; [] where it holds for all that are
+    drawn, or nothing tells them from the others."""
+    names = {arm.partition("[")[0] for other in sweep.criteria if other["type"] == "value"
+             if (other["quantity"], other.get(key)) == (quantity, bound) for arm in other["arms"]}
+    if names >= set(sweep.drawn_arms):
+        return []
+    first, *others = ([*(sweep.arms.get(name, {}).get("meaning") or name).split(", ")] for name in sorted(names))
+    common = ", ".join(part for part in first if all(part in other for other in others))
+    return [common] if common else []
 
 
 def shows_column(sweep, quantity):

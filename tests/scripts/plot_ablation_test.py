@@ -182,7 +182,7 @@ class ScalesTest(SweepFigureTest):
         levels = [line.get_ydata()[0] for line in self.panels(figure)[0].lines if len(set(line.get_ydata())) == 1
                   and line.get_color() == "#555555"]
         self.assertEqual(levels, [0.65])
-        self.assertIn("|threshold ≥ 65 %|", self.draw()[1])
+        self.assertIn("|threshold ≥ 65 % (batch normalization)|", self.draw()[1])
         sweep.experiment["criteria"][0]["quantity"] = "other"  # of another quantity it has no place here
         sweep.write_experiment()
         self.assertNotIn("threshold", self.draw()[1])
